@@ -1,0 +1,62 @@
+// Where the parser keeps what it finds: written once, compiled into the wasm module and imported by TypeScript.
+// Addresses are bytes from the start of the memory, indexes are 32-bit words. Constants carry no type annotation so
+// that AssemblyScript and TypeScript both read this file.
+
+/** Static data of the module (tables) ends below this address. */
+export const STATIC_END = 65536;
+
+/** Head record: HEAD_WORDS words, then FIELD_WORDS words for each field. */
+export const HEAD_RECORD = 65536;
+
+/** The most fields a head may ever have, whatever the limit is set to. */
+export const MAX_FIELDS = 2048;
+
+/** Registers of the chunked decoder (see chunked.ts), CHUNKED_WORDS words. */
+export const CHUNKED_STATE = 131072;
+
+/**
+ * The input area. Fresh bytes are read to READ_AREA; what an incomplete head left over is put back so that it ends
+ * just there, which makes old and new bytes one run.
+ */
+export const INPUT_AREA = 135168;
+export const CARRY_SIZE = 262144;
+export const READ_AREA = 397312; // INPUT_AREA + CARRY_SIZE
+export const READ_SIZE = 65536;
+
+/** First byte that is not the parser's: whoever shares the memory builds from here. */
+export const PARSER_END = 524288;
+
+// Words of the head record. All offsets count from the first byte of the method.
+export const HEAD_LENGTH = 0; // bytes of the head, empty line included
+export const HEAD_FLAGS = 1;
+export const HEAD_METHOD = 2; // index into METHODS of llhttp plus one; 0: some other token
+export const HEAD_METHOD_LENGTH = 3;
+export const HEAD_TARGET_START = 4;
+export const HEAD_TARGET_LENGTH = 5;
+export const HEAD_PATH_START = 6; // path of an origin-form or absolute-form target, '*' for OPTIONS *; still percent-encoded
+export const HEAD_PATH_LENGTH = 7;
+export const HEAD_QUERY_START = 8; // after '?'; 0 where there is none
+export const HEAD_QUERY_LENGTH = 9;
+export const HEAD_AUTHORITY_START = 10; // of an absolute-form target (G-20); 0 where there is none
+export const HEAD_AUTHORITY_LENGTH = 11;
+export const HEAD_CONTENT_LENGTH_LOW = 12; // unsigned, low 32 bits; meaningful with FLAG_CONTENT_LENGTH
+export const HEAD_CONTENT_LENGTH_HIGH = 13; // the 21 bits above: at most Number.MAX_SAFE_INTEGER
+export const HEAD_FIELD_COUNT = 14;
+export const HEAD_WORDS = 16;
+
+// Words of a field.
+export const FIELD_NAME_START = 0;
+export const FIELD_NAME = 1; // length, and the index of a known name (see names) in the upper half
+export const FIELD_VALUE_START = 2; // blanks around the value are left out
+export const FIELD_VALUE_LENGTH = 3;
+export const FIELD_WORDS = 4;
+
+// Bits of HEAD_FLAGS.
+export const FLAG_KEEP_ALIVE = 1;
+export const FLAG_CHUNKED = 2;
+export const FLAG_CONTENT_LENGTH = 4;
+export const FLAG_EXPECT_CONTINUE = 8;
+export const FLAG_UPGRADE = 16;
+export const FLAG_HTTP_1_0 = 32;
+export const FLAG_ESCAPED_PATH = 64; // the path has a '%'
+export const FLAG_HEAD_METHOD = 128; // the method is HEAD

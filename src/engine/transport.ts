@@ -1,0 +1,70 @@
+/**
+ * The seam between the engine, which knows the rules of the interface, and whatever carries a response away: the
+ * connection on the same thread, a ring to the gateway's thread, or another protocol.
+ */
+
+/** The application gave a Date field. */
+export const HEAD_HAS_DATE = 1;
+/** The application gave a Server field. */
+export const HEAD_HAS_SERVER = 2;
+/** The field lines contain a Content-Length, which equals `length`. */
+export const HEAD_HAS_LENGTH = 4;
+/** No body follows and no framing field may be added: HEAD, 204, 304 (G-128, G-129). */
+export const HEAD_NO_BODY = 8;
+
+/** A response head as the engine has checked it. */
+export interface ResponseHead {
+  /** 200 to 599. */
+  status: number;
+  /** Native string: `200 OK`, CR LF, then every field line with its CR LF, in the application's order and spelling. */
+  text: string;
+  /** Bytes of the body; -1 when only its end will tell. */
+  length: number;
+  /** HEAD_* bits. */
+  flags: number;
+}
+
+/** More bytes of this response follow. */
+export const MORE = 0;
+/** The response is complete; the body is still to be closed. */
+export const END = 1;
+/** The response is complete, its body closed, the request over. */
+export const DONE = 2;
+export type Final = typeof MORE | typeof END | typeof DONE;
+
+/** Result of a wait: nothing on a thread that blocks, a promise (or nothing, when there is no need to wait) elsewhere. */
+export type Wait<Async extends boolean> = Async extends true ? Promise<void> | undefined : undefined;
+
+/**
+ * Carries one response. Calls come in this order: `send` with a head once, `send` without any number of times, one of
+ * them with END or DONE (or `abort`); after END and after `abort` the engine closes the body and calls `done`.
+ *
+ * A client that has gone shows as a `ClientDisconnected` thrown (sync) or rejected (async) by `send`; after that
+ * everything but `done` is ignored.
+ */
+export interface Transport<Async extends boolean> {
+  /**
+   * Sends the head and a chunk (either may be null). The chunk is copied or handed over before the call returns or
+   * throws (G-115). Returns, or fulfils, when the next chunk is wanted (G-105).
+   */
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<Async>;
+  /**
+   * Sends `length` bytes (to the end of the file where -1) from the current position of a descriptor, which stays
+   * open until the returned wait is over. Ends the response as `send(..., END)` does; a file that turns out shorter
+   * breaks the connection (G-122). Absent where the transport cannot.
+   */
+  sendFile?(head: ResponseHead, descriptor: number, length: number): Wait<Async>;
+  /** Breaks the connection, so that the client cannot take the response for complete (G-141). */
+  abort(): void;
+  /** The request is over and its body closed (G-131). Not called after DONE. */
+  done(): void;
+}
+
+/** The bytes of a request body as they arrive. */
+export interface BodySource<Async extends boolean> {
+  /**
+   * The next bytes: never empty, never more than `max`, private to the caller. `null` at the end, then always.
+   * Throws (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will never be complete (G-63).
+   */
+  read(max: number): Async extends true ? Uint8Array | null | Promise<Uint8Array | null> : Uint8Array | null;
+}

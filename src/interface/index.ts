@@ -1,0 +1,3 @@
+export * from './errors.ts';
+export { kindOf, markAsync, markSync } from './kind.ts';
+export type * from './types.ts';

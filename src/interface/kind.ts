@@ -1,0 +1,34 @@
+import type { Application, AsyncApplication, Kind } from './types.ts';
+
+// A registered symbol, so that marks survive two copies of this package in one process.
+const KIND = Symbol.for('quaich.kind');
+
+const AsyncFunction = (async () => {}).constructor;
+const AsyncGeneratorFunction = async function* () {}.constructor;
+
+type Marked = { [KIND]?: Kind };
+
+function mark<F extends (...args: never[]) => unknown>(app: F, kind: Kind): F {
+  Object.defineProperty(app, KIND, { value: kind, configurable: true, writable: true });
+  return app;
+}
+
+/** Declares an application async where the function itself does not show it (B-01): a closure that returns promises. */
+export function markAsync<F extends AsyncApplication>(app: F): F {
+  return mark(app, 'async');
+}
+
+/** Declares an application sync (B-01). */
+export function markSync<F extends Application>(app: F): F {
+  return mark(app, 'sync');
+}
+
+/**
+ * The kind of an application, known without calling it (B-01): its mark, else async when it is an async function or an
+ * async generator function, else sync. Never guessed from name or arity (G-02).
+ */
+export function kindOf(app: (...args: never[]) => unknown): Kind {
+  const marked = (app as Marked)[KIND];
+  if (marked === 'sync' || marked === 'async') return marked;
+  return app instanceof AsyncFunction || app instanceof AsyncGeneratorFunction ? 'async' : 'sync';
+}

@@ -1,0 +1,144 @@
+/**
+ * The calling convention: PEP 3333 for JavaScript, with its asynchronous variant.
+ *
+ * A native string is a JS string whose every UTF-16 unit is at most U+00FF: it stands for a byte sequence.
+ */
+
+/** One header field: name and value, native strings both. */
+export type HeaderField = [name: string, value: string];
+
+/** Sends a block of the body ahead of the returned iterable (PEP 3333, The write() Callable). Blocks under backpressure. */
+export type Write = (chunk: Uint8Array) => void;
+
+/** As `Write`; the promise settles when the transport wants more and rejects when the client has gone (B-09). */
+export type AsyncWrite = (chunk: Uint8Array) => Promise<void>;
+
+/**
+ * Stores the head of the response and transmits nothing (G-80).
+ *
+ * @param status `'200 OK'`: three digits, a space, a reason phrase
+ * @param headers an array of `[name, value]` pairs; checked during the call (G-87) and copied (G-96)
+ * @param error the error that made a second call necessary (PEP 3333: exc_info). Thrown back where the head has been
+ *   sent already (G-84)
+ */
+export type StartResponse = (status: string, headers: HeaderField[], error?: Error | null) => Write;
+
+/** As `StartResponse`; itself synchronous (B-08). */
+export type AsyncStartResponse = (status: string, headers: HeaderField[], error?: Error | null) => AsyncWrite;
+
+/** The request body for a sync application: every method blocks until it can answer (G-51 to G-63). */
+export interface InputStream extends Iterable<Uint8Array> {
+  /** `size` bytes, fewer only at the end; without a size, or with -1, the rest (G-56, G-57). */
+  read(size?: number | null): Uint8Array;
+  /** Bytes up to and including the next LF, or the rest; at most `size` bytes (G-58). */
+  readline(size?: number | null): Uint8Array;
+  /** Whole lines until their size reaches `hint` bytes; without a hint all of them (G-59). */
+  readlines(hint?: number | null): Uint8Array[];
+}
+
+/** The request body for an async application. Overlapping reads are served in call order (B-10). */
+export interface AsyncInputStream extends AsyncIterable<Uint8Array> {
+  read(size?: number | null): Promise<Uint8Array>;
+  readline(size?: number | null): Promise<Uint8Array>;
+  readlines(hint?: number | null): Promise<Uint8Array[]>;
+  /** The body block by block as it arrives (B-11). */
+  chunks(): AsyncIterable<Uint8Array>;
+  /** The body as a web stream of bytes (B-11). */
+  stream(): ReadableStream<Uint8Array>;
+}
+
+/** Where an application reports errors; synchronous in both conventions (G-70, B-12). */
+export interface ErrorStream {
+  write(text: string): void;
+  writelines(lines: Iterable<string>): void;
+  flush(): void;
+}
+
+/** What `wsgi.file_wrapper` takes (G-160). */
+export interface FileLike {
+  read(size: number): Uint8Array;
+  close?(): void;
+  /** A descriptor of a regular file at the current position: lets the gateway send the file itself. */
+  readonly fd?: number;
+}
+
+export interface AsyncFileLike {
+  read(size: number): Promise<Uint8Array> | Uint8Array;
+  close?(): void | Promise<void>;
+  readonly fd?: number;
+}
+
+interface CommonEnviron {
+  REQUEST_METHOD: string;
+  SCRIPT_NAME: string;
+  PATH_INFO: string;
+  QUERY_STRING: string;
+  SERVER_NAME: string;
+  SERVER_PORT: string;
+  SERVER_PROTOCOL: string;
+  SERVER_SOFTWARE?: string;
+  GATEWAY_INTERFACE?: string;
+  REQUEST_URI?: string;
+  REMOTE_ADDR?: string;
+  REMOTE_PORT?: string;
+  CONTENT_TYPE?: string;
+  CONTENT_LENGTH?: string;
+  HTTPS?: string;
+  HTTP_HOST?: string;
+  'wsgi.version': readonly [1, 0];
+  'wsgi.url_scheme': 'http' | 'https';
+  'wsgi.errors': ErrorStream;
+  'wsgi.multithread': boolean;
+  'wsgi.multiprocess': boolean;
+  'wsgi.run_once': boolean;
+  /** Input ends by itself, chunked bodies included (G-46). */
+  'wsgi.input_terminated'?: boolean;
+  /** What the startup hook of this worker left (L-06). */
+  'quaich.state'?: Record<string, unknown>;
+  [key: `HTTP_${string}`]: string | undefined;
+  [key: string]: unknown;
+}
+
+/** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
+export interface Environ extends CommonEnviron {
+  'wsgi.input': InputStream;
+  'wsgi.file_wrapper'?: (file: FileLike | number, blockSize?: number) => Iterable<Uint8Array>;
+  'quaich.async': false;
+  /** Whether the client has gone; works without an event loop (B-37). */
+  'quaich.client_disconnected'?: () => boolean;
+}
+
+/** The request, for an async application. */
+export interface AsyncEnviron extends CommonEnviron {
+  'wsgi.input': AsyncInputStream;
+  'wsgi.file_wrapper'?: (file: FileLike | AsyncFileLike | number, blockSize?: number) => AsyncIterable<Uint8Array>;
+  'quaich.async': true;
+  /** Aborts when the client disconnects or the server gives up on the request (G-48). */
+  'quaich.signal'?: AbortSignal;
+}
+
+/** The body of a response: any iterable of byte chunks; `close` is called exactly once at the end (G-111). */
+export type Body = Iterable<Uint8Array> & { close?(): void };
+
+export type AsyncBody = (AsyncIterable<Uint8Array> | Iterable<Uint8Array>) & { close?(): void | Promise<void> };
+
+/** A sync application: may block, runs one request at a time on a worker thread. */
+export type Application = ((environ: Environ, startResponse: StartResponse) => Body) & Lifespan;
+
+/** An async application: runs many requests at a time on one event loop. */
+export type AsyncApplication = ((
+  environ: AsyncEnviron,
+  startResponse: AsyncStartResponse,
+) => AsyncBody | Promise<AsyncBody>) &
+  Lifespan;
+
+/** Optional hooks, as properties of the application or exports of its module (L-01). */
+export interface Lifespan {
+  /** Runs in every worker before its first request; may fill `state` (L-02, L-06). */
+  startup?(state: Record<string, unknown>): void | Promise<void>;
+  /** Runs once per completed startup (L-09). */
+  shutdown?(state: Record<string, unknown>): void | Promise<void>;
+}
+
+/** How an application is called. Known before the first call (B-01). */
+export type Kind = 'sync' | 'async';
