@@ -1,0 +1,91 @@
+// The scanners: the one clever place. Each returns the address of the first byte at or after `p` that is not of the class,
+// or `to`. With SIMD they look at 16 bytes at a time and may read up to 15 bytes after `to`, which lie inside the memory;
+// what stands there is never taken for input.
+//
+// A class of ASCII characters is exact in two 16-byte tables: the first, indexed by the low half of a byte, has a bit set
+// for each high half with which it forms a member; the second turns the high half into that bit (and 8 to 15 into none).
+
+import {
+  CLASSES,
+  CLASS_PATH,
+  CLASS_PATH_ESCAPED,
+  CLASS_TARGET,
+  CLASS_TOKEN,
+  CLASS_VALUE,
+  NIBBLES_HIGH,
+  NIBBLES_PATH,
+  NIBBLES_PATH_ESCAPED,
+  NIBBLES_TARGET,
+  NIBBLES_TOKEN,
+} from './tables';
+
+// @ts-ignore: decorator
+@inline
+function scalar(p: usize, to: usize, bit: u8): usize {
+  while (p < to && load<u8>(CLASSES + load<u8>(p)) & bit) ++p;
+  return p;
+}
+
+// @ts-ignore: decorator
+@inline
+function ascii(p: usize, to: usize, nibbles: usize): usize {
+  const members = v128.load(nibbles);
+  const high = v128.load(NIBBLES_HIGH);
+  while (p < to) {
+    const block = v128.load(p);
+    const bits = v128.and(
+      i8x16.swizzle(members, v128.and(block, i8x16.splat(15))),
+      i8x16.swizzle(high, i8x16.shr_u(block, 4)),
+    );
+    const others = i8x16.bitmask(i8x16.eq(bits, i8x16.splat(0)));
+    if (others) return min(p + ctz(others), to);
+    p += 16;
+  }
+  return to;
+}
+
+/** Token characters: methods, field names. */
+// @ts-ignore: decorator
+@inline
+export function scanToken(p: usize, to: usize): usize {
+  if (ASC_FEATURE_SIMD) return ascii(p, to, NIBBLES_TOKEN);
+  return scalar(p, to, CLASS_TOKEN);
+}
+
+/** A path up to its query or its first escape. */
+export function scanPath(p: usize, to: usize): usize {
+  if (ASC_FEATURE_SIMD) return ascii(p, to, NIBBLES_PATH);
+  return scalar(p, to, CLASS_PATH);
+}
+
+/** The rest of a path that has escapes. */
+export function scanEscapedPath(p: usize, to: usize): usize {
+  if (ASC_FEATURE_SIMD) return ascii(p, to, NIBBLES_PATH_ESCAPED);
+  return scalar(p, to, CLASS_PATH_ESCAPED);
+}
+
+/** The rest of a target that has a query. */
+export function scanTarget(p: usize, to: usize): usize {
+  if (ASC_FEATURE_SIMD) return ascii(p, to, NIBBLES_TARGET);
+  return scalar(p, to, CLASS_TARGET);
+}
+
+/** Field values: everything but control characters, of which HTAB is allowed. */
+// @ts-ignore: decorator
+@inline
+export function scanValue(p: usize, to: usize): usize {
+  if (ASC_FEATURE_SIMD) {
+    while (p < to) {
+      const block = v128.load(p);
+      const controls = v128.or(
+        v128.andnot(i8x16.lt_u(block, i8x16.splat(0x20)), i8x16.eq(block, i8x16.splat(0x09))),
+        i8x16.eq(block, i8x16.splat(0x7f)),
+      );
+      const others = i8x16.bitmask(controls);
+      if (others) return min(p + ctz(others), to);
+      p += 16;
+    }
+    return to;
+  }
+  return scalar(p, to, CLASS_VALUE);
+}
