@@ -3,7 +3,6 @@ import {
   FLAG_CONTENT_LENGTH,
   FLAG_EXPECT_CONTINUE,
   FLAG_HEAD_METHOD,
-  FLAG_HTTP_1_0,
   FLAG_KEEP_ALIVE,
   HEAD_FLAGS,
   HEAD_METHOD,
@@ -12,6 +11,7 @@ import {
   READ_SIZE,
 } from '../../assembly/layout.ts';
 import type { ResponseHead } from '../engine/transport.ts';
+import './latin1.ts';
 import { Exchange } from './exchange.ts';
 import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';
 import { type Parser, rule, type SuspendedBody, type SuspendedHead } from './parser.ts';
@@ -577,7 +577,8 @@ export class Connection {
     }
     if (this.refusedBody !== null) {
       const body = this.refusedBody;
-      const taken = this.parser.load(body, (address) => this.receiver?.owner?.body(address, body.length) ?? body.length);
+      body.copy(this.parser.bytes, READ_AREA);
+      const taken = this.receiver?.owner?.body(READ_AREA, body.length) ?? body.length;
       if (taken < body.length) {
         this.refusedBody = body.subarray(taken);
         return;

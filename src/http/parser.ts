@@ -186,6 +186,8 @@ export class Parser {
   dataLength = 0;
   /** Address of the first byte that `body` has not consumed. */
   bodyEnd = 0;
+  /** A connection is at work: the bytes at READ_AREA are its own. */
+  busy = false;
   readonly #head: (from: number, to: number) => number;
   readonly #body: (from: number, to: number) => number;
   readonly #beginBody: () => void;
@@ -231,7 +233,7 @@ export class Parser {
     const state = this.words.slice(HEAD_STATE >> 2, (HEAD_STATE >> 2) + STATE_WORDS);
     const fields = this.words[(HEAD_RECORD >> 2) + HEAD_FIELD_COUNT];
     return {
-      bytes: this.#copy(state[STATE_START], state[STATE_END]),
+      bytes: this.copy(state[STATE_START], state[STATE_END]),
       state,
       record: this.words.slice(HEAD_RECORD >> 2, (HEAD_RECORD >> 2) + HEAD_WORDS + fields * FIELD_WORDS),
     };
@@ -274,7 +276,7 @@ export class Parser {
     return {
       registers,
       fields: this.words.slice(fields, fields + registers[CHUNK_TRAILER_COUNT] * FIELD_WORDS),
-      bytes: this.#copy(READ_AREA - registers[CHUNK_TRAILER_LENGTH], READ_AREA),
+      bytes: this.copy(READ_AREA - registers[CHUNK_TRAILER_LENGTH], READ_AREA),
     };
   }
 
@@ -307,9 +309,10 @@ export class Parser {
     return found;
   }
 
-  #copy(from: number, to: number): Uint8Array {
-    const copy = new Uint8Array(to - from);
-    copy.set(this.bytes.subarray(from, to));
+  /** A private copy of the bytes from address `from` to `to`. */
+  copy(from: number, to: number): Buffer {
+    const copy = Buffer.allocUnsafeSlow(to - from);
+    this.bytes.copy(copy, 0, from, to);
     return copy;
   }
 }
