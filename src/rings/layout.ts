@@ -1,0 +1,247 @@
+/**
+ * Where everything lies in the shared memory. Indexes are 32-bit words, addresses and sizes are bytes, unless a name
+ * says otherwise. Words that different threads write stand in different cache lines (64 bytes, 16 words).
+ */
+import { FIELD_WORDS, HEAD_WORDS, MAX_FIELDS, PARSER_END } from '../../assembly/layout.ts';
+
+/** What can be chosen; every value has a default. */
+export interface RingParameters {
+  /** Requests under way at a time, over all workers. Costs address space; memory only once used. */
+  slots?: number;
+  syncWorkers?: number;
+  asyncWorkers?: number;
+  /** The largest request head, bytes. */
+  headSize?: number;
+  /** The most fields in a request head. */
+  maxFields?: number;
+  /** The longest `meta` string, bytes. */
+  metaSize?: number;
+  /** Request body bytes held for one request; a power of two. */
+  bodySize?: number;
+  /** Response bytes held for one worker; a power of two. A response head may take half of it. */
+  responseSize?: number;
+  /** Response bytes of one request that may be on their way to its socket; at most `responseSize`. */
+  window?: number;
+}
+
+/** Plain numbers: may be posted to a worker. */
+export interface RingLayout {
+  readonly slots: number;
+  readonly syncWorkers: number;
+  readonly asyncWorkers: number;
+  /** Sync workers have the indexes from 0, async workers those after them. */
+  readonly workers: number;
+  readonly headSize: number;
+  readonly maxFields: number;
+  readonly metaSize: number;
+  readonly bodySize: number;
+  readonly responseSize: number;
+  readonly window: number;
+  /** Index of the words all threads share: STOP and the following. */
+  readonly control: number;
+  /** Index of the first entry of the sync queue, and its entries (a power of two). */
+  readonly queue: number;
+  readonly queueSize: number;
+  /** Index of the first word of worker 0: TAIL and the following, WORKER_WORDS for each. */
+  readonly worker: number;
+  /** Index of the first entry of the first async worker's inbox, and entries for each (a power of two). */
+  readonly inbox: number;
+  readonly inboxSize: number;
+  /** Index of the first word of slot 0, and words for each. */
+  readonly slot: number;
+  readonly slotWords: number;
+  /** Address of the body ring, from the first byte of its slot. */
+  readonly body: number;
+  /** Address of the response ring of worker 0; `responseSize` bytes for each. */
+  readonly response: number;
+  readonly byteLength: number;
+}
+
+const LINE = 64;
+const PAGE = 65536;
+
+// Words of `control`.
+/** Written by the gateway, once: every wait ends. */
+export const STOP = 0;
+/** Thread id of the gateway plus one. */
+export const GATEWAY_THREAD = 1;
+/** Doorbell of the gateway (see doorbell.ts). */
+export const GATEWAY_BELL = 16;
+/** Entries ever put into the sync queue. Written by the gateway. */
+export const QUEUE_TAIL = 32;
+/** Sequence number on which idle sync workers wait. Written by the gateway. */
+export const QUEUE_WAKE = 33;
+/** Entries ever taken from the sync queue. Moved by whoever sees that its entry is settled. */
+export const QUEUE_HEAD = 48;
+const CONTROL_WORDS = 64;
+
+// Words of a worker.
+/** Bytes ever published in the response ring. Written by the worker. */
+export const TAIL = 0;
+/** 1: the worker waits for room in its response ring. Set by the worker, cleared by the gateway. */
+export const SPACE_WANTED = 1;
+/** Bytes ever taken from the response ring. Written by the gateway. */
+export const HEAD = 16;
+/** Sequence number on which a sync worker waits for room. Written by the gateway. */
+export const SPACE = 17;
+/** How many threads have had this index before. Written by the gateway. */
+export const EPOCH = 32;
+/** 1: leave after the requests under way. Written by the gateway. */
+export const RETIRE = 33;
+/** Entries ever put into the inbox. Written by the gateway. */
+export const INBOX_TAIL = 48;
+/** Doorbell of an async worker (see doorbell.ts). */
+export const WORKER_BELL = 64;
+export const WORKER_WORDS = 80;
+
+// Words of a slot. Written by the gateway before the dispatch, read by the worker after it.
+/** Grows by one with every use of the slot. */
+export const GENERATION = 0;
+export const MOUNT = 1;
+/** The caller's own flags. */
+export const FLAGS = 2;
+export const META_LENGTH = 3;
+/** Bytes of meta and head together, and the address of the first. */
+export const TEXT_LENGTH = 4;
+export const TEXT_START = 5;
+/** 0: nobody's; negative: queued (see queuedAt); positive: index of the worker plus one. */
+export const OWNER = 16;
+// Written by the gateway while the request runs.
+/** Sequence number on which a sync worker waits for any of the following. */
+export const EVENT = 32;
+/** 0, or why nobody wants the response any more: CANCEL_*. */
+export const CANCEL = 33;
+/** Body bytes ever written. */
+export const BODY_TAIL = 34;
+/** BODY_OPEN, BODY_END, or the status of a RequestBodyError. */
+export const BODY_STATE = 35;
+/** Response bytes the socket has taken. */
+export const ACKNOWLEDGED = 36;
+/** 1: the file is sent, or will never be; its descriptor is no longer in use. */
+export const FILE_DONE = 37;
+// Written by the worker while the request runs.
+/** Body bytes ever read. */
+export const BODY_HEAD = 48;
+/** 1: a sync worker waits on EVENT. */
+export const WAITING = 49;
+/** 1: the gateway waits for room in the body ring. Set by the gateway, cleared by the worker. */
+export const BODY_WANTED = 50;
+/** 1: an entry for this request lies in the inbox of its async worker. Set by the gateway, cleared by the worker. */
+export const SIGNALLED = 51;
+/** First word of the head record (assembly/layout.ts); the text follows directly. */
+export const RECORD = 64;
+
+export const CANCEL_DISCONNECTED = 1;
+export const CANCEL_ABORTED = 2;
+
+export const BODY_OPEN = 0;
+export const BODY_END = 1;
+
+/** Value of OWNER while the slot stands at a position of the sync queue: always negative. */
+export function queuedAt(position: number): number {
+  return -1 - (position & 0x7fffffff);
+}
+
+// An inbox entry: slot in the lower half, low bits of its generation above.
+export const MAX_SLOTS = 65536;
+export function inboxEntry(slot: number, generation: number): number {
+  return (generation << 16) | slot;
+}
+
+function align(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return value > 0 && (value & (value - 1)) === 0;
+}
+
+function check(name: string, value: number, least: number, most: number): void {
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+  }
+}
+
+/** Computes the layout. Throws a RangeError that names the parameter which does not fit. */
+export function ringLayout(parameters: RingParameters = {}): RingLayout {
+  const {
+    slots = 1024,
+    syncWorkers = 0,
+    asyncWorkers = 0,
+    headSize = 65536,
+    maxFields = MAX_FIELDS,
+    metaSize = 512,
+    bodySize = 65536,
+    responseSize = 1048576,
+  } = parameters;
+  const { window = Math.min(131072, responseSize) } = parameters;
+  check('slots', slots, 1, MAX_SLOTS);
+  check('syncWorkers', syncWorkers, 0, 1024);
+  check('asyncWorkers', asyncWorkers, 0, 1024);
+  check('headSize', headSize, 16, 1 << 24);
+  check('maxFields', maxFields, 0, MAX_FIELDS);
+  check('metaSize', metaSize, 0, 65535);
+  check('bodySize', bodySize, 16, 1 << 30);
+  check('responseSize', responseSize, 128, 1 << 30);
+  check('window', window, 1, responseSize);
+  if (!isPowerOfTwo(bodySize)) throw new RangeError(`bodySize must be a power of two, not ${bodySize}`);
+  if (!isPowerOfTwo(responseSize)) throw new RangeError(`responseSize must be a power of two, not ${responseSize}`);
+
+  // Twice the slots: an entry may outlive its request (see claim and signal).
+  const entries = 2 ** Math.ceil(Math.log2(2 * slots));
+  const workers = syncWorkers + asyncWorkers;
+  const control = align(PARSER_END, PAGE);
+  const queue = control + CONTROL_WORDS * 4;
+  const worker = align(queue + entries * 4, LINE);
+  const inbox = worker + workers * WORKER_WORDS * 4;
+  const slot = align(inbox + asyncWorkers * entries * 4, LINE);
+  const body = align((RECORD + HEAD_WORDS + FIELD_WORDS * maxFields) * 4 + metaSize + headSize, LINE);
+  // An odd number of lines, so that the headers of the slots do not all fall into one set of the cache.
+  const stride = ((align(body + bodySize, LINE) / LINE) | 1) * LINE;
+  const response = align(slot + slots * stride, PAGE);
+  const byteLength = align(response + workers * responseSize, PAGE);
+  if (byteLength > 2 ** 32) throw new RangeError(`the rings need ${byteLength} bytes; shared memory ends at 4 GiB`);
+  return {
+    slots,
+    syncWorkers,
+    asyncWorkers,
+    workers,
+    headSize,
+    maxFields,
+    metaSize,
+    bodySize,
+    responseSize,
+    window,
+    control: control / 4,
+    queue: queue / 4,
+    queueSize: entries,
+    worker: worker / 4,
+    inbox: inbox / 4,
+    inboxSize: entries,
+    slot: slot / 4,
+    slotWords: stride / 4,
+    body,
+    response,
+    byteLength,
+  };
+}
+
+/** A `WebAssembly.Memory` (or its buffer alone, as it may be posted to a worker). */
+export interface SharedMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
+// The library files of ES2023 do not have it.
+declare const WebAssembly: {
+  readonly Memory: new (descriptor: {
+    initial: number;
+    maximum: number;
+    shared: true;
+  }) => { readonly buffer: SharedArrayBuffer; grow(pages: number): number };
+};
+
+/** The one memory for the parser and the rings. Of fixed size: a view on it stays valid. */
+export function createMemory(layout: RingLayout): InstanceType<typeof WebAssembly.Memory> {
+  const pages = layout.byteLength / PAGE;
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}

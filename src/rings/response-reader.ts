@@ -1,0 +1,210 @@
+import type { Final } from '../engine/transport.ts';
+import { ring } from './doorbell.ts';
+import { GENERATION, HEAD, type RingLayout, SPACE, SPACE_WANTED, TAIL, WORKER_BELL, WORKER_WORDS } from './layout.ts';
+import {
+  FILE_HEADER,
+  HEAD_PRESENT,
+  joinWords,
+  KIND_ABORT,
+  KIND_CONTINUE,
+  KIND_DONE,
+  KIND_FILE,
+  KIND_NOTE,
+  KIND_SEND,
+  KIND_SKIP,
+  KIND_WANT_BODY,
+  MESSAGE_CHUNK,
+  MESSAGE_GENERATION,
+  MESSAGE_HEADER,
+  MESSAGE_KIND,
+  MESSAGE_LENGTH_HIGH,
+  MESSAGE_LENGTH_LOW,
+  MESSAGE_SIZE,
+  MESSAGE_SLOT,
+  MESSAGE_TEXT,
+} from './response-ring.ts';
+import type { Views } from './views.ts';
+
+/**
+ * What `drain` calls, once for each message, in the order in which a worker sent them. Bytes lie in the shared memory
+ * from address `start` and are only there during the call. `head`, `chunk` and `file` correspond to the calls of
+ * `Transport` (src/engine/transport.ts), `final` included; a long chunk arrives in several calls.
+ */
+export interface ResponseHandler {
+  /** The head: `text` bytes of it at `start`, directly followed by `chunk` bytes of the body. */
+  head(
+    slot: number,
+    status: number,
+    flags: number,
+    length: number,
+    start: number,
+    text: number,
+    chunk: number,
+    final: Final,
+  ): void;
+  /** Body bytes; `chunk` may be 0 where `final` is not MORE. */
+  chunk(slot: number, start: number, chunk: number, final: Final): void;
+  /**
+   * The head, to be followed by `size` bytes (-1: to the end) of the file at `descriptor`. The gateway must call
+   * `fileDone` in every case, also when it gives up: until then the worker keeps the descriptor open.
+   */
+  file(
+    slot: number,
+    status: number,
+    flags: number,
+    length: number,
+    start: number,
+    text: number,
+    descriptor: number,
+    size: number,
+  ): void;
+  /** Break the connection (G-141). DONE is still to come. */
+  abort(slot: number): void;
+  /** The worker is through with the request: `release` it. Not called after a `final` of DONE, which says the same. */
+  done(slot: number): void;
+  /** The application wants the body that the client holds back (G-67). Meaningless once a head was sent. */
+  wantContinue(slot: number): void;
+  /** There is room again after a `writeBody` that took less than it was given. */
+  wantBody(slot: number): void;
+  /** A worker's own message. */
+  note(worker: number, code: number, text: string): void;
+}
+
+/** The gateway's end of the response rings of all workers. */
+export class ResponseReader {
+  readonly #words: Int32Array;
+  readonly #bytes: Buffer;
+  readonly #layout: RingLayout;
+  /** Bytes taken, for each worker; HEAD follows at the end of a turn. */
+  readonly #heads: Int32Array;
+
+  constructor(views: Views, layout: RingLayout) {
+    this.#words = views.words;
+    this.#bytes = views.bytes;
+    this.#layout = layout;
+    this.#heads = new Int32Array(layout.workers);
+  }
+
+  /** Whether any worker has published something that is not yet taken. */
+  hasMessages(): boolean {
+    const { worker, workers } = this.#layout;
+    for (let i = 0, control = worker; i < workers; i++, control += WORKER_WORDS) {
+      // Sequentially consistent: the look for work before sleeping (doorbell.ts).
+      if (Atomics.load(this.#words, control + TAIL) !== this.#heads[i]) return true;
+    }
+    return false;
+  }
+
+  /** Hands over what all workers have published; returns the number of messages. */
+  drain(handler: ResponseHandler): number {
+    let messages = 0;
+    for (let worker = 0; worker < this.#layout.workers; worker++) messages += this.drainWorker(worker, handler);
+    return messages;
+  }
+
+  drainWorker(worker: number, handler: ResponseHandler): number {
+    const { responseSize } = this.#layout;
+    const words = this.#words;
+    const control = this.#layout.worker + worker * WORKER_WORDS;
+    const base = this.#layout.response + worker * responseSize;
+    // Acquires everything the worker wrote before its store of TAIL.
+    const tail = Atomics.load(words, control + TAIL);
+    let head = this.#heads[worker];
+    if (head === tail) return 0;
+    let messages = 0;
+    let kept = 0;
+    while (head !== tail) {
+      const address = base + (head & (responseSize - 1));
+      const size = words[(address >>> 2) + MESSAGE_SIZE];
+      if (size <= 0 || ((tail - head) | 0) < size) throw new Error(`worker ${worker}: a message of ${size} bytes`);
+      head = (head + size) | 0;
+      // Before the call: a handler that throws does not get the same message again.
+      this.#heads[worker] = head;
+      messages += this.#dispatch(worker, address, handler);
+      kept += size;
+      if (kept >= responseSize / 4) {
+        kept = 0;
+        // Releases: our reads of these bytes come before the worker's next writes to them.
+        Atomics.store(words, control + HEAD, head);
+      }
+    }
+    // As above; and before the load of SPACE_WANTED, the other half of `wantSpace`.
+    Atomics.store(words, control + HEAD, head);
+    if (Atomics.load(words, control + SPACE_WANTED) === 1) this.#grantSpace(worker, control);
+    return messages;
+  }
+
+  /** Ends the wait of a worker for room, whether there is some or not. */
+  wakeForSpace(worker: number): void {
+    this.#grantSpace(worker, this.#layout.worker + worker * WORKER_WORDS);
+  }
+
+  #grantSpace(worker: number, control: number): void {
+    const words = this.#words;
+    // An async worker looks at this word before it sleeps, so cleared before the bell.
+    Atomics.store(words, control + SPACE_WANTED, 0);
+    if (worker >= this.#layout.syncWorkers) {
+      ring(words, control + WORKER_BELL);
+      return;
+    }
+    // Changes the value before notifying: a wait that begins in between does not sleep.
+    Atomics.add(words, control + SPACE, 1);
+    Atomics.notify(words, control + SPACE, 1);
+  }
+
+  /** Forgets what a dead worker left. */
+  reset(worker: number): void {
+    this.#heads[worker] = 0;
+  }
+
+  #dispatch(worker: number, address: number, handler: ResponseHandler): number {
+    const words = this.#words;
+    const index = address >>> 2;
+    const packed = words[index + MESSAGE_KIND];
+    const kind = packed & 15;
+    if (kind === KIND_SKIP) return 0;
+    const start = address + MESSAGE_HEADER;
+    const text = words[index + MESSAGE_TEXT];
+    const chunk = words[index + MESSAGE_CHUNK];
+    if (kind === KIND_NOTE) {
+      handler.note(worker, chunk, this.#bytes.toString('utf8', start, start + text));
+      return 1;
+    }
+    const slot = words[index + MESSAGE_SLOT];
+    const header = this.#layout.slot + slot * this.#layout.slotWords;
+    // Of a request that has been given up since: nobody listens.
+    if (words[header + GENERATION] !== words[index + MESSAGE_GENERATION]) return 0;
+    const length = joinWords(words[index + MESSAGE_LENGTH_LOW], words[index + MESSAGE_LENGTH_HIGH]);
+    const flags = (packed >>> 8) & 255;
+    const status = packed >>> 16;
+    switch (kind) {
+      case KIND_SEND: {
+        const final = ((packed >>> 4) & 3) as Final;
+        if ((packed >>> 4) & HEAD_PRESENT) handler.head(slot, status, flags, length, start, text, chunk, final);
+        else handler.chunk(slot, start, chunk, final);
+        break;
+      }
+      case KIND_FILE: {
+        const extra = start >>> 2;
+        const size = joinWords(words[extra], words[extra + 1]);
+        handler.file(slot, status, flags, length, start + FILE_HEADER, text, chunk, size);
+        break;
+      }
+      case KIND_ABORT:
+        handler.abort(slot);
+        break;
+      case KIND_DONE:
+        handler.done(slot);
+        break;
+      case KIND_CONTINUE:
+        handler.wantContinue(slot);
+        break;
+      case KIND_WANT_BODY:
+        handler.wantBody(slot);
+        break;
+      default:
+        throw new Error(`worker ${worker}: a message of kind ${kind}`);
+    }
+    return 1;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The response ring of a worker: messages of a header and payload, written by the worker, read by the gateway. A message
+ * is contiguous and is published by one store of TAIL, so a thread killed at any point leaves no half message.
+ */
+import { ring } from './doorbell.ts';
+import { EPOCH, GATEWAY_BELL, HEAD, type RingLayout, SPACE_WANTED, TAIL, WORKER_WORDS } from './layout.ts';
+import type { Views } from './views.ts';
+
+// Words of a message header.
+export const MESSAGE_SIZE = 0; // bytes, header and padding included
+export const MESSAGE_KIND = 1; // kind, final << 4, head flags << 8, status << 16
+export const MESSAGE_SLOT = 2; // -1: about the worker, not a request
+export const MESSAGE_GENERATION = 3;
+export const MESSAGE_TEXT = 4; // bytes of head text
+export const MESSAGE_CHUNK = 5; // bytes of body after the text; the descriptor in FILE; the caller's code in NOTE
+export const MESSAGE_LENGTH_LOW = 6; // `length` of the head; -1: both words -1
+export const MESSAGE_LENGTH_HIGH = 7;
+/** Every message begins at a multiple of this, so a header always fits before the end of the ring. */
+export const MESSAGE_HEADER = 32;
+/** FILE has the bytes to send in two words before its text. */
+export const FILE_HEADER = 8;
+
+export const KIND_SKIP = 0; // the rest of the ring is unused
+export const KIND_SEND = 1;
+export const KIND_FILE = 2;
+export const KIND_ABORT = 3;
+export const KIND_DONE = 4;
+export const KIND_CONTINUE = 5;
+export const KIND_WANT_BODY = 6;
+export const KIND_NOTE = 7;
+
+/** In `final` of a message: a head is present. */
+export const HEAD_PRESENT = 4;
+
+/** Low word of a length below 2^53, or of -1. */
+export function lowWord(length: number): number {
+  return length | 0;
+}
+
+export function highWord(length: number): number {
+  return Math.floor(length / 4294967296);
+}
+
+export function joinWords(low: number, high: number): number {
+  return high * 4294967296 + (low >>> 0);
+}
+
+/** The worker's end. */
+export class ResponseWriter {
+  readonly words: Int32Array;
+  readonly bytes: Buffer;
+  /** The same bytes without the methods of Buffer: its `slice` copies. */
+  readonly plain: Uint8Array;
+  /** The largest message, header included: half the ring, so that it fits at any position once the ring is empty. */
+  readonly largest: number;
+  readonly #control: number;
+  readonly #bell: number;
+  readonly #start: number;
+  readonly #size: number;
+  readonly #epoch: number;
+  #tail: number;
+  #head: number;
+  /** Bytes that the last `reserve` lacked room for. */
+  #lacking = 0;
+
+  constructor(views: Views, layout: RingLayout, worker: number) {
+    this.words = views.words;
+    this.bytes = views.bytes;
+    this.plain = new Uint8Array(views.words.buffer);
+    this.largest = layout.responseSize / 2;
+    this.#control = layout.worker + worker * WORKER_WORDS;
+    this.#bell = layout.control + GATEWAY_BELL;
+    this.#start = layout.response + worker * layout.responseSize;
+    this.#size = layout.responseSize;
+    // The gateway has reset these words before it let this thread start; the start itself orders them.
+    this.#epoch = Atomics.load(this.words, this.#control + EPOCH);
+    this.#tail = Atomics.load(this.words, this.#control + TAIL);
+    this.#head = Atomics.load(this.words, this.#control + HEAD);
+  }
+
+  /** Address for a message of `size` bytes (not rounded), or -1 when there is no room now. */
+  reserve(size: number): number {
+    const { words } = this;
+    // A task that ended but whose application still runs must not write into the ring of its successor.
+    if (words[this.#control + EPOCH] !== this.#epoch) throw new Error('this worker has been replaced');
+    if (size > this.largest)
+      throw new RangeError(`a message of ${size} bytes; the response ring takes ${this.largest}`);
+    const rounded = (size + MESSAGE_HEADER - 1) & -MESSAGE_HEADER;
+    const offset = this.#tail & (this.#size - 1);
+    const rest = this.#size - offset;
+    const skip = rest < rounded ? rest : 0;
+    if (((this.#tail - this.#head) | 0) + skip + rounded > this.#size) {
+      // Acquires: what the gateway read of these bytes is behind it.
+      this.#head = Atomics.load(words, this.#control + HEAD);
+      if (((this.#tail - this.#head) | 0) + skip + rounded > this.#size) {
+        this.#lacking = skip + rounded;
+        return -1;
+      }
+    }
+    if (skip > 0) {
+      const index = (this.#start + offset) >>> 2;
+      words[index + MESSAGE_SIZE] = rest;
+      words[index + MESSAGE_KIND] = KIND_SKIP;
+      this.#tail = (this.#tail + rest) | 0;
+    }
+    const address = this.#start + (this.#tail & (this.#size - 1));
+    words[(address >>> 2) + MESSAGE_SIZE] = rounded;
+    return address;
+  }
+
+  /** Publishes the message at the address that `reserve` returned, and rings for the gateway if it sleeps. */
+  publish(address: number): void {
+    const { words } = this;
+    this.#tail = (this.#tail + words[(address >>> 2) + MESSAGE_SIZE]) | 0;
+    // Releases the whole message; sequentially consistent against the gateway's way to sleep (see doorbell.ts).
+    Atomics.store(words, this.#control + TAIL, this.#tail);
+    ring(words, this.#bell);
+  }
+
+  /** Index of the header at an address of `reserve`, filled in. */
+  header(address: number, kind: number, slot: number, generation: number, text: number, chunk: number): number {
+    const { words } = this;
+    const index = address >>> 2;
+    words[index + MESSAGE_KIND] = kind;
+    words[index + MESSAGE_SLOT] = slot;
+    words[index + MESSAGE_GENERATION] = generation;
+    words[index + MESSAGE_TEXT] = text;
+    words[index + MESSAGE_CHUNK] = chunk;
+    return index;
+  }
+
+  /** A message without payload; false when there is no room now. */
+  control(kind: number, slot: number, generation: number): boolean {
+    const address = this.reserve(MESSAGE_HEADER);
+    if (address < 0) return false;
+    this.header(address, kind, slot, generation, 0, 0);
+    this.publish(address);
+    return true;
+  }
+
+  /** A text for the gateway that belongs to no request, cut to what fits; false when there is no room now. */
+  note(code: number, text: string): boolean {
+    const payload = Buffer.from(text);
+    const length = Math.min(payload.length, this.largest - MESSAGE_HEADER);
+    const address = this.reserve(MESSAGE_HEADER + length);
+    if (address < 0) return false;
+    this.header(address, KIND_NOTE, -1, 0, length, code);
+    payload.copy(this.bytes, address + MESSAGE_HEADER, 0, length);
+    this.publish(address);
+    return true;
+  }
+
+  /**
+   * After a `reserve` that failed: says that the gateway is to wake this worker when it has made room. True where there
+   * is enough already.
+   */
+  wantSpace(): boolean {
+    // Before the look at HEAD: either that sees the room, or the gateway, which stores HEAD first, sees the wish.
+    Atomics.store(this.words, this.#control + SPACE_WANTED, 1);
+    // Acquires, as in `reserve`.
+    this.#head = Atomics.load(this.words, this.#control + HEAD);
+    return ((this.#tail - this.#head) | 0) + this.#lacking <= this.#size;
+  }
+
+  /** Whether the gateway has made room since `wantSpace`. */
+  get spaceGranted(): boolean {
+    // Only a hint; the next `reserve` loads HEAD.
+    return Atomics.load(this.words, this.#control + SPACE_WANTED) === 0;
+  }
+}

@@ -1,0 +1,238 @@
+import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
+import { DONE, type Final, type ResponseHead } from '../engine/transport.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import {
+  ACKNOWLEDGED,
+  BODY_END,
+  BODY_HEAD,
+  BODY_OPEN,
+  BODY_STATE,
+  BODY_TAIL,
+  BODY_WANTED,
+  CANCEL,
+  CANCEL_DISCONNECTED,
+  FLAGS,
+  GENERATION,
+  META_LENGTH,
+  MOUNT,
+  RECORD,
+  type RingLayout,
+  TEXT_LENGTH,
+  TEXT_START,
+} from './layout.ts';
+import {
+  FILE_HEADER,
+  HEAD_PRESENT,
+  highWord,
+  KIND_CONTINUE,
+  KIND_FILE,
+  KIND_SEND,
+  KIND_WANT_BODY,
+  lowWord,
+  MESSAGE_CHUNK,
+  MESSAGE_GENERATION,
+  MESSAGE_HEADER,
+  MESSAGE_KIND,
+  MESSAGE_LENGTH_HIGH,
+  MESSAGE_LENGTH_LOW,
+  MESSAGE_SLOT,
+  MESSAGE_TEXT,
+  type ResponseWriter,
+} from './response-ring.ts';
+
+const { slice } = Uint8Array.prototype;
+
+/** A response that goes on as long as the worker lives. */
+export const OPEN = 0;
+/** The response is complete or given up; the body of the application is still to be closed. */
+export const ENDED = 1;
+/** DONE was sent: the slot is no longer ours. */
+export const OVER = 2;
+
+/** A request as a worker sees it. One object for each request, so that an application may keep it without harm. */
+export abstract class RingRequest {
+  readonly slot: number;
+  readonly generation: number;
+  /** As given to `fill`. */
+  readonly mount: number;
+  /** As given to `fill`. */
+  readonly flags: number;
+  /** Where the head begins in `text()`. */
+  readonly metaLength: number;
+  /** The shared memory as words; the head record (assembly/layout.ts) begins at index `record`. */
+  readonly words: Int32Array;
+  readonly record: number;
+  protected readonly writer: ResponseWriter;
+  protected readonly layout: RingLayout;
+  /** Index of the slot's first word. */
+  protected readonly header: number;
+  protected state: typeof OPEN | typeof ENDED | typeof OVER = OPEN;
+  /** Response bytes sent so far, modulo 2^32. */
+  #sent = 0;
+  #bodyHead = 0;
+  #continueSent = false;
+
+  constructor(writer: ResponseWriter, layout: RingLayout, slot: number) {
+    const { words } = writer;
+    const header = layout.slot + slot * layout.slotWords;
+    this.slot = slot;
+    // Plain reads here and below: the exchange or load of OWNER acquired what the gateway wrote before the dispatch.
+    this.generation = words[header + GENERATION];
+    this.mount = words[header + MOUNT];
+    this.flags = words[header + FLAGS];
+    this.metaLength = words[header + META_LENGTH];
+    this.words = words;
+    this.record = header + RECORD;
+    this.writer = writer;
+    this.layout = layout;
+    this.header = header;
+  }
+
+  /** Native string: `meta`, directly followed by the head. Not to be asked for once the request is over. */
+  text(): string {
+    if (this.state === OVER) throw new RequestAborted('the request is over');
+    const start = this.words[this.header + TEXT_START] >>> 0;
+    return this.writer.bytes.latin1Slice(start, start + this.words[this.header + TEXT_LENGTH]);
+  }
+
+  /** Whether the client has gone or the server has given up (B-37): needs no event loop. */
+  disconnected(): boolean {
+    return this.state === OVER || Atomics.load(this.words, this.header + CANCEL) !== 0;
+  }
+
+  /** The error of a cancelled request, or null. */
+  protected cancelled(): Error | null {
+    // No data hangs on this flag; atomic so that it is read anew.
+    const reason = Atomics.load(this.words, this.header + CANCEL);
+    if (reason === 0) return null;
+    return reason === CANCEL_DISCONNECTED
+      ? new ClientDisconnected()
+      : new RequestAborted('the server gave up on the request');
+  }
+
+  /** Response bytes that may be sent now. */
+  protected credit(): number {
+    if (this.#sent === 0) return this.layout.window;
+    // A number that only grows: an old value is merely too small.
+    return this.layout.window - ((this.#sent - Atomics.load(this.words, this.header + ACKNOWLEDGED)) | 0);
+  }
+
+  /** The most bytes that fit into one message beside a head, or beside none. */
+  protected room(head: ResponseHead | null): number {
+    return this.writer.largest - MESSAGE_HEADER - (head === null ? 0 : head.text.length);
+  }
+
+  /** Sends `count` bytes of the chunk from `from`; false, and nothing is sent, when the ring has no room now. */
+  protected put(
+    head: ResponseHead | null,
+    chunk: Uint8Array | null,
+    from: number,
+    count: number,
+    final: Final,
+  ): boolean {
+    const { writer } = this;
+    const text = head === null ? 0 : head.text.length;
+    const address = writer.reserve(MESSAGE_HEADER + text + count);
+    if (address < 0) return false;
+    this.#header(address, KIND_SEND | (final << 4), head, count);
+    const start = address + MESSAGE_HEADER;
+    if (head !== null) writer.bytes.latin1Write(head.text, start, text);
+    if (chunk !== null && count > 0) {
+      writer.bytes.set(count === chunk.length ? chunk : chunk.subarray(from, from + count), start + text);
+    }
+    writer.publish(address);
+    this.#sent = (this.#sent + count) | 0;
+    if (final === DONE) this.finish();
+    else if (final !== 0) this.state = ENDED;
+    return true;
+  }
+
+  protected putFile(head: ResponseHead, descriptor: number, length: number): boolean {
+    const { writer, words } = this;
+    const address = writer.reserve(MESSAGE_HEADER + FILE_HEADER + head.text.length);
+    if (address < 0) return false;
+    this.#header(address, KIND_FILE, head, descriptor);
+    const extra = (address + MESSAGE_HEADER) >>> 2;
+    words[extra] = lowWord(length);
+    words[extra + 1] = highWord(length);
+    writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + FILE_HEADER, head.text.length);
+    writer.publish(address);
+    this.state = ENDED;
+    return true;
+  }
+
+  #header(address: number, kind: number, head: ResponseHead | null, chunk: number): void {
+    const { words } = this;
+    const index = address >>> 2;
+    words[index + MESSAGE_SLOT] = this.slot;
+    words[index + MESSAGE_GENERATION] = this.generation;
+    words[index + MESSAGE_CHUNK] = chunk;
+    if (head === null) {
+      words[index + MESSAGE_KIND] = kind;
+      words[index + MESSAGE_TEXT] = 0;
+      return;
+    }
+    words[index + MESSAGE_KIND] = kind | (HEAD_PRESENT << 4) | (head.flags << 8) | (head.status << 16);
+    words[index + MESSAGE_TEXT] = head.text.length;
+    words[index + MESSAGE_LENGTH_LOW] = lowWord(head.length);
+    words[index + MESSAGE_LENGTH_HIGH] = highWord(head.length);
+  }
+
+  /**
+   * The next bytes of the body, in private memory; null at its end; undefined when they are yet to come, after which
+   * EVENT changes. Throws as BodySource does.
+   */
+  protected takeBody(max: number): Uint8Array | null | undefined {
+    if (this.state === OVER) throw new RequestAborted('the request is over');
+    const { words, header } = this;
+    // Before BODY_TAIL: once the state is final, so is the tail.
+    const state = Atomics.load(words, header + BODY_STATE);
+    // Acquires the bytes.
+    const available = (Atomics.load(words, header + BODY_TAIL) - this.#bodyHead) | 0;
+    if (available > 0) return this.#copyBody(Math.min(available, max), available);
+    if (state === BODY_END) return null;
+    if (state !== BODY_OPEN) throw new RequestBodyError('the request body will never be complete', state);
+    const error = this.cancelled();
+    if (error !== null) throw error;
+    if (!this.#continueSent) {
+      this.#continueSent = true;
+      const flags = words[this.record + HEAD_FLAGS];
+      if ((flags & (FLAG_EXPECT_CONTINUE | FLAG_HTTP_1_0)) === FLAG_EXPECT_CONTINUE) this.tell(KIND_CONTINUE);
+    }
+    return undefined;
+  }
+
+  #copyBody(count: number, available: number): Uint8Array {
+    const { words, header } = this;
+    const size = this.layout.bodySize;
+    const ring = header * 4 + this.layout.body;
+    const offset = this.#bodyHead & (size - 1);
+    let block: Uint8Array;
+    if (offset + count <= size) {
+      // A new, unshared buffer of its own: `slice` of the prototype of Buffer would be a view.
+      block = slice.call(this.writer.plain, ring + offset, ring + offset + count);
+    } else {
+      block = new Uint8Array(count);
+      block.set(this.writer.plain.subarray(ring + offset, ring + size));
+      block.set(this.writer.plain.subarray(ring, ring + offset + count - size), size - offset);
+    }
+    this.#bodyHead = (this.#bodyHead + count) | 0;
+    // Releases the room, and comes before the look at BODY_WANTED (see writeBody).
+    Atomics.store(words, header + BODY_HEAD, this.#bodyHead);
+    // Not before half of the ring is free, so that the gateway is not told for every few bytes.
+    if (Atomics.load(words, header + BODY_WANTED) === 1 && available - count <= size / 2) {
+      // Before the message: the gateway sets it again after that, if at all.
+      Atomics.store(words, header + BODY_WANTED, 0);
+      this.tell(KIND_WANT_BODY);
+    }
+    return block;
+  }
+
+  /** Sends a message without payload, now or as soon as there is room. */
+  protected abstract tell(kind: number): void;
+
+  /** After DONE was sent. */
+  protected finish(): void {
+    this.state = OVER;
+  }
+}
