@@ -1,5 +1,5 @@
 // Small GET, 64 keep-alive connections: CPU time per request of the whole process, against node:http.
-import { load, hasWrk } from './load.mjs';
+import { hasWrk, load } from './load.mjs';
 import { interleave, median, table } from './measure.mjs';
 import { startPeer } from './peer.mjs';
 

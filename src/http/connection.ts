@@ -15,7 +15,6 @@ import './latin1.ts';
 import { Exchange } from './exchange.ts';
 import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';
 import { type Parser, rule, type SuspendedBody, type SuspendedHead } from './parser.ts';
-import { METHODS } from './wasm/tables.ts';
 import {
   nextReading,
   nextResponse,
@@ -48,6 +47,7 @@ import {
   SOCKET_OPEN,
   StateError,
 } from './states.ts';
+import { METHODS } from './wasm/tables.ts';
 
 /** The world around a connection: a socket with its timers, or a test. */
 export interface ConnectionHost {
@@ -291,7 +291,10 @@ export class Connection {
     if (this.isCut(exchange)) return true;
     const length = end - start;
     if (exchange.state !== RESPONSE_STARTED) throw new StateError('body bytes outside of a response');
-    if (exchange.left >= 0 && (exchange.left -= length) < 0) throw new StateError('more body bytes than announced');
+    if (exchange.left >= 0) {
+      exchange.left -= length;
+      if (exchange.left < 0) throw new StateError('more body bytes than announced');
+    }
     exchange.sent += length;
     if (length > 0) {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
@@ -412,16 +415,20 @@ export class Connection {
     if (!safe && this.front !== null) return this.keep(parser.headStart, to);
 
     const chunked = (flags & FLAG_CHUNKED) !== 0;
-    const length =
-      (flags & FLAG_CONTENT_LENGTH) !== 0
-        ? parser.contentLength() : 0;
+    const length = (flags & FLAG_CONTENT_LENGTH) !== 0 ? parser.contentLength() : 0;
     if (length > this.options.limitBody) {
       this.refuse(413, 'the request body is larger than this server accepts');
       return to;
     }
     const hasBody = chunked || length > 0;
     const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && !this.closing;
-    const exchange = new Exchange(this, flags, persist, safe && !hasBody, (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody);
+    const exchange = new Exchange(
+      this,
+      flags,
+      persist,
+      safe && !hasBody,
+      (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody,
+    );
     this.append(exchange);
     // What the body needs must stand before the host is asked: it may answer at once.
     const reading = this.reading;

@@ -1,3 +1,4 @@
+import type net from 'node:net';
 import {
   FIELD_NAME,
   FIELD_VALUE_LENGTH,
@@ -20,18 +21,17 @@ import {
   HEAD_TARGET_START,
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
-import type net from 'node:net';
 import '../http/latin1.ts';
 import type { Connection, ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
-import { percentDecode } from '../toolbox/native-strings.ts';
 import { formatDateTime } from '../toolbox/date.ts';
-import type { AccessLog, AccessRecord } from './access-log.ts';
+import { percentDecode } from '../toolbox/native-strings.ts';
 import type { Acceptor } from './accept.ts';
+import type { AccessLog, AccessRecord } from './access-log.ts';
 import type { Mounted, MountTable } from './mounts.ts';
-import { SocketHost, type SocketContext } from './socket-host.ts';
+import { type SocketContext, SocketHost } from './socket-host.ts';
 import { TurnEnd } from './turn.ts';
 
 /** Where requests of a mount go. */

@@ -1,11 +1,11 @@
 import { close } from 'node:fs';
-import { HEAD_NO_BODY, DONE, type Final, MORE, type ResponseHead } from '../engine/transport.ts';
+import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../engine/transport.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import { RESPONSE_AWAITED } from '../http/states.ts';
+import { ClientDisconnected } from '../interface/errors.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
 import { CANCEL_ABORTED } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';
-import { ClientDisconnected } from '../interface/errors.ts';
 import { sendFile } from './send-file.ts';
 
 /** What the pooled requests of a gateway need from it. */
@@ -103,7 +103,8 @@ export class PooledRequests implements ResponseHandler {
   /** Slots whose request has shown no sign of life since `before` (milliseconds of the gateway's clock). */
   *silentSince(before: number): Iterable<number> {
     for (const request of this.requests) {
-      if (request?.exchange && request.file === null && request.owed === 0 && request.since < before) yield request.slot;
+      if (request?.exchange && request.file === null && request.owed === 0 && request.since < before)
+        yield request.slot;
     }
   }
 

@@ -7,8 +7,8 @@ import {
   WAIT_LINGERING,
   WAIT_REQUEST,
 } from '../http/connection.ts';
-import type { Exchange } from '../http/exchange.ts';
 import type { ConnectionInfo } from '../http/environ.ts';
+import type { Exchange } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
 import type { Acceptor, SocketEvents } from './accept.ts';
 

@@ -1,0 +1,3 @@
+export function statusLine(code: number): string {
+  return `${code} X`;
+}
