@@ -13,6 +13,8 @@ import { html, sendPage } from './lib/page.js';
 import { BadRequest, mountPath, queryInteger, readBody } from './lib/request.js';
 import { checkMethod, notFound, sendJson, sendText } from './lib/respond.js';
 
+/** @import { Environ, StartResponse } from 'quaich' */
+
 const MAX_BODY = 16 * 1024;
 const MAX_SLOW_SECONDS = 30;
 
@@ -42,7 +44,7 @@ function checkEntry(name, text) {
   return entry;
 }
 
-/** The new entry, from a form or from JSON. @param {import('quaich').Environ} environ */
+/** The new entry, from a form or from JSON. @param {Environ} environ */
 function readEntry(environ) {
   const type = (environ.CONTENT_TYPE ?? '').split(';', 1)[0].trim().toLowerCase();
   // A page of another site may make a browser send a form here, but it cannot make it lie about where it comes from.
@@ -69,7 +71,7 @@ function readEntry(environ) {
 
 const entries = 'SELECT id, name, text, written FROM entry ORDER BY id DESC LIMIT 50';
 
-/** @param {Database} db @param {import('quaich').Environ} environ @param {import('quaich').StartResponse} startResponse */
+/** @param {Database} db @param {Environ} environ @param {StartResponse} startResponse */
 function answer(db, environ, startResponse) {
   const root = mountPath(environ);
   const path = environ.PATH_INFO;
@@ -104,7 +106,10 @@ ${rows.map((row) => html`<article><h2>${row.name}</h2><p>${row.text}</p><p class
   });
 }
 
-/** @type {import('quaich').Application} */
+/**
+ * @param {Environ} environ
+ * @param {StartResponse} startResponse
+ */
 export function app(environ, startResponse) {
   const db = /** @type {Database} */ (environ['quaich.state']?.['guestbook.db']);
   // One request at a time runs in a sync worker, so what belongs to the request may be set on the connection.

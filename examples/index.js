@@ -10,6 +10,8 @@ import { html, sendPage } from './lib/page.js';
 import { encodePath, mountPath } from './lib/request.js';
 import { checkMethod, notFound } from './lib/respond.js';
 
+/** @import { Environ, StartResponse } from 'quaich' */
+
 /** @param {import('./catalogue.js').Example} example @param {string} root */
 const card = ({ prefix, kind, traits, title, text, links }, root) => html`
 <li>
@@ -19,7 +21,10 @@ const card = ({ prefix, kind, traits, title, text, links }, root) => html`
 ${links.map((link) => html`<a href="${root}${prefix}${link}"><code>${prefix}${link}</code></a> `)}
 </li>`;
 
-/** @type {import('quaich').Application} */
+/**
+ * @param {Environ} environ
+ * @param {StartResponse} startResponse
+ */
 export function app(environ, startResponse) {
   if (environ.PATH_INFO !== '/' && environ.PATH_INFO !== '') return notFound(startResponse);
   const refused = checkMethod(environ, startResponse, 'GET');

@@ -13,6 +13,8 @@ import { html, sendPage, trusted } from './lib/page.js';
 import { BadRequest, query, queryInteger } from './lib/request.js';
 import { checkMethod, sendText } from './lib/respond.js';
 
+/** @import { Environ, StartResponse } from 'quaich' */
+
 const MAX_ROWS = 5000;
 const SORTS = ['number', 'name', 'price', 'stock'];
 const WORDS = ['Oak', 'Birch', 'Amber', 'Heather', 'Peat', 'Barley', 'Silver', 'Thistle', 'Salt & Sea', '"Old" Cask'];
@@ -78,7 +80,10 @@ function StockTable({ items, sort, rows }) {
   );
 }
 
-/** @type {import('quaich').Application} */
+/**
+ * @param {Environ} environ
+ * @param {StartResponse} startResponse
+ */
 export function app(environ, startResponse) {
   const refused = checkMethod(environ, startResponse, 'GET');
   if (refused) return refused;
