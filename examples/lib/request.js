@@ -95,3 +95,14 @@ export function readBody(environ, limit) {
   }
   return body;
 }
+
+/**
+ * Whether the client has this version of the resource already (RFC 9110 section 13.1.2).
+ *
+ * @param {AnyEnviron} environ
+ * @param {string} tag with its quotes
+ */
+export function matchesTag(environ, tag) {
+  const candidates = (environ.HTTP_IF_NONE_MATCH ?? '').split(',').map((candidate) => candidate.trim());
+  return candidates.some((candidate) => candidate === '*' || candidate === tag || candidate === `W/${tag}`);
+}

@@ -66,3 +66,13 @@ export function checkMethod(environ, startResponse, ...methods) {
   }
   return sendText(startResponse, '405 Method Not Allowed', `Use ${allow.join(', ')}.\n`, [['Allow', allow.join(', ')]]);
 }
+
+/**
+ * Any text, as RFC 8187 writes it in a parameter of a header field.
+ *
+ * @param {string} text
+ */
+export function extendedValue(text) {
+  const escapeMark = (/** @type {string} */ mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`;
+  return `UTF-8''${encodeURIComponent(text).replace(/['()*]/g, escapeMark)}`;
+}
