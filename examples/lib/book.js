@@ -12,8 +12,10 @@ export const clientGone = Symbol('clientGone');
 
 /** @typedef {import('node-sqlite3-wasm').Database & { [clientGone]?: () => boolean }} Database */
 
-/** No statement here holds the lock for anything near this long, in milliseconds. */
-const STALE_LOCK_MS = 30_000;
+/** How long to wait for the others, in milliseconds. */
+const BUSY_MS = 10_000;
+/** No statement here holds the lock for anything near this long; shorter than the wait, so that it is over by then. */
+const STALE_LOCK_MS = 5_000;
 
 /**
  * This driver's lock is a directory beside the file. A thread that was killed while it held the lock leaves it behind,
@@ -33,6 +35,15 @@ function removeStaleLock(file) {
   }
 }
 
+// Every worker runs this at the same moment; the first makes the table.
+const SCHEMA = `PRAGMA synchronous = NORMAL;
+  CREATE TABLE IF NOT EXISTS entry (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    written TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+  )`;
+
 /**
  * Opens the file, and makes its table if it is new.
  *
@@ -44,14 +55,14 @@ export function openBook() {
   /** @type {Database} */
   const db = new sqlite.Database(file);
   try {
-    // Every worker starts with this at the same moment: wait for the others, then find the table made.
-    db.exec('PRAGMA busy_timeout = 10000; PRAGMA synchronous = NORMAL');
-    db.exec(`CREATE TABLE IF NOT EXISTS entry (
-      id INTEGER PRIMARY KEY,
-      name TEXT NOT NULL,
-      text TEXT NOT NULL,
-      written TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
-    )`);
+    db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    try {
+      db.exec(SCHEMA);
+    } catch {
+      // Locked all that time: then by nobody who is still alive.
+      removeStaleLock(file);
+      db.exec(SCHEMA);
+    }
     db.function('wait', (seconds) => wait(Number(seconds), db));
     return db;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { examples } from '../../examples/catalogue.js';
 import { app as demo, asyncApp as demoAsync } from '../../examples/demo.js';
@@ -70,11 +71,22 @@ describe('the page frame', () => {
     const result = callSync(upload, { state: { 'upload.limit': 1 } });
     const policy = field(result, 'Content-Security-Policy') ?? '';
     for (const element of ['style', 'script']) {
-      const source = new RegExp(`<${element}>([^]*?)</${element}>`).exec(result.text)?.[1] ?? '';
+      const source = new RegExp(`<${element}>([\\s\\S]*?)</${element}>`).exec(result.text)?.[1] ?? '';
       expect(source).not.toBe('');
       expect(policy).toContain(`${element}-src 'sha256-${createHash('sha256').update(source).digest('base64')}'`);
     }
     expect(policy).toContain("default-src 'none'");
+  });
+
+  it('carries scripts that parse', async () => {
+    const { app: upload } = await load('upload.js');
+    const { app: events } = await load('events.js');
+    const pages = [callSync(upload, { state: { 'upload.limit': 1 } }), await callAsync(events)];
+    for (const { text } of pages) {
+      const source = /<script>([\s\S]*?)<\/script>/.exec(text)?.[1] ?? '';
+      expect(source).not.toBe('');
+      expect(() => new Script(source)).not.toThrow();
+    }
   });
 
   it('encodes the bytes of a native string for a link (U-03)', () => {
