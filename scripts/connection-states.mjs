@@ -1,4 +1,4 @@
-// Writes docs/connection.md from the tables of src/http/states.ts.
+// Writes docs/connection-states.md from the tables of src/http/states.ts.
 import { writeFileSync } from 'node:fs';
 
 /** @typedef {import('../src/http/states.ts').Machine} Machine */
@@ -39,5 +39,5 @@ export function render(machines) {
 
 if (import.meta.filename === process.argv[1]) {
   const { READING, RESPONDING, SOCKET } = await import('../dist/src/http/states.js');
-  writeFileSync(new URL('../docs/connection.md', import.meta.url), render([READING, RESPONDING, SOCKET]));
+  writeFileSync(new URL('../docs/connection-states.md', import.meta.url), render([READING, RESPONDING, SOCKET]));
 }

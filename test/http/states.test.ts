@@ -6,8 +6,8 @@ import { type Machine, nextReading, READING, RESPONDING, SOCKET, StateError } fr
 const machines: Machine[] = [READING, RESPONDING, SOCKET];
 
 describe('the state machines of a connection', () => {
-  it('docs/connection.md is what the tables say (npm run docs)', () => {
-    expect(readFileSync(new URL('../../docs/connection.md', import.meta.url), 'utf8')).toBe(render(machines));
+  it('docs/connection-states.md is what the tables say (npm run docs)', () => {
+    expect(readFileSync(new URL('../../docs/connection-states.md', import.meta.url), 'utf8')).toBe(render(machines));
   });
 
   it.each(machines)('every state can be reached: $title', ({ states, initial, transitions }) => {
