@@ -6,7 +6,7 @@ import {
   HEAD_NO_BODY,
   type ResponseHead,
 } from '../engine/transport.ts';
-import { statusLine } from '../toolbox/status.ts';
+import { statusLine } from '../toolbox/status-line.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The zero-size chunk that ends a chunked body without trailers (RFC 9112 7.1). */

@@ -24,13 +24,14 @@ export class Applications {
         continue;
       }
       const loaded = await loadApplication(mount.app, directory);
-      const twin = this.mounted.find((other) => other !== null && other.app === loaded.app);
+      const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
       this.mounted.push({ ...loaded, prefix: mount.prefix, state: twin?.state ?? {} });
     }
     try {
       for (const application of this.mounted) {
-        if (application === null || this.started.some((other) => other.app === application.app)) continue;
-        await application.startup?.(application.state);
+        if (application === null) continue;
+        if (this.started.some((other) => identity(other) === identity(application))) continue;
+        await application.startup?.call(application.app, application.state);
         this.started.push(application);
       }
     } catch (error) {
@@ -44,7 +45,7 @@ export class Applications {
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
-        await application.shutdown?.(application.state);
+        await application.shutdown?.call(application.app, application.state);
       } catch (error) {
         report(error);
       }
@@ -52,11 +53,17 @@ export class Applications {
   }
 }
 
+/** What decides whether two mounts share one startup: their hooks, which a module may have for several applications. */
+function identity({ app, startup, shutdown }: LoadedApplication): unknown {
+  return startup ?? shutdown ?? app;
+}
+
 /** An error in words for the other side of a thread: with its stack, unless it is one of configuration (B-32). */
 export function describeFailure(error: unknown): { message: string; configuration: boolean } {
   if (error instanceof ConfigurationError) return { message: error.message, configuration: true };
   try {
-    if (error instanceof Error) return { message: error.stack ?? `${error.name}: ${error.message}`, configuration: false };
+    if (error instanceof Error)
+      return { message: error.stack ?? `${error.name}: ${error.message}`, configuration: false };
     return { message: String(error), configuration: false };
   } catch {
     return { message: 'something that cannot be shown was thrown', configuration: false };

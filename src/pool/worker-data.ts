@@ -5,6 +5,7 @@ import type { RingLayout, SharedMemory } from '../rings/index.ts';
 export interface WorkerMount {
   /** Decoded: '' or '/app' (G-11). */
   prefix: string;
+  /** With the kind that the server has settled on. */
   app: AppOptions;
 }
 

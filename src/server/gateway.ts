@@ -26,7 +26,7 @@ import type { Connection, ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
-import { formatDateTime } from '../toolbox/date.ts';
+import { formatDateTime } from '../toolbox/format-date-time.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';
 import type { Acceptor } from './accept.ts';
 import type { AccessLog, AccessRecord } from './access-log.ts';

@@ -17,6 +17,8 @@ export interface PooledContext {
   slotFreed(): void;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
+  /** Milliseconds; need not be exact. */
+  now(): number;
 }
 
 interface FileTransfer {
@@ -239,6 +241,7 @@ export class PooledRequests implements ResponseHandler {
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {
     const { connection } = exchange;
     const request = this.requests[slot];
+    request.since = this.context.now();
     const wanted = length === 0 || connection.data(exchange, this.bytes, start, start + length);
     if (final === MORE) {
       request.owed += length;

@@ -1,12 +1,5 @@
 import type net from 'node:net';
-import {
-  Connection,
-  type ConnectionHost,
-  type ConnectionOptions,
-  WAIT_APPLICATION,
-  WAIT_LINGERING,
-  WAIT_REQUEST,
-} from '../http/connection.ts';
+import { Connection, type ConnectionHost, type ConnectionOptions, WAIT_REQUEST } from '../http/connection.ts';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
@@ -36,6 +29,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   private readonly socket: net.Socket;
   private readonly scheme: 'http' | 'https';
   private cachedInfo: ConnectionInfo | null = null;
+  private cachedMeta: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
   private waitingSince: number;
@@ -71,6 +65,15 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     return this.cachedInfo;
   }
 
+  /** The same for the rings: one text, its parts separated by line feeds. */
+  get meta(): string {
+    if (this.cachedMeta === null) {
+      const { remoteAddress, remotePort, serverName, serverPort, scheme } = this.info;
+      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}`;
+    }
+    return this.cachedMeta;
+  }
+
   /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */
   checkDeadline(now: number): void {
     const { connection } = this;
@@ -86,17 +89,6 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.waitingSince = now;
       connection.expired();
     }
-  }
-
-  /** Whether the connection could be dropped without loss to anybody. */
-  get isIdle(): boolean {
-    const { waitingFor } = this.connection;
-    return waitingFor === WAIT_REQUEST || waitingFor === WAIT_LINGERING;
-  }
-
-  /** Whether an application is at work for this connection. */
-  get isWorking(): boolean {
-    return this.connection.waitingFor === WAIT_APPLICATION;
   }
 
   // ---- SocketEvents

@@ -1,3 +1,0 @@
-export function statusLine(code: number): string {
-  return `${code} X`;
-}
