@@ -1,5 +1,6 @@
 // uri-host [ ":" port ] (RFC 9110, 4.2.3 and 7.2; RFC 3986, 3.2.2), for the Host field and for targets.
 
+import { scanHost } from './scan';
 import { CLASSES, CLASS_HOST } from './tables';
 
 function isHex(c: u32): bool {
@@ -60,26 +61,30 @@ function isIpFuture(p: usize, to: usize): bool {
   return p == to;
 }
 
+/** The address after an IP literal in brackets, or 0. */
+function afterLiteral(p: usize, to: usize): usize {
+  const address = p + 1;
+  while (p < to && load<u8>(p) != 0x5d) ++p;
+  if (p == to || address == p) return 0;
+  return ((load<u8>(address) | 32) == 0x76 ? isIpFuture(address, p) : isIpv6(address, p)) ? p + 1 : 0;
+}
+
 /** Whether the bytes are a host that is not empty, and a port: any, or with `port` one with digits. */
 export function isAuthority(p: usize, to: usize, port: bool): bool {
   const first = p;
-  if (p < to && load<u8>(p) == 0x5b) {
-    while (p < to && load<u8>(p) != 0x5d) ++p;
-    if (p == to) return false;
-    const address = first + 1;
-    if (address == p || !((load<u8>(address) | 32) == 0x76 ? isIpFuture(address, p) : isIpv6(address, p))) return false;
-    ++p;
-  } else {
-    while (p < to) {
-      const c = load<u8>(p);
-      if (load<u8>(CLASSES + c) & CLASS_HOST) ++p;
-      else if (c == 0x25 && to - p > 2 && isHex(load<u8>(p + 1)) && isHex(load<u8>(p + 2))) p += 3;
-      else break;
+  p = scanHost(p, to);
+  if (p < to && load<u8>(p) != 0x3a) {
+    if (p == first && load<u8>(p) == 0x5b) {
+      p = afterLiteral(p, to);
+      if (!p) return false;
     }
-    if (p == first) return false;
+    while (p < to && load<u8>(p) == 0x25) {
+      if (to - p < 3 || !isHex(load<u8>(p + 1)) || !isHex(load<u8>(p + 2))) return false;
+      p = scanHost(p + 3, to);
+    }
   }
-  if (p == to) return !port;
-  if (load<u8>(p++) != 0x3a) return false;
+  if (p >= to) return !port && first < to;
+  if (p == first || load<u8>(p++) != 0x3a) return false;
   if (p == to) return !port;
   while (p < to && <u32>load<u8>(p) - 0x30 < 10) ++p;
   return p == to;

@@ -17,7 +17,9 @@ import {
   LIMITS,
   LIMIT_CHUNK_EXTENSIONS,
   LIMIT_CHUNK_LINE,
+  LIMIT_FIELDS,
   LIMIT_TRAILER,
+  MAX_TRAILERS,
   READ_AREA,
   STATE_PHASE,
   TRAILER_RECORD,
@@ -114,7 +116,9 @@ function trailer(p: usize, to: usize): i32 {
   const phase = before ? register(STATE_PHASE) : 0;
   setFieldCount(before ? register(CHUNK_TRAILER_COUNT) : 0);
   const size = load<u32>(LIMITS + (LIMIT_TRAILER << 2));
-  const after = fieldLines(start, start, to, CHUNKED_STATE, phase, TRAILER_RECORD, size, RULE_TRAILER_SIZE, false);
+  const most = min<usize>(load<u32>(LIMITS + (LIMIT_FIELDS << 2)), MAX_TRAILERS);
+  const last = <usize>TRAILER_RECORD + (most << 4);
+  const after = fieldLines(start, start, to, CHUNKED_STATE, phase, TRAILER_RECORD, last, 0, size, RULE_TRAILER_SIZE);
   if (after < 0) return after;
   setRegister(CHUNK_TRAILER_COUNT, fieldCount);
   if (!after) {

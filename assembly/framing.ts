@@ -120,6 +120,10 @@ function transferEncoding(p: usize, to: usize, flags: i32): i32 {
 }
 
 function connection(p: usize, to: usize, flags: i32): i32 {
+  if (to - p == 10 && lower(p, 8) == KEEP && lower(p + 8, 2) == ALIVE) {
+    store<i32>(HEAD_RECORD + (HEAD_FLAGS << 2), flags | CONNECTION_KEEP_ALIVE);
+    return 0;
+  }
   while (p < to) {
     let c = load<u8>(p);
     if (c == 0x2c || c == 0x20 || c == 0x09) {

@@ -24,6 +24,7 @@ import {
   HEAD_TARGET_START,
   HEAD_WORDS,
   LIMITS,
+  LIMIT_FIELDS,
   LIMIT_HEAD,
   LIMIT_LEADING,
   LIMIT_REQUEST_LINE,
@@ -42,6 +43,7 @@ import {
   METHOD_OPTIONS,
   METHOD_ROWS,
   METHOD_SLOTS,
+  NAME_FRAMING,
   RULE_BARE_CR,
   RULE_BARE_LF,
   RULE_HEAD_SIZE,
@@ -99,20 +101,18 @@ function knownMethod(p: usize, length: usize): i32 {
   return load<u64>(row) == low && load<u64>(row + 8) == high ? method : 0;
 }
 
-/** Splits an absolute-form target: scheme "://" authority, then path and query (RFC 9112, 3.2.2). */
-function absoluteForm(start: usize, target: usize, end: usize, flags: i32): i32 {
+/** Splits an absolute-form target: scheme "://" authority, then a path up to `last` (RFC 9112, 3.2.2). */
+function absoluteForm(start: usize, target: usize, last: usize, flags: i32): i32 {
   let p = target;
   if (<u32>(load<u8>(p) | 32) - 0x61 > 25) return RULE_TARGET_FORM;
   for (;;) {
-    if (++p >= end) return RULE_TARGET_FORM;
+    if (++p >= last) return RULE_TARGET_FORM;
     const c = <u32>load<u8>(p);
     if (c == 0x3a) break;
     if ((c | 32) - 0x61 > 25 && c - 0x30 > 9 && c != 0x2b && c != 0x2d && c != 0x2e) return RULE_TARGET_FORM;
   }
-  if (end - p < 3 || load<u16>(p + 1) != 0x2f2f) return RULE_TARGET_FORM;
+  if (last - p < 3 || load<u16>(p + 1) != 0x2f2f) return RULE_TARGET_FORM;
   const authority = p + 3;
-  const query = record(HEAD_QUERY_START);
-  const last = query ? start + query - 1 : end;
   let path = authority;
   while (path < last && load<u8>(path) != 0x2f) ++path;
   if (!isAuthority(authority, path, false)) return RULE_TARGET_AUTHORITY;
@@ -126,15 +126,11 @@ function absoluteForm(start: usize, target: usize, end: usize, flags: i32): i32 
   return 0;
 }
 
-/** Tells the four forms of a target apart (RFC 9112, 3.2); returns the rule broken, or 0. */
-function targetForm(start: usize, target: usize, end: usize, method: i32, flags: i32): i32 {
-  const query = record(HEAD_QUERY_START);
-  const last = query ? start + query - 1 : end;
-  setRecord(HEAD_QUERY_LENGTH, query ? end - start - query : 0);
-  setRecord(HEAD_PATH_START, target - start);
-  setRecord(HEAD_PATH_LENGTH, last - target);
-  setRecord(HEAD_AUTHORITY_START, 0);
-  setRecord(HEAD_AUTHORITY_LENGTH, 0);
+/**
+ * Tells apart the forms of a target that is not origin-form or that comes with CONNECT (RFC 9112, 3.2); `last` is the end
+ * of its path, `end` its end. Returns the rule broken, or 0.
+ */
+function otherForm(start: usize, target: usize, last: usize, end: usize, method: i32, flags: i32): i32 {
   if (method == METHOD_CONNECT) {
     if (!isAuthority(target, end, true)) return RULE_TARGET_CONNECT;
     setRecord(HEAD_AUTHORITY_START, target - start);
@@ -143,12 +139,11 @@ function targetForm(start: usize, target: usize, end: usize, method: i32, flags:
     setRecord(HEAD_FLAGS, flags & ~FLAG_ESCAPED_PATH);
     return 0;
   }
-  if (load<u8>(target) == 0x2f) return 0;
   if (load<u8>(target) == 0x2a) {
     if (end - target != 1) return RULE_TARGET_FORM;
     return method == METHOD_OPTIONS ? 0 : RULE_TARGET_ASTERISK;
   }
-  return absoluteForm(start, target, end, flags);
+  return absoluteForm(start, target, last, flags);
 }
 
 /** The rule broken by a version that is not HTTP/1.1 and not HTTP/1.0. */
@@ -159,19 +154,139 @@ function badVersion(p: usize, end: usize): i32 {
   return RULE_VERSION_UNSUPPORTED;
 }
 
-/** Ends an incomplete request line, or refuses it when it is too long already. */
-function waitForMore(phase: i32, start: usize, p: usize, to: usize): i32 {
-  if (p - start > load<u32>(LIMITS + (LIMIT_REQUEST_LINE << 2))) return -RULE_REQUEST_LINE_SIZE;
-  setState(STATE_PHASE, phase);
-  setState(STATE_SCAN, p - start);
-  setState(STATE_START, start);
-  setState(STATE_END, to);
-  return 0;
+/** Whether the request line is too long at `p`, where a scan has stopped. */
+// @ts-ignore: decorator
+@inline
+function isTooLong(start: usize, p: usize): bool {
+  return p - start > load<u32>(LIMITS + (LIMIT_REQUEST_LINE << 2));
 }
 
 /** Refuses a request line that is broken at `p`. */
 function refuse(rule: i32, start: usize, p: usize): i32 {
-  return p - start > load<u32>(LIMITS + (LIMIT_REQUEST_LINE << 2)) ? -RULE_REQUEST_LINE_SIZE : -rule;
+  return isTooLong(start, p) ? -RULE_REQUEST_LINE_SIZE : -rule;
+}
+
+/** Keeps where an incomplete head stopped. */
+function suspend(phase: i32, start: usize, p: usize, to: usize): void {
+  setState(STATE_PHASE, phase);
+  setState(STATE_SCAN, p - start);
+  setState(STATE_START, start);
+  setState(STATE_END, to);
+}
+
+/**
+ * Parses the request line from `p` on and fills in its part of the head record. Returns the address of the first field
+ * line, 0 when more bytes are needed, or minus the rule broken.
+ */
+function requestLine(phase: i32, start: usize, p: usize, to: usize): i32 {
+  let method = 0;
+  let target = p;
+  let query: usize = 0; // address after '?'
+  let escaped = false;
+  let end = p;
+  if (phase > PHASE_METHOD) {
+    method = record(HEAD_METHOD);
+    target = start + record(HEAD_TARGET_START);
+    query = record(HEAD_QUERY_START) ? start + record(HEAD_QUERY_START) : 0;
+    escaped = record(HEAD_FLAGS) != 0;
+    end = target + record(HEAD_TARGET_LENGTH);
+  }
+
+  if (phase <= PHASE_METHOD) {
+    p = min(scanToken(p, to), to);
+    if (p == to) {
+      if (isTooLong(start, p)) return -RULE_REQUEST_LINE_SIZE;
+      suspend(PHASE_METHOD, start, p, to);
+      return 0;
+    }
+    const c = load<u8>(p);
+    if (c != 0x20) return refuse(c == 0x0d || c == 0x0a ? RULE_REQUEST_LINE : RULE_METHOD, start, p);
+    if (p == start) return -RULE_METHOD;
+    method = knownMethod(start, p - start);
+    target = ++p;
+    setRecord(HEAD_METHOD, method);
+    setRecord(HEAD_METHOD_LENGTH, target - start - 1);
+    setRecord(HEAD_TARGET_START, target - start);
+  }
+
+  if (phase <= PHASE_TARGET) {
+    if (!query) {
+      if (!escaped) {
+        p = scanPath(p, to);
+        escaped = p < to && load<u8>(p) == 0x25;
+      }
+      if (escaped) p = scanEscapedPath(p, to);
+      if (p < to && load<u8>(p) == 0x3f) query = ++p;
+    }
+    if (query) p = scanTarget(p, to);
+    p = min(p, to);
+    end = p;
+    setRecord(HEAD_QUERY_START, query ? query - start : 0);
+    setRecord(HEAD_TARGET_LENGTH, end - target);
+    setRecord(HEAD_FLAGS, escaped);
+    if (p == to) {
+      if (isTooLong(start, p)) return -RULE_REQUEST_LINE_SIZE;
+      suspend(PHASE_TARGET, start, p, to);
+      return 0;
+    }
+    const c = load<u8>(p);
+    if (c != 0x20) return refuse(c == 0x0d || c == 0x0a ? RULE_REQUEST_LINE : RULE_TARGET_CHARACTER, start, p);
+    if (p == target) return refuse(RULE_REQUEST_LINE, start, p);
+    ++p;
+  }
+
+  const version = end + 1;
+  const text = load<u64>(version);
+  // The usual line end is compared at once; `p` may be anywhere in the version when a call goes on here.
+  if (version + 10 <= to && load<u16>(version + 8) == CRLF && (text == HTTP_1_1 || text == HTTP_1_0)) {
+    p = version + 8;
+  } else {
+    p = min(scanValue(p, to), to);
+    if (p == to || (load<u8>(p) == 0x0d && p + 1 == to)) {
+      if (isTooLong(start, p)) return -RULE_REQUEST_LINE_SIZE;
+      suspend(PHASE_VERSION, start, p, to);
+      return 0;
+    }
+    if (p + 1 == to || load<u16>(p) != CRLF) return refuse(badValue(load<u8>(p)), start, p);
+    if (p - version != 8 || (text != HTTP_1_1 && text != HTTP_1_0)) return refuse(badVersion(version, p), start, p);
+  }
+  if (isTooLong(start, p)) return -RULE_REQUEST_LINE_SIZE;
+
+  const last = query ? query - 1 : end;
+  const flags = firstFlags(text == HTTP_1_0, method == METHOD_HEAD, escaped);
+  setRecord(HEAD_FLAGS, flags);
+  setRecord(HEAD_PATH_START, target - start);
+  setRecord(HEAD_PATH_LENGTH, last - target);
+  setRecord(HEAD_QUERY_LENGTH, query ? end - query : 0);
+  setRecord(HEAD_AUTHORITY_START, 0);
+  setRecord(HEAD_AUTHORITY_LENGTH, 0);
+  if (method == METHOD_CONNECT || load<u8>(target) != 0x2f) {
+    const rule = otherForm(start, target, last, end, method, flags);
+    if (rule) return -rule;
+  }
+  return <i32>(p + 2);
+}
+
+/**
+ * Skips empty lines, of which `leading` are behind. Returns the address of the first byte after them; or 0 when only a
+ * CR is there (then the state is kept), or minus the rule broken.
+ */
+function emptyLines(p: usize, to: usize, leading: u32): i32 {
+  while (p < to) {
+    const c = load<u8>(p);
+    if (c == 0x0a) return -RULE_BARE_LF;
+    if (c != 0x0d) break;
+    if (p + 1 == to) {
+      setState(STATE_LEADING, leading);
+      suspend(PHASE_LEADING, p, p, to);
+      return 0;
+    }
+    if (load<u8>(p + 1) != 0x0a) return -RULE_BARE_CR;
+    if (++leading > load<u32>(LIMITS + (LIMIT_LEADING << 2))) return -RULE_LEADING_LINES;
+    p += 2;
+  }
+  setState(STATE_LEADING, leading);
+  return <i32>p;
 }
 
 /**
@@ -193,91 +308,26 @@ export function head(from: usize, to: usize): i32 {
   }
 
   if (phase < PHASE_NAME) {
-    if (phase == PHASE_LEADING) {
-      while (p < to && load<u8>(p) - 0x0a < 4) {
-        const c = load<u8>(p);
-        if (c != 0x0d) return c == 0x0a ? -RULE_BARE_LF : -RULE_METHOD;
-        if (p + 1 == to) break;
-        if (load<u8>(p + 1) != 0x0a) return -RULE_BARE_CR;
-        if (++leading > load<u32>(LIMITS + (LIMIT_LEADING << 2))) return -RULE_LEADING_LINES;
-        p += 2;
-      }
-      start = p;
-      setState(STATE_LEADING, leading);
-      if (p == to || load<u8>(p) == 0x0d) return waitForMore(PHASE_LEADING, start, p, to);
-      phase = PHASE_METHOD;
-    }
-
-    if (phase == PHASE_METHOD) {
-      p = scanToken(p, to);
-      if (p == to) return waitForMore(PHASE_METHOD, start, p, to);
-      const c = load<u8>(p);
-      if (c != 0x20) return refuse(c == 0x0d || c == 0x0a ? RULE_REQUEST_LINE : RULE_METHOD, start, p);
-      if (p == start) return -RULE_METHOD;
-      setRecord(HEAD_METHOD, knownMethod(start, p - start));
-      setRecord(HEAD_METHOD_LENGTH, p - start);
-      ++p;
-      setRecord(HEAD_TARGET_START, p - start);
-      setRecord(HEAD_QUERY_START, 0);
-      setRecord(HEAD_FLAGS, 0);
-      phase = PHASE_TARGET;
-    }
-
-    const target = start + record(HEAD_TARGET_START);
-    if (phase == PHASE_TARGET) {
-      let query = record(HEAD_QUERY_START);
-      let escaped = record(HEAD_FLAGS);
-      if (!query && !escaped) p = scanPath(p, to);
-      if (!query && p < to && load<u8>(p) == 0x25) escaped = 1;
-      if (!query && escaped) p = scanEscapedPath(p, to);
-      if (!query && p < to && load<u8>(p) == 0x3f) query = <i32>(++p - start);
-      if (query) p = scanTarget(p, to);
+    if (phase == PHASE_LEADING && (leading || p == to || load<u8>(p) <= 0x0d)) {
+      const first = emptyLines(p, to, leading);
+      if (first <= 0) return first;
+      start = p = <usize>first;
       if (p == to) {
-        setRecord(HEAD_QUERY_START, query);
-        setRecord(HEAD_FLAGS, escaped);
-        return waitForMore(PHASE_TARGET, start, p, to);
-      }
-      const c = load<u8>(p);
-      if (c != 0x20) return refuse(c == 0x0d || c == 0x0a ? RULE_REQUEST_LINE : RULE_TARGET_CHARACTER, start, p);
-      if (p == target) return refuse(RULE_REQUEST_LINE, start, p);
-      setRecord(HEAD_QUERY_START, query);
-      setRecord(HEAD_FLAGS, escaped);
-      setRecord(HEAD_TARGET_LENGTH, p - target);
-      ++p;
-    }
-
-    const end = target + record(HEAD_TARGET_LENGTH);
-    const version = end + 1;
-    let flags = 0;
-    // The usual line end is compared at once; `p` may be anywhere in the version when a call goes on here.
-    if (version + 10 <= to && load<u16>(version + 8) == CRLF && (load<u64>(version) == HTTP_1_1 || load<u64>(version) == HTTP_1_0)) {
-      p = version + 8;
-    } else {
-      p = scanValue(p, to);
-      if (p + 2 > to) {
-        if (p == to || load<u8>(p) == 0x0d) return waitForMore(PHASE_VERSION, start, p, to);
-        return refuse(badValue(load<u8>(p)), start, p);
-      }
-      if (load<u16>(p) != CRLF) return refuse(badValue(load<u8>(p)), start, p);
-      if (p - version != 8 || (load<u64>(version) != HTTP_1_1 && load<u64>(version) != HTTP_1_0)) {
-        return refuse(badVersion(version, p), start, p);
+        suspend(PHASE_LEADING, start, p, to);
+        return 0;
       }
     }
-    if (p - start > load<u32>(LIMITS + (LIMIT_REQUEST_LINE << 2))) return -RULE_REQUEST_LINE_SIZE;
-    const method = record(HEAD_METHOD);
-    flags = firstFlags(load<u8>(version + 7) == 0x30, method == METHOD_HEAD, record(HEAD_FLAGS) != 0);
-    setRecord(HEAD_FLAGS, flags);
-    const rule = targetForm(start, target, end, method, flags);
-    if (rule) return -rule;
-    p += 2;
+    const line = requestLine(phase, start, p, to);
+    if (line <= 0) return line;
+    p = <usize>line;
     phase = 0;
   } else {
-    p = start;
     setFieldCount(record(HEAD_FIELD_COUNT));
   }
 
   const size = load<u32>(LIMITS + (LIMIT_HEAD << 2));
-  const after = fieldLines(start, p, to, HEAD_STATE, phase, FIELDS, size, RULE_HEAD_SIZE, true);
+  const last = FIELDS + (<usize>load<u32>(LIMITS + (LIMIT_FIELDS << 2)) << 4);
+  const after = fieldLines(start, p, to, HEAD_STATE, phase, FIELDS, last, NAME_FRAMING, size, RULE_HEAD_SIZE);
   if (after < 0) return after;
   setRecord(HEAD_FIELD_COUNT, fieldCount);
   if (!after) {

@@ -100,6 +100,9 @@ export const NIBBLES_TOKEN = ${aligned(nibbles(token))};
 export const NIBBLES_PATH = ${aligned(nibbles(classes[1]))};
 export const NIBBLES_PATH_ESCAPED = ${aligned(nibbles(classes[2]))};
 export const NIBBLES_TARGET = ${aligned(nibbles(target))};
+export const NIBBLES_HOST = ${aligned(nibbles(host))};
+/** Vectors of one byte: constants inside a loop would be built anew in each round (see scan.ts). */
+${[0x09, 0x0f, 0x1f, 0x20, 0x7f].map((c) => `export const SPLAT_${c.toString(16).toUpperCase().padStart(2, '0')} = ${aligned(new Array(16).fill(c))};`).join('\n')}
 export const NIBBLES_HIGH = ${aligned([1, 2, 4, 8, 16, 32, 64, 128, 0, 0, 0, 0, 0, 0, 0, 0])};
 
 export const METHOD_MULTIPLIER: u64 = 0x${METHOD_MULTIPLIER.toString(16)};
