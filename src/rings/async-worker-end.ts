@@ -209,6 +209,11 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     const error = new RequestAborted('the server is stopping');
     this.state = ENDED;
     this.#cancel(error);
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: Error): void {
+    this.#rejectSend(error);
     const read = this.#read;
     this.#read = null;
     read?.reject(error);
@@ -223,12 +228,11 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
 
   protected override finish(): void {
     super.finish();
-    const error = new RequestAborted('the request is over');
-    this.#rejectSend(error);
-    const read = this.#read;
-    this.#read = null;
-    read?.reject(error);
     this.onCancel = null;
+    // An error costs more than the rest of the request; only where somebody still waits.
+    if (this.#send !== null || this.#file !== null || this.#read !== null) {
+      this.#rejectAll(new RequestAborted('the request is over'));
+    }
     this.#end.finished(this.slot);
   }
 }
