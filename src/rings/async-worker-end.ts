@@ -68,6 +68,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
       this.state = ENDED;
       return Promise.reject(error);
     }
+    this.assertFits(head);
     this.#assertIdle();
     const length = chunk === null ? 0 : chunk.length;
     const whole = this.#end.clear && length <= this.credit() && length <= this.room(head);
@@ -87,6 +88,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
       this.state = ENDED;
       return Promise.reject(error);
     }
+    this.assertFits(head);
     this.#assertIdle();
     return new Promise((resolve, reject) => {
       this.#file = { head, descriptor, length, sent: false, resolve, reject };
@@ -209,6 +211,11 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     const error = new RequestAborted('the server is stopping');
     this.state = ENDED;
     this.#cancel(error);
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: Error): void {
+    this.#rejectSend(error);
     const read = this.#read;
     this.#read = null;
     read?.reject(error);
@@ -223,12 +230,11 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
 
   protected override finish(): void {
     super.finish();
-    const error = new RequestAborted('the request is over');
-    this.#rejectSend(error);
-    const read = this.#read;
-    this.#read = null;
-    read?.reject(error);
     this.onCancel = null;
+    // An error costs more than the rest of the request; only where somebody still waits.
+    if (this.#send !== null || this.#file !== null || this.#read !== null) {
+      this.#rejectAll(new RequestAborted('the request is over'));
+    }
     this.#end.finished(this.slot);
   }
 }
@@ -284,13 +290,18 @@ export class AsyncWorkerEnd {
         if (this.leaving) {
           clearInterval(alive);
           resolve();
-        } else if (!this.#sleeper.arm(turn)) {
+        } else if (!this.sleep(turn)) {
           // Work already: let timers and sockets of the application have their turn first.
           setImmediate(turn);
         }
       };
       turn();
     });
+  }
+
+  /** Calls `callback` once something has come in; false, and it is not called, where something has already. */
+  sleep(callback: () => void): boolean {
+    return this.#sleeper.arm(callback);
   }
 
   /** Requests under way. */
@@ -317,7 +328,7 @@ export class AsyncWorkerEnd {
   #hasWork(): boolean {
     // All sequentially consistent: the look for work before sleeping (doorbell.ts).
     if (Atomics.load(this.#words, this.#control + INBOX_TAIL) !== this.#inboxHead) return true;
-    if (!this.clear && this.writer.spaceGranted) return true;
+    if (!this.clear && this.writer.hasRoom()) return true;
     return this.leaving;
   }
 
@@ -367,7 +378,7 @@ export class AsyncWorkerEnd {
   /** Remembers a request that waits for room. Always false, for the caller to return. */
   block(request: AsyncRequest): false {
     if (!this.#blocked.includes(request)) this.#blocked.push(request);
-    // Room since the failure: go on soon. Otherwise the gateway will ring.
+    // Room since the failure, and asleep: the gateway may not ring. Awake, `#hasWork` will see it.
     if (this.writer.wantSpace()) this.#sleeper.wake();
     return false;
   }

@@ -157,14 +157,13 @@ export class ResponseWriter {
   wantSpace(): boolean {
     // Before the look at HEAD: either that sees the room, or the gateway, which stores HEAD first, sees the wish.
     Atomics.store(this.words, this.#control + SPACE_WANTED, 1);
-    // Acquires, as in `reserve`.
-    this.#head = Atomics.load(this.words, this.#control + HEAD);
-    return ((this.#tail - this.#head) | 0) + this.#lacking <= this.#size;
+    return this.hasRoom();
   }
 
-  /** Whether the gateway has made room since `wantSpace`. */
-  get spaceGranted(): boolean {
-    // Only a hint; the next `reserve` loads HEAD.
-    return Atomics.load(this.words, this.#control + SPACE_WANTED) === 0;
+  /** Whether there is room now for what the last failed `reserve` wanted. */
+  hasRoom(): boolean {
+    // Acquires, as in `reserve`; sequentially consistent where it is the last look before sleeping (doorbell.ts).
+    this.#head = Atomics.load(this.words, this.#control + HEAD);
+    return ((this.#tail - this.#head) | 0) + this.#lacking <= this.#size;
   }
 }

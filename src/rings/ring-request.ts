@@ -122,6 +122,15 @@ export abstract class RingRequest {
     return this.writer.largest - MESSAGE_HEADER - (head === null ? 0 : head.text.length);
   }
 
+  /** Configuration bounds the head of a response to half the ring; FILE_HEADER bytes are kept for `putFile`. */
+  protected assertFits(head: ResponseHead | null): void {
+    if (head !== null && this.room(head) <= FILE_HEADER) {
+      throw new RangeError(
+        `a response head of ${head.text.length} bytes; at most ${this.room(null) - FILE_HEADER - 1} fit`,
+      );
+    }
+  }
+
   /** Sends `count` bytes of the chunk from `from`; false, and nothing is sent, when the ring has no room now. */
   protected put(
     head: ResponseHead | null,

@@ -34,6 +34,7 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
     if (this.state !== OPEN) return;
     this.#check();
+    this.assertFits(head);
     const length = chunk === null ? 0 : chunk.length;
     if (length <= this.credit() && length <= this.room(head)) this.#put(head, chunk, 0, length, final);
     else this.#sendParts(head, chunk!, final);
@@ -64,6 +65,7 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
   sendFile(head: ResponseHead, descriptor: number, length: number): undefined {
     if (this.state !== OPEN) return;
     this.#check();
+    this.assertFits(head);
     while (!this.putFile(head, descriptor, length)) {
       if (!this.#end.awaitSpace()) throw new RequestAborted('the server is stopping');
     }
