@@ -272,12 +272,13 @@ export function describe(value: unknown): string {
 function explain(error: unknown, file: string): string {
   if (error instanceof QuaichError) return error.message;
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
-  const [line] = error.message.split('\n', 1);
+  const [line, detail] = error.message.split('\n', 2);
   const code: unknown = Reflect.get(error, 'code');
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return line;
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(line)) {
     return `${line}; start Node with "--import tsx", or use Node 22.18 or later`;
   }
+  if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
   const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? syntaxPosition(file) : undefined);
   return `${error.name}: ${line}${position ? ` (at ${position})` : ''}`;
 }
