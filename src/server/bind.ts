@@ -99,12 +99,10 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
   try {
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));
-    // Before the event loop turns, so no connection is accepted under other rights than these.
-    if (bind.type === 'unix' && settings.socketMode !== undefined && existsSync(bind.path)) {
-      chmodSync(bind.path, settings.socketMode);
-    }
     await listening;
+    if (bind.type === 'unix' && settings.socketMode !== undefined) chmodSync(bind.path, settings.socketMode);
   } catch (error) {
+    if (server.listening) server.close();
     throw listenError(error, bind);
   }
   return formatUrl(server.address());

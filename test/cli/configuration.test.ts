@@ -120,11 +120,15 @@ describe('the environment', () => {
     );
   });
 
+  const names = ['SERVICE_PORT', 'SERVICE_PORT_HTTP', 'PORT_8000_TCP', 'PORT_8000_TCP_ADDR', 'PORT_8000_TCP_PROTO'];
+  const kubernetes = Object.fromEntries(names.map((name) => [`QUAICH_${name}`, 'x']));
+
   it('warns of a misspelt variable, and leaves those of others alone', async () => {
     const { warnings } = await read([], {
       QUAICH_LIMIT_BODDY: '1',
       QUAICH_SERVICE_HOST: 'x',
       QUAICH_PORT: 'x',
+      ...kubernetes,
       X: 'y',
     });
     expect(warnings).toEqual(['unknown environment variable QUAICH_LIMIT_BODDY; did you mean QUAICH_LIMIT_BODY?']);
