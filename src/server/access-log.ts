@@ -135,8 +135,11 @@ class BatchedAccessLog implements AccessLog {
     this.#destination = destination;
     this.#losses = losses;
     if (format === 'json') {
-      const options = { base: null, timestamp: false, formatters: { level: (level: string) => ({ level }) } } as const;
-      this.#json = pino(options, { write: (line: string) => this.#add(visibleControls(line)) });
+      // The time is the record's own. Level and time stay numbers, as pino's tools expect them: half the cost of text.
+      this.#json = pino(
+        { base: null, timestamp: false },
+        { write: (line: string) => this.#add(visibleControls(line)) },
+      );
     }
   }
 
@@ -397,7 +400,7 @@ function two(value: number): string {
 
 function jsonFields(record: AccessRecord): Record<string, unknown> {
   return {
-    time: new Date(record.time).toISOString(),
+    time: record.time,
     remoteAddress: record.remoteAddress || undefined,
     method: record.method,
     target: unicode(record.target),
