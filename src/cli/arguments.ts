@@ -32,7 +32,11 @@ export function flagName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-type Meaning = { name: SettingName; negative: boolean } | { name: CommandName; negative?: undefined };
+/** `value` is what help calls the value, `''` for a switch. */
+type Meaning = { value: string } & (
+  | { name: SettingName; negative: boolean }
+  | { name: CommandName; negative?: undefined }
+);
 
 const meanings = new Map<string, Meaning>();
 const parserOptions: NonNullable<ParseArgsConfig['options']> = {};
@@ -40,15 +44,15 @@ const parserOptions: NonNullable<ParseArgsConfig['options']> = {};
 for (const name of settingNames) {
   const { value, short } = settings[name];
   const flag = flagName(name);
-  meanings.set(flag, { name, negative: false });
+  meanings.set(flag, { name, value, negative: false });
   parserOptions[flag] = { type: value === '' ? 'boolean' : 'string', ...(short && { short }) };
   if (value !== '') continue;
-  meanings.set(`no-${flag}`, { name, negative: true });
+  meanings.set(`no-${flag}`, { name, value, negative: true });
   parserOptions[`no-${flag}`] = { type: 'boolean' };
 }
 for (const name of ['config', 'check', 'printConfig', 'help', 'version'] as const) {
   const command: { value: string; short?: string } = commands[name];
-  meanings.set(flagName(name), { name });
+  meanings.set(flagName(name), { name, value: command.value });
   parserOptions[flagName(name)] = {
     type: command.value === '' ? 'boolean' : 'string',
     ...(command.short && { short: command.short }),
@@ -77,7 +81,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     if (token.kind !== 'option') continue;
     const meaning = meanings.get(token.name);
     if (!meaning) throw unknownOption(token.rawName);
-    const text = textOf(token, meaning.name);
+    const text = textOf(token, meaning.value);
     if (meaning.negative === undefined) {
       if (meaning.name === 'config') result.config = text;
       else result.command = meaning.name;
@@ -89,11 +93,9 @@ export function parseArguments(argv: readonly string[]): Arguments {
       result.layer.set(name, { value: !negative, where: token.rawName });
       continue;
     }
-    let input: unknown = text;
-    if (settings[name].separator !== undefined) {
-      input = [...(repeated.get(name) ?? []), text];
-      repeated.set(name, [...(repeated.get(name) ?? []), text]);
-    }
+    const texts = [...(repeated.get(name) ?? []), text];
+    repeated.set(name, texts);
+    const input = settings[name].separator === undefined ? text : texts;
     result.layer.set(name, { value: readSetting(name, input, where), where });
   }
   return result;
@@ -101,8 +103,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
 
 type OptionToken = { name: string; rawName: string; value?: string; inlineValue?: boolean };
 
-function textOf(token: OptionToken, name: SettingName | CommandName): string | undefined {
-  const { value } = name in settings ? settings[name as SettingName] : commands[name as CommandName];
+function textOf(token: OptionToken, value: string): string | undefined {
   if (value === '') {
     if (token.value === undefined) return undefined;
     throw new ConfigurationError(`${token.rawName} takes no value, got "${token.value}"`);

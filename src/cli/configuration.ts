@@ -1,4 +1,4 @@
-import { type ResolvedOptions, resolveOptions, type ServeOptions, settingNames, settings } from '../server/options.ts';
+import { resolveOptions, type ServeOptions, settingNames, settings } from '../server/options.ts';
 import type { Arguments } from './arguments.ts';
 import { findConfigFile, readConfigFile } from './config-file.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -40,20 +40,26 @@ export async function configure(args: Arguments, env: Environment, directory: st
   return { options: Object.assign(options, values), origins, warnings: variables.warnings };
 }
 
-/** The whole configuration as the text of a configuration file, each line with the origin of its value. */
+/**
+ * The whole configuration as the text of a configuration file, each line with the origin of its value.
+ *
+ * @throws ConfigurationError when the settings do not fit each other
+ */
 export function printConfiguration({ options, origins }: Configuration): string {
   const lines = ['export default {'];
-  if (origins.has('apps')) {
-    const resolved: ResolvedOptions = resolveOptions(options);
+  const apps = origins.has('apps') ? [options.apps].flat() : [];
+  const { accessLog } = resolveOptions(apps.length > 0 ? options : { ...options, apps: 'none' });
+  if (apps.length > 0) {
     lines.push(`  // ${origins.get('apps')}`, '  apps: [');
-    for (const app of resolved.apps) lines.push(`    ${JSON.stringify(app)},`);
+    for (const app of apps) lines.push(`    ${JSON.stringify(app)},`);
     lines.push('  ],');
   }
   for (const name of settingNames) {
-    const { default: normal } = settings[name];
-    const value: unknown = options[name] ?? normal;
+    const implied = name === 'accessLog' && accessLog && !origins.has(name);
+    const value: unknown = implied || (options[name] ?? settings[name].default);
     if (value === undefined) continue;
-    lines.push(`  ${name}: ${literal(value, settings[name].show(value))}, // ${origins.get(name) ?? 'default'}`);
+    const origin = implied ? 'the access log is set up below' : (origins.get(name) ?? 'default');
+    lines.push(`  ${name}: ${literal(value, settings[name].show(value))}, // ${origin}`);
   }
   return `${[...lines, '};'].join('\n')}\n`;
 }

@@ -3,9 +3,11 @@ import { flagName, type Layer } from './arguments.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+const PREFIX = 'QUAICH_';
+
 /** `syncWorkers` becomes `QUAICH_SYNC_WORKERS`. */
 export function variableName(name: string): string {
-  return `QUAICH_${flagName(name).replaceAll('-', '_').toUpperCase()}`;
+  return `${PREFIX}${flagName(name).replaceAll('-', '_').toUpperCase()}`;
 }
 
 /**
@@ -32,11 +34,10 @@ export function readEnvironment(env: Environment): {
   const warnings: string[] = [];
   for (const name of Object.keys(env)) {
     // Only near misses: others may own variables of that form, as Kubernetes does for a service named "quaich".
-    if (!name.startsWith('QUAICH_') || known.includes(name)) continue;
-    const meant = nearest(name, known);
-    if (meant && Math.abs(meant.length - name.length) <= 2 && near(name, meant)) {
-      warnings.push(`unknown environment variable ${name}; did you mean ${meant}?`);
-    }
+    if (!name.startsWith(PREFIX) || known.includes(name)) continue;
+    const [word, ...words] = [name, ...known].map((variable) => variable.slice(PREFIX.length));
+    const meant = nearest(word, words);
+    if (meant) warnings.push(`unknown environment variable ${name}; did you mean ${PREFIX}${meant}?`);
   }
   return {
     layer,
@@ -51,10 +52,4 @@ function parts(text: string, separator: string): string[] {
     .split(separator)
     .map((part) => part.trim())
     .filter((part) => part !== '');
-}
-
-/** Judged without the prefix, which all of them share. */
-function near(name: string, meant: string): boolean {
-  const [word, known] = [name, meant].map((variable) => variable.slice('QUAICH_'.length));
-  return nearest(word, [known]) !== undefined;
 }

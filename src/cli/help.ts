@@ -32,10 +32,7 @@ export function helpText(): string {
   }
   sections.push([
     'Commands',
-    Object.entries(commands).map(([name, { value, text, ...rest }]) => ({
-      label: label(flagName(name), value, 'short' in rest ? rest.short : undefined),
-      text,
-    })),
+    Object.entries(commands).map(([name, command]) => ({ label: commandLabel(name, command), text: command.text })),
   ]);
   const body = sections.map(([title, entries]) => `${title}:\n${entries.map(formatEntry).join('')}`).join('\n');
   return `Usage: quaich [OPTIONS] [PREFIX=]MODULE[:EXPORT]...
@@ -66,6 +63,11 @@ export function defaultText(name: keyof typeof settings): string {
 export function settingLabel(name: keyof typeof settings): string {
   const { value, short } = settings[name];
   return label(value === '' ? `[no-]${flagName(name)}` : flagName(name), value, short);
+}
+
+/** `-c, --config PATH` */
+export function commandLabel(name: string, { value, short }: { value: string; short?: string }): string {
+  return label(flagName(name), value, short);
 }
 
 function label(flag: string, value: string, short: string | undefined): string {

@@ -35,7 +35,7 @@ export type LoadedApplication = (
 
 type Exports = Readonly<Record<string, unknown>>;
 
-const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
+const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
 const DEFAULT_EXPORTS = ['application', 'app', 'default'];
 
 /**
@@ -145,7 +145,7 @@ function resolvePackage(specifier: string, directory: string): string | undefine
   for (let at = directory; ; at = dirname(at)) {
     const root = join(at, 'node_modules', name);
     if (isFile(join(root, 'package.json'))) {
-      const { exports }: { exports?: unknown } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+      const { exports } = readPackage(join(root, 'package.json'));
       if (exports !== undefined && exports !== null) {
         const target = pickTarget(exports, `.${rest ?? ''}`);
         return target === undefined ? undefined : existing(join(root, target), specifier);
@@ -159,6 +159,15 @@ function resolvePackage(specifier: string, directory: string): string | undefine
     return isFile(found) ? found : undefined; // the name of a built-in module resolves to itself
   } catch {
     return undefined;
+  }
+}
+
+function readPackage(file: string): { exports?: unknown } {
+  try {
+    const found: { exports?: unknown } | null = JSON.parse(readFileSync(file, 'utf8'));
+    return found ?? {};
+  } catch (error) {
+    throw new ConfigurationError(`cannot read ${file}: it is not valid JSON`, { cause: error });
   }
 }
 
@@ -192,7 +201,7 @@ function pickCondition(target: unknown): string | undefined {
  * @throws ConfigurationError with the module's own error and its position in one line
  */
 export async function importModule(file: string, shown: string, directory: string): Promise<Exports> {
-  if (/\.[cm]?tsx?$/.test(file)) await loadTypeScript(file, shown, directory);
+  if (/\.(?:[cm]?ts|[jt]sx)$/.test(file)) await loadTypeScript(file, shown, directory);
   try {
     const exports: Exports = await import(pathToFileURL(file).href);
     return exports;
@@ -201,22 +210,28 @@ export async function importModule(file: string, shown: string, directory: strin
   }
 }
 
+let registered = false;
+
 async function loadTypeScript(file: string, shown: string, directory: string): Promise<void> {
   // Decided before the import: Node 20 remembers a refused .ts file, and no later loader gets to see it.
-  if (Reflect.get(process.features, 'typescript') && !file.endsWith('x')) return;
-  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  if (/--(import|loader|experimental-loader|require|r)\b/.test(options)) return; // the user's own choice of loader
+  const native = Reflect.get(process.features, 'typescript') && !file.endsWith('x');
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  // A loader of the user's own choice goes before ours.
+  if (native || registered || /\b(tsx|ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
   const tsx = resolvePackage('tsx/esm/api', directory) ?? resolvePackage('tsx/esm/api', import.meta.dirname);
   if (tsx === undefined) {
-    throw new ConfigurationError(
-      `cannot load ${shown}: Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node 22.18 or later`,
-    );
+    if (/--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
+    const needs = file.endsWith('x')
+      ? 'Node does not run JSX by itself: install "tsx" (npm i -D tsx)'
+      : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node 22.18 or later`;
+    throw new ConfigurationError(`cannot load ${shown}: ${needs}`);
   }
   const { register }: { register?: unknown } = await import(pathToFileURL(tsx).href);
   if (typeof register !== 'function') {
     throw new ConfigurationError(`cannot load ${shown}: ${tsx} has no register(): tsx 4 or later is needed`);
   }
   register();
+  registered = true;
 }
 
 function pickExport(exports: Exports, spec: AppOptions): { name: string; value: unknown } {
@@ -272,12 +287,13 @@ export function describe(value: unknown): string {
 function explain(error: unknown, file: string): string {
   if (error instanceof QuaichError) return error.message;
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
-  const [line] = error.message.split('\n', 1);
+  const [line, detail] = error.message.split('\n', 2);
   const code: unknown = Reflect.get(error, 'code');
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return line;
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(line)) {
     return `${line}; start Node with "--import tsx", or use Node 22.18 or later`;
   }
+  if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
   const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? syntaxPosition(file) : undefined);
   return `${error.name}: ${line}${position ? ` (at ${position})` : ''}`;
 }
@@ -285,14 +301,21 @@ function explain(error: unknown, file: string): string {
 /** The first frame in somebody's own code, else the first that is a file at all. */
 function frame(stack: string): string | undefined {
   const lines = stack.split('\n');
+  // Node puts the position of a syntax error on a line of its own before the error.
   const decorated = /^((?:file:\/\/|[\\/]|[A-Za-z]:\\).*:\d+)$/.exec(lines[0])?.[1];
-  if (decorated) return decorated.replace(/^file:\/\//, '');
+  if (decorated) return readable(decorated);
   const frames = lines
     .map((text) => /^\s+at (?:.*\()?((?:file:\/\/|[\\/]|[A-Za-z]:\\).*:\d+:\d+)\)?$/.exec(text)?.[1])
     .filter((found) => found !== undefined)
-    .map((found) => found.replace(/^file:\/\//, ''))
+    .map(readable)
     .filter((found) => !found.startsWith(import.meta.dirname));
   return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
+}
+
+/** `file:///a%20b.js:3:7` as `/a b.js:3:7`. */
+function readable(position: string): string {
+  const [, url, numbers] = /^(file:\/\/.*?)((?::\d+)+)$/.exec(position) ?? [];
+  return url === undefined ? position : fileURLToPath(url) + numbers;
 }
 
 /** V8 keeps the position of a syntax error in an ES module to itself; `node --check` prints it, and runs nothing. */

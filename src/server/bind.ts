@@ -29,7 +29,7 @@ const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
  * @throws ConfigurationError
  */
 export function parseBind(text: string, directory = process.cwd()): Bind {
-  const wrong = (reason: string) => new ConfigurationError(`bind "${text}": ${reason}`);
+  const wrong = (reason: string) => new ConfigurationError(`address "${text}": ${reason}`);
   if (text.startsWith('unix:')) {
     const given = text.slice(5);
     if (given === '' || given.includes('\0')) throw wrong('expected unix:PATH');
@@ -45,9 +45,9 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
   }
   if (/^https?:/i.test(text)) throw wrong('expected HOST:PORT without a scheme');
   if (/^\d+$/.test(text)) throw wrong(`expected HOST:PORT, for example "127.0.0.1:${text}"`);
-  if (isIP(text) === 6 && !/^::\d+$/.test(text)) throw wrong(`write an IPv6 address in brackets: "[${text}]:8000"`);
+  if (/^[^[]*:.*:/.test(text)) throw wrong('write an IPv6 address in brackets, as in "[::1]:8000"');
   const colon = text.lastIndexOf(':');
-  if (colon < 0) throw wrong(`the port is missing, for example "${text}:8000"`);
+  if (colon < 0 || text.endsWith(']')) throw wrong(`the port is missing, for example "${text}:8000"`);
   const name = text.slice(0, colon);
   const digits = text.slice(colon + 1);
   const port = Number(digits);
@@ -58,7 +58,6 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
     if (isIP(host) !== 6) throw wrong(`"${host}" is not an IPv6 address`);
     return { type: 'tcp', host, port };
   }
-  if (name.includes(':')) throw wrong(`write an IPv6 address in brackets: "[${name}]:${digits}"`);
   if (name !== '' && !/^[\p{L}\p{N}_.-]+$/u.test(name)) throw wrong(`"${name}" is not a host name`);
   return { type: 'tcp', host: name, port };
 }
@@ -100,12 +99,10 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
   try {
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));
-    // Before the event loop turns, so no connection is accepted under other rights than these.
-    if (bind.type === 'unix' && settings.socketMode !== undefined && existsSync(bind.path)) {
-      chmodSync(bind.path, settings.socketMode);
-    }
     await listening;
+    if (bind.type === 'unix' && settings.socketMode !== undefined) chmodSync(bind.path, settings.socketMode);
   } catch (error) {
+    if (server.listening) server.close();
     throw listenError(error, bind);
   }
   return formatUrl(server.address());

@@ -156,14 +156,13 @@ const env: Setting<Readonly<Record<string, string>>, Readonly<Record<string, str
     const given: unknown = typeof input === 'string' ? [input] : input;
     if (typeof given !== 'object' || given === null) throw expected('pairs KEY=VALUE', input);
     const pairs: [string, unknown][] = Array.isArray(given) ? given.map(splitPair) : Object.entries(given);
-    const environ: Record<string, string> = {};
-    for (const [key, value] of pairs) {
+    const checked = pairs.map(([key, value]): [string, string] => {
       if (typeof value !== 'string') throw expected(`a string for ${key}`, value);
       if (!/^[!-~]+$/.test(key)) throw expected('a name of printable ASCII', key);
       if (/^(wsgi|quaich)\./.test(key)) throw expected('a name that is not reserved for the server', key);
-      environ[key] = value;
-    }
-    return environ;
+      return [key, value];
+    });
+    return Object.fromEntries(checked);
   },
   show: (input) =>
     Object.entries(env.read(input))
@@ -238,12 +237,7 @@ export const settings = {
     [0, Number.MAX_SAFE_INTEGER],
     'Largest request body; a larger one gets 413; 0 for no limit',
   ),
-  timeoutHead: duration(
-    'Timeouts',
-    20_000,
-    1,
-    'For a request head to arrive whole, from its first byte or the start of the connection',
-  ),
+  timeoutHead: duration('Timeouts', 20_000, 1, 'For the head of a request to arrive whole'),
   timeoutBody: duration('Timeouts', 30_000, 1, 'For the next bytes of a request body that is waited for'),
   timeoutKeepAlive: duration(
     'Timeouts',
@@ -350,7 +344,9 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
       throw new ConfigurationError(`${name}: expected an object with a method write(text), got ${describe(sink)}`);
     }
   }
-  const directory = resolve(options.directory ?? '.');
+  const from: unknown = options.directory ?? '.';
+  if (typeof from !== 'string') throw new ConfigurationError(`directory: ${expected('a path', from).message}`);
+  const directory = resolve(from);
   const values: Record<string, unknown> = {};
   for (const name of settingNames) {
     const given: unknown = options[name];
