@@ -4,9 +4,7 @@ import { type RunningServer, run } from './run.ts';
 
 // Imported when it is needed: help and wrong options answer without a server.
 const serve = async (options: ServeOptions): Promise<RunningServer> => {
-  const server: { serve(options: ServeOptions): Promise<RunningServer> } = await import(
-    new URL('../server/index.js', import.meta.url).href
-  );
+  const server = await import('../server/index.ts');
   return server.serve(options);
 };
 

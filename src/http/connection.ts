@@ -170,7 +170,10 @@ export class Connection {
     } else if (this.front === null) {
       this.finish();
     } else {
-      receiver?.owner?.bodyFailed(0, 'the client ended the connection within the request body');
+      if (receiver !== null) {
+        receiver.unanswered = 400;
+        receiver.owner?.bodyFailed(0, 'the client ended the connection within the request body');
+      }
     }
   }
 
@@ -335,8 +338,13 @@ export class Connection {
     if (exchange === this.front) this.cut(exchange);
   }
 
-  /** The request is over and nothing of it will be sent any more. */
+  /**
+   * The request is over and nothing of it will be sent any more. An owner that gave up before it answered leaves the
+   * answer to us; one that gave up within it breaks the connection.
+   */
   done(exchange: Exchange): void {
+    if (exchange.state === RESPONSE_AWAITED) this.answerPage(exchange, exchange.unanswered, '');
+    else if (exchange.state === RESPONSE_STARTED) this.breakResponse(exchange);
     exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
     exchange.owner = null;
     this.host.finished(exchange);
@@ -358,11 +366,15 @@ export class Connection {
 
   /** Answers an exchange that has no application: 404, 503. */
   answer(exchange: Exchange, status: number, message = ''): void {
+    this.answerPage(exchange, status, message);
+    this.done(exchange);
+  }
+
+  private answerPage(exchange: Exchange, status: number, message: string): void {
     const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0);
     this.respond(exchange, head);
     if (body.length > 0) this.data(exchange, body, 0, body.length);
     this.end(exchange);
-    this.done(exchange);
   }
 
   // ---- Reading

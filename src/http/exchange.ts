@@ -31,6 +31,8 @@ export class Exchange {
   startTime = 0;
   /** RESPONSE_* state. */
   state: number = RESPONSE_AWAITED;
+  /** The status for the client when the owner gives up without an answer. */
+  unanswered = 503;
   /** Of the response; 0 before the head. */
   status = 0;
   /** Body bytes sent to the client. */

@@ -15,6 +15,7 @@
  * ```
  */
 import { readFileSync } from 'node:fs';
+import './latin1.ts';
 import {
   CARRY_SIZE,
   CHUNK_DATA_LENGTH,
@@ -220,6 +221,11 @@ export class Parser {
     this.headStart =
       after > 0 ? after - this.words[(HEAD_RECORD >> 2) + HEAD_LENGTH] : this.words[(HEAD_STATE >> 2) + STATE_START];
     return after;
+  }
+
+  /** The head just parsed as a native string; the offsets of its record count from the first unit. */
+  headText(): string {
+    return this.bytes.latin1Slice(this.headStart, this.headStart + this.words[(HEAD_RECORD >> 2) + HEAD_LENGTH]);
   }
 
   /** Content-Length of the head just parsed, in bytes; meaningful with FLAG_CONTENT_LENGTH. */

@@ -10,7 +10,10 @@ import type { WorkerData } from './worker-data.ts';
 export const SOFTWARE = 'quaich';
 
 /** What differs between the environs of the ways to run an application. */
-export type EnvironKind = Pick<EnvironTemplate, 'async' | 'multithread' | 'multiprocess' | 'fileWrapper'>;
+export type EnvironKind = Pick<
+  EnvironTemplate,
+  'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
+>;
 
 /** One environ builder for each mount, null where a mount is not this thread's. */
 export function environBuilders(

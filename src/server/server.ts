@@ -102,9 +102,9 @@ class RunningServer implements Server {
     const mountsOf = (place: string) =>
       apps.map((app, index) => (places[index] === place ? { prefix: app.prefix, app } : null));
 
-    const inline = new InlineApplications(parser, options, report);
+    const inline = new InlineApplications(parser, report);
     this.inline = inline;
-    await inline.start(mountsOf('inline'));
+    await inline.start(mountsOf('inline'), options.directory, options.env);
 
     const gateway = (): Gateway => this.gateway as Gateway;
     let workers: Workers | null = null;

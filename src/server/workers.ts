@@ -50,7 +50,6 @@ export class Workers {
   /** Slots whose request was given up for its length, waiting for its worker to notice. */
   private readonly givenUp = new Set<number>();
   private ringsDirty = false;
-  private armed = false;
 
   constructor(options: WorkersOptions, gateway: () => Gateway) {
     this.options = options;
@@ -174,9 +173,7 @@ export class Workers {
   }
 
   private readonly listen = (): void => {
-    this.armed = false;
     if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
-    if (this.rings.arm(this.listen)) this.armed = true;
-    else setImmediate(this.listen);
+    if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
 }

@@ -38,7 +38,7 @@ function judge(c: Case, responses: WireResponse[]): string | null {
     const request = wanted[index];
     if (!response.complete) return 'an incomplete response';
     if (request.method === 'HEAD') continue;
-    const found = JSON.stringify(sorted(JSON.parse(response.body)));
+    const found = JSON.stringify(sorted(JSON.parse(Buffer.from(response.body, 'latin1').toString())));
     const expected = JSON.stringify(sorted(seen(request)));
     if (found !== expected) return `request ${index}: ${found} instead of ${expected}`;
   }
