@@ -15,7 +15,7 @@ export interface AbortSource {
 
 class ControllerSource implements AbortSource {
   readonly #controller = new AbortController();
-  readonly signal = this.#controller.signal;
+  readonly signal: AbortSignal = this.#controller.signal;
 
   abort(reason: Error): void {
     this.#controller.abort(reason);

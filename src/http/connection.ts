@@ -417,7 +417,8 @@ export class Connection {
     }
     if (end < 0) {
       const { status, text } = rule(end);
-      this.refuse(status, text);
+      const { bytes, headStart } = parser;
+      this.refuse(status, text, bytes.latin1Slice(headStart, headStart + 5) === 'HEAD ' ? FLAG_HEAD_METHOD : 0);
       return to;
     }
     const words = parser.words;
@@ -429,7 +430,7 @@ export class Connection {
     const chunked = (flags & FLAG_CHUNKED) !== 0;
     const length = (flags & FLAG_CONTENT_LENGTH) !== 0 ? parser.contentLength() : 0;
     if (length > this.options.limitBody) {
-      this.refuse(413, 'the request body is larger than this server accepts');
+      this.refuse(413, 'the request body is larger than this server accepts', flags);
       return to;
     }
     const hasBody = chunked || length > 0;
@@ -550,9 +551,9 @@ export class Connection {
   }
 
   /** Answers a request that cannot be read, after those before it, and closes. */
-  private refuse(status: number, message: string): void {
+  private refuse(status: number, message: string, flags = 0): void {
     this.stopReading();
-    const exchange = new Exchange(this, 0, false, true, false);
+    const exchange = new Exchange(this, flags, false, true, false);
     this.append(exchange);
     this.answer(exchange, status, message);
   }
