@@ -29,6 +29,7 @@ import {
   CLASS_QUOTED,
   CLASS_TOKEN,
   CLASS_VALUE,
+  NAME_ROUTING,
   RULE_CHUNK_END,
   RULE_CHUNK_EXTENSION,
   RULE_CHUNK_EXTENSION_TOTAL,
@@ -118,7 +119,7 @@ function trailer(p: usize, to: usize): i32 {
   const size = load<u32>(LIMITS + (LIMIT_TRAILER << 2));
   const most = min<usize>(load<u32>(LIMITS + (LIMIT_FIELDS << 2)), MAX_TRAILERS);
   const last = <usize>TRAILER_RECORD + (most << 4);
-  const after = fieldLines(start, start, to, CHUNKED_STATE, phase, TRAILER_RECORD, last, 0, size, RULE_TRAILER_SIZE);
+  const after = fieldLines(start, start, to, CHUNKED_STATE, phase, TRAILER_RECORD, last, NAME_ROUTING, size, RULE_TRAILER_SIZE);
   if (after < 0) return after;
   setRegister(CHUNK_TRAILER_COUNT, fieldCount);
   if (!after) {

@@ -15,6 +15,7 @@ import {
 } from './layout';
 import { scanToken, scanValue } from './scan';
 import {
+  NAME_FRAMING,
   NAME_LENGTHS,
   NAME_MULTIPLIER,
   NAME_ROWS,
@@ -29,6 +30,7 @@ import {
   RULE_FIELD_NAME_EMPTY,
   RULE_FIELD_SIZE,
   RULE_FIELD_VALUE,
+  RULE_TRAILER_FIELD,
   SPLAT_20,
 } from './tables';
 
@@ -140,7 +142,8 @@ function interruption(
 
 /**
  * Parses field lines from `line` (or from where `state` says, unless `phase` is 0) to the empty line and records them
- * from `records` to `last`, with offsets from `start`; names up to `framing` are taken in as such. At most `size` bytes from `start` belong to the section; `sizeRule` is
+ * from `records` to `last`, with offsets from `start`; names up to `framing` are taken in, or
+ * refused where that is less than NAME_FRAMING. At most `size` bytes from `start` belong to the section; `sizeRule` is
  * broken by more. Returns the address after the empty line, 0 when more bytes are needed (`state` says where to go on),
  * or minus the rule broken.
  */
@@ -204,7 +207,7 @@ export function fieldLines(
     store<i32>(field, <i32>(end - value), FIELD_VALUE_LENGTH << 2);
     field += 16;
     if (name - 1 < framing) {
-      const rule = takeField(name, value, end);
+      const rule = framing == NAME_FRAMING ? takeField(name, value, end) : RULE_TRAILER_FIELD;
       if (rule) return -rule;
     }
     line = p = p + 2;

@@ -14,16 +14,19 @@ import {
   HEAD_CONTENT_LENGTH_HIGH,
   HEAD_CONTENT_LENGTH_LOW,
   HEAD_FLAGS,
+  HEAD_METHOD,
   HEAD_RECORD,
 } from './layout';
 import {
   CLASSES,
   CLASS_TOKEN,
+  METHOD_CONNECT,
   NAME_CONNECTION,
   NAME_CONTENT_LENGTH,
   NAME_EXPECT,
   NAME_HOST,
   NAME_TRANSFER_ENCODING,
+  RULE_CONNECT_CONTENT,
   RULE_CONTENT_LENGTH,
   RULE_CONTENT_LENGTH_REPEATED,
   RULE_CONTENT_LENGTH_SIZE,
@@ -180,6 +183,10 @@ export function settle(): i32 {
     }
     if (flags & CODING_OTHER) return RULE_TRANSFER_ENCODING_UNKNOWN;
     flags |= FLAG_CHUNKED;
+  }
+  // Readers differ about where the content of CONNECT ends.
+  if (load<i32>(HEAD_RECORD + (HEAD_METHOD << 2)) == METHOD_CONNECT && flags & (FLAG_CHUNKED | FLAG_CONTENT_LENGTH)) {
+    return RULE_CONNECT_CONTENT;
   }
   if (!(flags & CONNECTION_CLOSE) && (!old || flags & CONNECTION_KEEP_ALIVE)) flags |= FLAG_KEEP_ALIVE;
   if (!old && flags & UPGRADE_SEEN && flags & CONNECTION_UPGRADE) flags |= FLAG_UPGRADE;

@@ -104,13 +104,9 @@ function knownMethod(p: usize, length: usize): i32 {
 /** Splits an absolute-form target: scheme "://" authority, then a path up to `last` (RFC 9112, 3.2.2). */
 function absoluteForm(start: usize, target: usize, last: usize, flags: i32): i32 {
   let p = target;
-  if (<u32>(load<u8>(p) | 32) - 0x61 > 25) return RULE_TARGET_FORM;
-  for (;;) {
-    if (++p >= last) return RULE_TARGET_FORM;
-    const c = <u32>load<u8>(p);
-    if (c == 0x3a) break;
-    if ((c | 32) - 0x61 > 25 && c - 0x30 > 9 && c != 0x2b && c != 0x2d && c != 0x2e) return RULE_TARGET_FORM;
-  }
+  // A scheme of letters alone, as http and https are; llhttp takes no others either.
+  while (p < last && <u32>(load<u8>(p) | 32) - 0x61 < 26) ++p;
+  if (p == target || p == last || load<u8>(p) != 0x3a) return RULE_TARGET_FORM;
   if (last - p < 3 || load<u16>(p + 1) != 0x2f2f) return RULE_TARGET_FORM;
   const authority = p + 3;
   let path = authority;
