@@ -58,20 +58,17 @@ const DONE = 14;
 
 const MAX_SAFE: u64 = 0x1fffffffffffff;
 
-// @ts-ignore: decorator
 @inline
 function register(index: i32): i32 {
   return load<i32>(CHUNKED_STATE + (index << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function setRegister(index: i32, value: usize): void {
   store<i32>(CHUNKED_STATE + (index << 2), <i32>value);
 }
 
 /** Value of a hexadecimal digit, or more than 15. */
-// @ts-ignore: decorator
 @inline
 function hex(c: u32): u32 {
   const digit = c - 0x30;

@@ -47,7 +47,6 @@ export let fieldCount: i32 = 0;
 let valueEnd: usize = 0;
 
 /** Index of a known field name, or 0. The two bytes before a short name are always CR LF. */
-// @ts-ignore: decorator
 @inline
 function knownName(p: usize, length: usize): u32 {
   const tail: u32 = load<u32>(p + length - 4) | 0x20202020;
@@ -131,7 +130,7 @@ function interruption(
   }
   // A limit is judged where a scan stops, so that the pieces in which bytes arrive make no difference.
   if (p - line > longest && start + size >= line + longest) return -RULE_FIELD_SIZE;
-  if (p - start > size) return -sizeRule;
+  if ((rule ? p : to) - start > size) return -sizeRule;
   if (rule) return -rule;
   store<i32>(state + (STATE_PHASE << 2), phase);
   store<i32>(state + (STATE_SCAN << 2), <i32>(p - start));
@@ -187,9 +186,9 @@ export function fieldLines(
     p = scanValue(p, to);
     if (p + 2 > to) break;
     if (load<u16>(p) != CRLF) break;
-    if (p > near) {
+    if (p + 2 > near) {
       if (p - line > longest) return start + size >= line + longest ? -RULE_FIELD_SIZE : -sizeRule;
-      if (p - start > size) return -sizeRule;
+      if (p + 2 - start > size) return -sizeRule;
     }
     if (field == last) return -RULE_FIELD_COUNT;
     const length = colon - line;

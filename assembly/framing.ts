@@ -67,7 +67,6 @@ const CONTINUE_2: u64 = 0x65756e69746e6f63; // 'continue'
 const LOWER: u64 = 0x2020202020202020;
 
 /** The first `length` bytes (1 to 8) in lower case, as a word. */
-// @ts-ignore: decorator
 @inline
 function lower(p: usize, length: usize): u64 {
   return (load<u64>(p) | LOWER) & (u64.MAX_VALUE >> ((8 - length) << 3));

@@ -71,26 +71,22 @@ const CRLF: u16 = 0x0a0d;
 const HTTP_1_1: u64 = 0x312e312f50545448; // 'HTTP/1.1'
 const HTTP_1_0: u64 = 0x302e312f50545448;
 
-// @ts-ignore: decorator
 @inline
 function record(index: i32): i32 {
   return load<i32>(HEAD_RECORD + (index << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function setRecord(index: i32, value: usize): void {
   store<i32>(HEAD_RECORD + (index << 2), <i32>value);
 }
 
-// @ts-ignore: decorator
 @inline
 function setState(index: i32, value: usize): void {
   store<i32>(HEAD_STATE + (index << 2), <i32>value);
 }
 
 /** HEAD_METHOD of a method. */
-// @ts-ignore: decorator
 @inline
 function knownMethod(p: usize, length: usize): i32 {
   if (length > 16) return 0;
@@ -151,7 +147,6 @@ function badVersion(p: usize, end: usize): i32 {
 }
 
 /** Whether the request line is too long at `p`, where a scan has stopped. */
-// @ts-ignore: decorator
 @inline
 function isTooLong(start: usize, p: usize): bool {
   return p - start > load<u32>(LIMITS + (LIMIT_REQUEST_LINE << 2));

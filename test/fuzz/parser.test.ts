@@ -81,6 +81,48 @@ describe('the parser, fuzzed', () => {
   );
 
   it(
+    'decides the same in any pieces under any limits',
+    () => {
+      const limits = fc.record({
+        requestLine: fc.integer({ min: 1, max: 40 }),
+        fieldLine: fc.integer({ min: 1, max: 40 }),
+        fields: fc.integer({ min: 1, max: 6 }),
+        head: fc.integer({ min: 1, max: 160 }),
+        chunkLine: fc.integer({ min: 1, max: 12 }),
+        chunkExtensions: fc.integer({ min: 1, max: 20 }),
+        trailer: fc.integer({ min: 1, max: 40 }),
+        leadingLines: fc.integer({ min: 1, max: 2 }),
+      });
+      const big = {
+        requestLine: 1000,
+        fieldLine: 1000,
+        fields: 100,
+        head: 10000,
+        chunkLine: 99,
+        chunkExtensions: 999,
+        trailer: 999,
+      };
+      fc.assert(
+        fc.property(
+          mutated,
+          places,
+          limits,
+          fc.subarray(Object.keys(big) as (keyof typeof big)[]),
+          (bytes, cuts, some, lifted) => {
+            const all = { ...some, ...Object.fromEntries(lifted.map((name) => [name, big[name]])) };
+            const parser = new Parser({ limits: all });
+            const whole = drive(parser, split(bytes));
+            expect(drive(parser, split(bytes, ...cutsIn(bytes.length, cuts)))).toEqual(whole);
+            expect(drive(parser, split(bytes, ...bytes.keys()))).toEqual(whole);
+          },
+        ),
+        { numRuns },
+      );
+    },
+    timeout,
+  );
+
+  it(
     'is never more lenient than strict llhttp, and never frames a message otherwise',
     () => {
       fc.assert(
