@@ -29,6 +29,7 @@ import {
   CLASS_QUOTED,
   CLASS_TOKEN,
   CLASS_VALUE,
+  NAME_ROUTING,
   RULE_CHUNK_END,
   RULE_CHUNK_EXTENSION,
   RULE_CHUNK_EXTENSION_TOTAL,
@@ -57,20 +58,17 @@ const DONE = 14;
 
 const MAX_SAFE: u64 = 0x1fffffffffffff;
 
-// @ts-ignore: decorator
 @inline
 function register(index: i32): i32 {
   return load<i32>(CHUNKED_STATE + (index << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function setRegister(index: i32, value: usize): void {
   store<i32>(CHUNKED_STATE + (index << 2), <i32>value);
 }
 
 /** Value of a hexadecimal digit, or more than 15. */
-// @ts-ignore: decorator
 @inline
 function hex(c: u32): u32 {
   const digit = c - 0x30;
@@ -118,7 +116,7 @@ function trailer(p: usize, to: usize): i32 {
   const size = load<u32>(LIMITS + (LIMIT_TRAILER << 2));
   const most = min<usize>(load<u32>(LIMITS + (LIMIT_FIELDS << 2)), MAX_TRAILERS);
   const last = <usize>TRAILER_RECORD + (most << 4);
-  const after = fieldLines(start, start, to, CHUNKED_STATE, phase, TRAILER_RECORD, last, 0, size, RULE_TRAILER_SIZE);
+  const after = fieldLines(start, start, to, CHUNKED_STATE, phase, TRAILER_RECORD, last, NAME_ROUTING, size, RULE_TRAILER_SIZE);
   if (after < 0) return after;
   setRegister(CHUNK_TRAILER_COUNT, fieldCount);
   if (!after) {

@@ -15,6 +15,7 @@ import {
 } from './layout';
 import { scanToken, scanValue } from './scan';
 import {
+  NAME_FRAMING,
   NAME_LENGTHS,
   NAME_MULTIPLIER,
   NAME_ROWS,
@@ -29,6 +30,7 @@ import {
   RULE_FIELD_NAME_EMPTY,
   RULE_FIELD_SIZE,
   RULE_FIELD_VALUE,
+  RULE_TRAILER_FIELD,
   SPLAT_20,
 } from './tables';
 
@@ -45,7 +47,6 @@ export let fieldCount: i32 = 0;
 let valueEnd: usize = 0;
 
 /** Index of a known field name, or 0. The two bytes before a short name are always CR LF. */
-// @ts-ignore: decorator
 @inline
 function knownName(p: usize, length: usize): u32 {
   const tail: u32 = load<u32>(p + length - 4) | 0x20202020;
@@ -129,7 +130,7 @@ function interruption(
   }
   // A limit is judged where a scan stops, so that the pieces in which bytes arrive make no difference.
   if (p - line > longest && start + size >= line + longest) return -RULE_FIELD_SIZE;
-  if (p - start > size) return -sizeRule;
+  if ((rule ? p : to) - start > size) return -sizeRule;
   if (rule) return -rule;
   store<i32>(state + (STATE_PHASE << 2), phase);
   store<i32>(state + (STATE_SCAN << 2), <i32>(p - start));
@@ -140,7 +141,8 @@ function interruption(
 
 /**
  * Parses field lines from `line` (or from where `state` says, unless `phase` is 0) to the empty line and records them
- * from `records` to `last`, with offsets from `start`; names up to `framing` are taken in as such. At most `size` bytes from `start` belong to the section; `sizeRule` is
+ * from `records` to `last`, with offsets from `start`; names up to `framing` are taken in, or
+ * refused where that is less than NAME_FRAMING. At most `size` bytes from `start` belong to the section; `sizeRule` is
  * broken by more. Returns the address after the empty line, 0 when more bytes are needed (`state` says where to go on),
  * or minus the rule broken.
  */
@@ -184,9 +186,9 @@ export function fieldLines(
     p = scanValue(p, to);
     if (p + 2 > to) break;
     if (load<u16>(p) != CRLF) break;
-    if (p > near) {
+    if (p + 2 > near) {
       if (p - line > longest) return start + size >= line + longest ? -RULE_FIELD_SIZE : -sizeRule;
-      if (p - start > size) return -sizeRule;
+      if (p + 2 - start > size) return -sizeRule;
     }
     if (field == last) return -RULE_FIELD_COUNT;
     const length = colon - line;
@@ -204,7 +206,7 @@ export function fieldLines(
     store<i32>(field, <i32>(end - value), FIELD_VALUE_LENGTH << 2);
     field += 16;
     if (name - 1 < framing) {
-      const rule = takeField(name, value, end);
+      const rule = framing == NAME_FRAMING ? takeField(name, value, end) : RULE_TRAILER_FIELD;
       if (rule) return -rule;
     }
     line = p = p + 2;

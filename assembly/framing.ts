@@ -14,16 +14,19 @@ import {
   HEAD_CONTENT_LENGTH_HIGH,
   HEAD_CONTENT_LENGTH_LOW,
   HEAD_FLAGS,
+  HEAD_METHOD,
   HEAD_RECORD,
 } from './layout';
 import {
   CLASSES,
   CLASS_TOKEN,
+  METHOD_CONNECT,
   NAME_CONNECTION,
   NAME_CONTENT_LENGTH,
   NAME_EXPECT,
   NAME_HOST,
   NAME_TRANSFER_ENCODING,
+  RULE_CONNECT_CONTENT,
   RULE_CONTENT_LENGTH,
   RULE_CONTENT_LENGTH_REPEATED,
   RULE_CONTENT_LENGTH_SIZE,
@@ -64,7 +67,6 @@ const CONTINUE_2: u64 = 0x65756e69746e6f63; // 'continue'
 const LOWER: u64 = 0x2020202020202020;
 
 /** The first `length` bytes (1 to 8) in lower case, as a word. */
-// @ts-ignore: decorator
 @inline
 function lower(p: usize, length: usize): u64 {
   return (load<u64>(p) | LOWER) & (u64.MAX_VALUE >> ((8 - length) << 3));
@@ -180,6 +182,10 @@ export function settle(): i32 {
     }
     if (flags & CODING_OTHER) return RULE_TRANSFER_ENCODING_UNKNOWN;
     flags |= FLAG_CHUNKED;
+  }
+  // Readers differ about where the content of CONNECT ends.
+  if (load<i32>(HEAD_RECORD + (HEAD_METHOD << 2)) == METHOD_CONNECT && flags & (FLAG_CHUNKED | FLAG_CONTENT_LENGTH)) {
+    return RULE_CONNECT_CONTENT;
   }
   if (!(flags & CONNECTION_CLOSE) && (!old || flags & CONNECTION_KEEP_ALIVE)) flags |= FLAG_KEEP_ALIVE;
   if (!old && flags & UPGRADE_SEEN && flags & CONNECTION_UPGRADE) flags |= FLAG_UPGRADE;

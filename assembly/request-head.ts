@@ -71,26 +71,22 @@ const CRLF: u16 = 0x0a0d;
 const HTTP_1_1: u64 = 0x312e312f50545448; // 'HTTP/1.1'
 const HTTP_1_0: u64 = 0x302e312f50545448;
 
-// @ts-ignore: decorator
 @inline
 function record(index: i32): i32 {
   return load<i32>(HEAD_RECORD + (index << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function setRecord(index: i32, value: usize): void {
   store<i32>(HEAD_RECORD + (index << 2), <i32>value);
 }
 
-// @ts-ignore: decorator
 @inline
 function setState(index: i32, value: usize): void {
   store<i32>(HEAD_STATE + (index << 2), <i32>value);
 }
 
 /** HEAD_METHOD of a method. */
-// @ts-ignore: decorator
 @inline
 function knownMethod(p: usize, length: usize): i32 {
   if (length > 16) return 0;
@@ -104,13 +100,9 @@ function knownMethod(p: usize, length: usize): i32 {
 /** Splits an absolute-form target: scheme "://" authority, then a path up to `last` (RFC 9112, 3.2.2). */
 function absoluteForm(start: usize, target: usize, last: usize, flags: i32): i32 {
   let p = target;
-  if (<u32>(load<u8>(p) | 32) - 0x61 > 25) return RULE_TARGET_FORM;
-  for (;;) {
-    if (++p >= last) return RULE_TARGET_FORM;
-    const c = <u32>load<u8>(p);
-    if (c == 0x3a) break;
-    if ((c | 32) - 0x61 > 25 && c - 0x30 > 9 && c != 0x2b && c != 0x2d && c != 0x2e) return RULE_TARGET_FORM;
-  }
+  // A scheme of letters alone, as http and https are; llhttp takes no others either.
+  while (p < last && <u32>(load<u8>(p) | 32) - 0x61 < 26) ++p;
+  if (p == target || p == last || load<u8>(p) != 0x3a) return RULE_TARGET_FORM;
   if (last - p < 3 || load<u16>(p + 1) != 0x2f2f) return RULE_TARGET_FORM;
   const authority = p + 3;
   let path = authority;
@@ -155,7 +147,6 @@ function badVersion(p: usize, end: usize): i32 {
 }
 
 /** Whether the request line is too long at `p`, where a scan has stopped. */
-// @ts-ignore: decorator
 @inline
 function isTooLong(start: usize, p: usize): bool {
   return p - start > load<u32>(LIMITS + (LIMIT_REQUEST_LINE << 2));

@@ -25,14 +25,12 @@ import {
   SPLAT_7F,
 } from './tables';
 
-// @ts-ignore: decorator
 @inline
 function scalar(p: usize, to: usize, bit: u8): usize {
   while (p < to && load<u8>(CLASSES + load<u8>(p)) & bit) ++p;
   return p;
 }
 
-// @ts-ignore: decorator
 @inline
 function ascii(p: usize, to: usize, nibbles: usize): usize {
   const members = v128.load(nibbles);
@@ -52,7 +50,6 @@ function ascii(p: usize, to: usize, nibbles: usize): usize {
 }
 
 /** Token characters: methods, field names. */
-// @ts-ignore: decorator
 @inline
 export function scanToken(p: usize, to: usize): usize {
   if (ASC_FEATURE_SIMD) return ascii(p, to, NIBBLES_TOKEN);
@@ -78,7 +75,6 @@ export function scanTarget(p: usize, to: usize): usize {
 }
 
 /** A host name without escapes. */
-// @ts-ignore: decorator
 @inline
 export function scanHost(p: usize, to: usize): usize {
   if (ASC_FEATURE_SIMD) return ascii(p, to, NIBBLES_HOST);
@@ -86,7 +82,6 @@ export function scanHost(p: usize, to: usize): usize {
 }
 
 /** Field values: everything but control characters, of which HTAB is allowed. */
-// @ts-ignore: decorator
 @inline
 export function scanValue(p: usize, to: usize): usize {
   if (ASC_FEATURE_SIMD) {

@@ -119,6 +119,8 @@ export const NAME_ROWS = ${aligned(rows(names, 32))};
 ${framing.map((name, i) => `export const NAME_${constant(name)}: u32 = ${i + 1};`).join('\n')}
 /** Names up to this one take part in the framing of a request. */
 export const NAME_FRAMING: u32 = ${framing.length};
+/** Names up to this one (Host, Content-Length, Transfer-Encoding) are refused in a trailer section. */
+export const NAME_ROUTING: u32 = 3;
 
 ${rules.map((rule, i) => `export const RULE_${rule.name}: i32 = ${i + 1};`).join('\n')}
 `,
