@@ -146,7 +146,11 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
       // Not byte by byte behind a slow client.
       if (credit < Math.min(left, Math.ceil(this.layout.window / 4))) return true;
       const count = Math.min(left, credit, this.room(pending.head));
-      if (!this.put(pending.head, chunk, pending.from, count, count === left ? final : MORE)) return false;
+      // Out of the way of `finish`, which a message with DONE leads to.
+      this.#send = null;
+      const placed = this.put(pending.head, chunk, pending.from, count, count === left ? final : MORE);
+      this.#send = pending;
+      if (!placed) return false;
       pending.head = null;
       pending.from += count;
       pending.sent = count === left;

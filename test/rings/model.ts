@@ -74,6 +74,7 @@ interface Request {
   over: boolean;
   aborted: boolean;
   fileOpen: boolean;
+  fileSeen: boolean;
 }
 
 /** The gateway's side of the model. */
@@ -108,6 +109,7 @@ export class ModelGateway implements ResponseHandler {
       over: false,
       aborted: false,
       fileOpen: false,
+      fileSeen: false,
     });
     if (plan.body === 0 && plan.bodyEnding === 'end') this.#endBody(slot);
     if (worker < 0) this.gateway.dispatchSync(slot);
@@ -256,6 +258,7 @@ export class ModelGateway implements ResponseHandler {
     expect(descriptor).toBe(request.plan.id);
     expect(size).toBe(request.plan.id % 2 === 0 ? -1 : 2 ** 40 + request.plan.id);
     request.fileOpen = true;
+    request.fileSeen = true;
   }
 
   abort(slot: number): void {
@@ -267,6 +270,11 @@ export class ModelGateway implements ResponseHandler {
   done(slot: number): void {
     const request = this.#request(slot);
     expect(request.fileOpen, 'over while its file is in use').toBe(false);
+    const { plan, received, headSeen, aborted, fileSeen } = request;
+    if (!request.cancelled && (plan.bodyEnding === 'end' || plan.readSize === 0)) {
+      const whole = headSeen && received === plan.response.reduce((sum, size) => sum + size, 0);
+      expect(whole || aborted || fileSeen, `request ${plan.id} was not answered`).toBe(true);
+    }
     this.#release(slot, request);
   }
 
