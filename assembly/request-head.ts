@@ -291,6 +291,8 @@ export function head(from: usize, to: usize): i32 {
   let p = from;
   let leading: u32 = 0;
   setFieldCount(0);
+  // For a refusal, whose answer depends on the method.
+  setState(STATE_START, start);
   if (load<i32>(HEAD_STATE + (STATE_RESUME << 2))) {
     setState(STATE_RESUME, 0);
     phase = load<i32>(HEAD_STATE + (STATE_PHASE << 2));
@@ -303,6 +305,7 @@ export function head(from: usize, to: usize): i32 {
       const first = emptyLines(p, to, leading);
       if (first <= 0) return first;
       start = p = <usize>first;
+      setState(STATE_START, start);
       if (p == to) {
         suspend(PHASE_LEADING, start, p, to);
         return 0;

@@ -181,7 +181,7 @@ export class Parser {
   readonly bytes: Buffer;
   /** The whole memory in 32-bit words; index = address / 4. */
   readonly words: Int32Array;
-  /** Address of the first byte of the method, after `head`; where what is left begins, after an incomplete one. */
+  /** Address of the first byte of the method, after `head`, also of a refused one; where what is left begins, after an incomplete one. */
   headStart = 0;
   /** Bytes of payload at `from`, after `body`. */
   dataLength = 0;

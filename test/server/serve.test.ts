@@ -4,7 +4,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Server, type ServeOptions, serve } from 'quaich';
+import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Client, parseResponses, talk } from './client.ts';
 
@@ -271,17 +271,21 @@ describe('disconnects', () => {
 });
 
 describe('workers that die (G-147)', () => {
-  it.each(['/exit', '/memory'])('%s costs only its own request, and the worker is replaced', async (path) => {
-    const server = await start({ '/deadly': 'deadly', '/other': 'blocking' }, { syncWorkers: 2 });
-    const other = ask(server, '/other?ms=800');
-    const dead = await ask(server, `/deadly${path}`);
-    expect(dead[0]).toBe(500);
-    expect((await other)[0]).toBe(200);
-    const threads = new Set<string>();
-    for (let i = 0; i < 10; i++) threads.add((await ask(server, '/deadly'))[1]);
-    expect(threads.size).toBeGreaterThan(0);
-    expect(messages.join('')).toMatch(/sync worker \d ended: /);
-  }, 60_000);
+  it.each(['/exit', '/memory'])(
+    '%s costs only its own request, and the worker is replaced',
+    async (path) => {
+      const server = await start({ '/deadly': 'deadly', '/other': 'blocking' }, { syncWorkers: 2 });
+      const other = ask(server, '/other?ms=800');
+      const dead = await ask(server, `/deadly${path}`);
+      expect(dead[0]).toBe(500);
+      expect((await other)[0]).toBe(200);
+      const threads = new Set<string>();
+      for (let i = 0; i < 10; i++) threads.add((await ask(server, '/deadly'))[1]);
+      expect(threads.size).toBeGreaterThan(0);
+      expect(messages.join('')).toMatch(/sync worker \d ended: /);
+    },
+    60_000,
+  );
 
   it('with one worker, later requests wait for its successor', async () => {
     const server = await start({ '': 'deadly' }, { syncWorkers: 1 });
