@@ -40,7 +40,8 @@ export interface PoolOptions<Data> {
   data: Data;
   /** Milliseconds for loading and startup; 0: no limit (L-04). */
   startupTimeout: number;
-  resourceLimits?: { maxOldGenerationSizeMb?: number };
+  /** Bytes of JavaScript heap for each thread; 0: as Node has it. */
+  heapLimit: number;
 }
 
 /** Milliseconds before a worker that died is started again: doubles with each death in a row (G-147). */
@@ -96,7 +97,7 @@ export class WorkerPool<Data> {
       recordTiming: false,
       // Descriptors handed over for sending must outlive their thread: a number closed with it could be another file.
       trackUnmanagedFds: false,
-      resourceLimits: options.resourceLimits,
+      resourceLimits: options.heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(options.heapLimit / 2 ** 20) } : {},
     });
     this.piscina.on('error', (error: Error) => events.report(`worker pool: ${error.message}`));
   }

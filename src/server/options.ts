@@ -237,6 +237,12 @@ export const settings = {
     [0, Number.MAX_SAFE_INTEGER],
     'Largest request body; a larger one gets 413; 0 for no limit',
   ),
+  limitWorkerMemory: size(
+    'Limits',
+    0,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Largest JavaScript heap of a worker; one that outgrows it is replaced; 0 leaves it to Node',
+  ),
   timeoutHead: duration('Timeouts', 20_000, 1, 'For the head of a request to arrive whole'),
   timeoutBody: duration('Timeouts', 30_000, 1, 'For the next bytes of a request body that is waited for'),
   timeoutKeepAlive: duration(

@@ -119,6 +119,7 @@ class RunningServer implements Server {
             environ: options.env,
           },
           timeoutStartup: options.timeoutStartup,
+          limitWorkerMemory: options.limitWorkerMemory,
           timeoutStep: options.timeoutStep,
           report,
         },

@@ -33,6 +33,8 @@ function failure(message: string, configuration: boolean): Error {
 export interface WorkersOptions {
   data: Omit<WorkerData, 'multiprocess'>;
   timeoutStartup: number;
+  /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
+  limitWorkerMemory: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
   report(message: string): void;
@@ -142,7 +144,14 @@ export class Workers {
     const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
     const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
     const pool = new WorkerPool<WorkerData>(
-      { kind, size, entry: entry(kind), data, startupTimeout: this.options.timeoutStartup },
+      {
+        kind,
+        size,
+        entry: entry(kind),
+        data,
+        startupTimeout: this.options.timeoutStartup,
+        heapLimit: this.options.limitWorkerMemory,
+      },
       events,
     );
     this.pools.push({ kind, first, size, pool });
