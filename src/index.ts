@@ -1,1 +1,2 @@
 export * from './interface/index.ts';
+export * from './server/index.ts';

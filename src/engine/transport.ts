@@ -56,7 +56,7 @@ export interface Transport<Async extends boolean> {
   sendFile?(head: ResponseHead, descriptor: number, length: number): Wait<Async>;
   /** Breaks the connection, so that the client cannot take the response for complete (G-141). */
   abort(): void;
-  /** The request is over and its body closed (G-131). Not called after DONE. */
+  /** The request is over and its body closed (G-131). Not called after DONE, also not when that call threw. */
   done(): void;
 }
 

@@ -95,6 +95,15 @@ export abstract class RingRequest {
     return this.writer.bytes.latin1Slice(start, start + this.words[this.header + TEXT_LENGTH]);
   }
 
+  /** Whether there is a body at all: false only for a request without one (G-55). */
+  get hasBody(): boolean {
+    // Both final once BODY_END is seen; acquires nothing that is read here.
+    return (
+      Atomics.load(this.words, this.header + BODY_STATE) !== BODY_END ||
+      Atomics.load(this.words, this.header + BODY_TAIL) !== this.#bodyHead
+    );
+  }
+
   /** Whether the client has gone or the server has given up (B-37): needs no event loop. */
   disconnected(): boolean {
     return this.state === OVER || Atomics.load(this.words, this.header + CANCEL) !== 0;

@@ -153,21 +153,27 @@ export class SyncWorkerEnd {
     this.writer = new ResponseWriter(views, layout, worker);
   }
 
+  /** Whether the worker is to take no more requests (`retire`, `stop`). */
+  get leaving(): boolean {
+    if (this.stopped) return true;
+    // Looked at between reading QUEUE_WAKE and waiting on it (see `take`).
+    return Atomics.load(this.#words, this.layout.worker + this.worker * WORKER_WORDS + RETIRE) === 1;
+  }
+
   /**
-   * Blocks until there is a request, and claims it. Null when the worker is to leave (`retire`, `stop`). A request that
-   * was cancelled while it stood in the queue is finished here.
+   * Blocks until there is a request, and claims it. Null when the worker is to leave, or when nothing has come for
+   * `timeout` milliseconds. A request that was cancelled while it stood in the queue is finished here.
    */
-  take(): SyncRequest | null {
+  take(timeout = Number.POSITIVE_INFINITY): SyncRequest | null {
     const words = this.#words;
     const wake = this.layout.control + QUEUE_WAKE;
     for (;;) {
       // The number before the looks: whatever changes after them changes the number, and the wait fails.
       const number = Atomics.load(words, wake);
-      if (this.stopped || Atomics.load(words, this.layout.worker + this.worker * WORKER_WORDS + RETIRE) === 1)
-        return null;
+      if (this.leaving) return null;
       const slot = this.#claim();
       if (slot < 0) {
-        this.wait(wake, number);
+        if (!this.wait(wake, number, timeout)) return null;
         continue;
       }
       const request = new SyncRequest(this, slot);
@@ -220,11 +226,11 @@ export class SyncWorkerEnd {
   }
 
   /** Blocks while a word has this value. Throws where it would block the gateway itself (B-23). */
-  wait(index: number, value: number): void {
+  wait(index: number, value: number, timeout = Number.POSITIVE_INFINITY): boolean {
     if (this.#words[this.layout.control + GATEWAY_THREAD] === threadId + 1) {
       throw new Error('a sync worker cannot wait on the thread of its gateway (B-23)');
     }
     // Compares and enqueues as one step, so a change before it and a notification after it both end the wait.
-    Atomics.wait(this.#words, index, value);
+    return Atomics.wait(this.#words, index, value, timeout) !== 'timed-out';
   }
 }

@@ -1,0 +1,43 @@
+// Writes docs/connection-states.md from the tables of src/http/states.ts.
+import { writeFileSync } from 'node:fs';
+
+/** @typedef {import('../src/http/states.ts').Machine} Machine */
+
+/** @param {Machine} machine */
+function diagram({ states, events, initial, transitions }) {
+  const lines = ['```mermaid', 'stateDiagram-v2'];
+  states.forEach((name, index) => {
+    lines.push(`  state "${name}" as s${index}`);
+  });
+  lines.push(`  [*] --> s${initial}`);
+  for (const [from, event, to] of transitions) lines.push(`  s${from} --> s${to}: ${events[event]}`);
+  return [...lines, '```'].join('\n');
+}
+
+/** @param {Machine} machine */
+function grid({ states, events, transitions }) {
+  const cell = (from, event) => {
+    const found = transitions.find((row) => row[0] === from && row[1] === event);
+    return found === undefined ? '' : states[found[2]];
+  };
+  return [
+    `| state | ${events.join(' | ')} |`,
+    `| --- | ${events.map(() => '---').join(' | ')} |`,
+    ...states.map((name, from) => `| **${name}** | ${events.map((_, event) => cell(from, event)).join(' | ')} |`),
+  ].join('\n');
+}
+
+/** @param {Machine[]} machines */
+export function render(machines) {
+  const parts = [
+    '# The states of a connection',
+    'Generated from `src/http/states.ts` by `npm run docs`. Three machines run side by side: what the next bytes from the client are and whether the socket is still ours (one each a connection), and how far a response has come (one an exchange). An event without a cell is a defect of the server and throws.',
+    ...machines.flatMap((machine) => [`## ${machine.title}`, diagram(machine), grid(machine)]),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const { READING, RESPONDING, SOCKET } = await import('../dist/src/http/states.js');
+  writeFileSync(new URL('../docs/connection-states.md', import.meta.url), render([READING, RESPONDING, SOCKET]));
+}

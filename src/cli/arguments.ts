@@ -1,0 +1,121 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { ConfigurationError } from '../interface/errors.ts';
+import { nearest, readSetting, type SettingName, settingNames, settings } from '../server/options.ts';
+
+/** What the command line has beside the settings. */
+export const commands = {
+  config: {
+    value: 'PATH',
+    short: 'c',
+    text: 'Read settings from this file; without it from quaich.config.js, .mjs or .ts in the current directory, if there is one',
+  },
+  check: { value: '', text: 'Load the applications, check all settings, and do not serve' },
+  printConfig: { value: '', text: 'Print every setting, with its origin, as a configuration file' },
+  help: { value: '', short: 'h', text: 'Print this text' },
+  version: { value: '', short: 'v', text: 'Print the version' },
+} as const satisfies Record<string, { value: string; short?: string; text: string }>;
+
+type CommandName = keyof typeof commands;
+
+/** Values by setting, each with what messages call its origin. */
+export type Layer = Map<SettingName, { value: unknown; where: string }>;
+
+export interface Arguments {
+  apps: string[];
+  layer: Layer;
+  config: string | undefined;
+  command: 'serve' | Exclude<CommandName, 'config'>;
+}
+
+/** `syncWorkers` becomes `sync-workers`. */
+export function flagName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `value` is what help calls the value, `''` for a switch. */
+type Meaning = { value: string } & (
+  | { name: SettingName; negative: boolean }
+  | { name: CommandName; negative?: undefined }
+);
+
+const meanings = new Map<string, Meaning>();
+const parserOptions: NonNullable<ParseArgsConfig['options']> = {};
+
+for (const name of settingNames) {
+  const { value, short } = settings[name];
+  const flag = flagName(name);
+  meanings.set(flag, { name, value, negative: false });
+  parserOptions[flag] = { type: value === '' ? 'boolean' : 'string', ...(short && { short }) };
+  if (value !== '') continue;
+  meanings.set(`no-${flag}`, { name, value, negative: true });
+  parserOptions[`no-${flag}`] = { type: 'boolean' };
+}
+for (const name of ['config', 'check', 'printConfig', 'help', 'version'] as const) {
+  const command: { value: string; short?: string } = commands[name];
+  meanings.set(flagName(name), { name, value: command.value });
+  parserOptions[flagName(name)] = {
+    type: command.value === '' ? 'boolean' : 'string',
+    ...(command.short && { short: command.short }),
+  };
+}
+
+/**
+ * Reads the arguments of the command. Where a flag is given twice the last one counts, unless it is repeatable.
+ *
+ * @param argv without the names of Node and of the program
+ * @throws ConfigurationError
+ */
+export function parseArguments(argv: readonly string[]): Arguments {
+  // Not strict: its messages run over several lines and suggest nothing.
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: parserOptions,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const result: Arguments = { apps: [], layer: new Map(), config: undefined, command: 'serve' };
+  const repeated = new Map<SettingName, string[]>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') result.apps.push(token.value);
+    if (token.kind !== 'option') continue;
+    const meaning = meanings.get(token.name);
+    if (!meaning) throw unknownOption(token.rawName);
+    const text = textOf(token, meaning.value);
+    if (meaning.negative === undefined) {
+      if (meaning.name === 'config') result.config = text;
+      else result.command = meaning.name;
+      continue;
+    }
+    const { name, negative } = meaning;
+    const where = `--${flagName(name)}`;
+    if (text === undefined) {
+      result.layer.set(name, { value: !negative, where: token.rawName });
+      continue;
+    }
+    const texts = [...(repeated.get(name) ?? []), text];
+    repeated.set(name, texts);
+    const input = settings[name].separator === undefined ? text : texts;
+    result.layer.set(name, { value: readSetting(name, input, where), where });
+  }
+  return result;
+}
+
+type OptionToken = { name: string; rawName: string; value?: string; inlineValue?: boolean };
+
+function textOf(token: OptionToken, value: string): string | undefined {
+  if (value === '') {
+    if (token.value === undefined) return undefined;
+    throw new ConfigurationError(`${token.rawName} takes no value, got "${token.value}"`);
+  }
+  // A flag in the place of a value is a forgotten value; a negative number is a bad one, and is told so later.
+  if (token.value === undefined || token.value === '' || (!token.inlineValue && /^-[^\d]/.test(token.value))) {
+    throw new ConfigurationError(`${token.rawName} needs a value: ${value}`);
+  }
+  return token.value;
+}
+
+function unknownOption(rawName: string): ConfigurationError {
+  const meant = rawName.startsWith('--') ? nearest(rawName.slice(2), [...meanings.keys()]) : undefined;
+  return new ConfigurationError(`unknown option ${rawName}${meant ? `; did you mean --${meant}?` : '; see --help'}`);
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { type AppOptions, describe, importModule, parseApplication, resolveModule } from '../engine/load.ts';
+import { ConfigurationError } from '../interface/errors.ts';
+import { formatBind, parseBind } from '../server/bind.ts';
+import { checkApp, checkNames, readSetting, type SettingName, settingNames } from '../server/options.ts';
+import type { Layer } from './arguments.ts';
+
+const NAMES = ['quaich.config.js', 'quaich.config.mjs', 'quaich.config.ts'];
+
+/**
+ * The configuration file to read, if any: the one that was asked for, else the one in the directory.
+ *
+ * @throws ConfigurationError when it does not exist, or when the directory has several
+ */
+export function findConfigFile(asked: string | undefined, directory: string): string | undefined {
+  if (asked !== undefined) {
+    const file = resolve(directory, asked);
+    if (!existsSync(file)) throw new ConfigurationError(`cannot read the configuration: ${file} does not exist`);
+    return file;
+  }
+  const found = NAMES.filter((name) => existsSync(join(directory, name)));
+  if (found.length > 1) throw new ConfigurationError(`${found.join(' and ')} are both there: choose one with --config`);
+  return found.length === 1 ? join(directory, found[0]) : undefined;
+}
+
+/**
+ * Reads a configuration file. Its paths (modules, Unix sockets, the access log) are relative to itself.
+ *
+ * @throws ConfigurationError
+ */
+export async function readConfigFile(file: string): Promise<{ layer: Layer; apps: AppOptions[] }> {
+  const directory = dirname(file);
+  const shown = basename(file);
+  const { default: found } = await importModule(file, shown, directory);
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) {
+    const got = found === undefined ? 'it has none' : `that is ${describe(found)}`;
+    throw new ConfigurationError(`${shown}: the default export must be an object of settings; ${got}`);
+  }
+  try {
+    checkNames(found, [...settingNames, 'apps'], 'setting');
+  } catch (error) {
+    throw error instanceof ConfigurationError ? new ConfigurationError(`${shown}: ${error.message}`) : error;
+  }
+  const given: Readonly<Record<string, unknown>> = { ...found };
+  const layer: Layer = new Map();
+  for (const name of settingNames) {
+    if (given[name] === undefined) continue;
+    const value = readSetting(name, given[name], `${shown}: ${name}`);
+    layer.set(name, { value: fromDirectory(name, value, directory), where: shown });
+  }
+  return { layer, apps: readApps(given.apps, shown, directory) };
+}
+
+function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
+  if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
+  if (name === 'accessLogFile' && typeof value === 'string' && value !== '-') return resolve(directory, value);
+  return value;
+}
+
+function readApps(given: unknown, shown: string, directory: string): AppOptions[] {
+  const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
+  return list.map((item, index) => {
+    if (typeof item !== 'string') checkApp(item, `${shown}: apps[${index}]`);
+    const app = typeof item === 'string' ? parseApplication(item) : item;
+    return { ...app, module: resolveModule(app.module, directory) };
+  });
+}

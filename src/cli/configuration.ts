@@ -1,0 +1,69 @@
+import { resolveOptions, type ServeOptions, settingNames, settings } from '../server/options.ts';
+import type { Arguments } from './arguments.ts';
+import { findConfigFile, readConfigFile } from './config-file.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+
+/** The settings of all sources put together. */
+export interface Configuration {
+  options: ServeOptions;
+  /** The origin of each setting, and of `apps`, that is not at its default. */
+  origins: Map<string, string>;
+  warnings: string[];
+}
+
+/**
+ * Merges the sources: flags go before the environment, that before the configuration file, that before the defaults.
+ * Applications are not merged: the first source that names any names all.
+ *
+ * @throws ConfigurationError
+ */
+export async function configure(args: Arguments, env: Environment, directory: string): Promise<Configuration> {
+  const variables = readEnvironment(env);
+  const file = findConfigFile(args.config ?? variables.config, directory);
+  const fromFile = file === undefined ? { layer: new Map(), apps: [] } : await readConfigFile(file);
+  const values: Record<string, unknown> = {};
+  const origins = new Map<string, string>();
+  for (const name of settingNames) {
+    const found = args.layer.get(name) ?? variables.layer.get(name) ?? fromFile.layer.get(name);
+    if (found === undefined) continue;
+    values[name] = found.value;
+    origins.set(name, found.where);
+  }
+  const sources = [
+    ['the command line', args.apps],
+    ['QUAICH_APPS', variables.apps],
+    [file ?? '', fromFile.apps],
+  ] as const;
+  const [origin, apps] = sources.find(([, list]) => list.length > 0) ?? ['', []];
+  if (apps.length > 0) origins.set('apps', origin);
+  const options: ServeOptions = { apps, directory };
+  return { options: Object.assign(options, values), origins, warnings: variables.warnings };
+}
+
+/**
+ * The whole configuration as the text of a configuration file, each line with the origin of its value.
+ *
+ * @throws ConfigurationError when the settings do not fit each other
+ */
+export function printConfiguration({ options, origins }: Configuration): string {
+  const lines = ['export default {'];
+  const apps = origins.has('apps') ? [options.apps].flat() : [];
+  const { accessLog } = resolveOptions(apps.length > 0 ? options : { ...options, apps: 'none' });
+  if (apps.length > 0) {
+    lines.push(`  // ${origins.get('apps')}`, '  apps: [');
+    for (const app of apps) lines.push(`    ${JSON.stringify(app)},`);
+    lines.push('  ],');
+  }
+  for (const name of settingNames) {
+    const implied = name === 'accessLog' && accessLog && !origins.has(name);
+    const value: unknown = implied || (options[name] ?? settings[name].default);
+    if (value === undefined) continue;
+    const origin = implied ? 'the access log is set up below' : (origins.get(name) ?? 'default');
+    lines.push(`  ${name}: ${literal(value, settings[name].show(value))}, // ${origin}`);
+  }
+  return `${[...lines, '};'].join('\n')}\n`;
+}
+
+function literal(value: unknown, shown: string): string {
+  return typeof value === 'number' && shown !== String(value) ? JSON.stringify(shown) : JSON.stringify(value);
+}

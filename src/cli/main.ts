@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import type { ServeOptions } from '../server/options.ts';
+import { type RunningServer, run } from './run.ts';
+
+// Imported when it is needed: help and wrong options answer without a server.
+const serve = async (options: ServeOptions): Promise<RunningServer> => {
+  const server = await import('../server/index.ts');
+  return server.serve(options);
+};
+
+const code = await run(process.argv.slice(2), {
+  env: process.env,
+  directory: process.cwd(),
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  serve,
+  signals: process,
+  exit: (status) => process.exit(status),
+});
+
+// What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may
+// still be on its way; a reader that has gone, or does not read, is not waited for.
+process.exitCode = code;
+setTimeout(() => process.exit(code), 1000).unref();
+process.stdout.on('error', () => process.exit(code));
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

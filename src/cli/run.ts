@@ -1,0 +1,137 @@
+import { createRequire } from 'node:module';
+import { loadApplication } from '../engine/load.ts';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { resolveOptions, type ServeOptions } from '../server/options.ts';
+import { parseArguments } from './arguments.ts';
+import { type Configuration, configure, printConfiguration } from './configuration.ts';
+import type { Environment } from './environment.ts';
+import { helpText } from './help.ts';
+
+/** What the command needs of a server that answers requests. */
+export interface RunningServer {
+  /** Where it listens: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
+  readonly urls: readonly string[];
+  /** Rejects when the server cannot go on. */
+  readonly failed: Promise<never>;
+  /** Stops in order (L-08); rejects when a shutdown hook failed (L-10). */
+  close(): Promise<void>;
+  /** Cuts the waiting of `close` short (L-11). */
+  abort(): unknown;
+  /** Opens the access log anew. */
+  reopenLogs?(): void;
+}
+
+export type Serve = (options: ServeOptions) => Promise<RunningServer>;
+
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGUSR2';
+
+/** The world around the command; tests give their own. */
+export interface Surroundings {
+  readonly env: Environment;
+  readonly directory: string;
+  stdout(text: string): void;
+  stderr(text: string): void;
+  readonly serve: Serve;
+  /** Where signals are heard: the process. */
+  readonly signals: {
+    on(signal: Signal, listener: () => void): unknown;
+    off(signal: Signal, listener: () => void): unknown;
+  };
+  /** Ends the process at once: the answer to a third signal. */
+  exit(code: number): void;
+}
+
+/** Exit codes. */
+export const STOPPED = 0;
+export const FAILED = 1;
+export const MISCONFIGURED = 2;
+
+/**
+ * The command `quaich`: does what the arguments say and fulfils with the exit code. Never rejects: whatever fails is
+ * told on standard error, in one line where its cause is known.
+ */
+export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
+  try {
+    const args = parseArguments(argv);
+    if (args.command === 'help') {
+      io.stdout(helpText());
+      return STOPPED;
+    }
+    if (args.command === 'version') {
+      io.stdout(`${version()}\n`);
+      return STOPPED;
+    }
+    const configuration = await configure(args, io.env, io.directory);
+    for (const warning of configuration.warnings) io.stderr(`quaich: warning: ${warning}\n`);
+    if (args.command === 'printConfig') {
+      io.stdout(printConfiguration(configuration));
+      return STOPPED;
+    }
+    if (!configuration.origins.has('apps')) {
+      throw new ConfigurationError('no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; see --help');
+    }
+    return await (args.command === 'check' ? check(configuration, io) : serveUntilStopped(configuration, io));
+  } catch (error) {
+    return tell(error, io);
+  }
+}
+
+/** Of the package, wherever this file was built to. */
+export function version(): string {
+  const found: unknown = createRequire(import.meta.url)('quaich/package.json');
+  return String(typeof found === 'object' && found !== null && Reflect.get(found, 'version'));
+}
+
+async function check({ options }: Configuration, io: Surroundings): Promise<number> {
+  const { apps, directory } = resolveOptions(options);
+  for (const app of apps) {
+    const { kind } = await loadApplication(app, directory);
+    if (app.inline && kind === 'sync') {
+      throw new ConfigurationError(`${app.module} is a sync application: it cannot run inline`);
+    }
+    io.stdout(`ok: ${app.prefix || '/'} = ${app.module}${app.export ? `:${app.export}` : ''} (${kind})\n`);
+  }
+  return STOPPED;
+}
+
+async function serveUntilStopped({ options }: Configuration, io: Surroundings): Promise<number> {
+  let server: RunningServer | undefined;
+  let signals = 0;
+  let closing = () => {};
+  const closed = new Promise<void>((resolve, reject) => {
+    closing = () => server?.close().then(resolve, reject);
+  });
+  const stop = () => {
+    signals++;
+    if (signals > 2) io.exit(FAILED);
+    else if (!server) io.stderr('quaich: stopping once the start is over; a third signal ends at once\n');
+    else if (signals === 1) closing();
+    else server.abort();
+  };
+  const reopen = () => server?.reopenLogs?.();
+  const heard = [
+    ['SIGINT', stop],
+    ['SIGTERM', stop],
+    ...(process.platform === 'win32' ? [] : [['SIGUSR2', reopen] as const]),
+  ] as const;
+  for (const [signal, listener] of heard) io.signals.on(signal, listener);
+  try {
+    server = await io.serve(options);
+    for (const url of server.urls) io.stderr(`listening on ${url}\n`);
+    if (signals > 0) closing();
+    if (signals > 1) server.abort();
+    await Promise.race([closed, server.failed]);
+    return signals > 1 ? FAILED : STOPPED;
+  } finally {
+    for (const [signal, listener] of heard) io.signals.off(signal, listener);
+  }
+}
+
+function tell(error: unknown, io: Surroundings): number {
+  // A cause that is not known has a stack worth reading: an application's startup hook, or a defect of ours.
+  const known = error instanceof QuaichError;
+  const text =
+    known || !(error instanceof Error) ? String(known ? error.message : error) : (error.stack ?? error.message);
+  io.stderr(`quaich: ${text}\n`);
+  return error instanceof ConfigurationError ? MISCONFIGURED : FAILED;
+}

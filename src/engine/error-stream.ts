@@ -1,0 +1,60 @@
+/**
+ * `wsgi.errors` (G-70 to G-74, B-12): text goes to a descriptor, standard error by default, and is out when the call
+ * returns. `process.stderr` of a worker thread would not do: it goes through the main thread's event loop, late or never
+ * when the worker blocks.
+ */
+import { writeSync } from 'node:fs';
+import type { ErrorStream } from '../interface/types.ts';
+
+/** A pipe whose reader does not read: how long one write may wait for it before the text is dropped, in milliseconds. */
+const LONGEST_WAIT = 250;
+const PAUSE = 5;
+
+/** Control characters other than newline and tab, which could forge lines or drive a terminal (G-73). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+function visible(control: string): string {
+  return control === '\r' ? '\\r' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array): void {
+  let at = 0;
+  let waited = 0;
+  while (at < bytes.byteLength) {
+    try {
+      at += writeSync(descriptor, bytes, at, bytes.byteLength - at);
+      waited = 0;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waited >= LONGEST_WAIT) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      waited += PAUSE;
+    }
+  }
+}
+
+/**
+ * An error stream over a descriptor. Text is UTF-8, lone surrogates become U+FFFD (G-71); control characters other than
+ * newline and tab are shown as `\x1b`. Nothing is held back, so `flush` has nothing to do. A descriptor that is closed
+ * or full is no error for the application: the text is dropped.
+ */
+export function createErrorStream(descriptor = 2): ErrorStream {
+  /** @throws TypeError for anything but a string */
+  function write(text: string): void {
+    if (typeof text !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof text} (G-70)`);
+    if (text !== '') writeFully(descriptor, Buffer.from(text.replace(CONTROLS, visible), 'utf8'));
+  }
+  return {
+    write,
+    /** Adds no newlines; the lines go out together. */
+    writelines(lines: Iterable<string>): void {
+      let text = '';
+      for (const line of lines) {
+        if (typeof line !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof line} (G-70)`);
+        text += line;
+      }
+      write(text);
+    },
+    flush(): void {},
+  };
+}

@@ -1,0 +1,196 @@
+/**
+ * `wsgi.file_wrapper` (G-160 to G-166, U-08): makes a body of a file. Nothing is read or sent when it is called; the
+ * gateway sends the file itself only when it gets the very wrapper back, and where it can.
+ */
+import { closeSync, fstatSync, openSync, readSync, read as readWithCallback } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import type { AsyncFileLike, FileLike } from '../interface/types.ts';
+
+/** Bytes of a block where the application names no size. */
+export const DEFAULT_BLOCK_SIZE = 65536;
+
+/** A file that the transport may send itself. */
+export interface FileRange {
+  descriptor: number;
+  /** Bytes from the current position to the end of the file, -1 where the position is not known (G-165). */
+  length: number;
+}
+
+/** What a wrapper can be made of: a file-like, a descriptor (which the wrapper then owns and closes), a FileHandle. */
+export type SyncFile = FileLike | number | FileHandle;
+export type AsyncFile = FileLike | AsyncFileLike | number | FileHandle;
+
+function blockSizeArgument(size: unknown): number {
+  if (size === undefined || size === null) return DEFAULT_BLOCK_SIZE;
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
+    throw new TypeError(`the block size of wsgi.file_wrapper must be a positive integer, got ${String(size)} (G-160)`);
+  }
+  return size;
+}
+
+/** FileHandle is not exported as a class; these three together are not found elsewhere. */
+function isFileHandle(file: object): file is FileHandle {
+  const handle = file as Partial<FileHandle>;
+  return typeof handle.fd === 'number' && typeof handle.stat === 'function' && typeof handle.datasync === 'function';
+}
+
+function checkFile(file: unknown): void {
+  if (typeof file === 'number') {
+    if (Number.isInteger(file) && file >= 0) return;
+  } else if (typeof file === 'object' && file !== null) {
+    if (typeof (file as FileLike).read === 'function') return;
+  }
+  throw new TypeError('wsgi.file_wrapper takes an object with a read method, a FileHandle or a descriptor (G-160)');
+}
+
+/**
+ * A regular file, opened for reading, that knows its position: the gateway can derive a Content-Length (G-165).
+ * `readSync` blocks; made for sync applications, good for both.
+ */
+class OpenFile implements FileLike {
+  readonly fd: number;
+  position = 0;
+  #open = true;
+
+  constructor(path: string) {
+    this.fd = openSync(path, 'r');
+  }
+
+  read(size: number): Uint8Array {
+    const block = readBlock(this.fd, size);
+    this.position += block.byteLength;
+    return block;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.fd);
+  }
+}
+
+/** Opens a file for `wsgi.file_wrapper`. Throws as `fs.openSync` does. */
+export function openFile(path: string): FileLike {
+  return new OpenFile(path);
+}
+
+function readBlock(descriptor: number, size: number): Uint8Array {
+  const block = new Uint8Array(size);
+  const count = readSync(descriptor, block, 0, size, null);
+  return count === size ? block : block.slice(0, count);
+}
+
+function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const block = new Uint8Array(size);
+    readWithCallback(descriptor, block, 0, size, null, (error, count) => {
+      if (error) reject(error);
+      else resolve(count === size ? block : block.slice(0, count));
+    });
+  });
+}
+
+/** State of both wrappers; the private brand is what the engine recognises (G-161). */
+abstract class Wrapper<F extends SyncFile | AsyncFile> {
+  protected readonly file: F;
+  protected readonly blockSize: number;
+  /** Only there when the file has one (G-163). */
+  declare close?: () => unknown;
+  protected over = false;
+  #closed = false;
+
+  constructor(file: F, blockSize: unknown) {
+    checkFile(file);
+    this.file = file;
+    this.blockSize = blockSizeArgument(blockSize);
+    if (typeof file === 'number' || typeof (file as FileLike).close === 'function') {
+      this.close = () => {
+        this.over = true;
+        if (this.#closed) return undefined;
+        this.#closed = true;
+        return typeof file === 'number' ? closeSync(file) : (file as FileLike).close?.();
+      };
+    }
+  }
+
+  protected descriptor(): number {
+    if (typeof this.file === 'number') return this.file;
+    return isFileHandle(this.file) ? this.file.fd : -1;
+  }
+
+  /** The file behind a body that is a wrapper, unopened and of a regular file; else null. */
+  static range(body: unknown): FileRange | null {
+    if (typeof body !== 'object' || body === null || !(#closed in body)) return null;
+    const wrapper = body as Wrapper<SyncFile | AsyncFile>;
+    if (wrapper.over || wrapper.#closed) return null;
+    const file = wrapper.file;
+    const descriptor = typeof file === 'number' ? file : file.fd;
+    if (typeof descriptor !== 'number' || descriptor < 0) return null;
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) return null;
+    return { descriptor, length: file instanceof OpenFile ? Math.max(0, stat.size - file.position) : -1 };
+  }
+}
+
+class SyncFileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<Uint8Array> {
+    if (this.over) return { done: true, value: undefined };
+    const descriptor = this.descriptor();
+    const block =
+      descriptor >= 0 ? readBlock(descriptor, this.blockSize) : (this.file as FileLike).read(this.blockSize);
+    if (block && block.byteLength !== 0) return { done: false, value: block };
+    this.over = true;
+    return { done: true, value: undefined };
+  }
+
+  return(): IteratorResult<Uint8Array> {
+    this.over = true;
+    this.close?.();
+    return { done: true, value: undefined };
+  }
+}
+
+class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterator<Uint8Array> {
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.over) return { done: true, value: undefined };
+    const descriptor = this.descriptor();
+    const block = await (descriptor >= 0
+      ? readBlockAsync(descriptor, this.blockSize)
+      : (this.file as AsyncFileLike).read(this.blockSize));
+    if (block && block.byteLength !== 0) return { done: false, value: block };
+    this.over = true;
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.over = true;
+    await this.close?.();
+    return { done: true, value: undefined };
+  }
+}
+
+/** `wsgi.file_wrapper` of the sync convention; blocks of 64 KiB by default. */
+export function fileWrapper(file: SyncFile, blockSize?: number): Iterable<Uint8Array> & { close?(): unknown } {
+  return new SyncFileWrapper(file, blockSize);
+}
+
+/** `wsgi.file_wrapper` of the async convention. */
+export function asyncFileWrapper(
+  file: AsyncFile,
+  blockSize?: number,
+): AsyncIterable<Uint8Array> & { close?(): unknown } {
+  return new AsyncFileWrapper(file, blockSize);
+}
+
+/** The file that a body consists of, when it is an untouched wrapper of a regular file (G-161); else null. */
+export function fileOf(body: unknown): FileRange | null {
+  return Wrapper.range(body);
+}

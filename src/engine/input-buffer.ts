@@ -1,0 +1,143 @@
+/**
+ * What the two input streams share: the position in the body, and the cutting of blocks into what was asked for
+ * (G-51 to G-61). It is asked for a result and, where bytes are missing, fed one block after another; whether one
+ * waits for a block by blocking or by a promise is the affair of the streams.
+ */
+
+/** Bytes asked of the source where no smaller number will do. */
+const BLOCK = 65536;
+
+const LF = 10;
+const LIMITLESS = Number.MAX_SAFE_INTEGER;
+
+/** An empty result, new each time: what a read returns belongs to the application (G-66). */
+export function empty(): Uint8Array {
+  return new Uint8Array(0);
+}
+
+// Buffer.prototype.slice shares memory, that of Uint8Array copies.
+function copyOf(block: Uint8Array, from: number, to: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(block, from, to);
+}
+
+/**
+ * A size argument: absent, `null` and negative numbers ask for everything (G-56).
+ *
+ * @throws TypeError for what is no integer
+ */
+export function sizeArgument(size: unknown): number {
+  if (size === undefined || size === null) return LIMITLESS;
+  if (typeof size !== 'number' || !Number.isInteger(size)) {
+    throw new TypeError(
+      `a number of bytes must be an integer, got ${typeof size === 'number' ? size : typeof size} (G-56)`,
+    );
+  }
+  return size < 0 ? LIMITLESS : Math.min(size, LIMITLESS);
+}
+
+/** The hint of `readlines`: absent, 0 and negative ask for all lines (G-59). */
+export function hintArgument(hint: unknown): number {
+  const size = sizeArgument(hint);
+  return size === 0 ? LIMITLESS : size;
+}
+
+export class InputBuffer {
+  /** The source has said that it is over. */
+  ended: boolean;
+  /** The most bytes that the next block may have; valid after `take` returned null. */
+  wanted = 0;
+  // The block that is being cut, and the position in it.
+  #block: Uint8Array | null = null;
+  #at = 0;
+  // The operation in progress.
+  #line = false;
+  #limit = 0;
+  // Bytes gathered for it. One block that is the whole result is handed on as it came.
+  #gathered: Uint8Array | null = null;
+  #size = 0;
+  #whole = false;
+
+  constructor(ended: boolean) {
+    this.ended = ended;
+  }
+
+  /** Begins a read of at most `limit` bytes, up to a newline where `line` is set. */
+  begin(limit: number, line: boolean): void {
+    this.#limit = limit;
+    this.#line = line;
+    this.#gathered = null;
+    this.#size = 0;
+    this.#whole = false;
+  }
+
+  /** The result of the operation, or null: then `feed` a block of at most `wanted` bytes and ask again. */
+  take(): Uint8Array | null {
+    const block = this.#block;
+    if (block !== null) {
+      const missing = this.#limit - this.#size;
+      let end = Math.min(block.byteLength, this.#at + missing);
+      let complete = end - this.#at === missing;
+      if (this.#line) {
+        const newline = block.indexOf(LF, this.#at);
+        if (newline >= 0 && newline < end) {
+          end = newline + 1;
+          complete = true;
+        }
+      }
+      this.#gather(block, this.#at, end);
+      if (end === block.byteLength) this.#block = null;
+      else this.#at = end;
+      if (complete) return this.#result();
+    }
+    if (this.ended || this.#size === this.#limit) return this.#result();
+    // A line is looked for block by block; of anything else no more is fetched than was asked for.
+    this.wanted = this.#line ? BLOCK : Math.min(BLOCK, this.#limit - this.#size);
+    return null;
+  }
+
+  /** The next block of the source, or null at its end. */
+  feed(block: Uint8Array | null): void {
+    if (block === null) this.ended = true;
+    else {
+      this.#block = block;
+      this.#at = 0;
+    }
+  }
+
+  /** What is left of the current block, or null. */
+  rest(): Uint8Array | null {
+    const block = this.#block;
+    if (block === null) return null;
+    this.#block = null;
+    return this.#at === 0 ? block : copyOf(block, this.#at, block.byteLength);
+  }
+
+  #gather(block: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    if (length === 0) return;
+    if (this.#gathered === null) {
+      this.#whole = from === 0 && to === block.byteLength;
+      this.#gathered = this.#whole ? block : copyOf(block, from, to);
+      this.#size = length;
+      return;
+    }
+    let gathered = this.#gathered;
+    if (this.#whole || this.#size + length > gathered.byteLength) {
+      // Doubling keeps the copying linear, however small the blocks are.
+      const roomy = new Uint8Array(Math.max(2 * this.#size, this.#size + length, 256));
+      roomy.set(this.#size === gathered.byteLength ? gathered : gathered.subarray(0, this.#size));
+      gathered = roomy;
+      this.#gathered = roomy;
+      this.#whole = false;
+    }
+    gathered.set(from === 0 && to === block.byteLength ? block : block.subarray(from, to), this.#size);
+    this.#size += length;
+  }
+
+  #result(): Uint8Array {
+    const gathered = this.#gathered;
+    this.#gathered = null;
+    if (gathered === null) return empty();
+    return this.#size === gathered.byteLength ? gathered : copyOf(gathered, 0, this.#size);
+  }
+}

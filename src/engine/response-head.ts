@@ -1,0 +1,181 @@
+/**
+ * Checks of `startResponse`'s arguments, during the call and always (G-85 to G-96), and the head made of them.
+ */
+import { isNativeError } from 'node:util/types';
+import { ApplicationError } from '../interface/errors.ts';
+import { HEAD_HAS_DATE, HEAD_HAS_LENGTH, HEAD_HAS_SERVER, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
+
+/**
+ * Three digits from 200 to 599, one space, and nothing or a text without control characters that neither starts nor
+ * ends with a space (G-88, G-89).
+ */
+const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+/** RFC 9110, 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110, 5.5, with obs-text as bytes of a native string: no control character but HTAB. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const DIGITS = /^[0-9]+$/;
+
+/** Fields of the connection, not of the message (G-92; RFC 9110, 7.6.1). */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'trailers',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const PLAIN = 0;
+const CONTENT_LENGTH = 1;
+const DATE = 2;
+const SERVER = 3;
+
+// Spellings that passed the check. Bounded, since an application may make names up as it goes.
+const KNOWN_NAMES = new Map<string, number>();
+const MOST_KNOWN_NAMES = 512;
+const LONGEST_KNOWN_NAME = 64;
+const KNOWN_STATUSES = new Map<string, number>();
+const MOST_KNOWN_STATUSES = 128;
+
+const MOST_SHOWN = 60;
+
+/** A value for an error message, short and in printable ASCII. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') {
+    const text = value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN)}...` : value;
+    return JSON.stringify(text).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  }
+  return typeName(value);
+}
+
+/** The type of a value for an error message; never throws. */
+export function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  try {
+    return Object.prototype.toString.call(value).slice(8, -1);
+  } catch {
+    return 'object';
+  }
+}
+
+function refuse(message: string): never {
+  throw new ApplicationError(`startResponse: ${message}`);
+}
+
+/** Remembers a checked string, within bounds. */
+function remember(map: Map<string, number>, most: number, text: string, meaning: number): number {
+  if (map.size >= most) map.clear();
+  map.set(text, meaning);
+  return meaning;
+}
+
+function statusCode(status: unknown): number {
+  const known = KNOWN_STATUSES.get(status as string);
+  if (known !== undefined) return known;
+  if (typeof status !== 'string' || !STATUS.test(status)) {
+    refuse(
+      `the status must be three digits from 200 to 599, a space and a reason phrase of printable native characters, ` +
+        `such as '200 OK'; got ${shown(status)} (G-88, G-89, G-91)`,
+    );
+  }
+  const code = Number(status.substring(0, 3));
+  return status.length > LONGEST_KNOWN_NAME ? code : remember(KNOWN_STATUSES, MOST_KNOWN_STATUSES, status, code);
+}
+
+function nameMeaning(name: string): number {
+  const known = KNOWN_NAMES.get(name);
+  if (known !== undefined) return known;
+  if (!TOKEN.test(name)) refuse(`the header name ${shown(name)} is no token (G-90, G-91)`);
+  const lower = name.toLowerCase();
+  if (HOP_BY_HOP.has(lower)) {
+    refuse(`the header ${shown(name)} is hop-by-hop: it belongs to the connection, which is the server's (G-92)`);
+  }
+  if (lower === 'status') refuse(`a header named 'Status' would be taken for the status by CGI (G-93)`);
+  const meaning =
+    lower === 'content-length' ? CONTENT_LENGTH : lower === 'date' ? DATE : lower === 'server' ? SERVER : PLAIN;
+  return name.length > LONGEST_KNOWN_NAME ? meaning : remember(KNOWN_NAMES, MOST_KNOWN_NAMES, name, meaning);
+}
+
+function contentLength(value: string, earlier: number): number {
+  const length = Number(value);
+  if (!DIGITS.test(value) || !Number.isSafeInteger(length)) {
+    refuse(`Content-Length must be digits, got ${shown(value)} (G-94)`);
+  }
+  if (earlier >= 0 && earlier !== length) refuse(`two Content-Length fields that differ: ${earlier}, ${length} (G-94)`);
+  return length;
+}
+
+/**
+ * Checks status and headers and writes them down for the wire. The array is read once: what was checked is what is
+ * sent, whatever becomes of it later (G-96).
+ *
+ * @param forHead whether the request method is HEAD (G-128)
+ * @throws ApplicationError naming the rule that was broken
+ */
+export function checkHead(status: unknown, headers: unknown, forHead: boolean): ResponseHead {
+  const code = statusCode(status);
+  if (!Array.isArray(headers)) {
+    refuse(`the headers must be an array of [name, value] arrays, got ${typeName(headers)} (G-90)`);
+  }
+  let text = `${status}\r\n`;
+  let length = -1;
+  let flags = forHead || code === 204 || code === 304 ? HEAD_NO_BODY : 0;
+  for (let i = 0, count = headers.length; i < count; i++) {
+    const field: unknown = headers[i];
+    if (!Array.isArray(field) || field.length !== 2) {
+      refuse(`header ${i} must be an array of a name and a value, got ${typeName(field)} (G-90)`);
+    }
+    const name: unknown = field[0];
+    const value: unknown = field[1];
+    if (typeof name !== 'string') refuse(`the name of header ${i} must be a string, got ${typeName(name)} (G-90)`);
+    const meaning = nameMeaning(name);
+    if (typeof value !== 'string') {
+      refuse(`the value of the header ${shown(name)} must be a string, got ${typeName(value)} (G-90)`);
+    }
+    if (!VALUE.test(value)) {
+      refuse(
+        `the value of the header ${shown(name)} has a control character or one above U+00FF: ${shown(value)} (G-90, G-91)`,
+      );
+    }
+    if (meaning !== PLAIN) {
+      if (meaning === CONTENT_LENGTH) {
+        const first = length < 0;
+        length = contentLength(value, length);
+        // Equal ones are sent once (G-94); 204 has none and that of 205 is 0 (G-129).
+        if (!first || code === 204 || code === 205) continue;
+        flags |= HEAD_HAS_LENGTH;
+      } else {
+        flags |= meaning === DATE ? HEAD_HAS_DATE : HEAD_HAS_SERVER;
+      }
+    }
+    text += `${name}: ${value}\r\n`;
+  }
+  if (code === 204 || code === 205) length = 0;
+  const head: ResponseHead = { status: code, text, length, flags };
+  if (code === 205 && forHead) writeLength(head, 0);
+  return head;
+}
+
+/** Adds a Content-Length line: for a response whose framing the transport leaves alone, HEAD (G-123, G-128). */
+export function writeLength(head: ResponseHead, length: number): void {
+  head.text += `Content-Length: ${length}\r\n`;
+  head.length = length;
+  head.flags |= HEAD_HAS_LENGTH;
+}
+
+/**
+ * The third argument of `startResponse` (G-85): an Error, also one of another realm, or nothing.
+ *
+ * @throws TypeError for any other type
+ */
+export function checkError(error: unknown): Error | null {
+  if (error === undefined || error === null) return null;
+  if (error instanceof Error || isNativeError(error)) return error as Error;
+  throw new TypeError(`startResponse: the third argument must be an Error, got ${typeName(error)} (G-85)`);
+}

@@ -1,0 +1,292 @@
+/**
+ * Runs one sync application against one request, by rows G-80 to G-146 and B-35 to B-38.
+ */
+import { isPromise } from 'node:util/types';
+import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
+import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
+import { errorPage, statusFor } from './error-page.ts';
+import { type FileRange, fileOf } from './file-wrapper.ts';
+import { isDisconnect } from './report.ts';
+import {
+  disregard,
+  type EngineOptions,
+  isPlainArray,
+  nothing,
+  ResponseState,
+  refuseNoBody,
+  SEND,
+  SEND_LAST_AND_STOP,
+  SKIP,
+  STOP,
+} from './response.ts';
+import { DONE, END, type Final, MORE, type Transport } from './transport.ts';
+
+const DEFAULTS: EngineOptions = {};
+
+type Closable = { close?: unknown };
+
+/** Not looked up yet. */
+const UNKNOWN = Symbol('unknown');
+
+class SyncRun {
+  readonly state: ResponseState;
+  readonly #transport: Transport<false>;
+  readonly #options: EngineOptions;
+  /** `close` of the body, read once (G-109). */
+  #close: unknown = UNKNOWN;
+  /** The transport knows that the request is over. */
+  #done = false;
+  #write: Write | null = null;
+
+  constructor(environ: Environ, transport: Transport<false>, options: EngineOptions) {
+    this.state = new ResponseState(environ, options.counters);
+    this.#transport = transport;
+    this.#options = options;
+  }
+
+  run(app: Application, environ: Environ): void {
+    let body: unknown;
+    const startResponse: StartResponse = (status, headers, error) => {
+      this.state.start(status, headers, error);
+      this.#write ??= (chunk) => this.write(chunk);
+      return this.#write;
+    };
+    try {
+      body = app(environ, startResponse); // G-01
+    } catch (error) {
+      this.#close = undefined; // nothing was returned, nothing is to be closed (G-114)
+      this.#fail('the application threw', error);
+      this.#finish(undefined);
+      return;
+    }
+    try {
+      if (!this.state.gone) this.#respond(body);
+      else disregard(body);
+    } catch (error) {
+      this.#fail('the body failed', error);
+    }
+    this.#finish(body);
+  }
+
+  /** END, or DONE where no `close` has to run before the request is over. */
+  #final(body: unknown): Final {
+    if (this.#close === UNKNOWN) this.#close = (body as Closable).close;
+    if (typeof this.#close === 'function') return END;
+    this.#done = true;
+    return DONE;
+  }
+
+  #respond(body: unknown): void {
+    if (isPlainArray(body)) {
+      this.#array(body);
+      return;
+    }
+    refuseNoBody(body, 'a sync application');
+    if (isPromise(body)) {
+      this.#close = undefined;
+      // Closed when it turns out to be a body after all; its rejection is nobody else's to handle.
+      body.then((late) => this.#closeLate(late), nothing);
+      throw new ApplicationError(
+        'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
+      );
+    }
+    const iterate = (body as Iterable<unknown>)[Symbol.iterator];
+    if (typeof iterate !== 'function') {
+      if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function') {
+        throw new ApplicationError(
+          'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
+        );
+      }
+      throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+    }
+    const file = this.#transport.sendFile === undefined ? null : fileOf(body);
+    if (file !== null && !this.state.headSent && this.state.hasBody()) this.#file(file);
+    else this.#iterate(Reflect.apply(iterate, body, []) as Iterator<unknown>, body);
+  }
+
+  #array(body: readonly unknown[]): void {
+    const state = this.state;
+    const bytes = state.acceptArray(body);
+    if (Array.isArray(bytes)) {
+      for (let i = 0; i < bytes.length; i++) {
+        const action = state.accept(bytes[i]);
+        if (action === STOP) break;
+        if (action !== SKIP) this.#send(action === SEND ? MORE : END);
+        if (action === SEND_LAST_AND_STOP) break;
+      }
+      this.#end(body);
+      return;
+    }
+    const head = state.head!;
+    if (head.length >= 0 && state.sent < head.length && state.hasBody()) {
+      state.piece = bytes;
+      if (bytes.byteLength > 0) this.#send(MORE);
+      this.#end(body);
+      return;
+    }
+    const final = this.#final(body);
+    const first = state.takeHead();
+    state.complete = true;
+    this.#transport.send(first, bytes.byteLength === 0 ? null : bytes, final);
+  }
+
+  #file(file: FileRange): void {
+    const state = this.state;
+    if (file.length >= 0) state.setLength(file.length);
+    const head = state.takeHead()!;
+    state.complete = true;
+    this.#transport.sendFile!(head, file.descriptor, head.length);
+  }
+
+  #iterate(iterator: Iterator<unknown>, body: unknown): void {
+    const state = this.state;
+    const disconnected = this.#options.disconnected;
+    // Whether the iterator is done or threw: then `return` is not called (G-110).
+    let finished = true;
+    try {
+      for (;;) {
+        finished = true;
+        const step: unknown = iterator.next();
+        if (typeof step !== 'object' || step === null) {
+          disregard(step);
+          throw new ApplicationError(`next() of the body returned ${String(typeof step)}, not an object (G-100)`);
+        }
+        if ((step as IteratorResult<unknown>).done) break;
+        const value = (step as IteratorResult<unknown>).value;
+        finished = false;
+        if (disconnected?.() === true) throw new ClientDisconnected();
+        const action = state.accept(value);
+        if (action === SKIP) continue;
+        if (action === STOP) return;
+        this.#send(action === SEND ? MORE : END);
+        if (action === SEND_LAST_AND_STOP) return;
+      }
+    } finally {
+      if (!finished) this.#return(iterator);
+    }
+    this.#end(body);
+  }
+
+  #send(final: Final): void {
+    const head = this.state.takeHead();
+    if (final !== MORE) this.state.complete = true;
+    this.#transport.send(head, this.state.piece, final);
+  }
+
+  /** After the last chunk. */
+  #end(body: unknown): void {
+    const state = this.state;
+    if (state.complete) return;
+    if (state.end()) {
+      const final = this.#final(body);
+      state.complete = true;
+      this.#transport.send(state.takeHead(), null, final);
+    } else {
+      const head = state.takeHead();
+      if (head !== null) this.#transport.send(head, null, MORE);
+      state.complete = true;
+      this.#transport.abort();
+    }
+  }
+
+  #return(iterator: Iterator<unknown>): void {
+    try {
+      const method: unknown = iterator.return;
+      if (typeof method === 'function') disregard(Reflect.apply(method, iterator, []));
+    } catch (error) {
+      this.#closingFailed('return() of the body failed', error);
+    }
+  }
+
+  write(chunk: Uint8Array): void {
+    const state = this.state;
+    if (!state.write(chunk)) {
+      const surplus = state.writeSurplus(chunk);
+      if (surplus !== null) throw surplus;
+      return;
+    }
+    try {
+      this.#transport.send(state.takeHead(), state.piece, MORE);
+    } catch (error) {
+      state.disconnect();
+      throw error;
+    }
+    const surplus = state.writeSurplus(chunk);
+    if (surplus !== null) throw surplus;
+  }
+
+  /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). */
+  #fail(what: string, error: unknown): void {
+    const state = this.state;
+    if (isDisconnect(error)) {
+      state.disconnect();
+    } else {
+      state.fail();
+      state.logError(what, error);
+    }
+    if (state.complete) return;
+    state.complete = true;
+    try {
+      if (state.headSent || state.gone) {
+        this.#transport.abort();
+        return;
+      }
+      state.headSent = true;
+      const page = errorPage(statusFor(error), state.forHead);
+      if (this.#close === undefined) this.#done = true;
+      this.#transport.send(page.head, page.body, this.#done ? DONE : END);
+    } catch (failure) {
+      if (isDisconnect(failure)) state.disconnect();
+      else state.logError('the error page could not be sent', failure);
+    }
+  }
+
+  /** Closes the body, exactly once, and ends the request (G-111, G-112). */
+  #finish(body: unknown): void {
+    this.state.complete = true;
+    try {
+      if (this.#close === UNKNOWN) {
+        this.#close = body === undefined || body === null ? undefined : (body as Closable).close;
+      }
+      if (typeof this.#close === 'function') disregard(Reflect.apply(this.#close, body, []));
+    } catch (error) {
+      this.#closingFailed('close() of the body failed', error);
+    }
+    if (this.#done) return;
+    this.#done = true;
+    try {
+      this.#transport.done();
+    } catch (error) {
+      this.state.logError('the transport failed', error);
+    }
+  }
+
+  #closeLate(late: unknown): void {
+    try {
+      if (typeof late !== 'object' || late === null) return;
+      const close = (late as Closable).close;
+      if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
+    } catch (error) {
+      this.#closingFailed('close() of the body failed', error);
+    }
+  }
+
+  /** G-113: logged, nothing else changes. */
+  #closingFailed(what: string, error: unknown): void {
+    if (!isDisconnect(error)) this.state.fail();
+    this.state.logError(what, error);
+  }
+}
+
+/**
+ * Runs a sync application: calls it, sends what it returns, closes it. When this returns, the request is over and the
+ * transport knows it. Never throws, whatever the application does (G-145, G-146).
+ */
+export function runSync(
+  app: Application,
+  environ: Environ,
+  transport: Transport<false>,
+  options: EngineOptions = DEFAULTS,
+): void {
+  new SyncRun(environ, transport, options).run(app, environ);
+}

@@ -1,0 +1,71 @@
+import { type LoadedApplication, loadApplication } from '../engine/load.ts';
+import { ConfigurationError } from '../interface/errors.ts';
+import type { WorkerMount } from './worker-data.ts';
+
+/** An application that has been loaded and started up. */
+export type StartedApplication = LoadedApplication & {
+  prefix: string;
+  /** What startup left; every request gets a shallow copy (L-06). */
+  state: Record<string, unknown>;
+};
+
+/** The applications of one thread with their lifespan hooks. */
+export class Applications {
+  /** By mount; null where a mount is not this thread's. */
+  readonly mounted: (StartedApplication | null)[] = [];
+  /** In order of startup, each application once (L-14). */
+  private readonly started: StartedApplication[] = [];
+
+  /** Loads all applications, then runs their startup hooks, one after the other (L-02). */
+  async start(mounts: readonly (WorkerMount | null)[], directory: string): Promise<void> {
+    for (const mount of mounts) {
+      if (mount === null) {
+        this.mounted.push(null);
+        continue;
+      }
+      const loaded = await loadApplication(mount.app, directory);
+      const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
+      this.mounted.push({ ...loaded, prefix: mount.prefix, state: twin?.state ?? {} });
+    }
+    try {
+      for (const application of this.mounted) {
+        if (application === null) continue;
+        if (this.started.some((other) => identity(other) === identity(application))) continue;
+        await application.startup?.call(application.app, application.state);
+        this.started.push(application);
+      }
+    } catch (error) {
+      // Those before it have completed their startup, so their shutdown is due (L-09).
+      await this.stop(() => {});
+      throw error;
+    }
+  }
+
+  /** Runs the shutdown hooks in reverse order; one that throws is reported and keeps no other from running (L-10). */
+  async stop(report: (error: unknown) => void): Promise<void> {
+    for (const application of this.started.splice(0).reverse()) {
+      try {
+        await application.shutdown?.call(application.app, application.state);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+}
+
+/** What decides whether two mounts share one startup: their hooks, which a module may have for several applications. */
+function identity({ app, startup, shutdown }: LoadedApplication): unknown {
+  return startup ?? shutdown ?? app;
+}
+
+/** An error in words for the other side of a thread: with its stack, unless it is one of configuration (B-32). */
+export function describeFailure(error: unknown): { message: string; configuration: boolean } {
+  if (error instanceof ConfigurationError) return { message: error.message, configuration: true };
+  try {
+    if (error instanceof Error)
+      return { message: error.stack ?? `${error.name}: ${error.message}`, configuration: false };
+    return { message: String(error), configuration: false };
+  } catch {
+    return { message: 'something that cannot be shown was thrown', configuration: false };
+  }
+}

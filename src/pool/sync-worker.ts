@@ -1,0 +1,68 @@
+import { fileWrapper } from '../engine/file-wrapper.ts';
+import { runSync } from '../engine/run-sync.ts';
+import { SyncInput } from '../engine/sync-input.ts';
+import type { Application, Environ } from '../interface/types.ts';
+import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
+import type { Applications } from './applications.ts';
+import { writeOutputDirectly } from './output.ts';
+import type { WorkerTask } from './pool.ts';
+import { connectionInfo, environBuilders, live } from './worker.ts';
+import type { WorkerData } from './worker-data.ts';
+
+/** Milliseconds after which the event loop gets a turn, so that timers and promises of applications go on. */
+const TURN_EVERY = 20;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The task of a sync worker: one request at a time, blocking wherever it has to wait (B-22, B-63). */
+export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
+  writeOutputDirectly();
+  return live(task, (applications) => serve(task, applications));
+}
+
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+  const end = new SyncWorkerEnd(data.memory, data.layout, index);
+  let current: SyncRequest | null = null;
+  const disconnected = (): boolean => current === null || current.disconnected();
+  const builders = environBuilders(
+    applications,
+    {
+      async: false,
+      multithread: false,
+      multiprocess: data.multiprocess,
+      fileWrapper,
+      clientDisconnected: disconnected,
+    },
+    data.environ,
+  );
+  const options = { disconnected };
+  let turned = performance.now();
+  for (;;) {
+    const now = performance.now();
+    const due = now - turned;
+    if (due >= TURN_EVERY) {
+      turned = now;
+      await turn();
+    }
+    current = end.take(TURN_EVERY);
+    if (current === null) {
+      if (end.leaving) return;
+      continue;
+    }
+    const mounted = applications.mounted[current.mount];
+    const builder = builders[current.mount];
+    if (mounted === null || builder === null) throw new Error(`mount ${current.mount} is not one of this worker`);
+    const text = current.text();
+    const environ = builder.build(
+      text,
+      current.metaLength,
+      current.words,
+      current.record,
+      connectionInfo(text.substring(0, current.metaLength)),
+      mounted.prefix,
+      new SyncInput(current.hasBody ? current : null),
+    );
+    runSync(mounted.app as Application, environ as Environ, current, options);
+    current = null;
+  }
+}

@@ -1,0 +1,24 @@
+import type { AppOptions } from '../engine/load.ts';
+import type { RingLayout, SharedMemory } from '../rings/index.ts';
+
+/** A mount as a worker sees it; requests name it by its place in the list. */
+export interface WorkerMount {
+  /** Decoded: '' or '/app' (G-11). */
+  prefix: string;
+  /** With the kind that the server has settled on. */
+  app: AppOptions;
+}
+
+/** What every worker of a server gets: plain data, and the shared memory. */
+export interface WorkerData {
+  memory: SharedMemory;
+  layout: RingLayout;
+  /** Modules are resolved from here. */
+  directory: string;
+  /** Null where the application is of another kind, or runs inline. */
+  mounts: (WorkerMount | null)[];
+  /** Entries of every environ (G-50). */
+  environ: Readonly<Record<string, string>>;
+  /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
+  multiprocess: boolean;
+}

@@ -1,0 +1,281 @@
+import type net from 'node:net';
+import {
+  FIELD_NAME,
+  FIELD_VALUE_LENGTH,
+  FIELD_VALUE_START,
+  FIELD_WORDS,
+  FLAG_CHUNKED,
+  FLAG_CONTENT_LENGTH,
+  FLAG_ESCAPED_PATH,
+  FLAG_HTTP_1_0,
+  HEAD_CONTENT_LENGTH_HIGH,
+  HEAD_CONTENT_LENGTH_LOW,
+  HEAD_FIELD_COUNT,
+  HEAD_FLAGS,
+  HEAD_METHOD,
+  HEAD_METHOD_LENGTH,
+  HEAD_PATH_LENGTH,
+  HEAD_PATH_START,
+  HEAD_RECORD,
+  HEAD_TARGET_LENGTH,
+  HEAD_TARGET_START,
+  HEAD_WORDS,
+} from '../../assembly/layout.ts';
+import '../http/latin1.ts';
+import type { Connection, ConnectionOptions } from '../http/connection.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Parser } from '../http/parser.ts';
+import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
+import { formatDateTime } from '../toolbox/format-date-time.ts';
+import { percentDecode } from '../toolbox/native-strings.ts';
+import type { Acceptor } from './accept.ts';
+import type { AccessLog, AccessRecord } from './access-log.ts';
+import type { Mounted, MountTable } from './mounts.ts';
+import { type SocketContext, SocketHost } from './socket-host.ts';
+import { TurnEnd } from './turn.ts';
+
+/** Where requests of a mount go. */
+export interface Destination extends Mounted {
+  /**
+   * Takes the request whose head lies in the parser's memory and sets `exchange.owner`; false when there is no room now,
+   * and `Gateway.retry` is to be called when there is.
+   */
+  accept(exchange: Exchange, host: SocketHost, hasBody: boolean): boolean;
+}
+
+export interface GatewayOptions {
+  parser: Parser;
+  acceptor: Acceptor;
+  mounts: MountTable<Destination>;
+  connection: ConnectionOptions;
+  /** Milliseconds for each WAIT_*; 0: no limit. */
+  deadlines: readonly number[];
+  accessLog: AccessLog | null;
+  /** Runs at the end of every turn in which something happened, before output is sent. */
+  onTurnEnd(): void;
+  /** Runs with every tick of the clock. */
+  onTick(now: number): void;
+}
+
+const RECORD = HEAD_RECORD >> 2;
+const CONNECT = METHODS.indexOf('CONNECT');
+const REFERER = FIELD_NAMES.indexOf('referer');
+const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
+const SLOWEST_TICK = 250;
+
+interface LogFacts {
+  method: string;
+  target: string;
+  protocol: string;
+  referer: string;
+  userAgent: string;
+}
+
+const NOT_PARSED: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
+
+/** The connections of one server: what reads, routes, times and writes. One thread, any number of listening sockets. */
+export class Gateway implements SocketContext {
+  readonly parser: Parser;
+  readonly acceptor: Acceptor;
+  readonly connectionOptions: ConnectionOptions;
+  readonly deadlines: readonly number[];
+  /** Milliseconds; moves on with every tick. */
+  now = Date.now();
+
+  private readonly options: GatewayOptions;
+  private readonly hosts = new Set<SocketHost>();
+  private readonly turnEnd = new TurnEnd(() => this.endTurn());
+  private readonly ticker: NodeJS.Timeout;
+  private dirty: Connection[] = [];
+  private spare: Connection[] = [];
+  /** Connections with a request that nobody had room for, in order. */
+  private waiting: Connection[] = [];
+  private room = false;
+  private dateText = '';
+  private dateUntil = 0;
+  private closing = false;
+  private onEmpty: (() => void) | null = null;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    this.parser = options.parser;
+    this.acceptor = options.acceptor;
+    this.connectionOptions = options.connection;
+    this.deadlines = options.deadlines;
+    const shortest = Math.min(...options.deadlines.filter((limit) => limit > 0));
+    this.ticker = setInterval(() => this.tick(), Math.max(5, Math.min(SLOWEST_TICK, shortest / 4)));
+    this.ticker.unref();
+  }
+
+  /** Takes a connection that a listening socket has accepted. */
+  accept(socket: net.Socket): void {
+    if (this.closing) {
+      socket.destroy();
+      return;
+    }
+    this.hosts.add(new SocketHost(socket, this, this.now));
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.hosts.size;
+  }
+
+  /** Something changed that makes room for requests. */
+  retry(): void {
+    this.room = true;
+    if (this.waiting.length > 0) this.turnEnd.schedule();
+  }
+
+  /** Runs `onTurnEnd` at the end of this turn. */
+  scheduleTurnEnd(): void {
+    this.turnEnd.schedule();
+  }
+
+  /** Sends everything that waits for the end of the turn. */
+  endTurn(): void {
+    if (this.room) this.retryWaiting();
+    this.options.onTurnEnd();
+    const dirty = this.dirty;
+    this.dirty = this.spare;
+    for (const connection of dirty) connection.flush();
+    dirty.length = 0;
+    this.spare = dirty;
+  }
+
+  /**
+   * Ends idle connections at once and lets the others end with their response in progress, for `timeout` milliseconds;
+   * then drops them (L-08, L-12).
+   */
+  async close(timeout: number): Promise<void> {
+    this.closing = true;
+    for (const host of this.hosts) host.connection.shutdown();
+    this.endTurn();
+    if (this.hosts.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => this.abort(), timeout);
+        this.onEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    clearInterval(this.ticker);
+  }
+
+  /** Drops all connections. */
+  abort(): void {
+    for (const host of this.hosts) host.connection.abort();
+    this.turnEnd.schedule();
+  }
+
+  // ---- SocketContext
+
+  request(exchange: Exchange, host: SocketHost): boolean {
+    const { words } = this.parser;
+    const { accessLog, mounts } = this.options;
+    const flags = words[RECORD + HEAD_FLAGS];
+    if (accessLog !== null) this.note(exchange, flags);
+    if (words[RECORD + HEAD_METHOD] === CONNECT) {
+      exchange.connection.answer(exchange, 501, 'this server is no proxy');
+      return true;
+    }
+    const destination = mounts.root ?? mounts.find(this.path(flags));
+    if (destination === null) {
+      exchange.connection.answer(exchange, 404);
+      return true;
+    }
+    const hasBody =
+      (flags & FLAG_CHUNKED) !== 0 ||
+      ((flags & FLAG_CONTENT_LENGTH) !== 0 &&
+        (words[RECORD + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[RECORD + HEAD_CONTENT_LENGTH_HIGH] !== 0));
+    if (destination.accept(exchange, host, hasBody)) return true;
+    this.waiting.push(exchange.connection);
+    return false;
+  }
+
+  finished(exchange: Exchange, host: SocketHost): void {
+    const { accessLog } = this.options;
+    if (accessLog === null) return;
+    const time = Date.now();
+    const facts = (exchange.record as LogFacts | null) ?? NOT_PARSED;
+    const record: AccessRecord = {
+      ...facts,
+      remoteAddress: host.info.remoteAddress,
+      status: exchange.status,
+      bytes: exchange.sent,
+      durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
+      time,
+    };
+    accessLog.write(record);
+  }
+
+  schedule(connection: Connection): void {
+    this.dirty.push(connection);
+    this.turnEnd.schedule();
+  }
+
+  date(): string {
+    const now = Date.now();
+    if (now >= this.dateUntil) {
+      const seconds = Math.floor(now / 1000);
+      this.dateUntil = (seconds + 1) * 1000;
+      this.dateText = `Date: ${formatDateTime(seconds)}\r\n`;
+    }
+    return this.dateText;
+  }
+
+  closed(host: SocketHost): void {
+    this.hosts.delete(host);
+    if (this.hosts.size === 0) this.onEmpty?.();
+  }
+
+  private retryWaiting(): void {
+    this.room = false;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (let i = 0; i < waiting.length; i++) {
+      waiting[i].retry();
+      if (this.waiting.length > 0) {
+        // Still no room: the others keep their places behind.
+        for (i++; i < waiting.length; i++) this.waiting.push(waiting[i]);
+      }
+    }
+  }
+
+  private path(flags: number): string {
+    const { words, bytes, headStart } = this.parser;
+    const start = headStart + words[RECORD + HEAD_PATH_START];
+    const path = bytes.latin1Slice(start, start + words[RECORD + HEAD_PATH_LENGTH]);
+    return (flags & FLAG_ESCAPED_PATH) !== 0 ? percentDecode(path) : path;
+  }
+
+  /** Keeps what the access log needs of a head. */
+  private note(exchange: Exchange, flags: number): void {
+    const { words, bytes, headStart } = this.parser;
+    const text = (start: number, length: number) => bytes.latin1Slice(headStart + start, headStart + start + length);
+    const facts: LogFacts = {
+      method: text(0, words[RECORD + HEAD_METHOD_LENGTH]),
+      target: text(words[RECORD + HEAD_TARGET_START], words[RECORD + HEAD_TARGET_LENGTH]),
+      protocol: (flags & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1',
+      referer: '',
+      userAgent: '',
+    };
+    const end = RECORD + HEAD_WORDS + FIELD_WORDS * words[RECORD + HEAD_FIELD_COUNT];
+    for (let field = RECORD + HEAD_WORDS; field < end; field += FIELD_WORDS) {
+      const name = words[field + FIELD_NAME] >>> 16;
+      if (name !== REFERER && name !== USER_AGENT) continue;
+      const value = text(words[field + FIELD_VALUE_START], words[field + FIELD_VALUE_LENGTH]);
+      if (name === REFERER) facts.referer = value;
+      else facts.userAgent = value;
+    }
+    exchange.record = facts;
+    exchange.startTime = performance.now();
+  }
+
+  private tick(): void {
+    this.now = Date.now();
+    for (const host of this.hosts) host.checkDeadline(this.now);
+    this.options.onTick(this.now);
+  }
+}

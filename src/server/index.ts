@@ -1,0 +1,2 @@
+export type { AppOptions, ResolvedOptions, ServeOptions } from './options.ts';
+export { type Server, serve } from './server.ts';

@@ -1,0 +1,151 @@
+import type { Wait } from '../engine/transport.ts';
+import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../engine/transport.ts';
+import type { Connection } from '../http/connection.ts';
+import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
+import type { Parser } from '../http/parser.ts';
+import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
+import { sendFile } from './send-file.ts';
+
+/** Body bytes (per request) kept for an application that does not read yet. */
+const HIGH_WATER = 65536;
+
+/** One request of an application that runs on the gateway's own thread. */
+export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource<true> {
+  /** Called when the client has gone; set by whoever runs the application. */
+  onDisconnect: ((reason: ClientDisconnected) => void) | null = null;
+
+  private readonly connection: Connection;
+  private readonly exchange: Exchange;
+  private readonly parser: Parser;
+  private gone: ClientDisconnected | null = null;
+  private resolveDrained: (() => void) | null = null;
+  private rejectDrained: ((error: Error) => void) | null = null;
+
+  private blocks: Buffer[] = [];
+  private size = 0;
+  private ended: boolean;
+  private failure: Error | null = null;
+  private full = false;
+  private wake: (() => void) | null = null;
+
+  constructor(exchange: Exchange, parser: Parser, hasBody: boolean) {
+    this.exchange = exchange;
+    this.connection = exchange.connection;
+    this.parser = parser;
+    this.ended = !hasBody;
+  }
+
+  // ---- Transport
+
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+    const { connection, exchange } = this;
+    if (this.gone !== null) {
+      if (final === DONE) connection.done(exchange);
+      return final === MORE ? Promise.reject(this.gone) : undefined;
+    }
+    if (head !== null) connection.respond(exchange, head);
+    let wanted = true;
+    if (chunk !== null && chunk.length > 0) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      wanted = connection.data(exchange, bytes, 0, bytes.length);
+    }
+    if (final !== MORE) {
+      connection.end(exchange);
+      if (final === DONE) connection.done(exchange);
+      return undefined;
+    }
+    return wanted ? undefined : this.drain();
+  }
+
+  sendFile(head: ResponseHead, descriptor: number, length: number): Wait<true> {
+    if (this.gone !== null) return Promise.reject(this.gone);
+    this.connection.respond(this.exchange, head);
+    return sendFile(this.exchange, descriptor, length, () => this.drain());
+  }
+
+  abort(): void {
+    this.connection.breakResponse(this.exchange);
+  }
+
+  done(): void {
+    this.connection.done(this.exchange);
+  }
+
+  private drain(): Promise<void> {
+    if (this.gone !== null) return Promise.reject(this.gone);
+    return new Promise((resolve, reject) => {
+      this.resolveDrained = resolve;
+      this.rejectDrained = reject;
+    });
+  }
+
+  // ---- ExchangeOwner
+
+  body(address: number, length: number): number {
+    if (this.size >= HIGH_WATER) {
+      this.full = true;
+      return 0;
+    }
+    this.blocks.push(this.parser.copy(address, address + length));
+    this.size += length;
+    this.wakeReader();
+    return length;
+  }
+
+  bodyEnd(): void {
+    this.ended = true;
+    this.wakeReader();
+  }
+
+  bodyFailed(status: number, message: string): void {
+    this.failure = status === 0 ? new ClientDisconnected(message) : new RequestBodyError(message, status);
+    this.wakeReader();
+    if (status === 0) this.disconnected();
+  }
+
+  disconnected(): void {
+    if (this.gone !== null) return;
+    const reason = new ClientDisconnected();
+    this.gone = reason;
+    if (!this.ended) this.failure ??= reason;
+    this.wakeReader();
+    this.rejectDrained?.(reason);
+    this.onDisconnect?.(reason);
+  }
+
+  drained(): void {
+    const resolve = this.resolveDrained;
+    this.resolveDrained = null;
+    this.rejectDrained = null;
+    resolve?.();
+  }
+
+  private wakeReader(): void {
+    const wake = this.wake;
+    this.wake = null;
+    wake?.();
+  }
+
+  // ---- BodySource
+
+  read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
+    const first = this.blocks[0];
+    if (first !== undefined) {
+      if (first.length <= max) this.blocks.shift();
+      else this.blocks[0] = first.subarray(max);
+      const block = first.length <= max ? first : first.subarray(0, max);
+      this.size -= block.length;
+      if (this.full && this.size < HIGH_WATER) {
+        this.full = false;
+        this.connection.wantBody(this.exchange);
+      }
+      return block;
+    }
+    if (this.failure !== null) return Promise.reject(this.failure);
+    if (this.ended) return null;
+    if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
+    return new Promise<void>((resolve) => {
+      this.wake = resolve;
+    }).then(() => this.read(max));
+  }
+}

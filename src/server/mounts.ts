@@ -1,0 +1,47 @@
+import { ConfigurationError } from '../interface/errors.ts';
+
+/** An application's place in the path space. */
+export interface Mounted {
+  /** Decoded path prefix: '' or '/app' (G-11). */
+  readonly prefix: string;
+}
+
+/** `/app/` becomes `/app`, `/` becomes '' (G-11). Throws ConfigurationError where it does not start with a slash. */
+export function normalizePrefix(prefix: string): string {
+  if (prefix !== '' && !prefix.startsWith('/')) {
+    throw new ConfigurationError(`a mount prefix starts with "/", got ${JSON.stringify(prefix)}`);
+  }
+  let end = prefix.length;
+  while (end > 0 && prefix.charCodeAt(end - 1) === 0x2f) end--;
+  return prefix.slice(0, end);
+}
+
+/** Finds the application of a path: the longest prefix that ends on a segment boundary (G-14). */
+export class MountTable<M extends Mounted> {
+  /** The only application when it is mounted at the root: no look-up needed. */
+  readonly root: M | null;
+  private readonly mounts: readonly M[];
+
+  constructor(mounts: readonly M[]) {
+    this.mounts = [...mounts].sort((a, b) => b.prefix.length - a.prefix.length);
+    for (let i = 1; i < this.mounts.length; i++) {
+      const { prefix } = this.mounts[i];
+      if (prefix === this.mounts[i - 1].prefix) {
+        throw new ConfigurationError(`two applications are mounted at ${JSON.stringify(prefix || '/')}`);
+      }
+    }
+    this.root = mounts.length === 1 && mounts[0].prefix === '' ? mounts[0] : null;
+  }
+
+  /** The application for a decoded path, or null. `*` (OPTIONS *) belongs to the root. */
+  find(path: string): M | null {
+    for (const mount of this.mounts) {
+      const { prefix } = mount;
+      if (prefix === '') return mount;
+      if (path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)) {
+        return mount;
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,491 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
+import { type AppOptions, describe, parseApplication } from '../engine/load.ts';
+import { ConfigurationError } from '../interface/errors.ts';
+import type { TextSink } from './access-log.ts';
+import { type Bind, formatBind, parseBind } from './bind.ts';
+
+export type { AppOptions } from '../engine/load.ts';
+
+/** One row of the settings table. `T` is the value that the server sees, `I` what an owner may give for it. */
+export interface Setting<T, I = T> {
+  readonly group: Group;
+  /** How help names the value; `''` for a switch. */
+  readonly value: string;
+  readonly default: T;
+  /** The default in words, where the value says too little. */
+  readonly defaultText?: string;
+  readonly text: string;
+  /** One letter, as `-b`. */
+  readonly short?: string;
+  /** May be given several times; the string is what separates the parts in an environment variable. */
+  readonly separator?: string;
+  /** For the compiler: what an owner may give. */
+  readonly accepts?: I;
+  /** Checks and converts a value of type `I`, or the text of a flag or variable; throws ConfigurationError. */
+  read(input: unknown): T;
+  /** The value as an owner would write it. */
+  show(input: unknown): string;
+}
+
+export type Group = 'Sockets' | 'Workers' | 'Limits' | 'Timeouts' | 'Logs' | 'Responses and environ';
+
+type Extra = Pick<Setting<unknown>, 'defaultText'>;
+type Range = readonly [min: number, max: number];
+type Count = Setting<number, number | string>;
+
+const MAX_MS = 2 ** 31 - 1; // beyond it a timer of Node fires at once
+
+function expected(what: string, input: unknown): ConfigurationError {
+  return new ConfigurationError(`expected ${what}, got ${typeof input === 'string' ? `"${input}"` : describe(input)}`);
+}
+
+function count(group: Group, normal: number, [min, max]: Range, text: string, extra: Extra = {}): Count {
+  const read = (input: unknown): number => {
+    const value = typeof input === 'string' && /^\d{1,16}$/.test(input) ? Number(input) : input;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw expected(`a whole number from ${min} to ${max}`, input);
+  };
+  return { group, value: 'N', default: normal, text, read, show: String, ...extra };
+}
+
+const SIZE_UNITS = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+const TIME_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `value` with the largest unit that divides it. */
+function withUnit(value: number, units: Record<string, number>): string {
+  const [unit, factor] = Object.entries(units).findLast(([, factor]) => value % factor === 0) ?? ['', 1];
+  return value === 0 ? '0' : `${value / factor}${unit}`;
+}
+
+function size(group: Group, normal: number, [min, max]: Range, text: string): Count {
+  const read = (input: unknown): number => {
+    const [, digits, unit = ''] = (typeof input === 'string' && /^(\d+(?:\.\d+)?)([kmg])?(?:i?b)?$/i.exec(input)) || [];
+    const factor = Object.entries(SIZE_UNITS).find(([name]) => name === unit.toLowerCase())?.[1] ?? 1;
+    const value = digits === undefined ? input : Number(digits) * factor;
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    const range = `from ${withUnit(min, SIZE_UNITS)} to ${withUnit(max, SIZE_UNITS)}`;
+    throw expected(
+      `a size in bytes ${max < Number.MAX_SAFE_INTEGER ? `${range} ` : ''}such as 65536, 64k or 1m`,
+      input,
+    );
+  };
+  return { group, value: 'BYTES', default: normal, text, read, show: (input) => withUnit(read(input), SIZE_UNITS) };
+}
+
+function duration(group: Group, normal: number, min: number, text: string): Count {
+  const read = (input: unknown): number => {
+    const [, digits, unit = 'ms'] = (typeof input === 'string' && /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(input)) || [];
+    const factor = Object.entries(TIME_UNITS).find(([name]) => name === unit)?.[1] ?? 1;
+    const value = digits === undefined ? input : Math.round(Number(digits) * factor);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= MAX_MS) return value;
+    throw expected(`milliseconds (at least ${min}) or a duration such as 500ms, 5s or 2m`, input);
+  };
+  return { group, value: 'MS', default: normal, text, read, show: (input) => withUnit(read(input), TIME_UNITS) };
+}
+
+function toggle(group: Group, normal: boolean, text: string, extra: Extra = {}): Setting<boolean> {
+  const words = new Map<unknown, boolean>();
+  for (const word of [true, 'true', '1', 'yes', 'on']) words.set(word, true);
+  for (const word of [false, 'false', '0', 'no', 'off']) words.set(word, false);
+  const read = (input: unknown): boolean => {
+    const value = words.get(typeof input === 'string' ? input.toLowerCase() : input);
+    if (value === undefined) throw expected('true or false', input);
+    return value;
+  };
+  return { group, value: '', default: normal, text, read, show: (input) => (read(input) ? 'on' : 'off'), ...extra };
+}
+
+function choice<const C extends string>(
+  group: Group,
+  normal: NoInfer<C>,
+  choices: readonly C[],
+  text: string,
+): Setting<C> {
+  const read = (input: unknown): C => {
+    const value = choices.find((known) => known === input);
+    if (value === undefined) throw expected(`one of ${choices.join(', ')}`, input);
+    return value;
+  };
+  return { group, value: choices.join('|'), default: normal, text, read, show: String };
+}
+
+const socketMode: Setting<number | undefined, number | string> = {
+  group: 'Sockets',
+  value: 'OCTAL',
+  default: undefined,
+  defaultText: 'as the umask says',
+  text: 'Access rights of Unix sockets, such as 660',
+  read(input) {
+    const value =
+      typeof input === 'string' && /^(0o?)?[0-7]{3}$/.test(input) ? Number.parseInt(input.slice(-3), 8) : input;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0o777) return value;
+    throw expected('an octal number such as 660', input);
+  },
+  show: (input) => socketMode.read(input)?.toString(8).padStart(3, '0') ?? '',
+};
+
+const bind: Setting<readonly string[], string | readonly string[]> = {
+  group: 'Sockets',
+  value: 'ADDRESS',
+  default: ['127.0.0.1:8000'],
+  short: 'b',
+  separator: ',',
+  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); port 0 takes a free one; repeatable',
+  read(input) {
+    const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+    if (list.length === 0) throw expected('at least one address', input);
+    return list.map((text) => {
+      if (typeof text !== 'string') throw expected('an address such as "127.0.0.1:8000"', text);
+      parseBind(text);
+      return text;
+    });
+  },
+  show: (input) => bind.read(input).join(', '),
+};
+
+const env: Setting<Readonly<Record<string, string>>, Readonly<Record<string, string>> | readonly string[]> = {
+  group: 'Responses and environ',
+  value: 'KEY=VALUE',
+  default: {},
+  defaultText: 'none',
+  separator: '\n',
+  text: 'Add a pair to the environ of every request, unless the request has that key itself; repeatable',
+  read(input) {
+    const given: unknown = typeof input === 'string' ? [input] : input;
+    if (typeof given !== 'object' || given === null) throw expected('pairs KEY=VALUE', input);
+    const pairs: [string, unknown][] = Array.isArray(given) ? given.map(splitPair) : Object.entries(given);
+    const checked = pairs.map(([key, value]): [string, string] => {
+      if (typeof value !== 'string') throw expected(`a string for ${key}`, value);
+      if (!/^[!-~]+$/.test(key)) throw expected('a name of printable ASCII', key);
+      if (/^(wsgi|quaich)\./.test(key)) throw expected('a name that is not reserved for the server', key);
+      return [key, value];
+    });
+    return Object.fromEntries(checked);
+  },
+  show: (input) =>
+    Object.entries(env.read(input))
+      .map((pair) => pair.join('='))
+      .join(' '),
+};
+
+function splitPair(text: unknown): [string, string] {
+  const equals = typeof text === 'string' ? text.indexOf('=') : -1;
+  if (typeof text !== 'string' || equals < 1) throw expected('KEY=VALUE', text);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+const accessLogFile: Setting<string, string> = {
+  group: 'Logs',
+  value: 'PATH',
+  default: '-',
+  defaultText: 'standard output',
+  text: 'Append the access log to this file; "-" is standard output; SIGUSR2 opens the file anew',
+  read(input) {
+    if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
+    return input;
+  },
+  show: String,
+};
+
+const cores = availableParallelism();
+
+/**
+ * Every setting, once: flags (`syncWorkers` is `--sync-workers`), environment variables (`QUAICH_SYNC_WORKERS`), keys of
+ * the configuration file, options of `serve()`, help and documentation all come from these rows.
+ */
+export const settings = {
+  bind,
+  backlog: count('Sockets', 2048, [1, 65_535], 'Connections that may wait to be accepted; the kernel may allow fewer'),
+  socketMode,
+  syncWorkers: count(
+    'Workers',
+    Math.max(2, cores),
+    [1, 256],
+    'Threads for sync applications, started if one is mounted',
+    {
+      defaultText: 'one per core, at least 2',
+    },
+  ),
+  asyncWorkers: count(
+    'Workers',
+    Math.max(1, cores - 1),
+    [1, 256],
+    'Threads for async applications, started if one is mounted',
+    {
+      defaultText: 'one per core but one, at least 1',
+    },
+  ),
+  inline: toggle(
+    'Workers',
+    false,
+    "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
+  ),
+  maxRequestsInProgress: count('Workers', 1024, [1, 65_536], 'Requests in progress at a time; more of them wait'),
+  limitRequestLine: size('Limits', 8190, [16, CARRY_SIZE], 'Longest request line; a longer one gets 414'),
+  limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
+  limitRequestHead: size(
+    'Limits',
+    65_536,
+    [64, CARRY_SIZE],
+    'Largest request head, request line and all fields; a larger one gets 431',
+  ),
+  limitBody: size(
+    'Limits',
+    1024 ** 3,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Largest request body; a larger one gets 413; 0 for no limit',
+  ),
+  limitWorkerMemory: size(
+    'Limits',
+    0,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Largest JavaScript heap of a worker; one that outgrows it is replaced; 0 leaves it to Node',
+  ),
+  timeoutHead: duration('Timeouts', 20_000, 1, 'For the head of a request to arrive whole'),
+  timeoutBody: duration('Timeouts', 30_000, 1, 'For the next bytes of a request body that is waited for'),
+  timeoutKeepAlive: duration(
+    'Timeouts',
+    5000,
+    0,
+    'For the next request on an idle connection; 0 closes after each response',
+  ),
+  timeoutSend: duration('Timeouts', 30_000, 1, 'For the client to take the next bytes of a response'),
+  timeoutGraceful: duration(
+    'Timeouts',
+    30_000,
+    0,
+    'For running requests to end when the server stops; 0 does not wait',
+  ),
+  timeoutStartup: duration('Timeouts', 30_000, 1, 'For a worker to load its applications and run their startup hooks'),
+  timeoutStep: duration(
+    'Timeouts',
+    0,
+    0,
+    'For one step of an application, after which its worker is replaced; 0 for no limit',
+  ),
+  accessLog: toggle('Logs', false, 'Write a line for each request', {
+    defaultText: 'off; on where its format or file is given',
+  }),
+  accessLogFormat: choice(
+    'Logs',
+    'combined',
+    ['common', 'combined', 'json'],
+    'Format of the access log; the first two end with the milliseconds that the request took',
+  ),
+  accessLogFile,
+  logLevel: choice(
+    'Logs',
+    'info',
+    ['debug', 'info', 'warn', 'error', 'silent'],
+    'Least severe messages of the server that standard error shows',
+  ),
+  serverHeader: toggle('Responses and environ', true, 'Send a Server field where the application sends none'),
+  env,
+};
+
+export type Settings = typeof settings;
+export type SettingName = keyof Settings;
+type ValueOf<S> = S extends Setting<infer T, unknown> ? T : never;
+type InputOf<S> = S extends { readonly accepts?: infer I } ? I : never;
+
+type Values = { [K in SettingName]: ValueOf<Settings[K]> };
+
+export const settingNames = Object.keys(settings).filter((key): key is SettingName => Object.hasOwn(settings, key));
+
+/** What `serve()` takes. Sizes and durations also as text (`'64k'`, `'5s'`); else bytes and milliseconds. */
+export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]> } & {
+  /** What to serve: `[PREFIX=]MODULE[:EXPORT]`, or the same in parts; several need different prefixes. */
+  apps: string | AppOptions | readonly (string | AppOptions)[];
+  /** Where modules, packages and relative paths are looked up; default: the current directory. */
+  directory?: string;
+  /** Takes the access log in place of `accessLogFile`. */
+  accessLogStream?: TextSink;
+  /** Takes the server's own messages in place of standard error. */
+  errorLog?: TextSink;
+};
+
+/** An application with its prefix normalised: `''` or `/blog`, a native string (G-11). */
+export type ResolvedApp = AppOptions & { prefix: string };
+
+/** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
+export type ResolvedOptions = Omit<Values, 'bind'> & {
+  bind: Bind[];
+  apps: ResolvedApp[];
+  directory: string;
+  accessLogStream?: TextSink;
+  errorLog?: TextSink;
+};
+
+const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog'];
+const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'inline'];
+
+/**
+ * Checks one value and converts it.
+ *
+ * @param where what a message calls it: `--bind`, `QUAICH_BIND`, `quaich.config.js: bind`
+ * @throws ConfigurationError
+ */
+export function readSetting<K extends SettingName>(name: K, input: unknown, where: string): ValueOf<Settings[K]>;
+export function readSetting(name: SettingName, input: unknown, where: string): unknown {
+  try {
+    return settings[name].read(input);
+  } catch (error) {
+    throw error instanceof ConfigurationError ? new ConfigurationError(`${where}: ${error.message}`) : error;
+  }
+}
+
+/**
+ * Fills in the defaults and checks everything that can be checked without loading an application.
+ *
+ * @throws ConfigurationError in one line
+ */
+export function resolveOptions(options: ServeOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw expected('an object of options', options);
+  checkNames(options, [...settingNames, ...OTHER_OPTIONS], 'option');
+  const { accessLogStream, errorLog } = options;
+  for (const [name, sink] of Object.entries({ accessLogStream, errorLog })) {
+    if (sink !== undefined && typeof sink?.write !== 'function') {
+      throw new ConfigurationError(`${name}: expected an object with a method write(text), got ${describe(sink)}`);
+    }
+  }
+  const from: unknown = options.directory ?? '.';
+  if (typeof from !== 'string') throw new ConfigurationError(`directory: ${expected('a path', from).message}`);
+  const directory = resolve(from);
+  const values: Record<string, unknown> = {};
+  for (const name of settingNames) {
+    const given: unknown = options[name];
+    values[name] = given === undefined ? settings[name].default : readSetting(name, given, name);
+  }
+  const checked = values as Values; // the loop has put a value of its row under every name
+  const { limitRequestLine: line, limitRequestHead: head } = checked;
+  if (line > head) {
+    throw new ConfigurationError(
+      `limitRequestLine (${line}) is more than limitRequestHead (${head}), which contains it`,
+    );
+  }
+  const { accessLog, accessLogFormat, accessLogFile } = options;
+  const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
+  return {
+    ...checked,
+    bind: resolveBinds(checked.bind, directory),
+    accessLog: accessLog === undefined ? logGiven : checked.accessLog,
+    accessLogFile: checked.accessLogFile === '-' ? '-' : resolve(directory, checked.accessLogFile),
+    env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, native(value)])),
+    apps: resolveApps(options.apps),
+    directory,
+    ...(accessLogStream && { accessLogStream }),
+    ...(errorLog && { errorLog }),
+  };
+}
+
+function resolveBinds(texts: readonly string[], directory: string): Bind[] {
+  const binds = texts.map((text) => parseBind(text, directory));
+  const seen = new Set<string>();
+  for (const bind of binds) {
+    const name = formatBind(bind);
+    if (seen.has(name) && !(bind.type === 'tcp' && bind.port === 0))
+      throw new ConfigurationError(`bind "${name}" is given twice`);
+    seen.add(name);
+  }
+  return binds;
+}
+
+function resolveApps(given: unknown): ResolvedApp[] {
+  const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
+  if (list.length === 0) throw new ConfigurationError('no application: expected [PREFIX=]MODULE[:EXPORT]');
+  const apps = list.map((app, index) => resolveApp(app, list.length > 1 ? `apps[${index}]` : 'apps'));
+  const seen = new Set<string>();
+  for (const { prefix, module } of apps) {
+    if (seen.has(prefix))
+      throw new ConfigurationError(`prefix "${prefix || '/'}" is given twice, the second time for ${module}`);
+    seen.add(prefix);
+  }
+  return apps;
+}
+
+function resolveApp(given: unknown, where: string): ResolvedApp {
+  if (typeof given !== 'string') checkApp(given, where);
+  const app = typeof given === 'string' ? parseApplication(given) : { ...given };
+  return { ...app, prefix: normalizePrefix(app.prefix ?? '') };
+}
+
+/** Checks the object form of an application, as the configuration file and `serve()` take it. */
+export function checkApp(given: unknown, where: string): asserts given is AppOptions {
+  if (typeof given !== 'object' || given === null) {
+    throw new ConfigurationError(
+      `${where}: expected "[PREFIX=]MODULE[:EXPORT]" or an object { module }, got ${describe(given)}`,
+    );
+  }
+  checkNames(given, APP_OPTIONS, `key in ${where}`);
+  const { prefix, module, export: name, kind, inline }: Record<string, unknown> = { ...given };
+  const check = (good: boolean, key: string, what: string, value: unknown) => {
+    if (!good) throw new ConfigurationError(`${where}.${key}: ${expected(what, value).message}`);
+  };
+  check(typeof module === 'string' && module !== '', 'module', 'the path of a module or the name of a package', module);
+  check(prefix === undefined || typeof prefix === 'string', 'prefix', 'a string', prefix);
+  check(name === undefined || (typeof name === 'string' && name !== ''), 'export', 'the name of an export', name);
+  check(kind === undefined || kind === 'sync' || kind === 'async', 'kind', "'sync' or 'async'", kind);
+  check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
+  check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
+}
+
+/** G-11: `/app/` becomes `/app`, `/` becomes `''`; a native string, as paths are (G-15). */
+function normalizePrefix(prefix: string): string {
+  const bare = prefix.replace(/\/+$/, '');
+  if (bare === '') return '';
+  if (!bare.startsWith('/')) throw new ConfigurationError(`prefix "${prefix}": a prefix begins with "/"`);
+  if (/[?#]|\p{Cc}|\/\//u.test(bare)) {
+    throw new ConfigurationError(
+      `prefix ${JSON.stringify(prefix)}: expected a path, without query, fragment, "//" and control characters`,
+    );
+  }
+  return native(bare);
+}
+
+/** The native string of a text: one unit for each byte of its UTF-8. */
+function native(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+/** Refuses names that are not known, with the nearest known one. */
+export function checkNames(given: object, known: readonly string[], what: string): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw new ConfigurationError(`unknown ${what}: ${name}${meant ? `; did you mean ${meant}?` : ''}`);
+  }
+}
+
+/** The known word that a misspelt one stands for, if one is near: about one mistake in three letters. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j], beforeLast[j - 2] + 1);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length];
+}

@@ -1,0 +1,260 @@
+import { close } from 'node:fs';
+import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../engine/transport.ts';
+import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
+import { RESPONSE_AWAITED } from '../http/states.ts';
+import { ClientDisconnected } from '../interface/errors.ts';
+import type { GatewayEnd } from '../rings/gateway-end.ts';
+import { CANCEL_ABORTED } from '../rings/layout.ts';
+import type { ResponseHandler } from '../rings/response-reader.ts';
+import { sendFile } from './send-file.ts';
+
+/** What the pooled requests of a gateway need from it. */
+export interface PooledContext {
+  readonly rings: GatewayEnd;
+  /** `rings.flush` is due at the end of this turn. */
+  scheduleRings(): void;
+  /** A slot is free again. */
+  slotFreed(): void;
+  /** A worker said something about itself. */
+  note(worker: number, code: number, text: string): void;
+  /** Milliseconds; need not be exact. */
+  now(): number;
+}
+
+interface FileTransfer {
+  /** The thread that opened the file has ended, so that closing it is left to us. */
+  orphaned: boolean;
+  resolveWait: (() => void) | null;
+  rejectWait: ((error: Error) => void) | null;
+}
+
+/** One slot of the rings, joined to the exchange it carries. Used again for request after request. */
+class PooledRequest implements ExchangeOwner {
+  readonly slot: number;
+  exchange: Exchange | null = null;
+  /** Response bytes that the socket has not taken: credit is granted when it has. */
+  owed = 0;
+  /** Milliseconds (of the gateway's clock) of the last sign of life; for the limit of a step. */
+  since = 0;
+  /** A file is being sent: the slot rests until that has ended. */
+  file: FileTransfer | null = null;
+  private readonly context: PooledContext;
+
+  constructor(slot: number, context: PooledContext) {
+    this.slot = slot;
+    this.context = context;
+  }
+
+  body(address: number, length: number): number {
+    this.context.scheduleRings();
+    return this.context.rings.writeBody(this.slot, address, length);
+  }
+
+  bodyEnd(): void {
+    this.context.scheduleRings();
+    this.context.rings.endBody(this.slot);
+  }
+
+  bodyFailed(status: number): void {
+    if (status === 0) {
+      this.disconnected();
+    } else {
+      this.context.scheduleRings();
+      this.context.rings.failBody(this.slot, status);
+    }
+  }
+
+  disconnected(): void {
+    this.context.scheduleRings();
+    this.context.rings.cancel(this.slot);
+    this.file?.rejectWait?.(new ClientDisconnected());
+  }
+
+  drained(): void {
+    this.file?.resolveWait?.();
+    if (this.owed === 0) return;
+    this.context.scheduleRings();
+    this.context.rings.grant(this.slot, this.owed);
+    this.owed = 0;
+  }
+}
+
+/** Carries requests to the rings and what workers send back to the connections. */
+export class PooledRequests implements ResponseHandler {
+  private readonly context: PooledContext;
+  private readonly requests: PooledRequest[] = [];
+  private readonly bytes: Buffer;
+  // One head at a time is on its way through here.
+  private readonly responseHead: ResponseHead = { status: 0, text: '', length: 0, flags: 0 };
+
+  constructor(context: PooledContext) {
+    this.context = context;
+    this.bytes = context.rings.bytes;
+  }
+
+  /** Joins an acquired slot to an exchange. */
+  begin(slot: number, exchange: Exchange, now: number): void {
+    this.requests[slot] ??= new PooledRequest(slot, this.context);
+    const request = this.requests[slot];
+    request.exchange = exchange;
+    request.owed = 0;
+    request.since = now;
+    exchange.owner = request;
+  }
+
+  /** Slots whose request has shown no sign of life since `before` (milliseconds of the gateway's clock). */
+  *silentSince(before: number): Iterable<number> {
+    for (const request of this.requests) {
+      if (request?.exchange && request.file === null && request.owed === 0 && request.since < before)
+        yield request.slot;
+    }
+  }
+
+  /** Gives up on a request: the application is told, the client waits on (G-148). */
+  cancel(slot: number, now: number): void {
+    this.requests[slot].since = now;
+    this.context.rings.cancel(slot, CANCEL_ABORTED);
+    this.context.scheduleRings();
+  }
+
+  /** The thread that had this request has ended (G-147). */
+  lost(slot: number): void {
+    const { exchange, file } = this.requests[slot];
+    if (file !== null) {
+      // All that is left to do of this request is ours.
+      file.orphaned = true;
+      return;
+    }
+    if (exchange?.state === RESPONSE_AWAITED) exchange.connection.answer(exchange, 500);
+    else if (exchange !== null) {
+      exchange.connection.breakResponse(exchange);
+      exchange.connection.done(exchange);
+    }
+    this.detach(slot);
+  }
+
+  // ---- ResponseHandler
+
+  head(
+    slot: number,
+    status: number,
+    flags: number,
+    length: number,
+    start: number,
+    text: number,
+    chunk: number,
+    final: Final,
+  ): void {
+    const exchange = this.respond(slot, status, flags, length, start, text);
+    if (exchange !== null) this.send(slot, exchange, start + text, chunk, final);
+  }
+
+  chunk(slot: number, start: number, chunk: number, final: Final): void {
+    const { exchange } = this.requests[slot];
+    if (exchange !== null) this.send(slot, exchange, start, chunk, final);
+  }
+
+  file(
+    slot: number,
+    status: number,
+    flags: number,
+    length: number,
+    start: number,
+    text: number,
+    descriptor: number,
+    size: number,
+  ): void {
+    const exchange = this.respond(slot, status, flags, length, start, text);
+    const { rings } = this.context;
+    if (exchange === null || (flags & HEAD_NO_BODY) !== 0) {
+      rings.fileDone(slot);
+      this.context.scheduleRings();
+      return;
+    }
+    const request = this.requests[slot];
+    const file: FileTransfer = { orphaned: false, resolveWait: null, rejectWait: null };
+    request.file = file;
+    const drained = () =>
+      new Promise<void>((resolve, reject) => {
+        file.resolveWait = resolve;
+        file.rejectWait = reject;
+      });
+    sendFile(exchange, descriptor, size, drained)
+      // The response is broken off already, which is all that can be done.
+      .catch(() => {})
+      .then(() => {
+        request.file = null;
+        if (file.orphaned) {
+          close(descriptor, () => {});
+          this.done(slot);
+        } else {
+          rings.fileDone(slot);
+          this.context.scheduleRings();
+        }
+      });
+  }
+
+  abort(slot: number): void {
+    const { exchange } = this.requests[slot];
+    exchange?.connection.breakResponse(exchange);
+  }
+
+  done(slot: number): void {
+    const { exchange } = this.requests[slot];
+    if (exchange !== null) exchange.connection.done(exchange);
+    this.detach(slot);
+  }
+
+  wantContinue(slot: number): void {
+    const { exchange } = this.requests[slot];
+    exchange?.connection.wantBody(exchange);
+  }
+
+  wantBody(slot: number): void {
+    const { exchange } = this.requests[slot];
+    exchange?.connection.wantBody(exchange);
+  }
+
+  note(worker: number, code: number, text: string): void {
+    this.context.note(worker, code, text);
+  }
+
+  private respond(
+    slot: number,
+    status: number,
+    flags: number,
+    length: number,
+    start: number,
+    text: number,
+  ): Exchange | null {
+    const { exchange } = this.requests[slot];
+    if (exchange === null) return null;
+    const head = this.responseHead;
+    head.status = status;
+    head.flags = flags;
+    head.length = length;
+    head.text = this.bytes.latin1Slice(start, start + text);
+    exchange.connection.respond(exchange, head);
+    return exchange;
+  }
+
+  private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {
+    const { connection } = exchange;
+    const request = this.requests[slot];
+    request.since = this.context.now();
+    const wanted = length === 0 || connection.data(exchange, this.bytes, start, start + length);
+    if (final === MORE) {
+      request.owed += length;
+      if (wanted) request.drained();
+      return;
+    }
+    connection.end(exchange);
+    if (final === DONE) this.done(slot);
+  }
+
+  private detach(slot: number): void {
+    this.requests[slot].exchange = null;
+    this.context.rings.release(slot);
+    this.context.slotFreed();
+  }
+}

@@ -1,0 +1,237 @@
+import { createServer, type Server as NetServer } from 'node:net';
+import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { Parser, type ParserLimits } from '../http/parser.ts';
+import { createSharedMemory } from '../http/webassembly.ts';
+import { ConfigurationError } from '../interface/errors.ts';
+import { createMemory, ringLayout } from '../rings/index.ts';
+import { Acceptor } from './accept.ts';
+import { type AccessLog, openAccessLog } from './access-log.ts';
+import { listen } from './bind.ts';
+import { type Destination, Gateway } from './gateway.ts';
+import { InlineApplications } from './inline-applications.ts';
+import { MountTable } from './mounts.ts';
+import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { probeKinds, Workers } from './workers.ts';
+
+/** A server that answers requests. */
+export interface Server {
+  /** Where it listens: the first of `urls`. */
+  readonly url: string;
+  /** One for each bind: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
+  readonly urls: readonly string[];
+  /** Rejects when the server cannot go on. */
+  readonly failed: Promise<never>;
+  /**
+   * Stops: no new connections; running requests may end within `timeoutGraceful`; then the shutdown hooks run (L-08).
+   * Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook threw (L-10).
+   */
+  close(): Promise<void>;
+  /** Cuts the waiting of `close` short (L-11). */
+  abort(): void;
+  /** Opens the access log anew, after it was renamed. */
+  reopenLogs(): void;
+}
+
+/**
+ * Serves applications. Fulfils when requests can be answered: all workers have started up (L-03) and all sockets
+ * listen. Keeps no global state and sets no signal handlers.
+ *
+ * @throws ConfigurationError for wrong options, a module or an export that is missing; BindError when a socket cannot
+ *   listen; QuaichError when an application does not start up
+ */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const server = new RunningServer(resolveOptions(options));
+  try {
+    await server.start();
+  } catch (error) {
+    server.abort();
+    await server.close().catch(() => {});
+    throw error;
+  }
+  return server;
+}
+
+class RunningServer implements Server {
+  readonly urls: string[] = [];
+  readonly failed: Promise<never>;
+  private readonly options: ResolvedOptions;
+  private readonly listeners: NetServer[] = [];
+  private gateway: Gateway | null = null;
+  private workers: Workers | null = null;
+  private inline: InlineApplications | null = null;
+  private accessLog: AccessLog | null = null;
+  private closed: Promise<void> | null = null;
+  private grace: number;
+  private fail: (error: Error) => void = () => {};
+
+  constructor(options: ResolvedOptions) {
+    this.options = options;
+    this.grace = options.timeoutGraceful;
+    this.failed = new Promise<never>((_, reject) => {
+      this.fail = reject;
+    });
+    // Whoever does not look at it is not to be ended by it.
+    this.failed.catch(() => {});
+  }
+
+  get url(): string {
+    return this.urls[0];
+  }
+
+  async start(): Promise<void> {
+    const { options } = this;
+    const kinds = await probeKinds(options.apps, options.directory);
+    const apps = options.apps.map((app, index) => ({ ...app, kind: kinds[index] }));
+    const places = apps.map((app, index) => {
+      const inline = app.inline ?? options.inline;
+      if (app.inline && kinds[index] === 'sync') {
+        throw new ConfigurationError(`${app.module} is a sync application: it cannot run inline`);
+      }
+      return inline && kinds[index] === 'async' ? 'inline' : kinds[index];
+    });
+    const layout = ringLayout({
+      slots: options.maxRequestsInProgress,
+      syncWorkers: places.includes('sync') ? options.syncWorkers : 0,
+      asyncWorkers: places.includes('async') ? options.asyncWorkers : 0,
+      headSize: options.limitRequestHead,
+      maxFields: options.limitRequestFields,
+    });
+    const memory = layout.workers > 0 ? createMemory(layout) : createSharedMemory(PARSER_END);
+    const parser = new Parser({ memory, limits: parserLimits(options) });
+    const report = (message: string) => this.report(message);
+    const mountsOf = (place: string) =>
+      apps.map((app, index) => (places[index] === place ? { prefix: app.prefix, app } : null));
+
+    const inline = new InlineApplications(parser, report);
+    this.inline = inline;
+    await inline.start(mountsOf('inline'), options.directory, options.env);
+
+    const gateway = (): Gateway => this.gateway as Gateway;
+    let workers: Workers | null = null;
+    if (layout.workers > 0) {
+      workers = new Workers(
+        {
+          data: {
+            memory,
+            layout,
+            directory: options.directory,
+            mounts: apps.map((app, index) => (places[index] === 'inline' ? null : { prefix: app.prefix, app })),
+            environ: options.env,
+          },
+          timeoutStartup: options.timeoutStartup,
+          limitWorkerMemory: options.limitWorkerMemory,
+          timeoutStep: options.timeoutStep,
+          report,
+        },
+        gateway,
+      );
+    }
+    const destinations = apps.map(({ prefix }, index): Destination => {
+      const place = places[index];
+      if (place === 'inline')
+        return { prefix, accept: (exchange, host, body) => inline.accept(index, exchange, host, body) };
+      return { prefix, accept: (exchange, host, body) => workers!.accept(place, index, exchange, host, body) };
+    });
+    if (options.accessLog) {
+      this.accessLog = await openAccessLog({
+        format: options.accessLogFormat,
+        file: options.accessLogFile,
+        stream: options.accessLogStream,
+        onError: (error) => report(`access log: ${error.message}`),
+      });
+    }
+    this.gateway = new Gateway({
+      parser,
+      acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE)),
+      mounts: new MountTable(destinations),
+      connection: {
+        serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
+        limitBody: options.limitBody === 0 ? Number.POSITIVE_INFINITY : options.limitBody,
+        limitDiscard: DISCARD_LIMIT,
+        pipelined: PIPELINED,
+      },
+      deadlines: [
+        options.timeoutKeepAlive,
+        options.timeoutHead,
+        options.timeoutBody,
+        options.timeoutSend,
+        0,
+        HALF_CLOSED_LIMIT,
+        LINGER_LIMIT,
+      ],
+      accessLog: this.accessLog,
+      onTurnEnd: () => workers?.flush(),
+      onTick: (now) => workers?.checkSteps(now),
+    });
+    this.workers = workers;
+    await workers?.start();
+    await this.listen();
+  }
+
+  async close(): Promise<void> {
+    this.closed ??= this.stop();
+    return this.closed;
+  }
+
+  abort(): void {
+    this.grace = 0;
+    this.gateway?.abort();
+  }
+
+  reopenLogs(): void {
+    this.accessLog?.reopen();
+  }
+
+  private async listen(): Promise<void> {
+    const { options } = this;
+    const gateway = this.gateway as Gateway;
+    for (const bind of options.bind) {
+      const listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket));
+      this.listeners.push(listener);
+      this.urls.push(await listen(listener, bind, { backlog: options.backlog, socketMode: options.socketMode }));
+      listener.on('error', (error) => this.fail(error));
+    }
+  }
+
+  private async stop(): Promise<void> {
+    const started = Date.now();
+    const left = () => Math.max(0, this.grace - (Date.now() - started));
+    const unbound = this.listeners.map(
+      (listener) => new Promise<void>((resolve) => (listener.listening ? listener.close(() => resolve()) : resolve())),
+    );
+    await this.gateway?.close(this.grace);
+    await Promise.all(unbound);
+    // Hooks get a moment even where the requests have used up all the grace.
+    let failures = (await this.workers?.stop(Math.max(left(), HOOK_LIMIT))) ?? 0;
+    failures += (await this.inline?.stop()) ?? 0;
+    await this.accessLog?.close();
+    if (failures > 0) throw new Error(`${failures} shutdown hooks failed`);
+  }
+
+  private report(message: string): void {
+    const { errorLog, logLevel } = this.options;
+    if (logLevel === 'silent') return;
+    const line = `quaich: ${message}\n`;
+    if (errorLog === undefined) process.stderr.write(line);
+    else errorLog.write(line);
+  }
+}
+
+/** Requests of one connection that are begun before the first is answered. */
+const PIPELINED = 16;
+/** Unread body bytes that are dropped for the sake of the connection. */
+const DISCARD_LIMIT = 256 * 1024;
+/** Milliseconds. A client that has ended its side gets this long a response before it counts as gone. */
+const HALF_CLOSED_LIMIT = 1000;
+/** Milliseconds in which a client may take the last response in and close. */
+const LINGER_LIMIT = 2000;
+/** Milliseconds that shutdown hooks get at least. */
+const HOOK_LIMIT = 1000;
+
+function parserLimits(options: ResolvedOptions): Partial<ParserLimits> {
+  return {
+    requestLine: Math.min(options.limitRequestLine, 65535),
+    fields: options.limitRequestFields,
+    head: options.limitRequestHead,
+  };
+}

@@ -1,0 +1,138 @@
+import type net from 'node:net';
+import { Connection, type ConnectionHost, type ConnectionOptions, WAIT_REQUEST } from '../http/connection.ts';
+import type { ConnectionInfo } from '../http/environ.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Parser } from '../http/parser.ts';
+import type { Acceptor, SocketEvents } from './accept.ts';
+
+/** What the sockets of one gateway have in common. */
+export interface SocketContext {
+  readonly parser: Parser;
+  readonly acceptor: Acceptor;
+  readonly connectionOptions: ConnectionOptions;
+  /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
+  readonly deadlines: readonly number[];
+  /** See `ConnectionHost.request`; the socket is for addresses. */
+  request(exchange: Exchange, host: SocketHost): boolean;
+  finished(exchange: Exchange, host: SocketHost): void;
+  schedule(connection: Connection): void;
+  /** The present `Date` line. */
+  date(): string;
+  /** The socket is gone and its connection told so. */
+  closed(host: SocketHost): void;
+}
+
+/** Joins a connection to a socket. */
+export class SocketHost implements ConnectionHost, SocketEvents {
+  readonly connection: Connection;
+  private readonly context: SocketContext;
+  private readonly socket: net.Socket;
+  private readonly scheme: 'http' | 'https';
+  private cachedInfo: ConnectionInfo | null = null;
+  private cachedMeta: string | null = null;
+  private waitingFor = WAIT_REQUEST;
+  private progress = 0;
+  private waitingSince: number;
+
+  constructor(accepted: net.Socket, context: SocketContext, now: number) {
+    this.context = context;
+    this.scheme = 'http';
+    this.waitingSince = now;
+    this.connection = new Connection(this, context.parser, context.connectionOptions);
+    const socket = context.acceptor.adopt(accepted, this);
+    this.socket = socket;
+    socket.on('end', () => this.connection.ended());
+    socket.on('drain', () => this.connection.drained());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.connection.closed();
+      context.closed(this);
+    });
+  }
+
+  /** Addresses, asked from the system once a connection. */
+  get info(): ConnectionInfo {
+    if (this.cachedInfo === null) {
+      const { remoteAddress, remotePort, localAddress, localPort } = this.socket;
+      this.cachedInfo = {
+        remoteAddress: remoteAddress ?? '',
+        remotePort: remotePort === undefined ? '' : String(remotePort),
+        serverName: localAddress ?? '',
+        serverPort: localPort === undefined ? '' : String(localPort),
+        scheme: this.scheme,
+      };
+    }
+    return this.cachedInfo;
+  }
+
+  /** The same for the rings: one text, its parts separated by line feeds. */
+  get meta(): string {
+    if (this.cachedMeta === null) {
+      const { remoteAddress, remotePort, serverName, serverPort, scheme } = this.info;
+      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}`;
+    }
+    return this.cachedMeta;
+  }
+
+  /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */
+  checkDeadline(now: number): void {
+    const { connection } = this;
+    const { waitingFor, progress } = connection;
+    if (waitingFor !== this.waitingFor || progress !== this.progress) {
+      this.waitingFor = waitingFor;
+      this.progress = progress;
+      this.waitingSince = now;
+      return;
+    }
+    const limit = this.context.deadlines[waitingFor];
+    if (limit > 0 && now - this.waitingSince >= limit) {
+      this.waitingSince = now;
+      connection.expired();
+    }
+  }
+
+  // ---- SocketEvents
+
+  read(length: number): void {
+    this.connection.receive(length);
+  }
+
+  // ---- ConnectionHost
+
+  request(exchange: Exchange): boolean {
+    return this.context.request(exchange, this);
+  }
+
+  finished(exchange: Exchange): void {
+    this.context.finished(exchange, this);
+  }
+
+  write(data: string | Uint8Array): boolean {
+    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
+  }
+
+  schedule(connection: Connection): void {
+    this.context.schedule(connection);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  destroy(reset: boolean): void {
+    if (reset && !this.socket.destroyed) this.socket.resetAndDestroy();
+    else this.socket.destroy();
+  }
+
+  date(): string {
+    return this.context.date();
+  }
+}

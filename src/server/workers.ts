@@ -1,0 +1,188 @@
+import { Piscina } from 'piscina';
+import type { Exchange } from '../http/exchange.ts';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { Kind } from '../interface/types.ts';
+import { type PoolEvents, StartupError, WorkerPool } from '../pool/pool.ts';
+import type { ProbeResult, ProbeTask } from '../pool/probe.ts';
+import type { WorkerData } from '../pool/worker-data.ts';
+import { GatewayEnd } from '../rings/index.ts';
+import type { Gateway } from './gateway.ts';
+import type { ResolvedApp } from './options.ts';
+import { PooledRequests } from './pooled.ts';
+import type { SocketHost } from './socket-host.ts';
+
+const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
+
+/** Loads the applications on a thread of their own and tells their kinds (B-01). Throws what loading threw. */
+export async function probeKinds(apps: readonly ResolvedApp[], directory: string): Promise<Kind[]> {
+  const pool = new Piscina({ filename: entry('probe'), minThreads: 1, maxThreads: 1 });
+  try {
+    const task: ProbeTask = { apps, directory };
+    const result: ProbeResult = await pool.run(task);
+    if ('kinds' in result) return result.kinds;
+    throw failure(result.message, result.configuration);
+  } finally {
+    await pool.destroy();
+  }
+}
+
+function failure(message: string, configuration: boolean): Error {
+  return configuration ? new ConfigurationError(message) : new QuaichError('QUAICH_STARTUP', message);
+}
+
+export interface WorkersOptions {
+  data: Omit<WorkerData, 'multiprocess'>;
+  timeoutStartup: number;
+  /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
+  limitWorkerMemory: number;
+  /** Milliseconds for one step of an application; 0: no limit (G-148). */
+  timeoutStep: number;
+  report(message: string): void;
+}
+
+/** The worker threads of a server and what its gateway exchanges with them. */
+export class Workers {
+  readonly rings: GatewayEnd;
+  private readonly options: WorkersOptions;
+  private readonly gateway: () => Gateway;
+  private readonly requests: PooledRequests;
+  private readonly pools: { kind: Kind; first: number; size: number; pool: WorkerPool<WorkerData> }[] = [];
+  /** Async workers that take requests, by their index in the rings. */
+  private readonly ready: boolean[] = [];
+  /** Slots whose request was given up for its length, waiting for its worker to notice. */
+  private readonly givenUp = new Set<number>();
+  private ringsDirty = false;
+
+  constructor(options: WorkersOptions, gateway: () => Gateway) {
+    this.options = options;
+    this.gateway = gateway;
+    const { memory, layout } = options.data;
+    this.rings = new GatewayEnd(memory, layout);
+    this.requests = new PooledRequests({
+      rings: this.rings,
+      scheduleRings: () => this.schedule(),
+      slotFreed: () => this.gateway().retry(),
+      note: (_worker, _code, text) => options.report(text),
+      now: () => this.gateway().now,
+    });
+    this.addPool('sync', 0, layout.syncWorkers);
+    this.addPool('async', layout.syncWorkers, layout.asyncWorkers);
+  }
+
+  /** Starts all workers; rejects with what kept one from starting. */
+  async start(): Promise<void> {
+    try {
+      await Promise.all(this.pools.map(({ pool }) => pool.start()));
+    } catch (error) {
+      throw error instanceof StartupError ? failure(error.message, error.configuration) : error;
+    }
+    this.listen();
+  }
+
+  /** Tells the workers to stop and waits for them, `timeout` milliseconds at most. Fulfils with the failures of hooks. */
+  async stop(timeout: number): Promise<number> {
+    this.rings.stop();
+    const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
+    const ended = killed.reduce((sum, count) => sum + count, 0);
+    if (ended > 0) this.options.report(`${ended} workers had to be ended; their shutdown hooks did not run`);
+    return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
+  }
+
+  /** Puts a request to the workers of a kind; false when there is no room. See `Destination.accept`. */
+  accept(kind: Kind, mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+    const { rings } = this;
+    const worker = kind === 'async' ? this.leastLoaded() : 0;
+    if (worker < 0) return false;
+    const slot = rings.acquire();
+    if (slot < 0) return false;
+    const gateway = this.gateway();
+    rings.fill(slot, mount, 0, host.meta, gateway.parser.headStart);
+    if (!hasBody) rings.endBody(slot);
+    this.requests.begin(slot, exchange, gateway.now);
+    if (kind === 'async') rings.dispatchAsync(slot, worker);
+    else rings.dispatchSync(slot);
+    this.schedule();
+    return true;
+  }
+
+  /** At the end of a turn: wakes the workers. */
+  flush(): void {
+    if (!this.ringsDirty) return;
+    this.ringsDirty = false;
+    this.rings.flush();
+  }
+
+  /** Looks for requests whose application has not moved for too long (G-148). */
+  checkSteps(now: number): void {
+    const { timeoutStep } = this.options;
+    if (timeoutStep === 0) return;
+    for (const slot of this.requests.silentSince(now - timeoutStep)) {
+      const worker = this.rings.owner(slot);
+      if (worker < 0) continue;
+      if (!this.givenUp.has(slot)) {
+        // First the request is told; its thread only later.
+        this.givenUp.add(slot);
+        this.requests.cancel(slot, now);
+        continue;
+      }
+      const found = this.pools.find(({ first, size }) => worker >= first && worker < first + size);
+      this.options.report(`a request took longer than ${timeoutStep} ms for a step: its worker is replaced`);
+      found?.pool.kill(worker - found.first);
+    }
+  }
+
+  private addPool(kind: Kind, first: number, size: number): void {
+    if (size === 0) return;
+    const events: PoolEvents = {
+      ready: (index) => {
+        this.ready[first + index] = true;
+        this.gateway().retry();
+      },
+      lost: (index, stopped) => this.lost(first + index, stopped),
+      report: (message) => this.options.report(message),
+    };
+    const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
+    const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
+    const pool = new WorkerPool<WorkerData>(
+      {
+        kind,
+        size,
+        entry: entry(kind),
+        data,
+        startupTimeout: this.options.timeoutStartup,
+        heapLimit: this.options.limitWorkerMemory,
+      },
+      events,
+    );
+    this.pools.push({ kind, first, size, pool });
+  }
+
+  private lost(worker: number, stopped: boolean): void {
+    this.ready[worker] = false;
+    const slots = this.rings.workerLost(worker, this.requests);
+    if (slots.length > 0 && !stopped) {
+      this.options.report(`${slots.length} requests ended with their worker; their bodies could not be closed`);
+    }
+    for (const slot of slots) this.requests.lost(slot);
+    this.gateway().endTurn();
+  }
+
+  private leastLoaded(): number {
+    const { layout } = this.rings;
+    let best = -1;
+    for (let worker = layout.syncWorkers; worker < layout.workers; worker++) {
+      if (this.ready[worker] && (best < 0 || this.rings.inFlight(worker) < this.rings.inFlight(best))) best = worker;
+    }
+    return best;
+  }
+
+  private schedule(): void {
+    this.ringsDirty = true;
+    this.gateway().scheduleTurnEnd();
+  }
+
+  private readonly listen = (): void => {
+    if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+    if (!this.rings.arm(this.listen)) setImmediate(this.listen);
+  };
+}

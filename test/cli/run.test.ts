@@ -1,0 +1,204 @@
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, vi } from 'vitest';
+import { configurationPage } from '../../src/cli/documentation.ts';
+import { helpText } from '../../src/cli/help.ts';
+import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
+import { ConfigurationError } from '../../src/interface/errors.ts';
+import { BindError } from '../../src/server/bind.ts';
+import { settingNames } from '../../src/server/options.ts';
+
+class FakeServer implements RunningServer {
+  readonly urls = ['http://127.0.0.1:8000', 'unix:/run/a.sock'];
+  readonly failed: Promise<never>;
+  readonly close = vi.fn(
+    () => new Promise<void>((resolve, reject) => Object.assign(this, { closed: resolve, broke: reject })),
+  );
+  readonly abort = vi.fn(() => this.closed());
+  readonly reopenLogs = vi.fn();
+  closed = () => {};
+  broke = (_: Error) => {};
+  fail = (_: Error) => {};
+
+  constructor() {
+    this.failed = new Promise((_, reject) => {
+      this.fail = reject;
+    });
+  }
+}
+
+function command(argv: string[], serve: Serve) {
+  const signals = new EventEmitter();
+  const output = { stdout: '', stderr: '' };
+  const exit = vi.fn();
+  const io: Surroundings = {
+    env: {},
+    directory: import.meta.dirname,
+    stdout: (text) => (output.stdout += text),
+    stderr: (text) => (output.stderr += text),
+    serve,
+    signals,
+    exit,
+  };
+  return { signals, output, exit, code: run(argv, io) };
+}
+
+async function started(server = new FakeServer()) {
+  const running = command(['./site.js'], async () => server);
+  await vi.waitFor(() => expect(running.output.stderr).toContain('listening'));
+  return { server, ...running };
+}
+
+const unused: Serve = () => Promise.reject(new Error('served'));
+
+describe('run', () => {
+  it('prints the ready line of every address once the server has started', async () => {
+    const { server, signals, output, code } = await started();
+    expect(output).toEqual({
+      stdout: '',
+      stderr: 'listening on http://127.0.0.1:8000\nlistening on unix:/run/a.sock\n',
+    });
+    signals.emit('SIGTERM');
+    server.closed();
+    expect(await code).toBe(0);
+  });
+
+  it('hands over the options as they were given', async () => {
+    const serve = vi.fn<Serve>(() => Promise.reject(new ConfigurationError('enough')));
+    const { code } = command(['/=./a.js', '/b=b', '--sync-workers', '3', '--timeout-head', '2s'], serve);
+    expect(await code).toBe(2);
+    expect(serve).toHaveBeenCalledExactlyOnceWith({
+      apps: ['/=./a.js', '/b=b'],
+      directory: import.meta.dirname,
+      syncWorkers: 3,
+      timeoutHead: 2000,
+    });
+  });
+
+  it.each(['SIGTERM', 'SIGINT'])('L-08 %s closes in order, with exit code 0', async (signal) => {
+    const { server, signals, code } = await started();
+    signals.emit(signal);
+    expect(server.close).toHaveBeenCalledTimes(1);
+    expect(server.abort).not.toHaveBeenCalled();
+    server.closed();
+    expect(await code).toBe(0);
+    expect(signals.listenerCount(signal)).toBe(0);
+  });
+
+  it('L-11 a second signal cuts the waiting short, a third one ends the process', async () => {
+    const server = new FakeServer();
+    server.abort.mockImplementation(() => {});
+    const { signals, exit, code } = await started(server);
+    signals.emit('SIGINT');
+    signals.emit('SIGTERM');
+    expect(server.abort).toHaveBeenCalledTimes(1);
+    expect(exit).not.toHaveBeenCalled();
+    signals.emit('SIGINT');
+    expect(exit).toHaveBeenCalledExactlyOnceWith(1);
+    server.closed();
+    expect(await code).toBe(1);
+  });
+
+  it('L-10 a shutdown that fails makes the exit code 1', async () => {
+    const { server, signals, output, code } = await started();
+    signals.emit('SIGTERM');
+    server.broke(new BindError('the shutdown hook threw'));
+    expect(await code).toBe(1);
+    expect(output.stderr).toContain('quaich: the shutdown hook threw\n');
+  });
+
+  it('a signal during the start closes the server as soon as it is there', async () => {
+    const server = new FakeServer();
+    let ready = (_: RunningServer) => {};
+    const starting = new Promise<RunningServer>((resolve) => {
+      ready = resolve;
+    });
+    const serve = vi.fn(() => starting);
+    const { signals, code } = command(['./site.js'], serve);
+    await vi.waitFor(() => expect(serve).toHaveBeenCalled());
+    signals.emit('SIGTERM');
+    ready(server);
+    await vi.waitFor(() => expect(server.close).toHaveBeenCalledTimes(1));
+    server.closed();
+    expect(await code).toBe(0);
+  });
+
+  it('SIGUSR2 opens the logs anew', async () => {
+    const { server, signals, code } = await started();
+    signals.emit('SIGUSR2');
+    expect(server.reopenLogs).toHaveBeenCalledTimes(1);
+    signals.emit('SIGTERM');
+    server.closed();
+    await code;
+  });
+
+  it('ends with exit code 1 when the server fails later', async () => {
+    const { server, output, code } = await started();
+    server.fail(new BindError('all workers died'));
+    expect(await code).toBe(1);
+    expect(output.stderr).toContain('quaich: all workers died\n');
+  });
+
+  it.each([
+    [new BindError('cannot listen on 127.0.0.1:80'), 1, 'quaich: cannot listen on 127.0.0.1:80\n'],
+    [new ConfigurationError('no such module'), 2, 'quaich: no such module\n'],
+  ])('tells a known failure in one line: %s', async (error, expected, line) => {
+    const { output, code } = command(['./site.js'], () => Promise.reject(error));
+    expect(await code).toBe(expected);
+    expect(output.stderr).toBe(line);
+  });
+
+  it('L-05 tells an unknown failure with its stack', async () => {
+    const { output, code } = command(['./site.js'], () => Promise.reject(new TypeError('x is not a function')));
+    expect(await code).toBe(1);
+    expect(output.stderr).toMatch(/^quaich: TypeError: x is not a function\n {4}at /);
+  });
+
+  it('asks for an application', async () => {
+    const { output, code } = command([], unused);
+    expect(await code).toBe(2);
+    expect(output.stderr).toMatch(/^quaich: no application: give .*\n$/);
+  });
+
+  it('does not serve with --check, --print-config, --help and --version', async () => {
+    for (const flag of ['--print-config', '--help', '--version']) {
+      const { output, code } = command([flag], unused);
+      expect(await code, flag).toBe(0);
+      expect(output.stdout, flag).not.toBe('');
+    }
+    const { output, code } = command(['--check', './none.js'], unused);
+    expect(await code).toBe(2);
+    expect(output.stderr).toMatch(/^quaich: cannot find module "\.\/none\.js"/);
+  });
+});
+
+describe('the help', () => {
+  it('fits 100 columns and names every setting with its default, in groups', () => {
+    const text = helpText();
+    expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
+    for (const name of settingNames) {
+      const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      expect(text, name).toMatch(new RegExp(`--(\\[no-\\])?${flag}[ \\n]`));
+    }
+    const words = text.replace(/\s+/g, ' ');
+    expect(words.match(/\(default: [^)]+\)/g)).toHaveLength(settingNames.length);
+    expect(text.match(/^[A-Z][\w ]+:$/gm)).toEqual([
+      'Applications:',
+      'Sockets:',
+      'Workers:',
+      'Limits:',
+      'Timeouts:',
+      'Logs:',
+      'Responses and environ:',
+      'Commands:',
+      'Examples:',
+    ]);
+  });
+});
+
+describe('the documentation', () => {
+  it('docs/configuration.md is what the settings table gives: if not, run node scripts/docs.mjs', () => {
+    const committed = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    expect(committed).toBe(configurationPage());
+  });
+});

@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { Application, AsyncApplication } from '../../src/index.ts';
+import { kindOf } from '../../src/index.ts';
+import { callAsync, callSync, type RequestOptions } from './drive.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+
+/** The JavaScript samples of a page that are whole modules and import nothing that a data: URL cannot reach. */
+function samples(file: string): string[] {
+  return [...read(file).matchAll(/^```js\n([\s\S]*?)^```$/gm)]
+    .map(([, code]) => code)
+    .filter((code) => /^export /m.test(code) && !code.includes("from 'quaich'"));
+}
+
+async function call(code: string, options: RequestOptions) {
+  const module = await import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`);
+  const state: Record<string, unknown> = {};
+  await module.startup?.(state);
+  try {
+    const app: Application | AsyncApplication = module.app;
+    return kindOf(app) === 'async'
+      ? await callAsync(app as AsyncApplication, { ...options, state })
+      : callSync(app as Application, { ...options, state });
+  } finally {
+    await module.shutdown?.(state);
+  }
+}
+
+describe('the documentation', () => {
+  it('shows samples that run by the rules of the convention', async () => {
+    const all = ['README.md', 'docs/writing-applications.md'].flatMap(samples);
+    expect(all.length).toBeGreaterThan(8);
+    for (const code of all) {
+      // An aborted signal ends the sample that would stream for ever.
+      const options = { method: 'POST', body: ['a body'], query: '', signal: AbortSignal.abort() };
+      expect((await call(code, options)).status, code).toBe('200 OK');
+    }
+  });
+
+  it('names every key of environ (G-08)', () => {
+    const types = read('src/interface/types.ts');
+    const keys = [...types.matchAll(/^ {2}(?:'([a-z_.]+)'|([A-Z_]+))\??:/gm)].map(
+      ([, dotted, plain]) => dotted ?? plain,
+    );
+    expect(keys.length).toBeGreaterThan(20);
+    const page = read('docs/writing-applications.md');
+    for (const key of keys.filter((key) => key !== 'HTTP_HOST')) expect(page, key).toContain(`\`${key}\``);
+  });
+
+  it('links pages that exist, apart from those that the build writes', () => {
+    const generated = ['docs/configuration.md', 'docs/connection-states.md'];
+    for (const file of [
+      'README.md',
+      'CONTRIBUTING.md',
+      'CHANGELOG.md',
+      'docs/architecture.md',
+      'docs/writing-applications.md',
+    ]) {
+      const prose = read(file).replace(/^```[\s\S]*?^```$/gm, '');
+      for (const [, target] of prose.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        const path = join(dirname(file), target);
+        if (!/^https?:/.test(target) && !generated.includes(path))
+          expect(existsSync(join(root, path)), `${file}: ${target}`).toBe(true);
+      }
+    }
+  });
+});

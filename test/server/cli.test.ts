@@ -1,0 +1,395 @@
+// End to end: the built command in a process of its own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { request } from 'node:http';
+import { createServer, type Server } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+
+const dist = fileURLToPath(new URL('../../dist', import.meta.url));
+const main = join(dist, 'src/cli/main.js');
+const directory = mkdtempSync(join(tmpdir(), 'quaich-cli-'));
+const nativeTypeScript = Boolean(Reflect.get(process.features, 'typescript'));
+const ipv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+
+const site = (text: string) => `
+  export function application(environ, startResponse) {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return [new TextEncoder().encode(${text})];
+  }`;
+
+const files: Record<string, string> = {
+  'package.json': '{"type":"module"}',
+  'site.js': site(`'site ' + environ.PATH_INFO + ' ' + environ.STAGE`),
+  'api.js': `export async function* api(environ, startResponse) {
+    startResponse('200 OK', []);
+    yield new TextEncoder().encode('api ' + environ.PATH_INFO);
+  }`,
+  'typed.ts': `import { text } from './words.ts';
+    interface Start { (status: string, headers: [string, string][]): unknown }
+    export const app = (environ: Record<string, unknown>, startResponse: Start): Uint8Array[] => {
+      startResponse('200 OK', []);
+      return [new TextEncoder().encode(text)];
+    };`,
+  'words.ts': `export const text: string = 'typed';`,
+  'timer.js': `setInterval(() => {}, 1000);\nexport const app = () => [];`,
+  'text.js': `export const application = 'hello';`,
+  'throws.js': `\n\nthrow new RangeError('no luck');`,
+  'syntax.js': `export const app = () => [];\nconst = 5;`,
+  'quaich.config.ts': `export default { apps: './typed.ts', syncWorkers: 1 as number };`,
+};
+
+beforeAll(() => {
+  for (const [name, text] of Object.entries(files)) {
+    const folder = name === 'quaich.config.ts' ? join(directory, 'with-config') : directory;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  for (const name of ['typed.ts', 'words.ts', 'package.json'])
+    cpSync(join(directory, name), join(directory, 'with-config', name));
+});
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+interface Command {
+  child: ChildProcess;
+  stdout: string;
+  stderr: string;
+  readonly code: Promise<number | null>;
+}
+
+const running = new Set<Command>();
+
+afterEach(async () => {
+  for (const { child, code } of running) {
+    child.kill('SIGKILL');
+    await code;
+  }
+  running.clear();
+});
+
+interface Place {
+  cwd?: string;
+  env?: Record<string, string>;
+  program?: string;
+  stdio?: (number | 'pipe' | 'ignore' | object)[];
+}
+
+function quaich(argv: string[], { cwd = directory, env = {}, program = main, stdio }: Place = {}): Command {
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('QUAICH_') && name !== 'NODE_OPTIONS'),
+  );
+  const child = spawn(process.execPath, [program, ...argv], {
+    cwd,
+    env: { ...inherited, ...env },
+    stdio: (stdio ?? ['ignore', 'pipe', 'pipe']) as 'pipe'[],
+  });
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', reject);
+  });
+  const command: Command = { child, stdout: '', stderr: '', code };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    command.stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    command.stderr += text;
+  });
+  running.add(command);
+  return command;
+}
+
+/** The addresses of the ready lines, once there are as many as expected. */
+async function ready(command: Command, count = 1): Promise<string[]> {
+  for (;;) {
+    const urls = [...command.stderr.matchAll(/^listening on (.+)\n/gm)].map(([, url]) => url);
+    if (urls.length >= count) return urls;
+    const ended = await Promise.race([
+      command.code.then(() => true),
+      new Promise<boolean>((resolve) => command.child.stderr?.once('data', () => resolve(false))),
+    ]);
+    if (ended) throw new Error(`the command ended early: ${command.stderr}`);
+  }
+}
+
+async function ended(command: Command): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const code = await command.code;
+  return { code, stdout: command.stdout, stderr: command.stderr };
+}
+
+function get(url: string, path = '/'): Promise<{ status: number | undefined; text: string }> {
+  const target = url.startsWith('unix:')
+    ? { socketPath: url.slice(5) }
+    : { host: new URL(url).hostname.replace(/[[\]]/g, ''), port: new URL(url).port };
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ ...target, path, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (more: string) => (text += more));
+      response.once('end', () => resolve({ status: response.statusCode, text }));
+    });
+    outgoing.once('error', reject);
+    outgoing.end();
+  });
+}
+
+describe('serving', () => {
+  it('prints the ready line when requests can be answered, and stops in order at SIGTERM with exit code 0', async () => {
+    const command = quaich(['./site.js', '--bind', '127.0.0.1:0', '--env', 'STAGE=test']);
+    const [url] = await ready(command);
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
+    expect(await get(url, '/a')).toEqual({ status: 200, text: 'site /a test' });
+    command.child.kill('SIGTERM');
+    expect(await ended(command)).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('stops at SIGINT too', async () => {
+    const command = quaich(['./site.js', '--bind', '127.0.0.1:0']);
+    await ready(command);
+    command.child.kill('SIGINT');
+    expect(await command.code).toBe(0);
+  });
+
+  it('mounts several applications of both kinds', async () => {
+    const command = quaich(['/=./site.js', '/api=./api.js:api', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    expect((await get(url, '/x')).text).toMatch(/^site \/x/);
+    expect((await get(url, '/api/x')).text).toMatch(/^api /);
+  });
+
+  it('runs an async application inline', async () => {
+    const command = quaich(['./api.js:api', '--inline', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    expect((await get(url)).text).toBe('api /');
+  });
+
+  it('listens on TCP and on a Unix socket at once, with the rights asked for', async () => {
+    const path = join(directory, 'both.sock');
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0', '-b', 'unix:both.sock', '--socket-mode', '600']);
+    const urls = await ready(command, 2);
+    expect(urls[1]).toBe(`unix:${path}`);
+    for (const url of urls) expect((await get(url)).status).toBe(200);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    command.child.kill('SIGTERM');
+    expect(await command.code).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('takes over a Unix socket that a killed server left behind, but not one in use', async () => {
+    const argv = ['./site.js', '-b', 'unix:stale.sock'];
+    const first = quaich(argv);
+    await ready(first);
+    const second = await ended(quaich(argv));
+    expect(second).toMatchObject({ code: 1 });
+    expect(second.stderr).toMatch(/^quaich: cannot listen on unix:.*stale\.sock: another server listens there\n$/);
+    first.child.kill('SIGKILL');
+    await first.code;
+    expect(existsSync(join(directory, 'stale.sock'))).toBe(true);
+    const [url] = await ready(quaich(argv));
+    expect((await get(url)).status).toBe(200);
+  });
+
+  it('listens on an inherited descriptor', async () => {
+    const listener = await new Promise<Server>((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
+    });
+    const handle: { fd: number } = Reflect.get(listener, '_handle');
+    const command = quaich(['./site.js', '-b', 'fd://3'], { stdio: ['ignore', 'pipe', 'pipe', handle.fd] });
+    const [url] = await ready(command);
+    const address = listener.address();
+    listener.close(); // the other process has a descriptor of its own
+    expect(address).toMatchObject({ port: Number(new URL(url).port) });
+    expect((await get(url)).status).toBe(200);
+  });
+
+  it.runIf(ipv6)('listens on IPv6', async () => {
+    const [url] = await ready(quaich(['./site.js', '-b', '[::1]:0']));
+    expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect((await get(url)).status).toBe(200);
+  });
+
+  it('serves TypeScript, here named in a TypeScript configuration file', async () => {
+    const command = quaich(['-b', '127.0.0.1:0'], { cwd: join(directory, 'with-config') });
+    const [url] = await ready(command);
+    expect((await get(url)).text).toBe('typed');
+  });
+
+  it('reads settings from the environment', async () => {
+    const env = { QUAICH_BIND: '127.0.0.1:0,127.0.0.1:0', QUAICH_APPS: './site.js', QUAICH_ENV: 'STAGE=env' };
+    const urls = await ready(quaich([], { env }), 2);
+    expect((await get(urls[1])).text).toBe('site / env');
+  });
+});
+
+describe('the access log', () => {
+  it('is off by default', async () => {
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    await get(url);
+    command.child.kill('SIGTERM');
+    expect((await ended(command)).stdout).toBe('');
+  });
+
+  it('goes to standard output with --access-log', async () => {
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0', '--access-log']);
+    const [url] = await ready(command);
+    await get(url, '/logged');
+    command.child.kill('SIGTERM');
+    expect((await ended(command)).stdout).toMatch(
+      /^127\.0\.0\.1 - - \[.+\] "GET \/logged HTTP\/1\.1" 200 \d+ "-" "-" [\d.]+\n$/,
+    );
+  });
+
+  it.skipIf(process.platform === 'win32')('goes to a file that SIGUSR2 opens anew', async () => {
+    const file = join(directory, 'access.log');
+    const command = quaich([
+      './site.js',
+      '-b',
+      '127.0.0.1:0',
+      '--access-log-file',
+      'access.log',
+      '--access-log-format',
+      'json',
+    ]);
+    const [url] = await ready(command);
+    await get(url, '/first');
+    await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toContain('/first'));
+    renameSync(file, `${file}.1`);
+    command.child.kill('SIGUSR2');
+    await vi.waitFor(() => expect(existsSync(file)).toBe(true));
+    await get(url, '/second');
+    command.child.kill('SIGTERM');
+    expect(await command.code).toBe(0);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ target: '/second', status: 200 });
+  });
+
+  it('costs no request when its reader has gone', async () => {
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0', '--access-log']);
+    const [url] = await ready(command);
+    command.child.stdout?.destroy();
+    for (let i = 0; i < 5; i++) expect((await get(url)).status).toBe(200);
+    command.child.kill('SIGTERM');
+    expect(await command.code).toBe(0);
+  });
+
+  it('holds up neither requests nor the end of the process when its reader does not read', async () => {
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0', '--access-log']);
+    const [url] = await ready(command);
+    command.child.stdout?.pause();
+    const path = `/${'x'.repeat(7000)}`;
+    for (let i = 0; i < 200; i++) expect((await get(url, path)).status).toBe(200);
+    const exited = new Promise((resolve) => command.child.once('exit', resolve));
+    command.child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    command.child.stdout?.destroy();
+  });
+});
+
+describe('failures are told in one line', () => {
+  it('a port in use: exit code 1', async () => {
+    const listener = await new Promise<Server>((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
+    });
+    const address = listener.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const result = await ended(quaich(['./site.js', '-b', `127.0.0.1:${port}`]));
+    listener.close();
+    expect(result).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE)\n`,
+    });
+  });
+
+  it.each([
+    [['./site.js', '--bind', '192.0.2.1:0'], /this machine does not have that address \(EADDRNOTAVAIL\)\n$/],
+    [['./site.js', '--bind', 'unix:no/such/folder.sock'], /there is no directory .*no\/such\n$/],
+    [['./site.js', '--bind', 'fd://99'], /^quaich: cannot listen on fd:\/\/99: no such descriptor was inherited\n$/],
+    [['./site.js', '--bind', 'unix:site.js'], /site\.js: the file exists and is not a socket\n$/],
+  ])('exit code 1: quaich %j', async (argv, expected) => {
+    const { code, stdout, stderr } = await ended(quaich(argv));
+    expect(stderr).toMatch(expected);
+    expect(stderr.split('\n')).toHaveLength(2);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it.each([
+    [['--bnid', 'x', './site.js'], /^quaich: unknown option --bnid; did you mean --bind\?\n$/],
+    [['./site.js', '--sync-workers', 'many'], /^quaich: --sync-workers: expected a whole number .*got "many"\n$/],
+    [[], /^quaich: no application: /],
+    [['./none.js'], /^quaich: cannot find module "\.\/none\.js": .* does not exist\n$/],
+    [['no-such-package'], /^quaich: cannot find module "no-such-package": no such package from /],
+    [['./text.js'], /^quaich: "application" in \.\/text\.js is 'hello', expected a function\n$/],
+    [['./site.js:nope'], /^quaich: \.\/site\.js has no export "nope": it exports application\n$/],
+    [['./throws.js'], /^quaich: cannot load \.\/throws\.js: RangeError: no luck \(at .*throws\.js:3:7\)\n$/],
+    [
+      ['./syntax.js'],
+      /^quaich: cannot load \.\/syntax\.js: SyntaxError: Unexpected token '=' \(at .*syntax\.js:2\)\n$/,
+    ],
+    [['./site.js', '--config', 'none.mjs'], /^quaich: cannot read the configuration: .*none\.mjs does not exist\n$/],
+    [
+      ['./site.js', '--bind', '8000'],
+      /^quaich: --bind: address "8000": expected HOST:PORT, for example "127\.0\.0\.1:8000"\n$/,
+    ],
+  ])('exit code 2: quaich %j', async (argv, expected) => {
+    const { code, stdout, stderr } = await ended(quaich(argv));
+    expect(stderr).toMatch(expected);
+    expect(stderr.split('\n')).toHaveLength(2);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+});
+
+describe('commands that do not serve', () => {
+  it('--check loads every application, TypeScript too, and ends although one left a timer running', async () => {
+    expect(await ended(quaich(['--check', './timer.js', '/a=./api.js:api', '/t=./typed.ts']))).toEqual({
+      code: 0,
+      stdout: 'ok: / = ./timer.js (sync)\nok: /a = ./api.js:api (async)\nok: /t = ./typed.ts (sync)\n',
+      stderr: '',
+    });
+  });
+
+  it.skipIf(nativeTypeScript)(
+    '--check says what TypeScript needs where Node cannot run it and tsx is missing',
+    async () => {
+      const copy = join(directory, 'copy');
+      cpSync(dist, join(copy, 'dist'), { recursive: true });
+      cpSync(join(dirname(dist), 'package.json'), join(copy, 'package.json'));
+      const program = join(copy, 'dist/src/cli/main.js');
+      const { code, stderr } = await ended(quaich(['--check', './typed.ts'], { program }));
+      expect(stderr).toMatch(
+        /^quaich: cannot load \.\/typed\.ts: Node .* does not run TypeScript by itself: install "tsx".*\n$/,
+      );
+      expect(code).toBe(2);
+    },
+  );
+
+  it('--print-config prints a configuration file', async () => {
+    const { code, stdout, stderr } = await ended(quaich(['--print-config', './site.js', '--limit-body', '10m']));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    writeFileSync(join(directory, 'printed.mjs'), stdout);
+    expect((await ended(quaich(['--check', '--config', 'printed.mjs']))).stdout).toMatch(
+      /^ok: \/ = .*site\.js \(sync\)\n$/,
+    );
+  });
+
+  it('--help and --version answer on standard output', async () => {
+    const { version }: { version: string } = JSON.parse(
+      readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    );
+    expect(await ended(quaich(['--version']))).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    const help = await ended(quaich(['--help']));
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toMatch(/^Usage: quaich /);
+  });
+});

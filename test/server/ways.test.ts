@@ -1,0 +1,72 @@
+import { fileURLToPath } from 'node:url';
+import { type Server, serve } from 'quaich';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { names } from './apps/table.mjs';
+import { parseResponses, talk, type WireResponse } from './client.ts';
+
+const module = fileURLToPath(new URL('./apps/table.mjs', import.meta.url));
+
+const WAYS = {
+  sync: { export: 'syncApp', array: 'syncArray', inline: false },
+  async: { export: 'asyncApp', array: 'asyncArray', inline: false },
+  inline: { export: 'asyncApp', array: 'asyncArray', inline: true },
+};
+
+const servers: Record<string, Server> = {};
+
+beforeAll(async () => {
+  for (const [way, { export: name, array, inline }] of Object.entries(WAYS)) {
+    servers[way] = await serve({
+      apps: [
+        { module, export: name, inline },
+        { prefix: '/array', module, export: array, inline },
+      ],
+      bind: '127.0.0.1:0',
+      syncWorkers: 2,
+      asyncWorkers: 1,
+    });
+  }
+});
+
+afterAll(() => Promise.all(Object.values(servers).map((server) => server.close())));
+
+function comparable(text: string, method: string): (Omit<WireResponse, 'statusLine'> & { connection: boolean })[] {
+  return parseResponses(text, [method]).map(({ status, headers, body, complete }) => ({
+    status,
+    headers: headers.filter(([name]) => name !== 'Date'),
+    body,
+    complete,
+    connection: headers.some(([name]) => name === 'Connection'),
+  }));
+}
+
+const requests: [title: string, method: string, text: (path: string) => string][] = [
+  ['GET', 'GET', (path) => `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: x=1\r\nX-A: 1\r\nX-A: 2\r\n\r\n`],
+  ['GET over HTTP/1.0', 'GET', (path) => `GET ${path} HTTP/1.0\r\n\r\n`],
+  ['HEAD', 'HEAD', (path) => `HEAD ${path} HTTP/1.1\r\nHost: a\r\n\r\n`],
+  [
+    'POST with a length',
+    'POST',
+    (path) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 24\r\n\r\nfirst line\nsecond\nthird\n!`,
+  ],
+  [
+    'POST in chunks',
+    'POST',
+    (path) =>
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst \r\n12\r\nline\nsecond\nthird\n!\r\n0\r\n\r\n`,
+  ],
+];
+
+describe('G-181 an application gives the same bytes however it is run', () => {
+  describe.each(requests)('%s', (_title, method, text) => {
+    it.each([...names.map((name) => `/${name}`), '/array', '/array/%41%e9%2f?q=%41'])('%s', async (path) => {
+      const answers: Record<string, unknown> = {};
+      for (const [way, server] of Object.entries(servers)) {
+        answers[way] = comparable(await talk(server.url, text(path)), method);
+      }
+      expect(answers.async).toEqual(answers.sync);
+      expect(answers.inline).toEqual(answers.sync);
+      expect(answers.sync).toMatchSnapshot();
+    });
+  });
+});

@@ -1,0 +1,1 @@
+export { runAsyncWorker as default } from '../src/pool/async-worker.ts';

@@ -1,0 +1,1 @@
+export { probeApplications as default } from '../src/pool/probe.ts';

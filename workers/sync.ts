@@ -1,0 +1,1 @@
+export { runSyncWorker as default } from '../src/pool/sync-worker.ts';
