@@ -121,7 +121,6 @@ export abstract class RingRequest {
 
   /** Response bytes that may be sent now. */
   protected credit(): number {
-    if (this.#sent === 0) return this.layout.window;
     // A number that only grows: an old value is merely too small.
     return this.layout.window - ((this.#sent - Atomics.load(this.words, this.header + ACKNOWLEDGED)) | 0);
   }

@@ -20,7 +20,7 @@ interface Thread {
 
 /** Actors take turns; in the middle of any turn of the gateway a worker may have one, and the other way round. */
 class World {
-  readonly layout = ringLayout({ ...SMALL, asyncWorkers: 2 });
+  readonly layout = ringLayout({ ...SMALL, responseSize: 128, asyncWorkers: 2 });
   readonly memory = createMemory(this.layout);
   readonly gateway = new GatewayEnd(this.memory, this.layout);
   readonly model = new ModelGateway(this.gateway);
