@@ -50,7 +50,7 @@ describe('calling', () => {
   });
 
   test('G-02, G-03 name, arity and class do not matter, and it may be called again and again', () => {
-    const odd = new Proxy(function constructor() {}, {
+    const odd = new Proxy(class Odd {}, {
       apply(_target, _this, [, startResponse]) {
         startResponse('200 OK', []);
         return [bytes('odd')];
@@ -183,9 +183,9 @@ describe('calling', () => {
 
 describe('mistakes', () => {
   test('B-02, G-146 a promise is refused, the message names markAsync, and its rejection is handled', async () => {
-    const { recorder, errors } = run(async () => {
+    const { recorder, errors } = run((async () => {
       throw new Error('nobody sees this');
-    }, {});
+    }) as unknown as Application);
     expect(recorder.status).toBe(500);
     expect(errors.text).toMatch(/markAsync.*B-02/);
     await turn(); // an unhandled rejection would fail the test run
