@@ -214,11 +214,10 @@ class AsyncRun implements RunningRequest {
   /** The file sent by the transport, where the body is an untouched file wrapper (G-161); null for other bodies. */
   #file(body: unknown): Promise<void> | null {
     const state = this.#state;
-    if (this.#transport.sendFile === undefined || state.headSent) return null;
-    const file = fileOf(body);
+    const file = state.headSent ? null : fileOf(body);
     if (file === null) return null;
     if (file.length >= 0) state.setLength(file.length);
-    if (!state.hasBody()) return null;
+    if (this.#transport.sendFile === undefined || !state.hasBody()) return null;
     const head = state.takeHead()!;
     state.complete = true;
     return this.#transport.sendFile(head, file.descriptor, head.length) ?? Promise.resolve();

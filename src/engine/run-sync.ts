@@ -99,9 +99,9 @@ class SyncRun {
       }
       throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
     }
-    const file = this.#transport.sendFile === undefined ? null : fileOf(body);
-    if (file !== null && !this.state.headSent && this.state.hasBody()) this.#file(file);
-    else this.#iterate(Reflect.apply(iterate, body, []) as Iterator<unknown>, body);
+    const file = this.state.headSent ? null : fileOf(body);
+    if (file !== null && this.#sendFile(file)) return;
+    this.#iterate(Reflect.apply(iterate, body, []) as Iterator<unknown>, body);
   }
 
   #array(body: readonly unknown[]): void {
@@ -130,12 +130,15 @@ class SyncRun {
     this.#transport.send(first, bytes.byteLength === 0 ? null : bytes, final);
   }
 
-  #file(file: FileRange): void {
+  /** Lets the transport send a file (G-161); false where it cannot, or nothing is to be sent. */
+  #sendFile(file: FileRange): boolean {
     const state = this.state;
     if (file.length >= 0) state.setLength(file.length);
+    if (this.#transport.sendFile === undefined || !state.hasBody()) return false;
     const head = state.takeHead()!;
     state.complete = true;
-    this.#transport.sendFile!(head, file.descriptor, head.length);
+    this.#transport.sendFile(head, file.descriptor, head.length);
+    return true;
   }
 
   #iterate(iterator: Iterator<unknown>, body: unknown): void {
