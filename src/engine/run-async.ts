@@ -10,7 +10,7 @@ import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
-import { isDisconnect } from './report.ts';
+import { isClientFault, isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,
   disregard,
@@ -442,7 +442,7 @@ class AsyncRun implements RunningRequest {
     if (isDisconnect(error)) {
       state.disconnect();
       this.#lost(error as Error);
-    } else if (!(state.gone && isAbortError(error))) {
+    } else if (!isClientFault(error) && !(state.gone && isAbortError(error))) {
       state.fail();
       state.logError(what, error);
     }
