@@ -1,7 +1,7 @@
 export { AsyncInput } from './async-input.ts';
 export { createErrorStream } from './error-stream.ts';
 export { asyncFileWrapper, fileWrapper, openFile } from './file-wrapper.ts';
-export type { EngineCounters, EngineOptions } from './response.ts';
+export { DEFAULT_CLOSE_TIMEOUT, type EngineCounters, type EngineOptions } from './response.ts';
 export { type RunningRequest, runAsync } from './run-async.ts';
 export { runSync } from './run-sync.ts';
 export { SyncInput } from './sync-input.ts';

@@ -10,7 +10,7 @@ import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
-import { isDisconnect } from './report.ts';
+import { isClientFault, isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,
   disregard,
@@ -83,6 +83,8 @@ class AsyncRun implements RunningRequest {
   #writing: Promise<void> | null = null;
   /** Tells the run, in its own context, that the client has gone; null while there is no iterator. */
   #wake: (() => void) | null = null;
+  /** Ends the wait for an application that goes on without its client. */
+  #timer: NodeJS.Timeout | null = null;
   /** The `next()` that is outstanding. */
   #step: Promise<unknown> | null = null;
 
@@ -355,8 +357,7 @@ class AsyncRun implements RunningRequest {
       this.#wake();
     } else if (this.#ender === NOBODY) {
       // The application has not returned yet; the connection does not wait for it any longer than for a body.
-      const timer = setTimeout(() => this.#tellDone(), this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
-      timer.unref();
+      this.#timer ??= setTimeout(() => this.#tellDone(), this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
     }
   }
 
@@ -405,6 +406,7 @@ class AsyncRun implements RunningRequest {
   }
 
   #tellDone(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
     try {
@@ -442,7 +444,7 @@ class AsyncRun implements RunningRequest {
     if (isDisconnect(error)) {
       state.disconnect();
       this.#lost(error as Error);
-    } else if (!(state.gone && isAbortError(error))) {
+    } else if (!isClientFault(error) && !(state.gone && isAbortError(error))) {
       state.fail();
       state.logError(what, error);
     }

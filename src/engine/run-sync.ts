@@ -6,7 +6,7 @@ import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { type FileRange, fileOf } from './file-wrapper.ts';
-import { isDisconnect } from './report.ts';
+import { isClientFault, isDisconnect } from './report.ts';
 import {
   disregard,
   type EngineOptions,
@@ -223,7 +223,7 @@ class SyncRun {
     const state = this.state;
     if (isDisconnect(error)) {
       state.disconnect();
-    } else {
+    } else if (!isClientFault(error)) {
       state.fail();
       state.logError(what, error);
     }
