@@ -441,6 +441,8 @@ class AsyncRun implements RunningRequest {
   /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). Does not throw. */
   #fail(what: string, error: unknown): Promise<void> | undefined {
     const state = this.#state;
+    // A DONE that failed did not arrive.
+    this.#over = false;
     if (isDisconnect(error)) {
       state.disconnect();
       this.#lost(error as Error);
@@ -461,6 +463,7 @@ class AsyncRun implements RunningRequest {
       if (done) this.#over = true;
       return this.#transport.send(page.head, page.body, done ? DONE : END);
     } catch (failure) {
+      this.#over = false;
       state.logError('the error page could not be sent', failure);
       return undefined;
     }

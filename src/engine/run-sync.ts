@@ -221,6 +221,8 @@ class SyncRun {
   /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). */
   #fail(what: string, error: unknown): void {
     const state = this.state;
+    // A DONE that threw did not arrive.
+    this.#done = false;
     if (isDisconnect(error)) {
       state.disconnect();
     } else if (!isClientFault(error)) {
@@ -239,6 +241,7 @@ class SyncRun {
       if (this.#close === undefined) this.#done = true;
       this.#transport.send(page.head, page.body, this.#done ? DONE : END);
     } catch (failure) {
+      this.#done = false;
       if (isDisconnect(failure)) state.disconnect();
       else state.logError('the error page could not be sent', failure);
     }

@@ -88,7 +88,6 @@ export class Recorder {
     if (chunk !== null && chunk.byteLength === 0) this.breaches.push('an empty chunk');
     if (index >= this.disconnectAt) {
       this.#gone = true;
-      if (final === DONE) this.#finish();
       throw new ClientDisconnected();
     }
     if (head !== null) this.head = { ...head };
