@@ -191,7 +191,7 @@ test('B-67 an application that keeps its request changes nothing and sees nothin
   expect(gateway.drain(recorder)).toBe(0);
 });
 
-test('the task of a worker that was replaced cannot write into the ring of its successor', () => {
+test('B-67 the task of a worker that was replaced neither writes into the ring of its successor nor reads from its slots', async () => {
   const { gateway, memory, layout, acquire, recorder } = setUp({ asyncWorkers: 1 });
   const taken: AsyncRequest[] = [];
   const old = new AsyncWorkerEnd(memory, layout, 0, (request) => taken.push(request));
@@ -200,8 +200,29 @@ test('the task of a worker that was replaced cannot write into the ring of its s
   old.poll();
   expect(gateway.workerLost(0, recorder)).toEqual([slot]);
   gateway.release(slot);
+  expect(gateway.writeBodyFrom(acquire('OTHER'), bytes('secret'))).toBe(6);
+  expect(() => taken[0].text()).toThrow(RequestAborted);
+  await expect(taken[0].read(10)).rejects.toThrow(RequestAborted);
+  expect(taken[0].disconnected()).toBe(true);
   expect(() => taken[0].send(head(), null, DONE)).toThrow('replaced');
   expect(gateway.drain(recorder)).toBe(0);
+});
+
+test('a slot of a dead worker rests until it is released: its successor hears nothing of it', () => {
+  const { gateway, memory, layout, acquire, recorder } = setUp({ asyncWorkers: 1 });
+  const slot = acquire();
+  gateway.dispatchAsync(slot, 0);
+  new AsyncWorkerEnd(memory, layout, 0, () => {}).poll();
+  expect(gateway.workerLost(0, recorder)).toEqual([slot]);
+  gateway.cancel(slot);
+  gateway.grant(slot, 1);
+  gateway.flush();
+  new AsyncWorkerEnd(memory, layout, 0, () => expect.unreachable()).poll();
+  expect(gateway.drain(recorder)).toBe(0);
+  expect(gateway.workerLost(0, recorder)).toEqual([]);
+  expect([gateway.available, gateway.inFlight(0)]).toEqual([1, 0]);
+  gateway.release(slot);
+  expect([gateway.available, gateway.inFlight(0)]).toEqual([2, 0]);
 });
 
 test('a response head that is larger than half the ring is refused, one that just fits is sent', () => {
