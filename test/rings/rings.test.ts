@@ -266,6 +266,33 @@ test('G-63 the end of a body never overtakes its last bytes, whenever they arriv
   }
 });
 
+test('room in the body ring is either used at once or announced, whenever the worker makes it', () => {
+  for (let step = 0; ; step++) {
+    const { gateway, memory, layout, acquire, stage, recorder } = setUp({ syncWorkers: 1 });
+    const slot = acquire();
+    gateway.dispatchSync(slot);
+    const request = new SyncWorkerEnd(memory, layout, 0).take()!;
+    expect(gateway.writeBodyFrom(slot, bytes('sixteen bytes ..'))).toBe(16);
+    let calls = 0;
+    stage.interleave = () => {
+      if (calls++ !== step) return;
+      stage.interleave = () => {};
+      expect(request.read(16)?.length).toBe(16);
+    };
+    const taken = gateway.writeBodyFrom(slot, bytes('further'));
+    stage.interleave = () => {};
+    if (calls <= step) {
+      expect([taken, request.read(16)?.length]).toEqual([0, 16]);
+      gateway.drain(recorder);
+      expect(recorder.calls).toEqual([['wantBody', slot]]);
+      return;
+    }
+    gateway.drain(recorder);
+    expect(taken === 7 || recorder.calls.length === 1).toBe(true);
+    stage.close();
+  }
+});
+
 test('no message is lost to a gateway that goes to sleep, whenever it is published', () => {
   for (let step = 0; ; step++) {
     const { gateway, memory, layout, acquire, stage, recorder } = setUp({ syncWorkers: 1 });
