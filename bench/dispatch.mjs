@@ -150,8 +150,6 @@ export async function benchDispatch({ rounds = 7, milliseconds = 250 } = {}) {
   return results;
 }
 
-export const title = 'Handing a request to a thread and its response back: the rings against messages';
-
 export async function run() {
   const results = await benchDispatch();
   return table(
