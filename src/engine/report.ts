@@ -68,6 +68,15 @@ export function isClientFault(error: unknown): boolean {
   }
 }
 
+/** What a signal with our reason makes of the calls that listen to it: no failures of the application. */
+export function isAbortError(error: unknown): boolean {
+  try {
+    return error instanceof Error && error.name === 'AbortError';
+  } catch {
+    return false;
+  }
+}
+
 /** Writes one report, with details such as a stack below it; a broken error stream is no reason to fail. */
 export function report(errors: ErrorStream, request: string, what: string, details = ''): void {
   try {

@@ -48,6 +48,35 @@ describe('the signal', () => {
     running.handle?.disconnect(new ClientDisconnected()); // a second one changes nothing
   });
 
+  test('B-36, G-112 close waits for return, also when the outstanding step ends first', async () => {
+    const trace: Trace = [];
+    const running = start((environ, startResponse) => {
+      startResponse('200 OK', []);
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () =>
+            new Promise<IteratorResult<Uint8Array>>((resolve) => {
+              environ['quaich.signal']?.addEventListener('abort', () => {
+                trace.push('step');
+                resolve({ done: false, value: bytes('discarded') });
+              });
+            }),
+          async return() {
+            await turn();
+            trace.push('returned');
+            return { done: true as const, value: undefined };
+          },
+        }),
+        close: () => void trace.push('close'),
+      };
+    });
+    running.recorder.abandoned = true;
+    running.handle?.disconnect(new ClientDisconnected());
+    await finish(running);
+    expect(trace).toEqual(['step', 'returned', 'close']);
+    expect(running.recorder.sends).toEqual([]);
+  });
+
   test('B-36 the wait for an outstanding step is limited; close is called at the limit', async () => {
     const trace: Trace = [];
     const running = start(

@@ -299,7 +299,7 @@ describe('the bytes', () => {
   });
 
   test('G-66 the same where the source gives Buffers', () => {
-    const input = new SyncInput({ read: () => Buffer.from('a\nb\n') });
+    const input = new SyncInput({ read: () => Buffer.from(bytes('a\nb\n').buffer) });
     const first = input.readline();
     first.fill(0);
     structuredClone(first.buffer, { transfer: [first.buffer as ArrayBuffer] });

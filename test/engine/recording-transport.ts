@@ -49,6 +49,7 @@ export class Recorder {
   #resolve: () => void = () => {};
   #calls = 0;
   #gone = false;
+  #given: ResponseHead | null = null;
   /** The wait for an earlier send is not over. */
   protected waiting = false;
 
@@ -90,7 +91,12 @@ export class Recorder {
       this.#gone = true;
       throw new ClientDisconnected();
     }
-    if (head !== null) this.head = { ...head };
+    if (head !== null) {
+      this.head = { ...head };
+      this.#given = head;
+    }
+    if (JSON.stringify(this.#given) !== JSON.stringify(this.head))
+      this.breaches.push('the head changed after it was sent');
     const text = chunk === null ? null : Buffer.from(chunk).toString('latin1'); // copied, as G-115 demands
     this.sends.push({ head: head !== null, chunk: text, final });
     if (text !== null) {

@@ -63,6 +63,20 @@ describe('the result', () => {
     expect(recorder.body).toBe('async');
   });
 
+  test('B-04 an array with an async iterator method is taken by that method', async () => {
+    const { recorder } = await finish(
+      start((_environ, startResponse) => {
+        startResponse('200 OK', []);
+        return Object.assign([bytes('sync')], {
+          async *[Symbol.asyncIterator]() {
+            yield bytes('async');
+          },
+        });
+      }),
+    );
+    expect(recorder.body).toBe('async');
+  });
+
   test('B-06 a plain iterable that yields promises is an error, and the promise is handled', async () => {
     const { recorder, errors } = await finish(
       start(function* (_environ: AsyncEnviron, startResponse: (status: string, headers: []) => unknown) {
