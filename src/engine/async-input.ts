@@ -1,7 +1,7 @@
 import { isPromise } from 'node:util/types';
+import type { BodySource } from '../interface/transport.ts';
 import type { AsyncInputStream } from '../interface/types.ts';
 import { hintArgument, InputBuffer, sizeArgument } from './input-buffer.ts';
-import type { BodySource } from './transport.ts';
 
 /** Bytes asked of the source for a block of `chunks()`. */
 const BLOCK = 65536;

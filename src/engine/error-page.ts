@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { RequestBodyError } from '../interface/errors.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import { isClientFault } from './report.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
 
 /** A page and its head, made anew for each use: a transport may keep what it is given. */
 export interface ErrorPage {

@@ -3,7 +3,13 @@
  */
 import { isNativeError } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
-import { HEAD_HAS_DATE, HEAD_HAS_LENGTH, HEAD_HAS_SERVER, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
+import {
+  HEAD_HAS_DATE,
+  HEAD_HAS_LENGTH,
+  HEAD_HAS_SERVER,
+  HEAD_NO_BODY,
+  type ResponseHead,
+} from '../interface/transport.ts';
 
 /**
  * Three digits from 200 to 599, one space, and nothing or a text without control characters that neither starts nor

@@ -3,11 +3,11 @@
  */
 import { isPromise, isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import type { ErrorStream } from '../interface/types.ts';
 import { disregard } from './body.ts';
 import { describeError, isDisconnect, report } from './report.ts';
 import { checkError, checkHead, typeName, writeLength } from './response-head.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
 
 /** What happened in a worker, for its statistics. */
 export interface EngineCounters {

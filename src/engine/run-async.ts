@@ -7,6 +7,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
+import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { disregard, hasMethod, isAwaitable, isPlainArray, nothing, refuseNoBody } from './body.ts';
 import { errorPage, statusFor } from './error-page.ts';
@@ -22,7 +23,6 @@ import {
   STOP,
 } from './response.ts';
 import { type AbortSource, RequestAbort } from './signal.ts';
-import { DONE, END, type Final, MORE, type Transport } from './transport.ts';
 
 const DEFAULTS: EngineOptions = {};
 

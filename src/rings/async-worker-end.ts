@@ -1,5 +1,5 @@
-import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../engine/transport.ts';
 import { RequestAborted } from '../interface/errors.ts';
+import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { Sleeper } from './doorbell.ts';
 import {
   FILE_DONE,

@@ -1,6 +1,6 @@
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
-import { DONE, type Final, type ResponseHead } from '../engine/transport.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { DONE, type Final, type ResponseHead } from '../interface/transport.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AsyncFile, asyncFileWrapper, openFile, type SyncFile } from '../../src/engine/file-wrapper.ts';
 import { runAsync } from '../../src/engine/run-async.ts';
 import { runSync } from '../../src/engine/run-sync.ts';
-import type { ResponseHead } from '../../src/engine/transport.ts';
+import type { ResponseHead } from '../../src/interface/transport.ts';
 import type { FileLike, HeaderField } from '../../src/interface/types.ts';
 import { bytes, type Trace } from './application-table.ts';
 import { asyncEnviron, MemoryErrors, syncEnviron } from './environs.ts';

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AsyncInput } from '../../src/engine/async-input.ts';
 import { SyncInput } from '../../src/engine/sync-input.ts';
-import type { BodySource } from '../../src/engine/transport.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
+import type { BodySource } from '../../src/interface/transport.ts';
 import { bytes } from './application-table.ts';
 
 const text = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1');

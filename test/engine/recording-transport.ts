@@ -1,7 +1,9 @@
 /**
  * A transport in memory that writes down what the engine sends and fails the test when the engine breaks the order of
- * calls that `src/engine/transport.ts` promises.
+ * calls that `src/interface/transport.ts` promises.
  */
+
+import { ClientDisconnected } from '../../src/interface/errors.ts';
 import {
   DONE,
   END,
@@ -13,8 +15,7 @@ import {
   MORE,
   type ResponseHead,
   type Transport,
-} from '../../src/engine/transport.ts';
-import { ClientDisconnected } from '../../src/interface/errors.ts';
+} from '../../src/interface/transport.ts';
 
 export interface RecordedSend {
   head: boolean;

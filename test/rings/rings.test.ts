@@ -7,8 +7,8 @@ import {
   PARSER_END,
   READ_AREA,
 } from '../../assembly/layout.ts';
-import { DONE, END, MORE } from '../../src/engine/transport.ts';
 import { ClientDisconnected, RequestAborted } from '../../src/interface/errors.ts';
+import { DONE, END, MORE } from '../../src/interface/transport.ts';
 import {
   type AsyncRequest,
   AsyncWorkerEnd,

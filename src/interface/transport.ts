@@ -57,7 +57,7 @@ export interface Transport<Async extends boolean> {
   sendFile?(head: ResponseHead, descriptor: number, length: number): Wait<Async>;
   /** Breaks the connection, so that the client cannot take the response for complete (G-141). */
   abort(): void;
-  /** The request is over and its body closed (G-131). Not called after DONE, also not when that call threw. */
+  /** The request is over and its body closed (G-131). Not called after a DONE that arrived. */
   done(): void;
 }
 
