@@ -3,6 +3,7 @@ import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { describeFailure } from '../pool/applications.ts';
 import { createMemory, type RingLayout, type RingParameters, ringLayout } from '../rings/index.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
@@ -166,6 +167,7 @@ class RunningServer implements Server {
       ],
       accessLog: this.accessLog,
       onTurnEnd: () => workers?.flush(),
+      onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
       onTick: (now) => workers?.tick(now),
     });
     this.workers = workers;

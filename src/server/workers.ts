@@ -2,6 +2,7 @@ import { Piscina } from 'piscina';
 import type { Exchange } from '../http/exchange.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import { describeFailure } from '../pool/applications.ts';
 import { type PoolEvents, StartupError, WorkerPool } from '../pool/pool.ts';
 import type { ProbeResult, ProbeTask } from '../pool/probe.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
@@ -187,7 +188,12 @@ export class Workers {
   }
 
   private readonly listen = (): void => {
-    if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+    try {
+      if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+    } catch (error) {
+      // A defect of ours. The message that led to it is passed; the others go on.
+      this.options.report('error', `a response was lost: ${describeFailure(error).message}`);
+    }
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
 }

@@ -90,6 +90,8 @@ export class Driver implements ConnectionHost {
   destroyed: 'no' | 'destroyed' | 'reset' = 'no';
   /** What `write` answers: false means over the high-water mark. */
   writable = true;
+  /** FIN goes out at once. */
+  flushing = true;
   /** What `request` answers. */
   accepting = true;
   onRequest: (recorder: Recorder) => void = () => {};
@@ -164,6 +166,7 @@ export class Driver implements ConnectionHost {
 
   end(): void {
     this.fin = true;
+    if (this.flushing) this.connection.flushed();
   }
 
   destroy(reset: boolean): void {

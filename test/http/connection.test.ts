@@ -422,6 +422,17 @@ describe('the end of a client', () => {
     expect(d.take()).toBe('');
   });
 
+  it('a client has its time to take the last response before the connection lingers', () => {
+    const d = new Driver().feed(OLD);
+    d.flushing = false;
+    d.last.answer();
+    d.take();
+    expect(d.fin).toBe(true);
+    expect(d.connection.waitingFor).toBe(WAIT_CLIENT);
+    d.connection.flushed();
+    expect(d.connection.waitingFor).toBe(WAIT_LINGERING);
+  });
+
   it('a connection lingers until the client ends too', () => {
     const d = new Driver().feed(OLD);
     d.last.answer();

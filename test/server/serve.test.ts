@@ -434,6 +434,33 @@ describe('limits', () => {
     expect(parseResponses(await idle.all())).toHaveLength(1);
   });
 
+  it('a client that takes the last response slowly gets all of it', async () => {
+    const server = await start({ '': 'stream' }, { timeoutSend: 700 });
+    const client = new Client(server.url);
+    client.send('GET /?size=30000000 HTTP/1.0\r\n\r\n');
+    // Slower than the time that a client has to close after the last response, with pauses below the limit.
+    for (let i = 0; i < 8; i++) {
+      client.socket.pause();
+      await new Promise((resolve) => setTimeout(resolve, 350));
+      const before = client.received.length;
+      client.socket.resume();
+      await client.until((text) => text.length > before + 2_000_000);
+    }
+    const text = await client.all();
+    expect(text.length - text.indexOf('\r\n\r\n') - 4).toBe(30_000_000);
+  });
+
+  it('a client that takes nothing is dropped', async () => {
+    const server = await start({ '': 'stream' }, { timeoutSend: 300 });
+    const client = new Client(server.url);
+    client.send('GET /?size=30000000 HTTP/1.0\r\n\r\n');
+    await client.until((text) => text.length > 0);
+    client.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    client.socket.resume();
+    expect((await client.all()).length).toBeLessThan(30_000_000);
+  });
+
   it('without keep-alive every connection ends with its first response', async () => {
     const server = await start({ '': 'fast' }, { timeoutKeepAlive: 0 });
     const client = new Client(server.url).send(GET() + GET());
