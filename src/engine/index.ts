@@ -1,6 +1,6 @@
+export { asyncFileWrapper, fileWrapper, openFile } from '../toolbox/file-wrapper.ts';
 export { AsyncInput } from './async-input.ts';
 export { createErrorStream } from './error-stream.ts';
-export { asyncFileWrapper, fileWrapper, openFile } from './file-wrapper.ts';
 export type { EngineCounters, EngineOptions } from './response.ts';
 export { type RunningRequest, runAsync } from './run-async.ts';
 export { runSync } from './run-sync.ts';

@@ -3,6 +3,7 @@
  */
 import { isNativeError } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
+import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
 import { HEAD_HAS_DATE, HEAD_HAS_LENGTH, HEAD_HAS_SERVER, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
 
 /**
@@ -15,20 +16,6 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110, 5.5, with obs-text as bytes of a native string: no control character but HTAB. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const DIGITS = /^[0-9]+$/;
-
-/** Fields of the connection, not of the message (G-92; RFC 9110, 7.6.1). */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 const PLAIN = 0;
 const CONTENT_LENGTH = 1;

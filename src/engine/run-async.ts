@@ -8,8 +8,8 @@
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
+import { fileOf } from '../toolbox/file-wrapper.ts';
 import { errorPage, statusFor } from './error-page.ts';
-import { fileOf } from './file-wrapper.ts';
 import { isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,

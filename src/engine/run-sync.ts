@@ -4,8 +4,8 @@
 import { isPromise } from 'node:util/types';
 import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
+import { type FileRange, fileOf } from '../toolbox/file-wrapper.ts';
 import { errorPage, statusFor } from './error-page.ts';
-import { type FileRange, fileOf } from './file-wrapper.ts';
 import { isDisconnect } from './report.ts';
 import {
   disregard,
