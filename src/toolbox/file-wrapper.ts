@@ -144,6 +144,8 @@ export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<U
    * @param blockSize bytes
    * @throws TypeError for what is no file, or no positive integer
    */
+  constructor(file: FileLike | number, blockSize?: number);
+  constructor(file: SyncFile, blockSize?: number);
   constructor(file: SyncFile, blockSize: number = CLASS_BLOCK_SIZE) {
     super(file, blockSize);
   }
@@ -175,6 +177,8 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
    * @param blockSize bytes
    * @throws TypeError for what is no file, or no positive integer
    */
+  constructor(file: AsyncFileLike | number, blockSize?: number);
+  constructor(file: AsyncFile, blockSize?: number);
   constructor(file: AsyncFile, blockSize: number = CLASS_BLOCK_SIZE) {
     super(file, blockSize);
   }
