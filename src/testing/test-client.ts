@@ -13,7 +13,8 @@ import { SyncTestClient } from './sync-client.ts';
  * const response = client.get('/', { headers: { Accept: 'text/html' } }); // await it, for an async application
  * ```
  *
- * The kind is that of `kindOf` (B-01): closures that return promises need `markAsync`, or `{ kind: 'async' }`.
+ * The kind is that of `kindOf` (B-01): closures that return promises need `markAsync`, or `{ kind: 'async' }`. For an async
+ * application written in place, TypeScript finds the types with `new AsyncTestClient(async (environ, startResponse) => ...)`.
  */
 export function testClient(app: AsyncApplication, options: ClientOptions & { kind: 'async' }): AsyncTestClient;
 export function testClient(app: Application, options?: ClientOptions): SyncTestClient;
