@@ -3,23 +3,13 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
+import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
 import { type FileRange, fileOf } from '../toolbox/file-wrapper.ts';
+import { disregard, isPlainArray, nothing, refuseNoBody } from './body.ts';
 import { errorPage, statusFor } from './error-page.ts';
-import { isDisconnect } from './report.ts';
-import {
-  disregard,
-  type EngineOptions,
-  isPlainArray,
-  nothing,
-  ResponseState,
-  refuseNoBody,
-  SEND,
-  SEND_LAST_AND_STOP,
-  SKIP,
-  STOP,
-} from './response.ts';
-import { DONE, END, type Final, MORE, type Transport } from './transport.ts';
+import { isClientFault, isDisconnect } from './report.ts';
+import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
 
 const DEFAULTS: EngineOptions = {};
 
@@ -221,9 +211,11 @@ class SyncRun {
   /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). */
   #fail(what: string, error: unknown): void {
     const state = this.state;
+    // A DONE that threw did not arrive.
+    this.#done = false;
     if (isDisconnect(error)) {
       state.disconnect();
-    } else {
+    } else if (!isClientFault(error)) {
       state.fail();
       state.logError(what, error);
     }
@@ -239,6 +231,7 @@ class SyncRun {
       if (this.#close === undefined) this.#done = true;
       this.#transport.send(page.head, page.body, this.#done ? DONE : END);
     } catch (failure) {
+      this.#done = false;
       if (isDisconnect(failure)) state.disconnect();
       else state.logError('the error page could not be sent', failure);
     }

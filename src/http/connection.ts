@@ -10,7 +10,7 @@ import {
   READ_AREA,
   READ_SIZE,
 } from '../../assembly/layout.ts';
-import type { ResponseHead } from '../engine/transport.ts';
+import type { ResponseHead } from '../interface/transport.ts';
 import './latin1.ts';
 import { Exchange } from './exchange.ts';
 import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';

@@ -68,6 +68,15 @@ export interface AsyncFileLike {
   readonly fd?: number;
 }
 
+/** A `FileHandle` of `node:fs/promises`, as far as `wsgi.file_wrapper` knows it; the wrapper closes it. */
+export interface FileHandleLike {
+  readonly fd: number;
+  read(...options: never[]): Promise<unknown>;
+  stat(): Promise<unknown>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 interface CommonEnviron {
   REQUEST_METHOD: string;
   SCRIPT_NAME: string;
@@ -102,7 +111,8 @@ interface CommonEnviron {
 /** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
 export interface Environ extends CommonEnviron {
   'wsgi.input': InputStream;
-  'wsgi.file_wrapper'?: (file: FileLike | number, blockSize?: number) => Iterable<Uint8Array>;
+  /** Takes a file-like, a FileHandle, or a descriptor, which the wrapper then owns and closes (G-160, U-08). */
+  'wsgi.file_wrapper'?: (file: FileLike | FileHandleLike | number, blockSize?: number) => Body;
   'quaich.async': false;
   /** Whether the client has gone; works without an event loop (B-37). */
   'quaich.client_disconnected'?: () => boolean;
@@ -111,7 +121,11 @@ export interface Environ extends CommonEnviron {
 /** The request, for an async application. */
 export interface AsyncEnviron extends CommonEnviron {
   'wsgi.input': AsyncInputStream;
-  'wsgi.file_wrapper'?: (file: FileLike | AsyncFileLike | number, blockSize?: number) => AsyncIterable<Uint8Array>;
+  /** As in the sync convention; the file-like may read with promises. */
+  'wsgi.file_wrapper'?: (
+    file: FileLike | AsyncFileLike | FileHandleLike | number,
+    blockSize?: number,
+  ) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
   'quaich.async': true;
   /** Aborts when the client disconnects or the server gives up on the request (G-48). */
   'quaich.signal'?: AbortSignal;

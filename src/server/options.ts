@@ -222,7 +222,7 @@ export const settings = {
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
-  maxRequestsInProgress: count('Workers', 1024, [1, 65_536], 'Requests in progress at a time; more of them wait'),
+  maxRequestsInProgress: count('Workers', 4096, [1, 65_536], 'Requests in progress at a time; more of them wait'),
   limitRequestLine: size('Limits', 8190, [16, CARRY_SIZE], 'Longest request line; a longer one gets 414'),
   limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
   limitRequestHead: size(

@@ -1,8 +1,8 @@
 import { close } from 'node:fs';
-import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../engine/transport.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import { RESPONSE_AWAITED } from '../http/states.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
+import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
 import { CANCEL_ABORTED } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';

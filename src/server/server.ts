@@ -3,7 +3,7 @@ import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import { createMemory, ringLayout } from '../rings/index.ts';
+import { createMemory, type RingLayout, type RingParameters, ringLayout } from '../rings/index.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
 import { listen } from './bind.ts';
@@ -89,7 +89,7 @@ class RunningServer implements Server {
       }
       return inline && kinds[index] === 'async' ? 'inline' : kinds[index];
     });
-    const layout = ringLayout({
+    const layout = checkedLayout({
       slots: options.maxRequestsInProgress,
       syncWorkers: places.includes('sync') ? options.syncWorkers : 0,
       asyncWorkers: places.includes('async') ? options.asyncWorkers : 0,
@@ -227,6 +227,15 @@ const HALF_CLOSED_LIMIT = 1000;
 const LINGER_LIMIT = 2000;
 /** Milliseconds that shutdown hooks get at least. */
 const HOOK_LIMIT = 1000;
+
+function checkedLayout(parameters: RingParameters): RingLayout {
+  try {
+    return ringLayout(parameters);
+  } catch (error) {
+    // So many requests in progress, with heads so large, that their memory would exceed what threads can share.
+    throw error instanceof RangeError ? new ConfigurationError(error.message) : error;
+  }
+}
 
 function parserLimits(options: ResolvedOptions): Partial<ParserLimits> {
   return {

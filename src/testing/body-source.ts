@@ -1,7 +1,7 @@
 /** Request bodies of tests, pulled piece by piece as the application reads. */
 import { isPromise } from 'node:util/types';
-import type { BodySource } from '../engine/transport.ts';
 import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
+import type { BodySource } from '../interface/transport.ts';
 import { type BodyPiece, toBytes } from './request.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { EngineCounters } from '../engine/response.ts';
-import type { ResponseHead } from '../engine/transport.ts';
 import { QuaichError } from '../interface/errors.ts';
+import type { ResponseHead } from '../interface/transport.ts';
 import type { HeaderField } from '../interface/types.ts';
 import { Headers } from '../toolbox/headers.ts';
 

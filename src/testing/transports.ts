@@ -1,5 +1,5 @@
-/** Transports that write down what the engine sends (`src/engine/transport.ts`). */
-import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../engine/transport.ts';
+/** Transports that write down what the engine sends (`src/interface/transport.ts`). */
+import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../interface/transport.ts';
 import { type Recording, responseStart } from './response.ts';
 
 /** Called after a chunk was taken; may set `gone`. */

@@ -3,8 +3,7 @@
  * gateway sends the file itself only when it gets the very wrapper back, and where it can.
  */
 import { closeSync, fstatSync, openSync, readSync, read as readWithCallback } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import type { AsyncFileLike, FileLike } from '../interface/types.ts';
+import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
 
 /** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
 export const DEFAULT_BLOCK_SIZE = 65536;
@@ -20,8 +19,10 @@ export interface FileRange {
 }
 
 /** What a wrapper can be made of: a file-like, a descriptor (which the wrapper then owns and closes), a FileHandle. */
-export type SyncFile = FileLike | number | FileHandle;
-export type AsyncFile = FileLike | AsyncFileLike | number | FileHandle;
+export type SyncFile = FileLike | number | FileHandleLike;
+export type AsyncFile = FileLike | AsyncFileLike | number | FileHandleLike;
+
+function ignore(): void {}
 
 function blockSizeArgument(size: unknown): number {
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
@@ -31,8 +32,8 @@ function blockSizeArgument(size: unknown): number {
 }
 
 /** FileHandle is not exported as a class; these three together are not found elsewhere. */
-function isFileHandle(file: object): file is FileHandle {
-  const handle = file as Partial<FileHandle>;
+function isFileHandle(file: object): file is FileHandleLike {
+  const handle = file as Partial<FileHandleLike>;
   return typeof handle.fd === 'number' && typeof handle.stat === 'function' && typeof handle.datasync === 'function';
 }
 
@@ -46,8 +47,7 @@ function checkFile(file: unknown): void {
 }
 
 /**
- * A regular file, opened for reading, that knows its position: the gateway can derive a Content-Length (G-165).
- * `readSync` blocks; made for sync applications, good for both.
+ * A file, opened for reading, that knows its position: the gateway can derive a Content-Length (G-165).
  */
 class OpenFile implements FileLike {
   readonly fd: number;
@@ -97,8 +97,10 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;
   protected readonly blockSize: number;
   /** Only there when the file has one (G-163). */
-  declare close?: () => unknown;
+  declare close?: () => void | Promise<void>;
   protected over = false;
+  /** A read in progress; never rejects. */
+  protected reading: Promise<unknown> | null = null;
   #closed = false;
 
   constructor(file: F, blockSize: unknown) {
@@ -110,7 +112,10 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
         this.over = true;
         if (this.#closed) return undefined;
         this.#closed = true;
-        return typeof file === 'number' ? closeSync(file) : (file as FileLike).close?.();
+        const close = (): void | Promise<void> =>
+          typeof file === 'number' ? closeSync(file) : (file as AsyncFileLike).close?.();
+        // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
+        return this.reading === null ? close() : this.reading.then(close);
       };
     }
   }
@@ -189,13 +194,24 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     if (this.over) return { done: true, value: undefined };
-    const descriptor = this.descriptor();
-    const block = await (descriptor >= 0
-      ? readBlockAsync(descriptor, this.blockSize)
-      : (this.file as AsyncFileLike).read(this.blockSize));
+    const read = this.#read();
+    this.reading = read.then(ignore, ignore);
+    const block = await read;
+    this.reading = null;
     if (block && block.byteLength !== 0) return { done: false, value: block };
     this.over = true;
     return { done: true, value: undefined };
+  }
+
+  async #read(): Promise<Uint8Array> {
+    const file = this.file;
+    if (file instanceof OpenFile) {
+      const block = await readBlockAsync(file.fd, this.blockSize);
+      file.position += block.byteLength;
+      return block;
+    }
+    const descriptor = this.descriptor();
+    return descriptor >= 0 ? readBlockAsync(descriptor, this.blockSize) : (file as AsyncFileLike).read(this.blockSize);
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
@@ -206,7 +222,7 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
 }
 
 /** `wsgi.file_wrapper` of the sync convention; blocks of 64 KiB by default. */
-export function fileWrapper(file: SyncFile, blockSize?: number): Iterable<Uint8Array> & { close?(): unknown } {
+export function fileWrapper(file: SyncFile, blockSize?: number): Body {
   return new FileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 
@@ -214,7 +230,7 @@ export function fileWrapper(file: SyncFile, blockSize?: number): Iterable<Uint8A
 export function asyncFileWrapper(
   file: AsyncFile,
   blockSize?: number,
-): AsyncIterable<Uint8Array> & { close?(): unknown } {
+): AsyncIterable<Uint8Array> & { close?(): void | Promise<void> } {
   return new AsyncFileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 

@@ -40,7 +40,7 @@ function build(head: string, options: Options = {}): Record<string, unknown> {
 
 /** Only what came from fields. */
 function fieldsOf(environ: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(environ).filter(([key]) => /^(HTTP_|CONTENT_)/.test(key)));
+  return Object.fromEntries(Object.entries(environ).filter(([key]) => key === '' || /^(HTTP_|CONTENT_)/.test(key)));
 }
 
 describe('the object', () => {

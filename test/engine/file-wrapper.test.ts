@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runAsync } from '../../src/engine/run-async.ts';
 import { runSync } from '../../src/engine/run-sync.ts';
-import type { ResponseHead } from '../../src/engine/transport.ts';
+import type { ResponseHead } from '../../src/interface/transport.ts';
 import type { FileLike, HeaderField } from '../../src/interface/types.ts';
-import { type AsyncFile, openFile, type SyncFile } from '../../src/toolbox/file-wrapper.ts';
+import { type AsyncFile, asyncFileWrapper, openFile, type SyncFile } from '../../src/toolbox/file-wrapper.ts';
 import { bytes, type Trace } from './application-table.ts';
 import { asyncEnviron, MemoryErrors, syncEnviron } from './environs.ts';
 import { AsyncRecorder, SyncRecorder } from './recording-transport.ts';
@@ -298,4 +298,15 @@ test('G-163 an opened file is closed once', () => {
   file.close?.();
   expect(isClosed(again)).toBe(false);
   closeSync(again);
+});
+
+test('G-166 a descriptor is not closed while a read of it is in progress', async () => {
+  const descriptor = openSync(path, 'r');
+  const body = asyncFileWrapper(descriptor, 10);
+  const reading = body[Symbol.asyncIterator]().next();
+  const closing = body.close?.();
+  expect(isClosed(descriptor)).toBe(false);
+  await expect(reading).resolves.toMatchObject({ done: false });
+  await closing;
+  expect(isClosed(descriptor)).toBe(true);
 });

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AsyncInput } from '../../src/engine/async-input.ts';
 import { SyncInput } from '../../src/engine/sync-input.ts';
-import type { BodySource } from '../../src/engine/transport.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
+import type { BodySource } from '../../src/interface/transport.ts';
 import { bytes } from './application-table.ts';
 
 const text = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1');
@@ -267,6 +267,26 @@ describe('a body that breaks off', () => {
   });
 });
 
+test('G-146 reads that nobody awaits may reject without ending the process', async () => {
+  const error = new ClientDisconnected();
+  const input = new AsyncInput(later(new Blocks([], error)));
+  input.read();
+  input.readline();
+  input.readlines();
+  input.read(1.5);
+  input.readlines(1.5);
+  input.chunks()[Symbol.asyncIterator]().next();
+  input[Symbol.asyncIterator]().next();
+  const throwing = new AsyncInput({
+    read() {
+      throw error;
+    },
+  });
+  throwing.read();
+  await expect(throwing.read()).rejects.toBe(error);
+  for (let i = 0; i < 10; i++) await new Promise(setImmediate); // an unhandled rejection would fail the test run
+});
+
 describe('the bytes', () => {
   test('G-66, G-52 what was read can be changed and transferred without an effect on later reads', () => {
     const input = new SyncInput(new Blocks(['one\ntwo\nthree']));
@@ -279,7 +299,7 @@ describe('the bytes', () => {
   });
 
   test('G-66 the same where the source gives Buffers', () => {
-    const input = new SyncInput({ read: () => Buffer.from('a\nb\n') });
+    const input = new SyncInput({ read: () => Buffer.from(bytes('a\nb\n').buffer) });
     const first = input.readline();
     first.fill(0);
     structuredClone(first.buffer, { transfer: [first.buffer as ArrayBuffer] });

@@ -1,7 +1,9 @@
 /**
  * A transport in memory that writes down what the engine sends and fails the test when the engine breaks the order of
- * calls that `src/engine/transport.ts` promises.
+ * calls that `src/interface/transport.ts` promises.
  */
+
+import { ClientDisconnected } from '../../src/interface/errors.ts';
 import {
   DONE,
   END,
@@ -13,8 +15,7 @@ import {
   MORE,
   type ResponseHead,
   type Transport,
-} from '../../src/engine/transport.ts';
-import { ClientDisconnected } from '../../src/interface/errors.ts';
+} from '../../src/interface/transport.ts';
 
 export interface RecordedSend {
   head: boolean;
@@ -49,6 +50,7 @@ export class Recorder {
   #resolve: () => void = () => {};
   #calls = 0;
   #gone = false;
+  #given: ResponseHead | null = null;
   /** The wait for an earlier send is not over. */
   protected waiting = false;
 
@@ -88,10 +90,14 @@ export class Recorder {
     if (chunk !== null && chunk.byteLength === 0) this.breaches.push('an empty chunk');
     if (index >= this.disconnectAt) {
       this.#gone = true;
-      if (final === DONE) this.#finish();
       throw new ClientDisconnected();
     }
-    if (head !== null) this.head = { ...head };
+    if (head !== null) {
+      this.head = { ...head };
+      this.#given = head;
+    }
+    if (JSON.stringify(this.#given) !== JSON.stringify(this.head))
+      this.breaches.push('the head changed after it was sent');
     const text = chunk === null ? null : Buffer.from(chunk).toString('latin1'); // copied, as G-115 demands
     this.sends.push({ head: head !== null, chunk: text, final });
     if (text !== null) {

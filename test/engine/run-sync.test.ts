@@ -373,10 +373,13 @@ describe('disconnect', () => {
   });
 
   test('G-63 a request body that broke off gives its own status where nothing was sent', () => {
-    const { recorder } = run(() => {
+    const { recorder, counters, errors } = run(() => {
       throw new RequestBodyError('the body is too large', 413);
     });
     expect(recorder.status).toBe(413);
+    expect(recorder.dones).toBe(1);
+    expect(counters.failures).toBe(0); // the client's fault, not the application's
+    expect(errors.text).toBe('');
   });
 
   test('G-143 a disconnect during a single send of an array is counted', () => {

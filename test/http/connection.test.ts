@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY } from '../../src/engine/transport.ts';
 import {
   WAIT_APPLICATION,
   WAIT_BODY,
@@ -11,6 +10,7 @@ import {
   WAIT_REQUEST,
 } from '../../src/http/connection.ts';
 import { StateError } from '../../src/http/states.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY } from '../../src/interface/transport.ts';
 import { chunked, Driver, GET, parser, post, type Recorder } from './connection-driver.ts';
 
 const OLD = 'GET / HTTP/1.0\r\n\r\n';

@@ -7,8 +7,8 @@ import {
   PARSER_END,
   READ_AREA,
 } from '../../assembly/layout.ts';
-import { DONE, END, MORE } from '../../src/engine/transport.ts';
 import { ClientDisconnected, RequestAborted } from '../../src/interface/errors.ts';
+import { DONE, END, MORE } from '../../src/interface/transport.ts';
 import {
   type AsyncRequest,
   AsyncWorkerEnd,
@@ -191,7 +191,7 @@ test('B-67 an application that keeps its request changes nothing and sees nothin
   expect(gateway.drain(recorder)).toBe(0);
 });
 
-test('the task of a worker that was replaced cannot write into the ring of its successor', () => {
+test('B-67 the task of a worker that was replaced neither writes into the ring of its successor nor reads from its slots', async () => {
   const { gateway, memory, layout, acquire, recorder } = setUp({ asyncWorkers: 1 });
   const taken: AsyncRequest[] = [];
   const old = new AsyncWorkerEnd(memory, layout, 0, (request) => taken.push(request));
@@ -200,8 +200,29 @@ test('the task of a worker that was replaced cannot write into the ring of its s
   old.poll();
   expect(gateway.workerLost(0, recorder)).toEqual([slot]);
   gateway.release(slot);
+  expect(gateway.writeBodyFrom(acquire('OTHER'), bytes('secret'))).toBe(6);
+  expect(() => taken[0].text()).toThrow(RequestAborted);
+  await expect(taken[0].read(10)).rejects.toThrow(RequestAborted);
+  expect(taken[0].disconnected()).toBe(true);
   expect(() => taken[0].send(head(), null, DONE)).toThrow('replaced');
   expect(gateway.drain(recorder)).toBe(0);
+});
+
+test('a slot of a dead worker rests until it is released: its successor hears nothing of it', () => {
+  const { gateway, memory, layout, acquire, recorder } = setUp({ asyncWorkers: 1 });
+  const slot = acquire();
+  gateway.dispatchAsync(slot, 0);
+  new AsyncWorkerEnd(memory, layout, 0, () => {}).poll();
+  expect(gateway.workerLost(0, recorder)).toEqual([slot]);
+  gateway.cancel(slot);
+  gateway.grant(slot, 1);
+  gateway.flush();
+  new AsyncWorkerEnd(memory, layout, 0, () => expect.unreachable()).poll();
+  expect(gateway.drain(recorder)).toBe(0);
+  expect(gateway.workerLost(0, recorder)).toEqual([]);
+  expect([gateway.available, gateway.inFlight(0)]).toEqual([1, 0]);
+  gateway.release(slot);
+  expect([gateway.available, gateway.inFlight(0)]).toEqual([2, 0]);
 });
 
 test('a response head that is larger than half the ring is refused, one that just fits is sent', () => {
@@ -242,6 +263,33 @@ test('G-63 the end of a body never overtakes its last bytes, whenever they arriv
     expect(request.read(10)).toBe(null);
     stage.close();
     if (calls <= step) return;
+  }
+});
+
+test('room in the body ring is either used at once or announced, whenever the worker makes it', () => {
+  for (let step = 0; ; step++) {
+    const { gateway, memory, layout, acquire, stage, recorder } = setUp({ syncWorkers: 1 });
+    const slot = acquire();
+    gateway.dispatchSync(slot);
+    const request = new SyncWorkerEnd(memory, layout, 0).take()!;
+    expect(gateway.writeBodyFrom(slot, bytes('sixteen bytes ..'))).toBe(16);
+    let calls = 0;
+    stage.interleave = () => {
+      if (calls++ !== step) return;
+      stage.interleave = () => {};
+      expect(request.read(16)?.length).toBe(16);
+    };
+    const taken = gateway.writeBodyFrom(slot, bytes('further'));
+    stage.interleave = () => {};
+    if (calls <= step) {
+      expect([taken, request.read(16)?.length]).toEqual([0, 16]);
+      gateway.drain(recorder);
+      expect(recorder.calls).toEqual([['wantBody', slot]]);
+      return;
+    }
+    gateway.drain(recorder);
+    expect(taken === 7 || recorder.calls.length === 1).toBe(true);
+    stage.close();
   }
 });
 
@@ -443,8 +491,11 @@ test('B-22 a stop rejects what an event loop waits for and ends its run', async 
     requests[0].onCancel = resolve;
   });
   gateway.stop();
-  await Promise.all([read, send, end]);
+  await Promise.all([read, send]);
   expect(await reason).toBeInstanceOf(RequestAborted);
+  // What is stopped may still close its bodies (L-08).
+  for (const request of requests) request.done();
+  await end;
 });
 
 test('a worker that is to retire finishes what it has begun and then leaves', async () => {

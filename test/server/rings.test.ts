@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { HEAD_FIELD_COUNT, HEAD_FLAGS, HEAD_LENGTH, HEAD_RECORD, READ_AREA } from '../../assembly/layout.ts';
-import { DONE, type Final } from '../../src/engine/transport.ts';
+import { DONE, type Final } from '../../src/interface/transport.ts';
 import { createMemory, GatewayEnd, type ResponseHandler, ringLayout } from '../../src/rings/index.ts';
 
 function byteAt(seed: number, offset: number): number {

@@ -289,14 +289,20 @@ describe('B-36 a client that leaves', () => {
   });
 
   test('a body that does not end in time does not hold the request up', async () => {
+    let stuck = (): void => {};
+    const reached = new Promise<void>((resolve) => {
+      stuck = resolve;
+    });
     const app: AsyncApplication = async function* (_environ, startResponse) {
       startResponse('200 OK', []);
       yield bytes('x');
+      stuck();
       await new Promise(() => {});
     };
     const open = testClient(app, { closeTimeout: 5 }).open({});
     await open.next();
     const next = expect(open.next()).rejects.toThrow(ResponseBroken);
+    await reached;
     const { disconnected, errors } = await open.disconnect();
     await next;
     expect([disconnected, errors.includes('B-36')]).toEqual([true, true]);
