@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ClientDisconnected, ConfigurationError, markAsync, RequestAborted } from '../../src/interface/index.ts';
 import type { AsyncApplication } from '../../src/interface/types.ts';
@@ -28,7 +28,7 @@ describe('U-53 a request to an async application', () => {
     const events: string[] = [];
     async function* pieces() {
       for (const piece of ['ab', 'cd']) {
-        await delay(1);
+        await turn();
         events.push(`give ${piece}`);
         yield piece;
       }
@@ -66,7 +66,7 @@ describe('U-53 a request to an async application', () => {
     let most = 0;
     const app: AsyncApplication = async (environ, startResponse) => {
       most = Math.max(most, ++running);
-      await delay(1);
+      await turn();
       running--;
       startResponse('200 OK', []);
       return [bytes(environ.QUERY_STRING)];
@@ -105,7 +105,7 @@ describe('U-53 a request to an async application', () => {
           yield bytes('x');
         },
         async close() {
-          await delay(1);
+          await turn();
           closed = true;
         },
       };
@@ -118,7 +118,7 @@ describe('U-53 a request to an async application', () => {
     const app: AsyncApplication = async function* (_environ, startResponse) {
       startResponse('200 OK', []);
       yield bytes(String(storage.getStore()));
-      await delay(1);
+      await turn();
       yield bytes(String(storage.getStore()));
     };
     expect((await storage.run('mine', () => testClient(app).get('/'))).text).toBe('minemine');
@@ -147,10 +147,10 @@ describe('U-53 a response that is taken chunk by chunk', () => {
     const response = testClient(numbers(events)).open({});
     const start = await response.started;
     expect([start.status, start.headers.items()]).toEqual([200, [['A', 'b']]]);
-    await delay(2);
+    await turn();
     expect(events).toEqual(['make 0']);
     expect(await response.next()).toEqual(bytes('0'));
-    await delay(2);
+    await turn();
     expect(events).toEqual(['make 0']);
     expect(await response.next()).toEqual(bytes('1'));
     expect(events).toEqual(['make 0', 'make 1']);
@@ -201,7 +201,7 @@ describe('U-53 a response that is taken chunk by chunk', () => {
       return [bytes('b')];
     }).open({});
     await response.started;
-    await delay(2);
+    await turn();
     expect(events).toEqual([]);
     expect([await response.next(), await response.next(), await response.next()]).toEqual([
       bytes('a'),
@@ -252,7 +252,7 @@ describe('B-36 a client that leaves', () => {
     };
     const controller = new AbortController();
     const request = testClient(waiting).get('/', { signal: controller.signal });
-    await delay(1);
+    await turn();
     controller.abort();
     expect(await request).toMatchObject({ disconnected: true, errors: '' });
     const open = testClient(waiting).open({});
@@ -282,7 +282,7 @@ describe('B-36 a client that leaves', () => {
       startResponse('200 OK', []);
       return [];
     }).open({ method: 'POST', body: never() });
-    await delay(1);
+    await turn();
     expect((await open.disconnect()).read).toBe(2);
     expect(caught).toBeInstanceOf(ClientDisconnected);
     expect(returned).toBe(false); // it hangs, and holds nothing up
