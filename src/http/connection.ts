@@ -81,6 +81,8 @@ export interface ConnectionOptions {
   limitDiscard: number;
   /** Requests of one connection in progress at a time; more wait unread. */
   pipelined: number;
+  /** False: every connection ends with its first response. */
+  keepAlive: boolean;
 }
 
 // What a connection waits for; the host puts a deadline to each.
@@ -434,7 +436,7 @@ export class Connection {
       return to;
     }
     const hasBody = chunked || length > 0;
-    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && !this.closing;
+    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && this.options.keepAlive && !this.closing;
     const exchange = new Exchange(
       this,
       flags,

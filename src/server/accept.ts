@@ -28,9 +28,9 @@ export class Acceptor {
     this.direct = direct;
   }
 
-  /** Tests, over a socket pair of its own on the loopback interface, whether direct reads work here. */
-  static async create(readArea: Buffer, mode: 'auto' | 'data' = 'auto'): Promise<Acceptor> {
-    return new Acceptor(readArea, mode === 'auto' && (await directReadsWork()));
+  /** With `direct`, tests over a socket pair of its own on the loopback interface whether direct reads work here. */
+  static async create(readArea: Buffer, direct: boolean): Promise<Acceptor> {
+    return new Acceptor(readArea, direct && (await directReadsWork()));
   }
 
   /** Options for `net.createServer` that go with this way of reading. */

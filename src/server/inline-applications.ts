@@ -11,16 +11,17 @@ import { environBuilders } from '../pool/worker.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import { InlineRequest } from './inline.ts';
+import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
 /** The async applications that run on the gateway's own thread, at their owner's wish: no hop, and no protection. */
 export class InlineApplications {
   private readonly parser: Parser;
-  private readonly report: (message: string) => void;
+  private readonly report: Report;
   private readonly applications = new Applications();
   private builders: (EnvironBuilder | null)[] = [];
 
-  constructor(parser: Parser, report: (message: string) => void) {
+  constructor(parser: Parser, report: Report) {
     this.parser = parser;
     this.report = report;
   }
@@ -49,7 +50,7 @@ export class InlineApplications {
     let failures = 0;
     await this.applications.stop((error) => {
       failures++;
-      this.report(`a shutdown hook failed: ${describeFailure(error).message}`);
+      this.report('error', `a shutdown hook failed: ${describeFailure(error).message}`);
     });
     return failures;
   }

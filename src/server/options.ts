@@ -199,6 +199,7 @@ export const settings = {
   bind,
   backlog: count('Sockets', 2048, [1, 65_535], 'Connections that may wait to be accepted; the kernel may allow fewer'),
   socketMode,
+  directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
   syncWorkers: count(
     'Workers',
     Math.max(2, cores),
@@ -223,7 +224,7 @@ export const settings = {
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
   maxRequestsInProgress: count('Workers', 4096, [1, 65_536], 'Requests in progress at a time; more of them wait'),
-  limitRequestLine: size('Limits', 8190, [16, CARRY_SIZE], 'Longest request line; a longer one gets 414'),
+  limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
   limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
   limitRequestHead: size(
     'Limits',

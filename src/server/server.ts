@@ -11,6 +11,7 @@ import { type Destination, Gateway } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { MountTable } from './mounts.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { createReport, type Report } from './report.ts';
 import { probeKinds, Workers } from './workers.ts';
 
 /** A server that answers requests. */
@@ -62,11 +63,13 @@ class RunningServer implements Server {
   private accessLog: AccessLog | null = null;
   private closed: Promise<void> | null = null;
   private grace: number;
+  private readonly report: Report;
   private fail: (error: Error) => void = () => {};
 
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.grace = options.timeoutGraceful;
+    this.report = createReport(options);
     this.failed = new Promise<never>((_, reject) => {
       this.fail = reject;
     });
@@ -98,7 +101,7 @@ class RunningServer implements Server {
     });
     const memory = layout.workers > 0 ? createMemory(layout) : createSharedMemory(PARSER_END);
     const parser = new Parser({ memory, limits: parserLimits(options) });
-    const report = (message: string) => this.report(message);
+    const { report } = this;
     const mountsOf = (place: string) =>
       apps.map((app, index) => (places[index] === place ? { prefix: app.prefix, app } : null));
 
@@ -137,21 +140,23 @@ class RunningServer implements Server {
         format: options.accessLogFormat,
         file: options.accessLogFile,
         stream: options.accessLogStream,
-        onError: (error) => report(`access log: ${error.message}`),
+        onError: (error) => report('warn', `access log: ${error.message}`),
       });
     }
     this.gateway = new Gateway({
       parser,
-      acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE)),
+      acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), options.directReads),
       mounts: new MountTable(destinations),
       connection: {
         serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
         limitBody: options.limitBody === 0 ? Number.POSITIVE_INFINITY : options.limitBody,
         limitDiscard: DISCARD_LIMIT,
         pipelined: PIPELINED,
+        keepAlive: options.timeoutKeepAlive > 0,
       },
       deadlines: [
-        options.timeoutKeepAlive,
+        // Without keep-alive only new connections wait for a request.
+        options.timeoutKeepAlive || options.timeoutHead,
         options.timeoutHead,
         options.timeoutBody,
         options.timeoutSend,
@@ -161,7 +166,7 @@ class RunningServer implements Server {
       ],
       accessLog: this.accessLog,
       onTurnEnd: () => workers?.flush(),
-      onTick: (now) => workers?.checkSteps(now),
+      onTick: (now) => workers?.tick(now),
     });
     this.workers = workers;
     await workers?.start();
@@ -207,14 +212,6 @@ class RunningServer implements Server {
     await this.accessLog?.close();
     if (failures > 0) throw new Error(`${failures} shutdown hooks failed`);
   }
-
-  private report(message: string): void {
-    const { errorLog, logLevel } = this.options;
-    if (logLevel === 'silent') return;
-    const line = `quaich: ${message}\n`;
-    if (errorLog === undefined) process.stderr.write(line);
-    else errorLog.write(line);
-  }
 }
 
 /** Requests of one connection that are begun before the first is answered. */
@@ -239,7 +236,7 @@ function checkedLayout(parameters: RingParameters): RingLayout {
 
 function parserLimits(options: ResolvedOptions): Partial<ParserLimits> {
   return {
-    requestLine: Math.min(options.limitRequestLine, 65535),
+    requestLine: options.limitRequestLine,
     fields: options.limitRequestFields,
     head: options.limitRequestHead,
   };

@@ -128,6 +128,14 @@ describe('order and persistence', () => {
     expect(d.connection.waitingFor).toBe(WAIT_LINGERING);
   });
 
+  it('a server without keep-alive ends every connection with its first response', () => {
+    const d = new Driver({ keepAlive: false }).feed(GET + GET);
+    expect(d.requests).toHaveLength(1);
+    d.last.answer();
+    expect(d.take()).toContain('Connection: close\r\n');
+    expect(d.fin).toBe(true);
+  });
+
   it('G-131 pipelined responses leave in the order of their requests', () => {
     const d = new Driver().feed(GET.repeat(3));
     expect(d.requests).toHaveLength(3);

@@ -131,9 +131,15 @@ describe('mounts', () => {
   });
 });
 
-describe.each(['sync', 'async', 'inline'])('bodies: %s', (way) => {
+describe.each([
+  ['sync', true],
+  ['async', true],
+  ['inline', true],
+  ['sync', false],
+  ['inline', false],
+])('bodies: %s, direct reads: %s', (way, directReads) => {
   const pick = (sync: string, async: string) => ({ '': way === 'sync' ? sync : async });
-  const options = { inline: way === 'inline' };
+  const options = { inline: way === 'inline', directReads };
 
   it('a large request body streams through a small space, unchanged', async () => {
     const server = await start(pick('digest', 'asyncDigest'), options);
@@ -426,6 +432,12 @@ describe('limits', () => {
     expect(await slow.all()).toContain('408');
     const idle = new Client(server.url).send(GET());
     expect(parseResponses(await idle.all())).toHaveLength(1);
+  });
+
+  it('without keep-alive every connection ends with its first response', async () => {
+    const server = await start({ '': 'fast' }, { timeoutKeepAlive: 0 });
+    const client = new Client(server.url).send(GET() + GET());
+    expect(parseResponses(await client.all())).toHaveLength(1);
   });
 
   it('G-65 a body above the limit gets 413', async () => {
