@@ -139,7 +139,7 @@ class RunningSimpleServer implements SimpleServer {
       const { parser } = this;
       this.gateway = new Gateway({
         parser,
-        acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE)),
+        acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), true),
         mounts: new MountTable([
           { prefix: '', accept: (exchange, socket, hasBody) => this.accept(exchange, socket, hasBody) },
         ]),
@@ -148,6 +148,7 @@ class RunningSimpleServer implements SimpleServer {
           limitBody: this.options.limitBody ?? LIMIT_BODY,
           limitDiscard: 262144,
           pipelined: 1,
+          keepAlive: true,
         },
         deadlines: DEADLINES,
         accessLog: {
