@@ -10,6 +10,7 @@ import {
   HEAD_NO_BODY,
   type ResponseHead,
 } from '../interface/transport.ts';
+import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
 
 /**
  * Three digits from 200 to 599, one space, and nothing or a text without control characters that neither starts nor
@@ -21,20 +22,6 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110, 5.5, with obs-text as bytes of a native string: no control character but HTAB. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const DIGITS = /^[0-9]+$/;
-
-/** Fields of the connection, not of the message (G-92; RFC 9110, 7.6.1). */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 const PLAIN = 0;
 const CONTENT_LENGTH = 1;

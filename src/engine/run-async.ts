@@ -9,9 +9,9 @@ import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
+import { fileOf } from '../toolbox/file-wrapper.ts';
 import { disregard, hasMethod, isAwaitable, isPlainArray, nothing, refuseNoBody } from './body.ts';
 import { errorPage, statusFor } from './error-page.ts';
-import { fileOf } from './file-wrapper.ts';
 import { isAbortError, isClientFault, isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,

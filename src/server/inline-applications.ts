@@ -1,6 +1,5 @@
 import { HEAD_RECORD } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
-import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
 import type { EnvironBuilder } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -10,6 +9,7 @@ import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
 import { environBuilders } from '../pool/worker.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
+import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import { InlineRequest } from './inline.ts';
 import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';

@@ -5,8 +5,11 @@
 import { closeSync, fstatSync, openSync, readSync, read as readWithCallback } from 'node:fs';
 import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
 
-/** Bytes of a block where the application names no size. */
+/** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
 export const DEFAULT_BLOCK_SIZE = 65536;
+
+/** Bytes of a block of the classes, where no size is given: that of Python (U-08). */
+const CLASS_BLOCK_SIZE = 8192;
 
 /** A file that the transport may send itself. */
 export interface FileRange {
@@ -22,7 +25,6 @@ export type AsyncFile = FileLike | AsyncFileLike | number | FileHandleLike;
 function ignore(): void {}
 
 function blockSizeArgument(size: unknown): number {
-  if (size === undefined || size === null) return DEFAULT_BLOCK_SIZE;
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
     throw new TypeError(`the block size of wsgi.file_wrapper must be a positive integer, got ${String(size)} (G-160)`);
   }
@@ -137,7 +139,22 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   }
 }
 
-class SyncFileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
+/**
+ * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if the
+ * file has one (U-08). A descriptor is owned by the wrapper and closed with it. `wsgi.file_wrapper` of the sync convention
+ * makes one of these, so a gateway sends the file itself where it can.
+ */
+export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
+  /**
+   * @param blockSize bytes
+   * @throws TypeError for what is no file, or no positive integer
+   */
+  constructor(file: FileLike | number, blockSize?: number);
+  constructor(file: SyncFile, blockSize?: number);
+  constructor(file: SyncFile, blockSize: number = CLASS_BLOCK_SIZE) {
+    super(file, blockSize);
+  }
+
   [Symbol.iterator](): this {
     return this;
   }
@@ -159,7 +176,18 @@ class SyncFileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint
   }
 }
 
-class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterator<Uint8Array> {
+/** As `FileWrapper`, for the async convention: also over a `read` that returns promises, and over a FileHandle. */
+export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterator<Uint8Array> {
+  /**
+   * @param blockSize bytes
+   * @throws TypeError for what is no file, or no positive integer
+   */
+  constructor(file: AsyncFileLike | number, blockSize?: number);
+  constructor(file: AsyncFile, blockSize?: number);
+  constructor(file: AsyncFile, blockSize: number = CLASS_BLOCK_SIZE) {
+    super(file, blockSize);
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -195,7 +223,7 @@ class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterat
 
 /** `wsgi.file_wrapper` of the sync convention; blocks of 64 KiB by default. */
 export function fileWrapper(file: SyncFile, blockSize?: number): Body {
-  return new SyncFileWrapper(file, blockSize);
+  return new FileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 
 /** `wsgi.file_wrapper` of the async convention. */
@@ -203,7 +231,7 @@ export function asyncFileWrapper(
   file: AsyncFile,
   blockSize?: number,
 ): AsyncIterable<Uint8Array> & { close?(): void | Promise<void> } {
-  return new AsyncFileWrapper(file, blockSize);
+  return new AsyncFileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 
 /** The file that a body consists of, when it is an untouched wrapper of a regular file (G-161); else null. */
