@@ -159,6 +159,7 @@ class RunningSimpleServer implements SimpleServer {
         },
         onTurnEnd() {},
         onTick() {},
+        onDefect: (error) => (this.options.errors ?? createErrorStream()).write(`${String(error)}\n`),
       });
       const gateway = this.gateway;
       this.listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket));
