@@ -1,12 +1,18 @@
 /** Short answers that middleware gives in place of the application. */
-import type { HeaderField } from '../interface/types.ts';
+import type { Body, HeaderField } from '../interface/types.ts';
 import { statusLine } from '../toolbox/status-line.ts';
-import type { Answer } from './types.ts';
+
+/** An `Answer` that serves both conventions. */
+export interface PlainAnswer {
+  status: string;
+  headers: HeaderField[];
+  body: Body;
+}
 
 const encoder = new TextEncoder();
 
 /** A page of one line: the reason phrase, or `text`. */
-export function plainAnswer(code: number, headers: HeaderField[] = [], text = statusLine(code).slice(4)): Answer {
+export function plainAnswer(code: number, headers: HeaderField[] = [], text = statusLine(code).slice(4)): PlainAnswer {
   const body = encoder.encode(`${text}\n`);
   return {
     status: statusLine(code),
@@ -16,7 +22,7 @@ export function plainAnswer(code: number, headers: HeaderField[] = [], text = st
 }
 
 /** An answer without a body: 204, a redirect. */
-export function emptyAnswer(code: number, headers: HeaderField[] = []): Answer {
+export function emptyAnswer(code: number, headers: HeaderField[] = []): PlainAnswer {
   const length: HeaderField[] = code === 204 || code === 304 ? [] : [['Content-Length', '0']];
   return { status: statusLine(code), headers: [...length, ...headers], body: [] };
 }

@@ -3,7 +3,7 @@
  * written once, as sync ones, and turned into async ones that await at every step.
  */
 import { AsyncInput, asyncFileWrapper, fileWrapper, runAsync, runSync, SyncInput } from '../../src/engine/index.ts';
-import { type Final, MORE, type ResponseHead, type Transport } from '../../src/engine/transport.ts';
+import { DONE, type Final, MORE, type ResponseHead, type Transport } from '../../src/engine/transport.ts';
 import type {
   AsyncApplication,
   AsyncBody,
@@ -75,10 +75,13 @@ class Recorder {
   }
 
   take(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): void {
-    if (this.#count++ >= this.#disconnectAt) throw new ClientDisconnected();
+    if (this.#count++ >= this.#disconnectAt) {
+      if (final === DONE) this.#resolve(); // `done` does not follow
+      throw new ClientDisconnected();
+    }
     if (head !== null) this.head = { ...head };
     if (chunk !== null) this.sends.push(Buffer.from(chunk));
-    if (final === 2) this.#resolve();
+    if (final === DONE) this.#resolve();
   }
 
   takeFile(head: ResponseHead, length: number): void {
@@ -199,18 +202,20 @@ function twin(app: Plain): AsyncApplication {
     if (Array.isArray(body)) return body;
     // A gateway's file wrapper is handed back as it is.
     if (Symbol.asyncIterator in body) return body;
-    const iterator = body[Symbol.iterator]();
     return {
-      [Symbol.asyncIterator]: () => ({
-        async next() {
-          await turn();
-          return iterator.next();
-        },
-        async return() {
-          await turn();
-          return iterator.return?.() ?? { done: true, value: undefined };
-        },
-      }),
+      [Symbol.asyncIterator]() {
+        const iterator = body[Symbol.iterator]();
+        return {
+          async next() {
+            await turn();
+            return iterator.next();
+          },
+          async return() {
+            await turn();
+            return iterator.return?.() ?? { done: true, value: undefined };
+          },
+        };
+      },
       async close() {
         await turn();
         body.close?.();
@@ -291,5 +296,13 @@ export function streamed(chunks: readonly string[], headers: HeaderField[] = [])
   return function* (_environ, startResponse) {
     startResponse('200 OK', [['Content-Type', 'text/plain'], ...headers]);
     for (const chunk of chunks) yield bytes(chunk);
+  };
+}
+
+/** A response with one chunk as an array. */
+export function fixed(status: string, headers: HeaderField[], text: string): Plain {
+  return (_environ, startResponse) => {
+    startResponse(status, headers);
+    return [bytes(text)];
   };
 }

@@ -171,7 +171,7 @@ export class AsyncExchange {
     if (decision === null && (stage.started || this.#handling.mapBody === undefined)) {
       return this.#unchanged(body, chunks);
     }
-    return new MappedBody(this, chunks === null ? body : this.#closing(chunks, body));
+    return new MappedBody(this, body, chunks ?? body);
   }
 
   async #whole(mapped: Uint8Array | Promise<Uint8Array>, body: AsyncBody): Promise<AsyncBody> {
@@ -200,7 +200,7 @@ export class AsyncExchange {
       };
       return body;
     }
-    return new MappedBody(this, body);
+    return new MappedBody(this, body, body);
   }
 
   /** An array that closes the inner body and ends the exchange. */
@@ -264,19 +264,22 @@ export class AsyncExchange {
 class MappedBody implements AsyncIterableIterator<Uint8Array> {
   readonly #exchange: AsyncExchange;
   #body: AsyncBody | null;
+  /** The body, or the chunks that were taken from it. */
+  #chunks: AsyncBody | Iterable<Uint8Array> | null;
   #iterator: AnyIterator | null = null;
   /** No further step will be asked of the inner body. */
   #over = false;
   /** The inner iterator is done, threw or was told to return, and gets no (further) `return()` (G-110). */
   #finished = false;
   readonly #step = () => {
-    this.#iterator ??= iteratorOf(this.#body!); // once (G-108)
+    this.#iterator ??= iteratorOf(this.#chunks!); // once (G-108)
     return this.#iterator.next();
   };
 
-  constructor(exchange: AsyncExchange, body: AsyncBody) {
+  constructor(exchange: AsyncExchange, body: AsyncBody, chunks: AsyncBody | Iterable<Uint8Array>) {
     this.#exchange = exchange;
     this.#body = body;
+    this.#chunks = chunks;
   }
 
   [Symbol.asyncIterator](): this {
@@ -353,7 +356,8 @@ class MappedBody implements AsyncIterableIterator<Uint8Array> {
     this.#body = null;
     this.#over = true;
     await this.#exchange.closeAll(body);
-    this.#iterator = null; // M-22
+    this.#chunks = null; // M-22
+    this.#iterator = null;
   }
 }
 

@@ -118,7 +118,7 @@ export class SyncExchange {
     if (decision === null && (stage.started || this.#handling.mapBody === undefined)) {
       return this.#unchanged(body, chunks);
     }
-    return new SyncBody(this, chunks === null ? body : this.#closing(chunks, body));
+    return new SyncBody(this, body, chunks ?? body);
   }
 
   /** A body that is not mapped: the object itself wherever that is possible (G-123, M-16). */
@@ -143,7 +143,7 @@ export class SyncExchange {
       };
       return body;
     }
-    return new SyncBody(this, body);
+    return new SyncBody(this, body, body);
   }
 
   /** An array that closes the inner body and ends the exchange. */
@@ -207,19 +207,22 @@ export class SyncExchange {
 class SyncBody implements IterableIterator<Uint8Array> {
   readonly #exchange: SyncExchange;
   #body: Body | null;
+  /** The body, or the chunks that were taken from it. */
+  #chunks: Iterable<Uint8Array> | null;
   #iterator: Iterator<Uint8Array> | null = null;
   /** No further step will be asked of the inner body. */
   #over = false;
   /** The inner iterator is done or threw, and gets no `return()` (G-110). */
   #finished = false;
   readonly #step = (): IteratorResult<Uint8Array> => {
-    this.#iterator ??= this.#body![Symbol.iterator](); // once (G-108)
+    this.#iterator ??= this.#chunks![Symbol.iterator](); // once (G-108)
     return this.#iterator.next();
   };
 
-  constructor(exchange: SyncExchange, body: Body) {
+  constructor(exchange: SyncExchange, body: Body, chunks: Iterable<Uint8Array>) {
     this.#exchange = exchange;
     this.#body = body;
+    this.#chunks = chunks;
   }
 
   [Symbol.iterator](): this {
@@ -284,6 +287,7 @@ class SyncBody implements IterableIterator<Uint8Array> {
     this.#body = null;
     this.#over = true;
     this.#exchange.closeAll(body);
-    this.#iterator = null; // M-22
+    this.#chunks = null; // M-22
+    this.#iterator = null;
   }
 }
