@@ -532,6 +532,45 @@ describe('the async convention alone', () => {
     expect(reply.text).toBe('abc');
   });
 
+  it('has sent the head with the first write, also while its mapping still works (G-81)', async () => {
+    const slow: BodyMapping = {
+      async chunk(chunk) {
+        await new Promise((resolve) => setImmediate(resolve));
+        return chunk;
+      },
+    };
+    const app = markAsync(async (_environ, startResponse) => {
+      startResponse('200 OK', TEXT)(bytes('a'));
+      startResponse('500 Oops', TEXT, new Error('too late'));
+      return [bytes('never')];
+    });
+    const reply = await call('async', () => handle({ mapBody: () => slow })(app) as never, hello());
+    expect(reply).toMatchObject({ code: 200, broken: true });
+    expect(reply.errors).toContain('too late');
+  });
+
+  it('fails the response when the mapping of a write fails that nobody awaits (G-146)', async () => {
+    const failing: BodyMapping[] = [
+      { chunk: async () => Promise.reject(new Error('mapping failed')) },
+      {
+        chunk() {
+          throw new Error('mapping failed');
+        },
+      },
+    ];
+    for (const mapping of failing) {
+      const app = markAsync(async function* (_environ, startResponse) {
+        const write = startResponse('200 OK', TEXT);
+        write(bytes('a'));
+        write(bytes('b'));
+        yield bytes('c');
+      });
+      const reply = await call('async', () => handle({ mapBody: () => mapping })(app) as never, hello());
+      expect(reply.text).not.toContain('c');
+      expect(reply.errors).toContain('mapping failed');
+    }
+  });
+
   it('does not hold return() back behind a step under way (B-36)', async () => {
     const log: string[] = [];
     let finish: () => void = () => {};

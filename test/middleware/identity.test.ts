@@ -164,9 +164,10 @@ describe.each(KINDS)('in the %s convention', (kind) => {
         const plain = await run(kind, s, null);
         const wrapped = await run(kind, s, form(handling));
         if (name === 'a mapping' && s.shape === 'array') {
-          // An array that is mapped is sent chunk by chunk: framing may differ, bytes and order of calls may not.
+          // An array that is mapped goes out chunk by chunk: framing may differ, and so may what a client gets that
+          // goes in between; bytes and order of calls may not.
+          if (!plain.errors || s.disconnectAt !== null) return;
           const { status, text, broken, log } = plain;
-          if (!plain.errors) return;
           expect(wrapped).toMatchObject({ status, text, broken, log });
           return;
         }

@@ -72,6 +72,7 @@ beforeAll(() => {
   symlinkSync('sub', join(root, 'linked'));
   symlinkSync('../outside/a.txt', join(root, 'escape.txt'));
   symlinkSync('../outside', join(root, 'escape'));
+  symlinkSync('../root-other/a.txt', join(root, 'neighbour.txt'));
   symlinkSync('.secret', join(root, 'disguise.txt'));
   symlinkSync('loop', join(root, 'loop'));
   symlinkSync('nowhere', join(root, 'dangling'));
@@ -175,6 +176,7 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
     '/disguise.txt',
     '/escape.txt',
     '/escape/a.txt',
+    '/neighbour.txt',
     '/escape/',
     '/loop',
     '/loop/x',
@@ -205,6 +207,7 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
     expect((await get(kind, '/disguise.txt', {}, dotfiles)).text).toBe('secret');
     expect((await get(kind, '/..', {}, dotfiles)).text).toBe('fallback');
     expect((await get(kind, '/escape.txt', {}, dotfiles)).text).toBe('fallback');
+    expect((await get(kind, '/neighbour.txt', {}, dotfiles)).text).toBe('fallback');
   });
 
   it('does not wait for a pipe', async () => {
@@ -413,6 +416,7 @@ describe('staticFiles', () => {
     expect(isServable('/root', '/root/link', '/root/index.html', false)).toBe(true);
     expect(isServable('/root', '/root/link', '/root/.git/config', false)).toBe(false);
     expect(isServable('/root', '/root/link', '/rooted/index.html', false)).toBe(false);
+    expect(isServable('/root', '/root/link', '/rooted/index.html', true)).toBe(false);
     expect(isServable('/', '/etc', '/etc', false)).toBe(true);
   });
 

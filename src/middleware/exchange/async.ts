@@ -7,10 +7,11 @@ import type {
   AsyncStartResponse,
   AsyncWrite,
 } from '../../interface/types.ts';
-import { DROP, type Handling } from '../types.ts';
+import { type BodyMapping, type Bytes, DROP, type Handling } from '../types.ts';
 import { HeadStage } from './head-stage.ts';
 import { chunksOf, isBody, isPlainArray } from './inner-body.ts';
 
+const EMPTY = new Uint8Array(0);
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
 type AnyIterator = AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
@@ -49,6 +50,7 @@ export class AsyncExchange {
   readonly #early: unknown[] = [];
   /** Settles, and never rejects, when the last `write` is through; null when none is under way. */
   #writing: Promise<void> | null = null;
+  #writeFailure: { error: unknown } | null = null;
 
   constructor(handling: Handling<AsyncEnviron>, startResponse: AsyncStartResponse) {
     this.#handling = handling;
@@ -57,7 +59,11 @@ export class AsyncExchange {
 
   run(app: AsyncApplication, environ: AsyncEnviron, outer: AsyncStartResponse): AsyncBody | Promise<AsyncBody> {
     const { onHead, mapBody, around, onError, onClose } = this.#handling;
-    const write: AsyncWrite = (chunk) => this.#write(chunk);
+    const write: AsyncWrite = (chunk) => {
+      const written = (async () => this.#write(chunk))();
+      written.catch(nothing); // the application may not look at it (G-146)
+      return written;
+    };
     const startResponse: AsyncStartResponse = (status, headers, error) => {
       this.stage.start(status, headers, error);
       return mapBody === undefined ? this.stage.outerWrite! : write;
@@ -99,17 +105,41 @@ export class AsyncExchange {
     this.#wrote = true;
     const decision = this.stage.decision;
     if (decision === DROP) return Promise.resolve();
-    const outerWrite = this.stage.outerWrite!;
+    const outerWrite = this.stage.requireWrite();
     if (!isUint8Array(chunk)) return outerWrite(chunk); // refused there (G-103)
-    if (decision === null && this.#writing === null) return outerWrite(chunk);
     const before = this.#writing;
+    if (decision === null && before === null) return outerWrite(chunk);
     // The caller may reuse its buffer at once (A-22), while the mapping works on.
     const copy = Uint8Array.prototype.slice.call(chunk);
-    const mapped = async () => {
-      await before;
-      return outerWrite(decision === null ? copy : await decision.chunk(copy));
-    };
-    const written = mapped();
+    if (decision === null) return this.#writes(Promise.resolve(before).then(() => outerWrite(copy)));
+    if (before !== null) return this.#writes(before.then(() => this.#map(decision, copy)).then(outerWrite));
+    const mapped = this.#map(decision, copy);
+    if (!isPromise(mapped)) return outerWrite(mapped);
+    mapped.catch(nothing);
+    // The first write sends the head, at once (G-81): no other head may take its place while the mapping works.
+    return this.#writes(
+      outerWrite(EMPTY)
+        .then(() => mapped)
+        .then(outerWrite),
+    );
+  }
+
+  #map(decision: BodyMapping, chunk: Uint8Array): Bytes {
+    try {
+      const mapped = decision.chunk(chunk);
+      return isPromise(mapped) ? mapped.catch((error) => this.#mappingFailed(error)) : mapped;
+    } catch (error) {
+      return this.#mappingFailed(error);
+    }
+  }
+
+  /** Nobody has to look at a write; a mapping that failed has to fail the response all the same. */
+  #mappingFailed(error: unknown): never {
+    this.#writeFailure ??= { error };
+    throw error;
+  }
+
+  #writes(written: Promise<void>): Promise<void> {
     const settled: Promise<void> = written.then(nothing, nothing).then(() => {
       if (this.#writing === settled) this.#writing = null;
     });
@@ -117,9 +147,14 @@ export class AsyncExchange {
     return written;
   }
 
-  /** Waits for the writes before the body. */
-  get writing(): Promise<void> | null {
-    return this.#writing;
+  /** Waits for the writes, which come before the body. Null: there are none to wait for. */
+  get written(): Promise<void> | null {
+    return this.#writing === null && this.#writeFailure === null ? null : this.#settleWrites();
+  }
+
+  async #settleWrites(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    if (this.#writeFailure !== null) throw this.#writeFailure.error;
   }
 
   /** The application failed before it returned a body: there is nothing to close (G-114). */
@@ -301,7 +336,8 @@ class MappedBody implements AsyncIterableIterator<Uint8Array> {
         return step; // for the gateway to refuse
       }
       if (step.done === true) this.#finished = true;
-      if (this.#exchange.writing !== null) await this.#exchange.writing;
+      const written = this.#exchange.written;
+      if (written !== null) await written;
       return this.#over ? OVER : await this.#map(step);
     } catch (error) {
       const gone = this.#over;

@@ -54,6 +54,12 @@ export class HeadStage<W> {
     this.#deferring = handling.deferHead === true && handling.mapBody !== undefined;
   }
 
+  /** @throws ApplicationError where every head so far was refused */
+  requireWrite(): W {
+    if (this.outerWrite !== null) return this.outerWrite;
+    throw new ApplicationError('write was called although startResponse had refused the head (G-102)');
+  }
+
   get deferring(): boolean {
     return this.#deferring;
   }

@@ -72,7 +72,7 @@ export class SyncExchange {
     const decision = this.stage.decision;
     if (decision === DROP) return;
     const mapped = decision === null || !isUint8Array(chunk) ? chunk : bytes(decision.chunk(chunk));
-    this.stage.outerWrite?.(mapped);
+    this.stage.requireWrite()(mapped);
   }
 
   /** The application failed before it returned a body: there is nothing to close (G-114). */
