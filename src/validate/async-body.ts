@@ -69,9 +69,15 @@ class CheckedAsyncIterator {
         'await each step',
       );
     }
-    this.#order.next(args);
-    this.#comparison?.check();
-    this.#order.begin();
+    const { finished } = this.#order;
+    try {
+      this.#order.next(args);
+      this.#comparison?.check();
+      this.#order.begin();
+    } catch (violation) {
+      if (!finished) await this.#refuse();
+      throw violation;
+    }
     this.#closing.unfinished = true;
     exchange.link.enter();
     this.#outstanding = true;
@@ -114,8 +120,8 @@ class CheckedAsyncIterator {
       this.#order.resume();
       return { done, value: chunk };
     } catch (violation) {
-      exchange.ended = true;
-      if (!done) await this.#abandon();
+      if (done) exchange.ended = true;
+      else await this.#refuse();
       throw violation;
     }
   }
@@ -144,7 +150,9 @@ class CheckedAsyncIterator {
     });
   }
 
-  async #abandon(): Promise<void> {
+  /** Nobody else will return the iterator inside now. */
+  async #refuse(): Promise<void> {
+    this.#order.refuse();
     try {
       await callMethod(this.#inner, 'return');
     } catch {

@@ -94,6 +94,13 @@ export class IteratorOrder {
     if (!this.#exchange.stepping) this.#exchange.ended = true;
   }
 
+  /** A violation leaves `next()`: to the server it looks as if the iterator had thrown. */
+  refuse(): void {
+    this.finished = true;
+    this.#closing.unfinished = false;
+    this.#exchange.ended = true;
+  }
+
   /** The application runs: until `resume`, an error counts as its own. */
   begin(): void {
     this.finished = true;
@@ -142,9 +149,15 @@ class CheckedIterator {
 
   next(...args: unknown[]): { done: boolean; value: unknown } {
     const exchange = this.#exchange;
-    this.#order.next(args);
-    this.#comparison?.check();
-    this.#order.begin();
+    const { finished } = this.#order;
+    try {
+      this.#order.next(args);
+      this.#comparison?.check();
+      this.#order.begin();
+    } catch (violation) {
+      if (!finished) this.#refuse();
+      throw violation;
+    }
     exchange.link.enter();
     let step: unknown;
     try {
@@ -174,9 +187,8 @@ class CheckedIterator {
       this.#order.resume();
       return { done, value: chunk };
     } catch (violation) {
-      // To the server it looks as if the iterator had thrown: nobody else will return the one inside.
-      exchange.ended = true;
-      if (!done) this.#abandon();
+      if (done) exchange.ended = true;
+      else this.#refuse();
       throw violation;
     }
   }
@@ -203,7 +215,9 @@ class CheckedIterator {
     this.#left -= yielded;
   }
 
-  #abandon(): void {
+  /** Nobody else will return the iterator inside now. */
+  #refuse(): void {
+    this.#order.refuse();
     try {
       disregard(callMethod(this.#inner, 'return'));
     } catch {
