@@ -68,6 +68,15 @@ export interface AsyncFileLike {
   readonly fd?: number;
 }
 
+/** `wsgi.file_wrapper` of the sync convention; the number is a descriptor, which the wrapper closes (G-160 to G-163). */
+export type FileWrapper = (file: FileLike | number, blockSize?: number) => Body;
+
+/** `wsgi.file_wrapper` of the async convention. */
+export type AsyncFileWrapper = (
+  file: FileLike | AsyncFileLike | number,
+  blockSize?: number,
+) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
+
 interface CommonEnviron {
   REQUEST_METHOD: string;
   SCRIPT_NAME: string;
@@ -102,7 +111,7 @@ interface CommonEnviron {
 /** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
 export interface Environ extends CommonEnviron {
   'wsgi.input': InputStream;
-  'wsgi.file_wrapper'?: (file: FileLike | number, blockSize?: number) => Iterable<Uint8Array>;
+  'wsgi.file_wrapper'?: FileWrapper;
   'quaich.async': false;
   /** Whether the client has gone; works without an event loop (B-37). */
   'quaich.client_disconnected'?: () => boolean;
@@ -111,7 +120,7 @@ export interface Environ extends CommonEnviron {
 /** The request, for an async application. */
 export interface AsyncEnviron extends CommonEnviron {
   'wsgi.input': AsyncInputStream;
-  'wsgi.file_wrapper'?: (file: FileLike | AsyncFileLike | number, blockSize?: number) => AsyncIterable<Uint8Array>;
+  'wsgi.file_wrapper'?: AsyncFileWrapper;
   'quaich.async': true;
   /** Aborts when the client disconnects or the server gives up on the request (G-48). */
   'quaich.signal'?: AbortSignal;
@@ -138,6 +147,19 @@ export interface Lifespan {
   startup?(state: Record<string, unknown>): void | Promise<void>;
   /** Runs once per completed startup (L-09). */
   shutdown?(state: Record<string, unknown>): void | Promise<void>;
+}
+
+/** Middleware for sync applications. */
+export type SyncMiddleware = (app: Application) => Application;
+
+/** Middleware for async applications. */
+export type AsyncMiddleware = (app: AsyncApplication) => AsyncApplication;
+
+/** Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18). */
+export interface Middleware {
+  (app: Application): Application;
+  (app: AsyncApplication): AsyncApplication;
+  (app: Application | AsyncApplication): Application | AsyncApplication;
 }
 
 /** How an application is called. Known before the first call (B-01). */
