@@ -41,7 +41,7 @@ export function checkTaking(exchange: Exchange, taken: boolean, closed: boolean)
   if (closed) {
     throw exchange.outside('V-85', 'the body was iterated after it had been closed', 'close it last');
   }
-  //: G-108, V-128: The server takes the iterator of the body once. It calls `next` without argument (or with `undefined`), never
+  //: G-108, V-128: The server MUST take the iterator of the body once. It calls `next` without argument (or with `undefined`), never
   //: after the iterator was done or threw, and ignores the return value of a finished iterator.
   if (taken) {
     throw exchange.outside('V-128', 'a second iterator was asked of the body', 'iterate the body once');
@@ -49,6 +49,7 @@ export function checkTaking(exchange: Exchange, taken: boolean, closed: boolean)
 }
 
 export function checkIterator(exchange: Exchange, iterator: unknown): asserts iterator is object {
+  //: A-02: The iterator of a body MUST have a `next` method that gives `{ done, value }` objects.
   if (!hasMethod(iterator, 'next')) {
     throw exchange.inside('A-02', `the iterator of the body is ${shown(iterator)}`, 'give an object with next()');
   }

@@ -7,7 +7,7 @@ export function checkChunk(exchange: Exchange, chunk: unknown, place: string): U
   if (isBytes(chunk)) return chunk;
   disregard(chunk);
   //: @in body
-  //: A-23, B-06, V-134: A sync application runs to each chunk without awaiting: it returns no promise and yields none. A plain
+  //: A-23, B-06, V-134: A sync application MUST run to each chunk without awaiting: it returns no promise and yields none. A plain
   //: iterable of an async application yields no promises either; they belong into an async generator.
   if (types.isPromise(chunk)) {
     throw exchange.inside(

@@ -69,7 +69,7 @@ export class Closing {
       },
     );
     if (!exchange.async) {
-      //: A-23: In the sync convention `close` returns no promise: nobody would wait for it. (The validator warns.)
+      //: A-23: In the sync convention `close` MUST NOT return a promise: nobody would wait for it. (The validator warns.)
       exchange.warn(
         'A-23',
         exchange.link.inside,

@@ -73,7 +73,7 @@ function checkObject(exchange: Exchange, environ: unknown): asserts environ is E
 }
 
 function checkPresence(exchange: Exchange, environ: Environ): void {
-  //: @in environ-cgi
+  //: @in server
   //: G-24, V-12, V-13, V-101: `SERVER_NAME` and `SERVER_PORT` MUST be present and not empty; the port is a string of digits. For a Unix
   //: socket they come from the Host field, else they are `localhost` and the default port of the scheme.
   //:
@@ -84,7 +84,7 @@ function checkPresence(exchange: Exchange, environ: Environ): void {
   for (const [key, row] of REQUIRED) {
     if (environ[key] === undefined) throw exchange.outside(row, `environ has no ${key}`, 'set it for every request');
   }
-  //: @in environ-cgi
+  //: @in fields
   //: G-28, V-20, V-21: `HTTP_CONTENT_TYPE` and `HTTP_CONTENT_LENGTH` MUST NOT be set: those two fields have names of their own.
   if ('HTTP_CONTENT_TYPE' in environ) {
     throw exchange.outside('V-20', 'environ has HTTP_CONTENT_TYPE', 'give CONTENT_TYPE instead');
@@ -92,8 +92,9 @@ function checkPresence(exchange: Exchange, environ: Environ): void {
   if ('HTTP_CONTENT_LENGTH' in environ) {
     throw exchange.outside('V-21', 'environ has HTTP_CONTENT_LENGTH', 'give CONTENT_LENGTH instead');
   }
-  //: G-18, A-18, V-22: `QUERY_STRING` is the raw text after the first `?`, not decoded. The server sets it always, to `''` when there
-  //: is none (its absence is a warning): `/a?b?c` gives `b?c`, `/a?` gives `''`. Applications take absent and empty
+  //: @in target
+  //: G-18, A-18, V-22: `QUERY_STRING` is the raw text after the first `?`, not decoded. The server MUST set it always, to `''` when there
+  //: is none (its absence is a warning): `/a?b?c` gives `b?c`, `/a?` gives `''`. Applications SHOULD take absent and empty
   //: for the same, here and with `CONTENT_LENGTH` and `CONTENT_TYPE`.
   if (environ.QUERY_STRING === undefined) {
     exchange.warn('V-22', exchange.link.outside, 'environ has no QUERY_STRING', "set it to '' where there is no query");
@@ -140,10 +141,12 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
   if (typeof port !== 'string' || !/^[0-9]+$/.test(port)) {
     throw exchange.outside('V-101', `SERVER_PORT is ${shown(port)}`, 'give a string of digits');
   }
+  //: @in server
   //: G-25, V-101: `SERVER_PROTOCOL` MUST be the version of the request (not of the response): `HTTP/1.0`, `HTTP/1.1`, `HTTP/2.0`.
   if (protocol !== undefined && !/^HTTP\/[0-9](?:\.[0-9])?$/.test(String(protocol))) {
     throw exchange.outside('V-101', `SERVER_PROTOCOL is ${shown(protocol)}`, "give the version, such as 'HTTP/1.1'");
   }
+  //: @in environ-cgi
   //: G-27, V-36: `CONTENT_LENGTH` MUST be a string of digits; absent or `''` when the request has no Content-Length and its body was not
   //: measured. The server refuses `+5`, `-1`, `0x5`, `5, 5` and `1e3` with 400.
   const { CONTENT_LENGTH: length } = environ;
@@ -153,6 +156,7 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
   if (String(environ.QUERY_STRING ?? '').startsWith('?')) {
     exchange.warn('V-103', exchange.link.outside, 'QUERY_STRING starts with "?"', 'give what follows the "?"');
   }
+  //: @in fields
   //: G-36, V-103: The server decodes the transfer coding of the request and MUST NOT show `HTTP_TRANSFER_ENCODING`, lest middleware decode
   //: twice. Unknown and repeated codings are answered with 501 or 400. (The validator warns.)
   if ('HTTP_TRANSFER_ENCODING' in environ) {
@@ -163,7 +167,7 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
 function checkPaths(exchange: Exchange, environ: Environ): void {
   const script = environ.SCRIPT_NAME ?? '';
   const path = environ.PATH_INFO ?? '';
-  //: @in environ-cgi
+  //: @in target
   //: G-11, V-34, V-38, V-103: `SCRIPT_NAME` is the mount point of the application: `''`, or it starts with `/`. It MUST NOT be `/`, and does not
   //: end in `/` (a warning): a mount configured as `/app/` becomes `/app`, and `/` becomes `''`.
   if (script === '/') {
@@ -175,7 +179,7 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   if (String(script).endsWith('/')) {
     exchange.warn('V-103', exchange.link.outside, `SCRIPT_NAME is ${shown(script)}`, 'leave the last slash out');
   }
-  //: G-12, V-35: `PATH_INFO` is `''` or starts with `/` (`*` for `OPTIONS *`, G-21). It is what follows the mount point:
+  //: G-12, V-35: `PATH_INFO` MUST be `''` or start with `/` (`*` for `OPTIONS *`, G-21). It is what follows the mount point:
   //:
   //: | mount | request | `SCRIPT_NAME` | `PATH_INFO` |
   //: | --- | --- | --- | --- |
@@ -185,7 +189,7 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   if (path !== '' && !String(path).startsWith('/') && !(path === '*' && environ.REQUEST_METHOD === 'OPTIONS')) {
     throw exchange.outside('V-35', `PATH_INFO is ${shown(path)}`, 'begin it with "/"');
   }
-  //: G-13, V-37: At least one of `SCRIPT_NAME` and `PATH_INFO` is not empty.
+  //: G-13, V-37: At least one of `SCRIPT_NAME` and `PATH_INFO` MUST NOT be empty.
   if (script === '' && path === '') {
     throw exchange.outside('V-37', 'SCRIPT_NAME and PATH_INFO are both empty', "give the root path as PATH_INFO '/'");
   }
@@ -241,10 +245,12 @@ function checkExtensions(exchange: Exchange, environ: Environ): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw exchange.outside('G-48', `quaich.signal is ${shown(signal)}`, 'give an AbortSignal');
   }
+  //: B-37: `quaich.client_disconnected`, in the sync convention, if present, MUST be a function that tells whether the client has gone. It needs no event loop.
   const gone = environ['quaich.client_disconnected'];
   if (gone !== undefined && typeof gone !== 'function') {
     throw exchange.outside('B-37', `quaich.client_disconnected is ${shown(gone)}`, 'give a function');
   }
+  //: L-06: `quaich.state`, if present, MUST be an object: this request's copy of what the startup hook left.
   const state = environ['quaich.state'];
   if (state !== undefined && (typeof state !== 'object' || state === null || isBytes(state))) {
     throw exchange.outside('L-06', `quaich.state is ${shown(state)}`, 'give an object');

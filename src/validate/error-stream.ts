@@ -1,7 +1,8 @@
 import type { Exchange } from './exchange.ts';
 import { callMethod, hasMethod, shown } from './validation-error.ts';
 
-const METHODS = ['flush', 'write', 'writelines'] as const;
+/** Methods, and the rows by which they are there. */
+const METHODS = { flush: 'V-30', write: 'V-31', writelines: 'V-32' } as const;
 
 /** `wsgi.errors` as the server made it. */
 export function checkErrorStream(exchange: Exchange, errors: unknown): asserts errors is object {
@@ -13,12 +14,21 @@ export function checkErrorStream(exchange: Exchange, errors: unknown): asserts e
   //: environ['wsgi.errors'].write('the cache is gone\n');
   //: environ['wsgi.errors'].flush();
   //: ```
-  METHODS.forEach((name, index) => {
+  for (const [name, row] of Object.entries(METHODS)) {
     if (!hasMethod(errors, name)) {
-      throw exchange.outside(`V-${30 + index}`, `wsgi.errors has no method ${name}`, 'give the three methods of G-70');
+      throw exchange.outside(row, `wsgi.errors has no method ${name}`, 'give the three methods of G-70');
     }
-  });
+  }
 }
+
+//: G-71: It MUST accept any text, lone surrogates too, and never throw because of a character: UTF-8 with replacement.
+//:
+//: G-72, A-13: After `flush()` has returned the text MUST be out of the worker, even if the thread then blocks for ever or is ended.
+//: The application MUST call `flush` where it needs that. (`console` and `process.stderr` of a worker thread go through the main thread, and come late or never.)
+//:
+//: G-73: Control characters other than newline and tab SHOULD be made visible where the stream ends in a log.
+//:
+//: G-74: The documentation SHOULD say where the text goes, and how to redirect it.
 
 /** What the application gets in its place. */
 export function checkedErrorStream(exchange: Exchange, errors: object): object {
@@ -55,8 +65,8 @@ export function checkedErrorStream(exchange: Exchange, errors: object): object {
       return callMethod(errors, 'flush');
     },
   };
-  //: A-11, V-82: The error stream is never closed by the application, and no other member of it is used.
-  return onlyMembers(exchange, stream, METHODS, 'V-82', 'V-82', 'wsgi.errors');
+  //: A-11, V-82: An application MUST NOT close the error stream, nor use any other member of it.
+  return onlyMembers(exchange, stream, Object.keys(METHODS), 'V-82', 'V-82', 'wsgi.errors');
 }
 
 /** Keys that the language and its tools ask any object for. */

@@ -155,7 +155,7 @@ export class Exchange {
 
   #checkBodiless(head: CheckedHead): void {
     //: @in framing
-    //: V-126: An application MUST NOT yield a chunk that is not empty with 204 or 304. For HEAD it is a
+    //: G-129, V-126: An application MUST NOT yield a chunk that is not empty with 204 or 304. For HEAD it is a
     //: warning (the server drops it, A-26), and for 205 too.
     if (head.code === 204 || head.code === 304) {
       throw this.inside('V-126', `a ${head.code} response has a body`, 'return [] with this status');

@@ -67,7 +67,7 @@ function checkStatus(exchange: Exchange, status: unknown): number {
 
 function checkName(exchange: Exchange, name: string): void {
   //: @in headers
-  //: G-93, V-55: No header is named `Status`, in any case of letters: CGI would take it for the status.
+  //: G-93, V-55: A header MUST NOT be named `Status`, in any case of letters: CGI would take it for the status.
   if (/^status$/i.test(name)) {
     throw exchange.inside('V-55', 'a header is named "Status"', 'the status is the first argument of startResponse');
   }
@@ -213,7 +213,7 @@ function checkType(exchange: Exchange, code: number, hasType: boolean): void {
 /** The third argument as an Error; null for none. */
 function checkError(exchange: Exchange, error: unknown): Error | null {
   //: @in start-response
-  //: G-85, V-62: The third argument is an `Error` object. Absent, `undefined` and `null` mean "no error"; anything else is refused
+  //: G-85, V-62: The third argument MUST be an `Error` object. Absent, `undefined` and `null` mean "no error"; anything else is refused
   //: with a `TypeError`. JavaScript can throw any value: wrap one that is no Error in an Error with a `cause`.
   if (error === undefined || error === null) return null;
   if (error instanceof Error || types.isNativeError(error)) return error;

@@ -6,8 +6,9 @@ import { onlyMembers } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { callMethod, disregard, hasMethod, isBytes, shown } from './validation-error.ts';
 
-const METHODS = ['read', 'readline', 'readlines'] as const;
-type Method = (typeof METHODS)[number];
+/** Methods, and the rows by which they are there. */
+const METHODS = { read: 'V-26', readline: 'V-27', readlines: 'V-28' } as const;
+type Method = keyof typeof METHODS;
 const ARGUMENT_ROWS: Record<Method, string> = { read: 'V-70', readline: 'V-72', readlines: 'V-74' };
 
 const LF = 10;
@@ -18,16 +19,56 @@ export function checkInput(exchange: Exchange, input: unknown): asserts input is
   //: G-51, B-10, V-26, V-27, V-28, V-29: `wsgi.input` MUST have `read(size?)`, `readline(size?)`, `readlines(hint?)` and be iterable: by
   //: `Symbol.iterator` in the sync convention; by `Symbol.asyncIterator` in the async one, where the three methods return promises.
   //: Overlapping async reads are served in the order of the calls.
-  METHODS.forEach((name, index) => {
+  for (const [name, row] of Object.entries(METHODS)) {
     if (!hasMethod(input, name)) {
-      throw exchange.outside(`V-${26 + index}`, `wsgi.input has no method ${name}`, 'give the methods of G-51');
+      throw exchange.outside(row, `wsgi.input has no method ${name}`, 'give the methods of G-51');
     }
-  });
+  }
   const symbol = exchange.async ? Symbol.asyncIterator : Symbol.iterator;
   if (!hasMethod(input, symbol)) {
     throw exchange.outside('V-29', `wsgi.input has no ${String(symbol)}`, 'make it iterate over its lines');
   }
 }
+
+//: G-53: At the end of the body every method MUST return an empty `Uint8Array` (`readlines`: an empty array; iteration: the end), at once
+//: and any number of times; never `null`.
+//:
+//: G-54: The input MUST end after `CONTENT_LENGTH` bytes even if the connection stays open or the next request is there already.
+//:
+//: G-55: A request with neither Content-Length nor Transfer-Encoding MUST have an empty body: the first read does not wait for the client.
+//:
+//: G-56: `read()`, `read(undefined)`, `read(null)` and `read(-1)` MUST return the rest of the body.
+//:
+//: G-57: `read(n)` MUST wait until `n` bytes are there or the body has ended: a shorter result means the end. `read(0)` is empty without
+//: waiting.
+//:
+//: G-58: `readline()` MUST return the bytes up to and including the next LF (0x0A), or the rest; CR has no meaning. `readline(n)` returns at most
+//: `n` bytes, `readline(0)` none. It returns fewer than `n` only at a newline or at the end, never because no more had arrived.
+//:
+//: G-59: `readlines(hint)` MUST return whole lines until their total size reaches `hint`; without a hint, and for 0 and negative ones, all of them. The
+//: hint counts bytes, not lines. A last line without newline stays without.
+//:
+//: G-60: Iteration MUST yield the lines of `readline()` and end at the end. It never yields an empty chunk, nor for an empty body.
+//:
+//: G-61: The methods share one position: mixing them MUST neither lose nor repeat anything.
+//:
+//: G-62: A chunked request body MUST be shown decoded. Either it is buffered first, and `CONTENT_LENGTH` is its decoded size; or it is streamed, with
+//: `CONTENT_LENGTH` absent and `wsgi.input_terminated` true. Trailers are no part of it.
+//:
+//: G-63: If the client goes away or the chunked framing breaks before the body is complete, reads MUST throw a documented error. They never return an
+//: early end: an upload that was cut short must not look complete.
+//:
+//: G-64: Bytes that the application has not read MUST be read and discarded up to a limit, or the connection closed after the response. They are never
+//: taken for the next request.
+//:
+//: G-65: The memory for a body MUST be bounded: above a threshold it goes to disk, or the socket is no longer read. A configured maximum gives
+//: 413.
+//:
+//: G-66: What a read returned belongs to the application: the server MUST NOT change it later, and changing it does not affect later reads.
+//:
+//: G-67: On HTTP/1.1 a server MUST answer `Expect: 100-continue` with `100 Continue`, at once or, better, when the application first reads (`read(0)` is no
+//: reading). If a final status is sent first, no 100 follows, and the connection is closed unless the body comes anyway. For HTTP/1.0 the
+//: field is ignored; other expectations get 417.
 
 /** The accounts of one input stream. */
 class Reading {
@@ -131,9 +172,9 @@ export function checkedInput(exchange: Exchange, input: object, environ: Record<
     environ['wsgi.input_terminated'] === true,
   );
   const stream = exchange.async ? asyncMembers(exchange, input, reading) : syncMembers(input, reading);
-  //: A-11, G-68, V-78, V-79: The application never closes the input and uses no other members than these (in the async convention also `chunks` and `stream`, if
+  //: A-11, G-68, V-78, V-79: An application MUST NOT close the input, nor use other members than these (in the async convention also `chunks` and `stream`, if
   //: they are there). The server therefore MUST NOT rely on the application closing or draining it.
-  const members = exchange.async ? [...METHODS, ...ASYNC_EXTRAS.filter((name) => hasMethod(input, name))] : METHODS;
+  const members = [...Object.keys(METHODS), ...ASYNC_EXTRAS.filter((name) => exchange.async && hasMethod(input, name))];
   return onlyMembers(exchange, stream, members, 'V-79', 'V-78', 'wsgi.input');
 }
 

@@ -58,7 +58,44 @@ export function checkedStartResponse(exchange: Exchange, outer: Callable): Calla
   };
 }
 
+//: @in start-response
+//: G-80: `startResponse(status, headers, error?)` MUST store the head and return a `write` function. It transmits nothing.
+//:
+//: G-81: The head MUST be sent at the earliest of these, never before: the first chunk of the body that is not empty; the first call of
+//: `write`, also with an empty chunk; the end of the body. Until then it can be replaced. The one exception: with `Content-Length: 0` it MAY
+//: be sent at once.
+//:
+//: G-83: With an error, and the head not sent, the stored status and headers MUST be replaced as a whole. Nothing of the earlier head stays, neither a
+//: header nor a computed length.
+//:
+//: G-86: A server SHOULD keep no reference to the error after the call.
+//:
+//: G-87: The server MUST check status and headers during the call, so that the error is thrown into the application, and MUST do so always, not
+//: in a development mode only.
+//:
+//: A-06: An application SHOULD pass the error whenever it begins an error response.
+//:
+//: ```js
+//: try {
+//:   startResponse('200 OK', [['Content-Type', 'text/html']]);
+//:   return [render(environ)];
+//: } catch (error) {
+//:   startResponse('500 Internal Server Error', [['Content-Type', 'text/plain']], error); // throws if it is too late
+//:   return [Buffer.from('Sorry.\n')];
+//: }
+//: ```
+//:
+//: @in headers
+//: G-95: The order of headers, their spelling, and repeated fields (`Set-Cookie`) MUST reach the wire as they were given: never go through an object that is
+//: keyed by name.
+//:
+//: G-96: The array MUST be copied during the call. Later changes by the application have no effect, and the server does not change the array of
+//: the application.
+//:
+//: G-97: `Date` MUST be added where it is missing, `Server` MAY be. Neither replaces one that the application gave.
+
 function checkArguments(exchange: Exchange, args: readonly unknown[]): void {
+  //: @in start-response
   //: V-03, V-04: `startResponse` gets two or three positional arguments, never an object of options.
   const first = args[0];
   if (typeof first === 'object' && first !== null && !(first instanceof String)) {

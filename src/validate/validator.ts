@@ -39,7 +39,7 @@ function validate(app: Application | AsyncApplication, options: ValidatorOptions
   const settings = new Settings(options.kind ?? kindOf(app), options);
   const inner = app as Callable;
   //: @in kinds
-  //: B-03: Wrappers (validators, middleware, bridges) carry the mark of what they are, which need not be that of what they wrap.
+  //: B-03: Wrappers (validators, middleware, bridges) MUST carry the mark of what they are, which need not be that of what they wrap.
   const checked: Callable = (...args) => call(inner, args, settings);
   const marked =
     settings.kind === 'async' ? markAsync(checked as AsyncApplication) : markSync(checked as unknown as Application);
@@ -211,7 +211,7 @@ function checkResult(exchange: Exchange, body: unknown): asserts body is object 
 }
 
 function refuseAsync(exchange: Exchange, body: unknown): void {
-  //: B-02, V-134: The result is checked against the kind of the application. A promise, or an iterable that is async only, from a sync
+  //: B-02, V-134: The result MUST be checked against the kind of the application. A promise, or an iterable that is async only, from a sync
   //: application is an error whose message tells how to declare the application async. It is never iterated as if it were sync, and a promise that
   //: rejects is handled so that it does not end the process.
   const promise = types.isPromise(body);

@@ -49,6 +49,9 @@ export function checkedWrite(exchange: Exchange, outer: Callable): Callable {
   });
 }
 
+//: @in write
+//: A-15: New applications SHOULD NOT use `write`.
+
 function checkMoment(exchange: Exchange): void {
   //: @in write
   //: A-14, V-127, V-136: `write` MUST NOT be called from within the iteration of the body: not while a step is running, not after
@@ -70,7 +73,7 @@ function checkMoment(exchange: Exchange): void {
 }
 
 function written(exchange: Exchange, result: unknown): Promise<unknown> {
-  //: B-09: In the async convention `write` returns a promise. It fulfils when the transport wants more, and rejects
+  //: B-09: In the async convention `write` MUST return a promise. It fulfils when the transport wants more, and rejects
   //: when the client has gone. Calls take effect in the order in which they were made, even if they are not awaited. A chunk that
   //: cannot be handed over during the call is copied, since the caller may refill it.
   if (!types.isPromise(result)) {
