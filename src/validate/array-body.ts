@@ -37,7 +37,8 @@ export function checkedArray(exchange: Exchange, source: unknown[]): { array: un
 
   const array = new CheckedArray();
   array.length = count;
-  const closing = Object.hasOwn(source, 'close') || 'close' in source ? new Closing(exchange, source) : null;
+  const close: unknown = Reflect.get(source, 'close');
+  const closing = close === undefined || close === null ? null : new Closing(exchange, source);
   for (let i = 0; i < count; i++) {
     Object.defineProperty(array, i, {
       enumerable: true,

@@ -60,7 +60,7 @@ class CheckedAsyncIterator {
   async next(...args: unknown[]): Promise<Step> {
     const exchange = this.#exchange;
     //: @in body
-    //: G-105, V-135: At most one step of the body MUST be outstanding. The next one is not asked for while the transport is over
+    //: G-105, V-135: The server MUST NOT have more than one step of the body outstanding. The next one is not asked for while the transport is over
     //: its high-water mark, nor, in the async convention, before the promise of the previous `next` has settled.
     if (this.#outstanding) {
       throw exchange.outside(

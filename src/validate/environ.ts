@@ -168,7 +168,7 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   const script = environ.SCRIPT_NAME ?? '';
   const path = environ.PATH_INFO ?? '';
   //: @in target
-  //: G-11, V-34, V-38, V-103: `SCRIPT_NAME` is the mount point of the application: `''`, or it starts with `/`. It MUST NOT be `/`, and does not
+  //: G-11, V-34, V-38, V-103: `SCRIPT_NAME` MUST be the mount point of the application: `''`, or it starts with `/`. It MUST NOT be `/`, and does not
   //: end in `/` (a warning): a mount configured as `/app/` becomes `/app`, and `/` becomes `''`.
   if (script === '/') {
     throw exchange.outside('V-38', 'SCRIPT_NAME is "/"', "give '' for the root; the slash belongs to PATH_INFO");
@@ -189,7 +189,7 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   if (path !== '' && !String(path).startsWith('/') && !(path === '*' && environ.REQUEST_METHOD === 'OPTIONS')) {
     throw exchange.outside('V-35', `PATH_INFO is ${shown(path)}`, 'begin it with "/"');
   }
-  //: G-13, V-37: At least one of `SCRIPT_NAME` and `PATH_INFO` MUST NOT be empty.
+  //: G-13, V-37: `SCRIPT_NAME` and `PATH_INFO` MUST NOT both be empty.
   if (script === '' && path === '') {
     throw exchange.outside('V-37', 'SCRIPT_NAME and PATH_INFO are both empty', "give the root path as PATH_INFO '/'");
   }

@@ -24,7 +24,7 @@ export function checkedFileWrapper(exchange: Exchange, wrapper: Callable): Calla
   return (...args) => {
     const file = args[0];
     const { result, read } = spyingOnRead(file, () => wrapper(...args));
-    //: G-161, V-111: When it is called, nothing MUST be read or sent. Only when the very object it returned comes back as the result of the
+    //: G-161, V-111: When it is called, it MUST NOT read or send anything. Only when the very object it returned comes back as the result of the
     //: application may the server send the file in its own way; it is recognised by a private brand, not by its shape.
     if (read) {
       throw exchange.outside('V-111', 'wsgi.file_wrapper has read from the file', 'read when it is iterated');

@@ -55,7 +55,7 @@ export function checkInput(exchange: Exchange, input: unknown): asserts input is
 //: G-62: A chunked request body MUST be shown decoded. Either it is buffered first, and `CONTENT_LENGTH` is its decoded size; or it is streamed, with
 //: `CONTENT_LENGTH` absent and `wsgi.input_terminated` true. Trailers are no part of it.
 //:
-//: G-63: If the client goes away or the chunked framing breaks before the body is complete, reads MUST throw a documented error. They never return an
+//: G-63: If the client goes away or the chunked framing breaks before the body is complete, reads MUST throw a documented error (here `ClientDisconnected` or `RequestBodyError`). They never return an
 //: early end: an upload that was cut short must not look complete.
 //:
 //: G-64: Bytes that the application has not read MUST be read and discarded up to a limit, or the connection closed after the response. They are never

@@ -214,13 +214,13 @@ function refuseAsync(exchange: Exchange, body: unknown): void {
   //: B-02, V-134: The result MUST be checked against the kind of the application. A promise, or an iterable that is async only, from a sync
   //: application is an error whose message tells how to declare the application async. It is never iterated as if it were sync, and a promise that
   //: rejects is handled so that it does not end the process.
-  const promise = types.isPromise(body);
-  const asyncOnly = hasMethod(body, Symbol.asyncIterator) && !hasMethod(body, Symbol.iterator);
-  const thenable = hasMethod(body, 'then') && !hasMethod(body, Symbol.iterator);
-  if (!promise && !asyncOnly && !thenable) return;
+  // A body is asked for nothing else, if it has an iterator (G-109).
+  if (hasMethod(body, Symbol.iterator)) return;
+  const promise = types.isPromise(body) || hasMethod(body, 'then');
+  if (!promise && !hasMethod(body, Symbol.asyncIterator)) return;
   throw exchange.inside(
     'V-134',
-    `the application is sync and returned ${promise || thenable ? 'a promise' : 'an async iterable'}`,
+    `the application is sync and returned ${promise ? 'a promise' : 'an async iterable'}`,
     'declare it with markAsync(app), or write an async function or async generator',
   );
 }

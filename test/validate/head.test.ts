@@ -210,6 +210,22 @@ describe('the order of calls of startResponse', () => {
     expect((await tryAsync(later, { startResponse: outer })).row).toBe('V-122');
   });
 
+  it('V-87 a head that the server refuses is no head', () => {
+    const strict = (_status: Wrong, _headers: Wrong, error?: Error) => {
+      if (error) throw new TypeError('not this one');
+      return () => {};
+    };
+    const app = (_environ: Wrong, start: Wrong) => {
+      start(...OK);
+      try {
+        start('500 Oops', [TYPE], new Error('mine'));
+      } catch {}
+      return [CHUNK];
+    };
+    expect(trySync(app, { startResponse: strict }).row).toBe('V-87');
+    expect(trySync(app).row).toBeNull();
+  });
+
   it('G-98 a call after the body has ended is refused', () => {
     let kept: Wrong;
     const app = (_environ: Wrong, start: Wrong) => {

@@ -1,6 +1,7 @@
 /** The engine with a transport that writes down what it is given. */
 import { AsyncInput, asyncFileWrapper, fileWrapper, runAsync, runSync, SyncInput } from '../../src/engine/index.ts';
 import type { BodySource, Final, ResponseHead, Transport } from '../../src/engine/transport.ts';
+import { ClientDisconnected } from '../../src/interface/errors.ts';
 import type { Application, AsyncApplication, AsyncEnviron, Environ, ErrorStream } from '../../src/interface/types.ts';
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
@@ -84,15 +85,22 @@ export function asyncEnviron(
 class Recorder {
   readonly outcome: Outcome = { head: null, sends: [], files: [], aborted: false, errors: '' };
   readonly over: Promise<void>;
+  /** The client is gone for the send with this number, counted from 0, and all later ones. */
+  readonly goneAt: number;
   #resolve: () => void = () => {};
 
-  constructor() {
+  constructor(goneAt: number) {
+    this.goneAt = goneAt;
     this.over = new Promise((resolve) => {
       this.#resolve = resolve;
     });
   }
 
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
+    if (this.outcome.sends.length >= this.goneAt) {
+      if (final === 2) this.#resolve();
+      throw new ClientDisconnected();
+    }
     if (head !== null) this.outcome.head = { ...head };
     this.outcome.sends.push([chunk === null ? null : Buffer.from(chunk).toString('latin1'), final !== 0]);
     if (final === 2) this.#resolve();
@@ -112,17 +120,45 @@ class Recorder {
   }
 }
 
-export function runSyncly(app: Application, method = 'GET', body: string[] = []): Outcome {
+export function runSyncly(
+  app: Application,
+  method = 'GET',
+  body: string[] = [],
+  goneAt = Number.POSITIVE_INFINITY,
+): Outcome {
   const errors = new MemoryErrors();
-  const recorder = new Recorder();
+  const recorder = new Recorder(goneAt);
   runSync(app, syncEnviron(method, errors, body), recorder satisfies Transport<false>);
   return { ...recorder.outcome, errors: errors.text };
 }
 
-export async function runAsyncly(app: AsyncApplication, method = 'GET', body: string[] = []): Promise<Outcome> {
+/** The same, with promises where the sync one throws. */
+function asyncTransport(recorder: Recorder): Transport<true> {
+  return {
+    send(head, chunk, final) {
+      try {
+        return recorder.send(head, chunk, final);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    async sendFile(head, descriptor, length) {
+      recorder.sendFile(head, descriptor, length);
+    },
+    abort: () => recorder.abort(),
+    done: () => recorder.done(),
+  };
+}
+
+export async function runAsyncly(
+  app: AsyncApplication,
+  method = 'GET',
+  body: string[] = [],
+  goneAt = Number.POSITIVE_INFINITY,
+): Promise<Outcome> {
   const errors = new MemoryErrors();
-  const recorder = new Recorder();
-  runAsync(app, asyncEnviron(method, errors, body), recorder satisfies Transport<true>);
+  const recorder = new Recorder(goneAt);
+  runAsync(app, asyncEnviron(method, errors, body), asyncTransport(recorder));
   await recorder.over;
   return { ...recorder.outcome, errors: errors.text };
 }

@@ -22,7 +22,8 @@ export {};
 //: B-01: The kind of an application MUST be known before it is called: by configuration; else by a mark on the function (`markSync`,
 //: `markAsync`); else it is async when the function is an async function or an async generator function, and sync otherwise. What
 //: the function itself shows is certain when it says async and says nothing otherwise: closures that return promises, bound
-//: functions and compiled code need the mark.
+//: functions and compiled code need the mark. The mark is the property `Symbol.for('quaich.kind')` of the function, with the value
+//: `'sync'` or `'async'`.
 //:
 //: ```js
 //: export const application = markAsync((environ, startResponse) => handler(environ, startResponse));

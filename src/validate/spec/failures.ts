@@ -37,7 +37,7 @@ export {};
 //: B-37: In the sync convention a blocked read or write MUST throw a disconnect error when it is woken; a computation is not interrupted.
 //: `quaich.client_disconnected()` asks a shared flag without an event loop.
 //:
-//: B-38: The disconnect error MUST be of one documented class (`ClientDisconnected`). It is not logged as a failure and may pass through the application. If
+//: B-38: The disconnect error MUST be of one documented class (here `ClientDisconnected`; `RequestAborted` where the server gave up on the request). It is not logged as a failure and may pass through the application. If
 //: the application catches it and goes on, what comes later is discarded without an error.
 //:
 //: B-43: Either the request body goes on being read (to memory or disk, up to a limit) while the response is blocked, or both directions have time

@@ -51,7 +51,7 @@ export {};
 //: | gateway | whatever calls an application: an HTTP server, a CGI, FastCGI or SCGI runner, a mount under node:http or fetch |
 //: | bridge | what lets an application of one convention run where the other one is in force |
 //:
-//: # Calling the application
+//: ## Calling the application
 //:
 //: For each request the server builds an `environ`, calls the application, takes the body that it returns, sends it chunk by chunk, and closes it:
 //:
@@ -67,7 +67,7 @@ export {};
 //:
 //: @clauses calling
 //:
-//: ## The two conventions
+//: ### The two conventions
 //:
 //: An application is sync or async. The conventions differ in what the body is, in `wsgi.input` and in `write`; all else is the same.
 //:
@@ -80,129 +80,167 @@ export {};
 //: | `close()` | returns nothing | may return a promise |
 //: | `environ['quaich.async']` | `false` | `true` |
 //:
+//: In the notation of TypeScript (the package exports these types, with the async forms beside them):
+//:
+//: ```ts
+//: type Application = (environ: Environ, startResponse: StartResponse) => Body;
+//: type Body = Iterable<Uint8Array> & { close?(): void };
+//: type StartResponse = (status: string, headers: [name: string, value: string][], error?: Error | null) => Write;
+//: type Write = (chunk: Uint8Array) => void;
+//:
+//: type AsyncApplication = (environ: AsyncEnviron, startResponse: AsyncStartResponse) => AsyncBody | Promise<AsyncBody>;
+//: type AsyncBody = (AsyncIterable<Uint8Array> | Iterable<Uint8Array>) & { close?(): void | Promise<void> };
+//: type AsyncStartResponse = (status: string, headers: [string, string][], error?: Error | null) => AsyncWrite;
+//: type AsyncWrite = (chunk: Uint8Array) => Promise<void>;
+//: ```
+//:
 //: @clauses kinds
 //:
-//: # The request: environ
+//: ## The request: environ
+//:
+//: | key | there | value | clause |
+//: | --- | --- | --- | --- |
+//: | `REQUEST_METHOD` | always | the method as received | [G-10](#g-10) |
+//: | `SCRIPT_NAME` | always | where the application is mounted; `''` at the root | [G-11](#g-11) |
+//: | `PATH_INFO` | always | the rest of the path, percent-decoded | [G-12](#g-12), [G-15](#g-15) |
+//: | `QUERY_STRING` | always | what follows the first `?`; `''` without one | [G-18](#g-18) |
+//: | `REQUEST_URI` | should be | the request target as received | [G-19](#g-19) |
+//: | `CONTENT_TYPE`, `CONTENT_LENGTH` | with the field | its value | [G-26](#g-26), [G-27](#g-27) |
+//: | `HTTP_*` | with the field | all other header fields | [G-29](#g-29), [G-30](#g-30) |
+//: | `SERVER_NAME`, `SERVER_PORT` | always | where the request arrived | [G-24](#g-24) |
+//: | `SERVER_PROTOCOL` | always | the version of the request | [G-25](#g-25) |
+//: | `SERVER_SOFTWARE`, `GATEWAY_INTERFACE`, `REMOTE_ADDR`, `REMOTE_PORT` | should be | as in CGI | [G-37](#g-37) |
+//: | `HTTPS`, `SSL_*` | under TLS | `on`; what is known | [G-38](#g-38) |
+//: | `wsgi.version` | always | `[1, 0]` | [G-40](#g-40) |
+//: | `wsgi.url_scheme` | always | `http` or `https` | [G-41](#g-41) |
+//: | `wsgi.input`, `wsgi.errors` | always | the streams | [G-42](#g-42) |
+//: | `wsgi.multithread`, `wsgi.multiprocess`, `wsgi.run_once` | always | booleans | [G-43](#g-43) to [G-45](#g-45) |
+//: | `wsgi.input_terminated` | should be | `true` | [G-46](#g-46) |
+//: | `wsgi.file_wrapper` | may be | a function that makes a body of a file | [G-160](#g-160) |
+//: | `quaich.async` | always | which convention is in force | [G-47](#g-47) |
+//: | `quaich.signal` | should be (async) | an `AbortSignal` | [G-48](#g-48) |
+//: | `quaich.client_disconnected` | should be (sync) | a function that answers the same | [B-37](#b-37) |
+//: | `quaich.state` | with a startup hook | a copy of its state | [L-06](#l-06) |
 //:
 //: @clauses environ
 //:
-//: ## Variables of CGI
+//: ### Variables of CGI
 //:
 //: Keys without a dot are the variables of CGI (RFC 3875), as native strings.
 //:
 //: @clauses environ-cgi
 //:
-//: ## The request target
+//: ### The request target
 //:
 //: @clauses target
 //:
-//: ## Header fields
+//: ### Header fields
 //:
 //: @clauses fields
 //:
-//: ## Server and client
+//: ### Server and client
 //:
 //: @clauses server
 //:
-//: ## The interface's own keys
+//: ### The interface's own keys
 //:
 //: Keys with a dot belong to the interface (`wsgi.`), to this project's additions to it (`quaich.`), and to whoever else adds some.
 //:
 //: @clauses environ-wsgi
 //:
-//: ## The input stream
+//: ### The input stream
 //:
 //: `environ['wsgi.input']` is the request body. In the async convention, read "returns" as "fulfils the promise with".
 //:
 //: @clauses input
 //:
-//: ## The error stream
+//: ### The error stream
 //:
 //: @clauses errors-stream
 //:
-//: # The head of the response: startResponse
+//: ## The head of the response: startResponse
 //:
 //: `startResponse(status, headers, error?)` says how the response begins. It is a function of the request, made by the server.
 //:
 //: @clauses start-response
 //:
-//: ## Status
+//: ### Status
 //:
 //: @clauses status
 //:
-//: ## Headers
+//: ### Headers
 //:
 //: @clauses headers
 //:
-//: ## write
+//: ### write
 //:
 //: The function that `startResponse` returns exists for applications that cannot be turned into an iterable. Servers MUST have it.
 //:
 //: @clauses write
 //:
-//: # The body of the response
+//: ## The body of the response
 //:
 //: @clauses body
 //:
-//: ## Content-Length
+//: ### Content-Length
 //:
 //: @clauses length
 //:
-//: ## Framing, HEAD, and responses without a body
+//: ### Framing, HEAD, and responses without a body
 //:
 //: @clauses framing
 //:
-//: ## The end: return and close
+//: ### The end: return and close
 //:
 //: A body is not always read to its end. The order is: the last `next`, or `return()` of the iterator where it is left early; then `close()` of the body.
 //:
 //: @clauses closing
 //:
-//: # Failures
+//: ## Failures
 //:
 //: @clauses failures
 //:
-//: ## Disconnects and cancellation
+//: ### Disconnects and cancellation
 //:
 //: @clauses disconnect
 //:
-//: # Extensions
+//: ## Extensions
 //:
 //: @clauses extensions
 //:
-//: ## Files
+//: ### Files
 //:
 //: @clauses file-wrapper
 //:
-//: # Middleware
+//: ## Middleware
 //:
 //: @clauses middleware
 //:
-//: # Bridges between the conventions
+//: ## Bridges between the conventions
 //:
-//: ## A sync application under an async gateway
+//: ### A sync application under an async gateway
 //:
 //: @clauses bridge-sync
 //:
-//: ## An async application under a sync gateway
+//: ### An async application under a sync gateway
 //:
 //: @clauses bridge-async
 //:
-//: ## Context and threads
+//: ### Context and threads
 //:
 //: @clauses threads
 //:
-//: # Startup and shutdown
+//: ## Startup and shutdown
 //:
 //: WSGI has neither. These clauses are an optional part: an application without hooks works unchanged.
 //:
 //: @clauses lifespan
 //:
-//: # Individual gateways
+//: ## Individual gateways
 //:
 //: @clauses gateways
 //:
-//: # The validator
+//: ## The validator
 //:
 //: `validator(application, options?)` returns an application of the same kind that checks both sides of every call and changes
 //: nothing for a correct pair. Two validators around the same request, with middleware between them, find each other through a symbol in `environ` and check
