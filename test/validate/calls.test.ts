@@ -1,8 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import type { Application } from '../../src/interface/index.ts';
-import { ValidationError, validator } from '../../src/validate/index.ts';
+import { ValidationError } from '../../src/validate/index.ts';
 import { asyncEnviron, bytes, syncEnviron } from './transport.ts';
-import { answering, CHUNK, fine, gateway, OK, serveSync, steps, tryAsync, trySync, type Wrong } from './trial.ts';
+import {
+  answering,
+  CHUNK,
+  fine,
+  gateway,
+  OK,
+  serveSync,
+  steps,
+  tryAsync,
+  trySync,
+  untyped,
+  validated,
+  type Wrong,
+  type WrongApplication,
+} from './trial.ts';
 
 describe('calls of the application', () => {
   it('V-01 the application is called with exactly two arguments', () => {
@@ -45,7 +58,7 @@ describe('calls of the application', () => {
     expect(trySync(fine, { startResponse: () => undefined })).toMatchObject({ row: 'V-06', side: 'server' });
     const write = () => {};
     let got: unknown;
-    const app: Wrong = (_environ: Wrong, start: Wrong) => {
+    const app: WrongApplication = (_environ: Wrong, start: Wrong) => {
       got = start(...OK);
       return [];
     };
@@ -134,7 +147,7 @@ describe('calls of the application', () => {
   });
 
   it('refuses what is no function', () => {
-    expect(() => validator(null as Wrong)).toThrow(TypeError);
+    expect(() => validated(null)).toThrow(TypeError);
   });
 });
 
@@ -172,11 +185,10 @@ describe('messages', () => {
   });
 
   it('V-139 a warning says the same, through the process if nobody listens', async () => {
-    const environ = syncEnviron() as Wrong;
+    const environ = untyped(syncEnviron());
     delete environ.QUERY_STRING;
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-    const app: Application = validator(fine);
-    serveSync(app, environ, gateway('sync'));
+    serveSync(validated(fine), environ, untyped(gateway('sync')));
     const warning = await warned;
     expect(warning).toMatchObject({ name: 'ValidationWarning', code: 'QUAICH_VALIDATION' });
     expect(warning.message).toMatch(/^V-22: .*at fault: the server\)$/);

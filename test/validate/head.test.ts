@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { answering, CHUNK, OK, steps, tryAsync, trySync, type Wrong } from './trial.ts';
 
 const TYPE: [string, string] = ['Content-Type', 'text/plain'];
-const status = (value: Wrong) => [value, [TYPE]];
-const headers = (...value: Wrong[]) => ['200 OK', [TYPE, ...value]];
+const status = (value: unknown) => [value, [TYPE]];
+const headers = (...value: unknown[]) => ['200 OK', [TYPE, ...value]];
 
 /** Row, what is shown, broken arguments of startResponse, correct ones. */
-const VIOLATIONS: [row: string, title: string, broken: Wrong[], correct?: Wrong[]][] = [
+const VIOLATIONS: [row: string, title: string, broken: unknown[], correct?: unknown[]][] = [
   ['V-40', 'the status is a string', status(200), status('200 OK')],
   ['V-40', 'the status is no String object', status(new String('200 OK'))],
   ['V-41', 'the status begins with three characters', status('20 OK')],
@@ -56,7 +56,7 @@ const VIOLATIONS: [row: string, title: string, broken: Wrong[], correct?: Wrong[
     'Trailers',
     'TRANSFER-ENCODING',
     'Upgrade',
-  ].map((name): [string, string, Wrong[], Wrong[]] => [
+  ].map((name): [string, string, unknown[], unknown[]] => [
     'V-106',
     `${name} is hop-by-hop`,
     headers([name, 'x']),
@@ -86,7 +86,7 @@ describe('status, headers and error', () => {
     expect(seen.warned.filter((warned) => warned !== 'V-60')).toEqual([]);
   });
 
-  it.each<[string, string, Wrong[]]>([
+  it.each<[string, string, unknown[]]>([
     ['V-57', 'a name that begins with a digit', headers(['1X', '1'])],
     ['V-57', 'a name with unusual characters', headers(['X!', '1'])],
     ['V-105', 'a value that begins with a blank', headers(['X', ' 1'])],
@@ -117,7 +117,7 @@ describe('status, headers and error', () => {
 
 describe('the order of calls of startResponse', () => {
   const twice =
-    (...second: Wrong[]) =>
+    (...second: unknown[]) =>
     (_environ: Wrong, start: Wrong) => {
       start(...OK);
       start(...second);
@@ -155,7 +155,7 @@ describe('the order of calls of startResponse', () => {
     };
   const strict = () => {
     let calls = 0;
-    return (_status: Wrong, _headers: Wrong, error?: Error) => {
+    return (_status: unknown, _headers: unknown, error?: Error) => {
       if (calls++ > 0 && error) throw error;
       return () => {};
     };
@@ -211,7 +211,7 @@ describe('the order of calls of startResponse', () => {
   });
 
   it('V-87 a head that the server refuses is no head', () => {
-    const strict = (_status: Wrong, _headers: Wrong, error?: Error) => {
+    const strict = (_status: unknown, _headers: unknown, error?: Error) => {
       if (error) throw new TypeError('not this one');
       return () => {};
     };

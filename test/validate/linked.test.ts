@@ -1,25 +1,36 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { validator } from '../../src/validate/index.ts';
 import { bytes } from './transport.ts';
-import { answering, CHUNK, OK, steps, tryAsync, trySync, type Wrong } from './trial.ts';
+import {
+  answering,
+  bytesOf,
+  CHUNK,
+  OK,
+  steps,
+  tryAsync,
+  trySync,
+  untyped,
+  validated,
+  type Wrong,
+  type WrongApplication,
+} from './trial.ts';
 
-type Middleware = (app: Wrong) => (environ: Wrong, start: Wrong) => Wrong;
+type Middleware = (app: Wrong) => WrongApplication;
 
 const options = { warn: () => {} };
 
 /** Middleware between two validators. */
-const between = (middleware: Middleware, app: Wrong) => middleware(validator(app, options));
-const betweenLater = (middleware: Middleware, app: Wrong) =>
-  middleware(validator(app, { ...options, kind: 'async' as const }));
+const between = (middleware: Middleware, app: unknown) => middleware(validated(app, options));
+const betweenLater = (middleware: Middleware, app: unknown) =>
+  middleware(validated(app, { ...options, kind: 'async' as const }));
 
-const inner = (...values: Wrong[]) =>
+const inner = (...values: unknown[]) =>
   answering(
     OK,
     steps(values.length > 0 ? values : [CHUNK, CHUNK, CHUNK], () => {}),
   );
 const innerLater =
-  (...values: Wrong[]) =>
+  (...values: unknown[]) =>
   async (_environ: Wrong, start: Wrong) => {
     start(...OK);
     return {
@@ -31,7 +42,7 @@ const innerLater =
   };
 
 /** A body made of another one by a generator, closed with it. */
-const mapped = (body: Wrong, generate: (body: Wrong) => Wrong) => ({
+const mapped = (body: Wrong, generate: (body: Wrong) => unknown) => ({
   [Symbol.iterator]: () => generate(body),
   close: () => body.close?.(),
 });
@@ -77,12 +88,12 @@ describe('middleware between two validators', () => {
       mapped(app(environ, start), function* (body) {
         const all = [];
         for (const chunk of body) all.push(chunk);
-        yield Buffer.concat(all);
+        yield Buffer.concat(all.map(bytesOf));
       });
     expect(trySync(between(joining, inner()))).toMatchObject({ row: 'V-131', side: 'middleware' });
     const dropping: Middleware = (app) => (environ, start) =>
       mapped(app(environ, start), function* (body) {
-        for (const chunk of body) if (chunk.byteLength === 0) yield chunk;
+        for (const chunk of body) if (bytesOf(chunk).byteLength === 0) yield chunk;
       });
     expect(trySync(between(dropping, inner(CHUNK))).row).toBe('V-131');
     const patient: Middleware = (app) => (environ, start) =>
@@ -92,7 +103,7 @@ describe('middleware between two validators', () => {
           all.push(chunk);
           yield bytes('');
         }
-        yield Buffer.concat(all);
+        yield Buffer.concat(all.map(bytesOf));
       });
     expect(trySync(between(patient, inner())).row).toBeNull();
     const joiningLater: Middleware = (app) => async (environ: Wrong, start: Wrong) => {
@@ -101,7 +112,7 @@ describe('middleware between two validators', () => {
         async *[Symbol.asyncIterator]() {
           const all = [];
           for await (const chunk of body) all.push(chunk);
-          yield Buffer.concat(all);
+          yield Buffer.concat(all.map(bytesOf));
         },
         close: () => body.close?.(),
       };
@@ -113,11 +124,11 @@ describe('middleware between two validators', () => {
     const lazy =
       (join: boolean): Middleware =>
       (app) =>
-        function* (environ: Wrong, start: Wrong): Wrong {
+        function* (environ: Wrong, start: Wrong): Generator<unknown, void, undefined> {
           const body = app(environ, start);
           try {
-            if (join) yield Buffer.concat([...body]);
-            else yield* body;
+            if (join) yield Buffer.concat([...body].map(bytesOf));
+            else for (const chunk of body) yield chunk;
           } finally {
             body.close?.();
           }
@@ -162,7 +173,7 @@ describe('middleware between two validators', () => {
       (through: boolean): Middleware =>
       (app) =>
       (environ, start) => {
-        let write: Wrong;
+        let write = untyped(undefined);
         const body = app(environ, (...args: Wrong[]) => {
           write = start(...args);
           return (chunk: Wrong) => {
@@ -182,7 +193,7 @@ describe('middleware between two validators', () => {
       (through: boolean): Middleware =>
       (app) =>
       async (environ: Wrong, start: Wrong) => {
-        let write: Wrong;
+        let write = untyped(undefined);
         const body = await app(environ, (...args: Wrong[]) => {
           write = start(...args);
           return async (chunk: Wrong) => {
@@ -199,17 +210,17 @@ describe('middleware between two validators', () => {
 
   it('V-131 V-132 applications that middleware tries one after the other are not taken for nested ones', async () => {
     const cascade =
-      (...apps: Wrong[]): Wrong =>
+      (...apps: Wrong[]): WrongApplication =>
       (environ: Wrong, start: Wrong) => {
         for (const app of apps.slice(0, -1)) app(environ, () => () => {}).close?.();
-        return good(apps.at(-1))(environ, start);
+        return good(untyped(apps.at(-1)))(environ, start);
       };
-    const app = cascade(validator(inner(), options), validator(inner(), options), validator(inner(), options));
+    const app = cascade(validated(inner(), options), validated(inner(), options), validated(inner(), options));
     expect(trySync(app).row).toBeNull();
     const cascadeLater = async (environ: Wrong, start: Wrong) => {
-      const first: Wrong = await validator(innerLater() as Wrong, options)(environ, (() => async () => {}) as Wrong);
+      const first = await validated(innerLater(), options)(environ, () => async () => {});
       await first.close?.();
-      return goodLater(validator(innerLater() as Wrong, options))(environ, start);
+      return goodLater(validated(innerLater(), options))(environ, start);
     };
     expect((await tryAsync(cascadeLater)).row).toBeNull();
   });
@@ -242,11 +253,11 @@ describe('middleware between two validators', () => {
       await body.close();
     };
     const warned: string[] = [];
-    const app = ahead(validator(innerLater() as Wrong, { warn: ({ row }) => warned.push(row) }));
+    const app = ahead(validated(innerLater(), { warn: ({ row }) => warned.push(row) }));
     expect((await tryAsync(app, { serve })).row).not.toBe('M-20');
     expect(warned).toContain('M-20');
     warned.length = 0;
-    await tryAsync(goodLater(validator(innerLater() as Wrong, { warn: ({ row }) => warned.push(row) })), { serve });
+    await tryAsync(goodLater(validated(innerLater(), { warn: ({ row }) => warned.push(row) })), { serve });
     expect(warned).toEqual([]);
   });
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { asyncEnviron, bytes, MemoryErrors, syncEnviron } from './transport.ts';
-import { fine, OK, tryAsync, trySync, type Wrong } from './trial.ts';
+import { fine, OK, textOf, tryAsync, trySync, type Wrong } from './trial.ts';
 
 /** An application that does something with its streams first. */
-const using = (use: (input: Wrong, errors: Wrong, environ: Wrong) => void) => (environ: Wrong, start: Wrong) => {
+const using = (use: (input: Wrong, errors: Wrong, environ: Wrong) => unknown) => (environ: Wrong, start: Wrong) => {
   use(environ['wsgi.input'], environ['wsgi.errors'], environ);
   return fine(environ, start);
 };
 const usingLater =
-  (use: (input: Wrong, errors: Wrong, environ: Wrong) => Promise<void>) => async (environ: Wrong, start: Wrong) => {
+  (use: (input: Wrong, errors: Wrong, environ: Wrong) => Promise<unknown>) => async (environ: Wrong, start: Wrong) => {
     await use(environ['wsgi.input'], environ['wsgi.errors'], environ);
     return fine(environ, start);
   };
@@ -23,11 +23,11 @@ const good = {
 };
 
 /** A sync environ with an input whose methods are replaced. */
-function withInput(methods: Wrong, changes: Wrong = {}): Wrong {
+function withInput(methods: object, changes: object = {}): object {
   return Object.assign(syncEnviron(), { 'wsgi.input': { ...good, ...methods } }, changes);
 }
 
-function withAsyncInput(methods: Wrong): Wrong {
+function withAsyncInput(methods: object): object {
   const input = {
     read: async () => bytes(''),
     readline: async () => bytes(''),
@@ -39,7 +39,7 @@ function withAsyncInput(methods: Wrong): Wrong {
 }
 
 describe('what the application does with wsgi.input', () => {
-  it.each<[string, string, (input: Wrong) => void, (input: Wrong) => void]>([
+  it.each<[string, string, (input: Wrong) => unknown, (input: Wrong) => unknown]>([
     ['V-70', 'read gets at most one argument', (i) => i.read(1, 2), (i) => i.read(1)],
     ['V-70', 'read may get none', (i) => i.read(null, null), (i) => i.read()],
     ['V-72', 'readline gets at most one argument', (i) => i.readline(1, 2), (i) => i.readline(1)],
@@ -107,7 +107,7 @@ describe('what the server gives through wsgi.input', () => {
     return () => bytes(blocks[served++] ?? '');
   };
 
-  it.each<[string, string, Wrong, (input: Wrong) => void]>([
+  it.each<[string, string, object, (input: Wrong) => unknown]>([
     ['V-71', 'read gives bytes', { read: () => 'text' }, (i) => i.read(4)],
     ['V-71', 'read gives no null at the end', { read: () => null }, (i) => i.read(4)],
     ['V-71', 'read gives no promise', { read: async () => bytes('') }, (i) => i.read(4)],
@@ -126,7 +126,7 @@ describe('what the server gives through wsgi.input', () => {
 
   it('V-77 iteration gives the lines and ends at the end', async () => {
     const lines: string[] = [];
-    const collect = (line: Uint8Array) => lines.push(Buffer.from(line).toString());
+    const collect = (line: Wrong) => lines.push(textOf(line));
     expect(
       trySync(
         using((input) => [...input].forEach(collect)),
@@ -174,7 +174,7 @@ describe('what the server gives through wsgi.input', () => {
     expect(trySync(read, { environ: environ('') }).row).toBeNull();
   });
 
-  it.each<[string, Wrong, (input: Wrong) => Promise<unknown>]>([
+  it.each<[string, object, (input: Wrong) => unknown]>([
     ['V-71', { read: () => bytes('') }, (i) => i.read(1)],
     ['V-71', { read: async () => 'text' }, (i) => i.read(1)],
     ['V-73', { readline: () => bytes('') }, (i) => i.readline()],
@@ -190,11 +190,11 @@ describe('what the server gives through wsgi.input', () => {
   it('V-108 B-11 chunks() and stream() give the body', async () => {
     const got: string[] = [];
     const blocks = usingLater(async (input) => {
-      for await (const block of input.chunks()) got.push(Buffer.from(block).toString());
+      for await (const block of input.chunks()) got.push(textOf(block));
     });
     expect((await tryAsync(blocks, { body: BODY })).row).toBeNull();
     const stream = usingLater(async (input) => {
-      for await (const block of input.stream()) got.push(Buffer.from(block).toString());
+      for await (const block of input.stream()) got.push(textOf(block));
     });
     expect((await tryAsync(stream, { body: BODY })).row).toBeNull();
     expect(got).toEqual([...BODY, ...BODY]);
@@ -225,7 +225,7 @@ describe('what the server gives through wsgi.input', () => {
 });
 
 describe('wsgi.errors', () => {
-  it.each<[string, string, (errors: Wrong) => void, (errors: Wrong) => void]>([
+  it.each<[string, string, (errors: Wrong) => unknown, (errors: Wrong) => unknown]>([
     ['V-80', 'write gets a string', (e) => e.write(bytes('x')), (e) => e.write('\ud800 any text')],
     ['V-80', 'write gets one argument', (e) => e.write('a', 'b'), (e) => e.write('')],
     ['V-81', 'writelines gets strings', (e) => e.writelines(['a', 5]), (e) => e.writelines(new Set(['a']))],
@@ -256,7 +256,7 @@ describe('wsgi.errors', () => {
 
 describe('write', () => {
   const writing =
-    (...chunks: Wrong[]) =>
+    (...chunks: unknown[]) =>
     (_environ: Wrong, start: Wrong) => {
       const write = start(...OK);
       for (const chunk of chunks) write(chunk);

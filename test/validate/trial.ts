@@ -1,19 +1,49 @@
 /** Runs one application behind a validator, with a server that keeps the rules or with one made for the test. */
-import type { Kind } from '../../src/interface/index.ts';
+import type { Application, Kind } from '../../src/interface/index.ts';
 import { type Side, ValidationError, type ValidatorOptions, validator } from '../../src/validate/index.ts';
 import { asyncEnviron, syncEnviron } from './transport.ts';
 
-/** Applications and servers of these tests break the types as well: that is what they are for. */
-// biome-ignore lint/suspicious/noExplicitAny: wrong programs are what is tested
-export type Wrong = any;
+/**
+ * Applications and servers of these tests break the types as well: that is what they are for. This is a value that may be
+ * called, iterated, and asked for any property, as in a program without types.
+ */
+export interface Wrong {
+  /** Awaiting one gives itself. */
+  then: never;
+  (...args: unknown[]): Wrong;
+  [key: string]: Wrong;
+  [Symbol.iterator](): Iterator<Wrong> & Wrong;
+  [Symbol.asyncIterator](): AsyncIterator<Wrong> & Wrong;
+}
 
-export type Serve = (app: Wrong, environ: Wrong, startResponse: Wrong) => Wrong;
+export type Serve = (app: Wrong, environ: Wrong, startResponse: Wrong) => unknown;
+
+/** An application without types. */
+export type WrongApplication = (environ: Wrong, startResponse: Wrong) => unknown;
+
+/** The one place where the types are left behind. */
+export function untyped(value: unknown): Wrong {
+  return value as Wrong;
+}
+
+/** The validator around what may be no application at all. */
+export function validated(app: unknown, options?: ValidatorOptions): Wrong {
+  return untyped(validator(app as Application, options));
+}
+
+/** The text of a chunk. */
+export const textOf = (chunk: Wrong): string => Buffer.from(bytesOf(chunk)).toString();
+
+export function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  throw new TypeError('no chunk');
+}
 
 export interface Trial {
-  environ?: Wrong;
+  environ?: unknown;
   method?: string;
   /** The server's `startResponse`. */
-  startResponse?: Wrong;
+  startResponse?: unknown;
   serve?: Serve;
   options?: ValidatorOptions;
   body?: string[];
@@ -31,7 +61,7 @@ export interface Seen {
 }
 
 /** A `startResponse` that keeps the rules, and its `write`. */
-export function gateway(kind: Kind): Wrong {
+export function gateway(kind: Kind): (status: string, headers: unknown, error?: Error) => unknown {
   let called = false;
   return (_status: string, _headers: unknown, error?: Error) => {
     if (called && !error) throw new Error('called twice');
@@ -59,7 +89,7 @@ export const serveAsync: Serve = async (app, environ, startResponse) => {
   }
 };
 
-function prepare(kind: Kind, app: Wrong, trial: Trial): { app: Wrong; seen: Seen } {
+function prepare(kind: Kind, app: unknown, trial: Trial): { app: Wrong; seen: Seen } {
   const seen: Seen = { row: null, side: null, error: undefined, warned: [], messages: [] };
   const options: ValidatorOptions = {
     kind,
@@ -69,7 +99,7 @@ function prepare(kind: Kind, app: Wrong, trial: Trial): { app: Wrong; seen: Seen
     },
     ...trial.options,
   };
-  return { app: validator(app, options), seen };
+  return { app: validated(app, options), seen };
 }
 
 function note(seen: Seen, error: unknown): void {
@@ -80,22 +110,22 @@ function note(seen: Seen, error: unknown): void {
   seen.messages.push(error.message);
 }
 
-export function trySync(app: Wrong, trial: Trial = {}): Seen {
+export function trySync(app: unknown, trial: Trial = {}): Seen {
   const { app: checked, seen } = prepare('sync', app, trial);
   const environ = 'environ' in trial ? trial.environ : syncEnviron(trial.method, undefined, trial.body);
   try {
-    (trial.serve ?? serveSync)(checked, environ, trial.startResponse ?? gateway('sync'));
+    (trial.serve ?? serveSync)(checked, untyped(environ), untyped(trial.startResponse ?? gateway('sync')));
   } catch (error) {
     note(seen, error);
   }
   return seen;
 }
 
-export async function tryAsync(app: Wrong, trial: Trial = {}): Promise<Seen> {
+export async function tryAsync(app: unknown, trial: Trial = {}): Promise<Seen> {
   const { app: checked, seen } = prepare('async', app, trial);
   const environ = 'environ' in trial ? trial.environ : asyncEnviron(trial.method, undefined, trial.body);
   try {
-    await (trial.serve ?? serveAsync)(checked, environ, trial.startResponse ?? gateway('async'));
+    await (trial.serve ?? serveAsync)(checked, untyped(environ), untyped(trial.startResponse ?? gateway('async')));
   } catch (error) {
     note(seen, error);
   }
@@ -108,19 +138,19 @@ export const CHUNK = new Uint8Array([104, 105]);
 
 /** An application that answers with these arguments of `startResponse` and this body. */
 export const answering =
-  (args: Wrong[], body: Wrong = []): Wrong =>
-  (_environ: Wrong, startResponse: Wrong) => {
+  (args: unknown[], body: unknown = []): WrongApplication =>
+  (_environ, startResponse) => {
     startResponse(...args);
     return body;
   };
 
-export const fine: Wrong = (_environ: Wrong, startResponse: Wrong) => {
+export const fine: WrongApplication = (_environ, startResponse) => {
   startResponse(...OK);
   return [CHUNK];
 };
 
 /** A body of these steps that is no array; the values may be anything. */
-export function steps(values: Wrong[], close?: () => void): Wrong {
+export function steps(values: readonly unknown[], close?: () => unknown): Iterable<unknown> & { close?(): unknown } {
   return {
     *[Symbol.iterator]() {
       yield* values;
