@@ -77,6 +77,15 @@ export interface FileHandleLike {
   close(): Promise<void>;
 }
 
+/** `wsgi.file_wrapper` of the sync convention: takes a descriptor too, which the wrapper owns and closes (G-160 to G-163, U-08). */
+export type FileWrapper = (file: FileLike | FileHandleLike | number, blockSize?: number) => Body;
+
+/** `wsgi.file_wrapper` of the async convention. */
+export type AsyncFileWrapper = (
+  file: FileLike | AsyncFileLike | FileHandleLike | number,
+  blockSize?: number,
+) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
+
 interface CommonEnviron {
   REQUEST_METHOD: string;
   SCRIPT_NAME: string;
@@ -111,8 +120,7 @@ interface CommonEnviron {
 /** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
 export interface Environ extends CommonEnviron {
   'wsgi.input': InputStream;
-  /** Takes a file-like, a FileHandle, or a descriptor, which the wrapper then owns and closes (G-160, U-08). */
-  'wsgi.file_wrapper'?: (file: FileLike | FileHandleLike | number, blockSize?: number) => Body;
+  'wsgi.file_wrapper'?: FileWrapper;
   'quaich.async': false;
   /** Whether the client has gone; works without an event loop (B-37). */
   'quaich.client_disconnected'?: () => boolean;
@@ -121,11 +129,7 @@ export interface Environ extends CommonEnviron {
 /** The request, for an async application. */
 export interface AsyncEnviron extends CommonEnviron {
   'wsgi.input': AsyncInputStream;
-  /** As in the sync convention; the file-like may read with promises. */
-  'wsgi.file_wrapper'?: (
-    file: FileLike | AsyncFileLike | FileHandleLike | number,
-    blockSize?: number,
-  ) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
+  'wsgi.file_wrapper'?: AsyncFileWrapper;
   'quaich.async': true;
   /** Aborts when the client disconnects or the server gives up on the request (G-48). */
   'quaich.signal'?: AbortSignal;
@@ -152,6 +156,19 @@ export interface Lifespan {
   startup?(state: Record<string, unknown>): void | Promise<void>;
   /** Runs once per completed startup (L-09). */
   shutdown?(state: Record<string, unknown>): void | Promise<void>;
+}
+
+/** Middleware for sync applications. */
+export type SyncMiddleware = (app: Application) => Application;
+
+/** Middleware for async applications. */
+export type AsyncMiddleware = (app: AsyncApplication) => AsyncApplication;
+
+/** Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18). */
+export interface Middleware {
+  (app: Application): Application;
+  (app: AsyncApplication): AsyncApplication;
+  (app: Application | AsyncApplication): Application | AsyncApplication;
 }
 
 /** How an application is called. Known before the first call (B-01). */

@@ -1,0 +1,67 @@
+import { types } from 'node:util';
+import type { Exchange } from './exchange.ts';
+import { disregard, isBytes, shown } from './validation-error.ts';
+
+/** One chunk of the body: its type. */
+export function checkChunk(exchange: Exchange, chunk: unknown, place: string): Uint8Array {
+  if (isBytes(chunk)) return chunk;
+  disregard(chunk);
+  //: @in body
+  //: A-23, B-06, V-134: A sync application MUST run to each chunk without awaiting: it returns no promise and yields none. A plain
+  //: iterable of an async application yields no promises either; they belong into an async generator.
+  if (types.isPromise(chunk)) {
+    throw exchange.inside(
+      'V-134',
+      `${place} is a promise`,
+      exchange.async
+        ? 'await it in an async generator'
+        : 'write an async generator, async function* (environ, startResponse)',
+    );
+  }
+  //: G-103, V-86: Every chunk MUST be a `Uint8Array` (a `Buffer` is one). Strings, numbers, an `ArrayBuffer` and other views are errors of the
+  //: application. The server tests the type in a way that holds for all realms.
+  //:
+  //: ```js
+  //: yield new TextEncoder().encode('text'); // not: yield 'text'
+  //: ```
+  throw exchange.inside(
+    'V-86',
+    `${place} is ${shown(chunk)}`,
+    typeof chunk === 'string' ? 'encode text: new TextEncoder().encode(text)' : 'yield Uint8Arrays',
+  );
+}
+
+/** The mode that compares chunks with what they were (V-137). */
+export class ChunkComparison {
+  readonly #exchange: Exchange;
+  #chunk: Uint8Array | null = null;
+  #copy: Uint8Array | null = null;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  remember(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#copy = Uint8Array.prototype.slice.call(chunk);
+  }
+
+  /** Before the application runs again, and may change it itself. */
+  check(): void {
+    const chunk = this.#chunk;
+    const copy = this.#copy;
+    this.#chunk = null;
+    this.#copy = null;
+    if (chunk === null || copy === null || Buffer.compare(chunk, copy) === 0) return;
+    //: @in body
+    //: G-106, G-115, G-116, A-22, V-137: Bytes pass unchanged, and the chunk stays the application's. The server MUST have copied it or
+    //: handed it over in full before it asks for the next step (and before `write` returns), because the application MAY then
+    //: refill the same buffer. It MUST NOT change, transfer or detach the buffer: the application may keep it, in a cache for example.
+    //: (The validator compares in its mode `compareChunks`.)
+    throw this.#exchange.outside(
+      'V-137',
+      'a chunk was changed after it had been yielded',
+      'copy what you want to change: the bytes belong to the application',
+    );
+  }
+}

@@ -1,0 +1,52 @@
+// Clauses about startup and shutdown.
+export {};
+
+//: @in lifespan
+//: L-01: The hooks `startup` and `shutdown` are optional: properties of the application or exports of its module. A server MUST NOT call the application
+//: with a made-up request for this purpose.
+//:
+//: ```js
+//: export function startup(state) {
+//:   state.database = open();
+//: }
+//: export function shutdown(state) {
+//:   state.database.close();
+//: }
+//: ```
+//:
+//: L-02: `startup` MUST run in every worker that will serve requests, in the same realm and event loop, before the first request of that worker.
+//:
+//: L-03: The server MUST NOT accept connections, or not hand out requests, before the startup of the configured number of workers is complete.
+//:
+//: L-04: `startup` may be sync or async. It MUST be awaited, with a time limit.
+//:
+//: L-05: A `startup` that throws or takes too long MUST stop the server at its start, with the error on the error stream and an exit status other than
+//: zero. In a worker that is restarted later it leads to retries with growing delay, while the others serve on. No hook is no
+//: failure: only a hook that exists can fail.
+//:
+//: L-06: `startup` may fill a state object. Every request of that worker MUST get a shallow copy of it as `quaich.state`. (The validator
+//: checks that it is an object.)
+//:
+//: L-07: The state objects of different workers MUST be different objects.
+//:
+//: L-08: An orderly shutdown MUST stop accepting; let running requests end within a grace period; abort `quaich.signal` of the rest; close their
+//: bodies; then run `shutdown` in each worker; then exit.
+//:
+//: L-09: `shutdown` MUST run once for each startup that was completed, also if that of another worker failed; not for a worker that was ended by force, which is
+//: logged.
+//:
+//: L-10: A `shutdown` that throws MUST be logged, keep no other from running, and make the exit status other than zero.
+//:
+//: L-11: `shutdown` MUST have a time limit. A second signal to stop cuts the waiting short.
+//:
+//: L-12: On shutdown idle connections MUST be closed at once, and responses in progress get `Connection: close`.
+//:
+//: L-13: Gateways without a process of their own (a mount under fetch or node:http) SHOULD offer `startup()` and `shutdown()` to
+//: their host. CGI runs both around its one request.
+//:
+//: L-14: Middleware MUST pass the hooks of the inner application on: startup from the outside in, shutdown the other way round. Routing middleware calls those of all its
+//: applications, each once, even if one is mounted twice.
+//:
+//: L-15: Bridges MUST pass the hooks on. Those of a bridged application run on the thread where it runs.
+//:
+//: L-16: An idle sync worker MAY be retired and replaced, by number of requests or age; `shutdown` runs in it first.

@@ -1,0 +1,239 @@
+/**
+ * The conformance validator: middleware that checks both sides of one call and changes nothing for a correct pair.
+ */
+import { types } from 'node:util';
+import { kindOf, markAsync, markSync } from '../interface/kind.ts';
+import type { Application, AsyncApplication, Lifespan } from '../interface/types.ts';
+import { checkedArray, isPlainArray } from './array-body.ts';
+import { CheckedAsyncBody } from './async-body.ts';
+import { CheckedBody } from './body.ts';
+import { checkEnviron } from './environ.ts';
+import { checkedErrorStream } from './error-stream.ts';
+import { Exchange } from './exchange.ts';
+import { checkedFileWrapper, isFileWrapper } from './file-wrapper.ts';
+import { checkedInput } from './input.ts';
+import { LINK, Link } from './link.ts';
+import { Settings, type ValidatorOptions } from './settings.ts';
+import { checkedStartResponse } from './start-response.ts';
+import { strictBody } from './strict-properties.ts';
+import { track, type UnclosedBody, unclosed } from './unclosed.ts';
+import { callMethod, disregard, hasMethod, nothing, shown } from './validation-error.ts';
+
+type Callable = (...args: unknown[]) => unknown;
+
+/** Wraps an application in the checks; keeps its kind (B-03) and its lifespan hooks (L-14). */
+export interface Validator {
+  /** @throws TypeError when it is no function */
+  (app: Application, options?: ValidatorOptions): Application;
+  (app: AsyncApplication, options?: ValidatorOptions): AsyncApplication;
+  (app: Application | AsyncApplication, options?: ValidatorOptions): Application | AsyncApplication;
+  /** The bodies handed out by any validator of this thread that have to be closed and are not (V-89). */
+  unclosed(): UnclosedBody[];
+}
+
+function validate(app: Application, options?: ValidatorOptions): Application;
+function validate(app: AsyncApplication, options?: ValidatorOptions): AsyncApplication;
+function validate(app: Application | AsyncApplication, options?: ValidatorOptions): Application | AsyncApplication;
+function validate(app: Application | AsyncApplication, options: ValidatorOptions = {}): Application | AsyncApplication {
+  if (typeof app !== 'function') throw new TypeError(`validator: the application is ${shown(app)}, not a function`);
+  const settings = new Settings(options.kind ?? kindOf(app), options);
+  const inner = app as Callable;
+  //: @in kinds
+  //: B-03: Wrappers (validators, middleware, bridges) MUST carry the mark of what they are, which need not be that of what they wrap.
+  const checked: Callable = (...args) => call(inner, args, settings);
+  const marked =
+    settings.kind === 'async' ? markAsync(checked as AsyncApplication) : markSync(checked as unknown as Application);
+  for (const name of ['startup', 'shutdown'] as const) {
+    const hook = app[name];
+    if (hook !== undefined && hook !== null) Object.assign(marked, { [name]: boundHook(hook, app) });
+  }
+  return marked;
+}
+
+export const validator: Validator = Object.assign(validate, { unclosed });
+
+type Hook = NonNullable<Lifespan['startup']>;
+
+// One function for each hook, so that applications which share one still do (L-14).
+const boundHooks = new WeakMap<Hook, Hook>();
+
+/** A hook that sees the application itself as `this`. */
+function boundHook(hook: Hook, app: Lifespan): Hook {
+  let bound = boundHooks.get(hook);
+  if (bound === undefined) {
+    bound = typeof hook === 'function' ? (state) => Reflect.apply(hook, app, [state]) : hook;
+    boundHooks.set(hook, bound);
+  }
+  return bound;
+}
+
+function call(app: Callable, args: unknown[], settings: Settings): unknown {
+  const exchange = begin(args, settings);
+  const environ = args[0];
+  const startResponse = checkedStartResponse(exchange, args[1] as Callable);
+  const { link } = exchange;
+  link.enter();
+  let result: unknown;
+  try {
+    result = app(environ, startResponse);
+  } catch (error) {
+    link.leave();
+    throw error;
+  }
+  if (settings.kind === 'async' && isAwaitable(result)) {
+    return Promise.resolve(result).then(
+      (body) => {
+        link.leave();
+        return taken(exchange, body);
+      },
+      (error) => {
+        link.leave();
+        throw error;
+      },
+    );
+  }
+  link.leave();
+  return taken(exchange, result);
+}
+
+/** Whether the result of an async application is to be awaited: not when it is a body already. */
+function isAwaitable(result: unknown): boolean {
+  if (types.isPromise(result)) return true;
+  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
+  return hasMethod(result, 'then');
+}
+
+/** Checks the call and puts the checked streams in the places of the server's. */
+function begin(args: readonly unknown[], settings: Settings): Exchange {
+  const [environ, startResponse] = args;
+  const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
+  const link = new Link(Link.nearest(found));
+  const read = (key: string): string => {
+    const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
+    return typeof value === 'string' ? value : '';
+  };
+  const method = read('REQUEST_METHOD');
+  const exchange = new Exchange(
+    settings,
+    link,
+    `${method || '-'} ${shown(read('SCRIPT_NAME') + read('PATH_INFO')).slice(1, -1)}`,
+    method === 'HEAD',
+  );
+  //: @in calling
+  //: G-01, A-01, V-01, V-02: The server MUST call the application once for each request with exactly two positional arguments, `environ` and
+  //: `startResponse`, which is a function. An application accepts them and can be called any number of times. A class needs `new` and
+  //: is no application; wrap it: `(environ, startResponse) => new App(environ, startResponse)`.
+  if (args.length !== 2) {
+    throw exchange.outside('V-01', `the application was called with ${args.length} arguments`, 'give two');
+  }
+  if (typeof startResponse !== 'function') {
+    throw exchange.outside('V-02', `the second argument is ${shown(startResponse)}`, 'give startResponse, a function');
+  }
+  checkEnviron(exchange, environ);
+  environ['wsgi.input'] = checkedInput(exchange, environ['wsgi.input'] as object, environ);
+  environ['wsgi.errors'] = checkedErrorStream(exchange, environ['wsgi.errors'] as object);
+  const wrapper = environ['wsgi.file_wrapper'];
+  if (typeof wrapper === 'function') environ['wsgi.file_wrapper'] = checkedFileWrapper(exchange, wrapper as Callable);
+  Reflect.set(environ, LINK, link);
+  return exchange;
+}
+
+/** What the application has returned, on its way to the server. */
+function taken(exchange: Exchange, body: unknown): unknown {
+  try {
+    exchange.cameBack();
+    checkResult(exchange, body);
+    exchange.link.returned = true;
+    return checkedBody(exchange, body);
+  } catch (violation) {
+    // The server will never see this body, so that closing it falls to us.
+    exchange.ended = true;
+    dispose(body);
+    throw violation;
+  }
+}
+
+function checkedBody(exchange: Exchange, body: object): object {
+  const { link, settings } = exchange;
+  //: @in file-wrapper
+  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. The validator does: such a body is the
+  //: one thing that it does not look into.
+  if (isFileWrapper(body)) return body;
+  const finish = (checked: object) => (settings.strictProperties ? strictBody(exchange, checked) : checked);
+  if (exchange.async && hasMethod(body, Symbol.asyncIterator)) {
+    const checked = new CheckedAsyncBody(exchange, body);
+    link.open = true;
+    checked.closing.untrack = track(checked, exchange.request, settings);
+    return finish(checked);
+  }
+  //: @in length
+  //: V-138: A validator is transparent. Status, headers, a Content-Length that the server computes, the borders of chunks, the number of `close`
+  //: calls and the way of a file wrapper are the same with and without it. For a body that is an array it returns an array.
+  if (isPlainArray(body)) {
+    const { array, closing } = checkedArray(exchange, body);
+    if (closing === null) {
+      // Nobody will ever close it, hence nothing that it may stand for.
+      link.checkClosed();
+      return finish(array);
+    }
+    link.open = true;
+    closing.untrack = track(array, exchange.request, settings);
+    return finish(array);
+  }
+  const checked = new CheckedBody(exchange, body);
+  link.open = true;
+  checked.closing.untrack = track(checked, exchange.request, settings);
+  return finish(checked);
+}
+
+function checkResult(exchange: Exchange, body: unknown): asserts body is object {
+  //: @in body
+  //: A-02, V-05: The application MUST return an iterable of chunks on every call, also when it used `write` for everything: `[]` for
+  //: an empty body; never `null`, `undefined` or `false`.
+  if (body === null || body === undefined || body === false) {
+    throw exchange.inside(
+      'V-05',
+      `the application returned ${shown(body)}`,
+      'return an iterable, [] for an empty body',
+    );
+  }
+  //: G-100, V-63: The result MUST be iterable in the convention in force. A string, a `Uint8Array` or other view, and an `ArrayBuffer` are refused
+  //: by type before anything is iterated, although JavaScript can iterate some of them. The request fails with 500 and an error that
+  //: names the type.
+  if (typeof body === 'string' || ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body)) {
+    throw exchange.inside('V-63', `the application returned ${shown(body)}`, 'put it into an array: [bytes]');
+  }
+  if (!exchange.async) refuseAsync(exchange, body);
+  const iterable = hasMethod(body, Symbol.iterator) || (exchange.async && hasMethod(body, Symbol.asyncIterator));
+  if ((typeof body !== 'object' && typeof body !== 'function') || !iterable) {
+    throw exchange.inside('A-02', `the application returned ${shown(body)}, which is not iterable`, 'return [bytes]');
+  }
+}
+
+function refuseAsync(exchange: Exchange, body: unknown): void {
+  //: B-02, V-134: The result MUST be checked against the kind of the application. A promise, or an iterable that is async only, from a sync
+  //: application is an error whose message tells how to declare the application async. It is never iterated as if it were sync, and a promise that
+  //: rejects is handled so that it does not end the process.
+  // A body is asked for nothing else, if it has an iterator (G-109).
+  if (hasMethod(body, Symbol.iterator)) return;
+  const promise = types.isPromise(body) || hasMethod(body, 'then');
+  if (!promise && !hasMethod(body, Symbol.asyncIterator)) return;
+  throw exchange.inside(
+    'V-134',
+    `the application is sync and returned ${promise ? 'a promise' : 'an async iterable'}`,
+    'declare it with markAsync(app), or write an async function or async generator',
+  );
+}
+
+/** Closes what a refused result holds. */
+function dispose(body: unknown): void {
+  if (types.isPromise(body)) {
+    body.then(dispose, nothing);
+    return;
+  }
+  try {
+    if (hasMethod(body, 'close')) disregard(callMethod(body as object, 'close'));
+  } catch {
+    // The violation is the news.
+  }
+}
