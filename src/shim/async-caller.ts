@@ -42,8 +42,11 @@ export function startWith<W>(
     : startResponse(status, headers, realErrorFromWire(error));
 }
 
+/** The error that any gateway has for it; never an endless wait (B-52). */
 export function noHead(): ApplicationError {
-  return new ApplicationError('the application ended without a call of startResponse (G-102, B-52)');
+  return new ApplicationError(
+    'startResponse was not called before the first non-empty chunk or the end of the body (G-102)',
+  );
 }
 
 export class RemoteCall {
@@ -66,13 +69,15 @@ export class RemoteCall {
   #queuedCost = 0;
   /** What the runner may still spend. */
   #credit: number;
-  #wake: (() => void) | null = null;
+  /** `next` may wait while `return` does (B-36). */
+  readonly #waiting: (() => void)[] = [];
   #over = false;
   /** Set when the worker died. */
   #lost: BridgeError | null = null;
   #ending = false;
   readonly #closing: { return?: WireError; close?: WireError } = {};
   #returned = false;
+  /** `return()` was called, or is not due any more: the body is ahead of us, and has ended. */
   #returnDone = false;
 
   constructor(
@@ -141,9 +146,11 @@ export class RemoteCall {
         this.#queue.push(message);
         break;
       case 'end':
+        this.#returnDone = true;
         this.#queue.push(message);
         break;
       case 'failed':
+        this.#returnDone = true;
         if (this.#returned) this.#queue.push(message);
         else this.#reject(errorFromWire(message.error));
         break;
@@ -162,7 +169,7 @@ export class RemoteCall {
         break;
     }
     if (message.over === true) this.#finish();
-    this.#wake?.();
+    this.#wake();
   }
 
   #bodyReturned({ chunks, head, close, over }: Extract<RunnerMessage, { type: 'returned' }>): void {
@@ -196,7 +203,7 @@ export class RemoteCall {
     this.#lost = error;
     this.#finish();
     if (!this.#returned) this.#reject(error);
-    this.#wake?.();
+    this.#wake();
   }
 
   #start(head: WireHead): void {
@@ -272,7 +279,7 @@ export class RemoteCall {
       return { done: true, value: undefined };
     }
     this.#queuedCost -= cost(item.chunk);
-    if (this.#queuedCost + this.#credit < this.#ahead / 2) this.#grant();
+    if (this.#queuedCost + Math.max(this.#credit, 0) < this.#ahead / 2) this.#grant();
     return { done: false, value: item.chunk };
   }
 
@@ -286,13 +293,17 @@ export class RemoteCall {
 
   #news(): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      this.#waiting.push(resolve);
     });
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   async #returnBody(): Promise<void> {
     this.#queue.length = 0;
-    if (!this.#over) {
+    if (!this.#over && !this.#returnDone) {
       this.#post({ type: 'return', id: this.#id });
       this.#limit();
       while (!this.#over && !this.#returnDone) await this.#news();

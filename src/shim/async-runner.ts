@@ -46,6 +46,9 @@ export class AsyncCall {
   #within: <T>(step: () => T) => T = (step) => step();
   #credit: number;
   #aborted = false;
+  #isOver = false;
+  /** Runs from an abort to the end of the request. */
+  #abandon: NodeJS.Timeout | undefined;
   #returnAsked = false;
   #closeAsked = false;
   /** Woken by any message that may let the body go on or end. */
@@ -84,8 +87,11 @@ export class AsyncCall {
   }
 
   #post(message: RunnerMessage): void {
+    if (this.#isOver) return; // abandoned: nobody listens any more
     this.#end.post(message);
     if (message.over !== true) return;
+    this.#isOver = true;
+    clearTimeout(this.#abandon);
     this.#errors.end();
     this.#head.complete();
     const over = new RequestAborted('the request is over');
@@ -304,6 +310,9 @@ export class AsyncCall {
     const error = reason instanceof Error ? reason : new RequestAborted(String(reason));
     this.#within(() => this.#abort.abort(error));
     this.#wake?.();
+    // A step that never ends, or a call: after `return()` and `close()` had their time, the request ends without (B-56).
+    const end = (): void => this.#post({ type: 'closing', id: this.#call.id, step: 'close', over: true });
+    if (!this.#isOver) this.#abandon = setTimeout(end, 3 * this.#closeTimeout);
   }
 }
 

@@ -75,6 +75,8 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
       body.then(closeLate, nothing);
       throw new ApplicationError('a sync application returned a promise: declare it with markAsync (B-02)');
     }
+    // What was written goes out first; then an array is as good as any (G-117).
+    if (writer.settled !== null && isPlainArray(body)) await writer.settle();
     return bodyHere(body, spool, writer, within);
   };
   const async: AsyncApplication = markAsync(bridged);
@@ -152,6 +154,12 @@ class Writer {
     };
   }
 
+  /** Waits for what was written; a failure is kept for the first step of the body. */
+  async settle(): Promise<void> {
+    await this.settled;
+    if (!this.#failed) this.settled = null;
+  }
+
   /** What an earlier write failed of. */
   throwFailure(): void {
     if (this.#failed) throw this.#failure;
@@ -184,6 +192,8 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
   readonly #spool: Spool;
   readonly #writer: Writer;
   readonly #within: Within;
+  /** `return` or `close` was called: a step that waits for its turn is not taken any more (B-35, G-112). */
+  #ended = false;
 
   constructor(body: unknown, spool: Spool, writer: Writer, within: Within) {
     this.#body = body;
@@ -201,11 +211,13 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
       if (iterator === null) {
         if (writer.settled !== null) {
           await writer.settled;
+          if (this.#ended) return { done: true, value: undefined };
           writer.throwFailure();
         }
         iterator = step(() => iteratorOf(body));
       } else {
         await turn();
+        if (this.#ended) return { done: true, value: undefined };
       }
       const current = iterator;
       const result: unknown = step(() => current.next());
@@ -218,6 +230,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
     return {
       next,
       return: async () => {
+        this.#ended = true;
         const current = iterator;
         const method: unknown = current?.return;
         if (typeof method === 'function') disregard(step((): unknown => Reflect.apply(method, current, [])));
@@ -227,6 +240,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
   }
 
   close(): void {
+    this.#ended = true;
     try {
       const body = this.#body;
       const close = isObject(body) ? (body as Closable).close : undefined;

@@ -63,6 +63,7 @@ export class BlockingCall {
   #aborted: Error | null = null;
   #returned: Extract<RunnerMessage, { type: 'returned' }> | null = null;
   readonly #closing: { return?: WireError; close?: WireError } = {};
+  /** `return()` was called, or is not due any more: the body is ahead of us, and has ended. */
   #returnDone = false;
 
   constructor(id: number, environ: Environ, startResponse: StartResponse, line: Line) {
@@ -151,6 +152,7 @@ export class BlockingCall {
         break;
       case 'end':
       case 'failed':
+        this.#returnDone = true;
         this.#queue.push(message);
         break;
       case 'write':
@@ -269,7 +271,7 @@ export class BlockingCall {
       this.#wait(() => queue.length > 0 || this.#over);
     }
     const item = queue.shift();
-    if (item === undefined) throw this.#aborted ?? noHead();
+    if (item === undefined) throw this.#lost ?? this.#aborted ?? noHead();
     if (item.type === 'failed') throw errorFromWire(item.error);
     if (item.head !== null) this.#start(item.head);
     if (item.type === 'end') {
@@ -277,7 +279,7 @@ export class BlockingCall {
       return { done: true, value: undefined };
     }
     this.#queuedCost -= cost(item.chunk);
-    if (this.#queuedCost + this.#credit < this.#line.ahead / 2) this.#grant();
+    if (this.#queuedCost + Math.max(this.#credit, 0) < this.#line.ahead / 2) this.#grant();
     return { done: false, value: item.chunk };
   }
 
@@ -305,7 +307,7 @@ export class BlockingCall {
   }
 
   #end(type: 'return' | 'close', done: () => boolean): void {
-    if (this.#over) return;
+    if (this.#over || done()) return;
     this.#line.assertMayBlock();
     this.#line.post({ type, id: this.#id });
     try {

@@ -32,7 +32,13 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
     chunk: Uint8Array | null,
     final: Final,
   ): Async extends true ? Promise<void> | undefined : undefined {
-    const wait = this.onSend(this.#sends++);
+    let wait: Promise<void> | undefined;
+    try {
+      wait = this.onSend(this.#sends++);
+    } catch (error) {
+      if (final === 2) this.done(); // the request is over, also where the call threw
+      throw error;
+    }
     if (head !== null) this.events.push(`head ${JSON.stringify(head.text)} ${head.length}`);
     if (chunk !== null) {
       this.chunks.push(text(chunk));
@@ -54,7 +60,7 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
 }
 
 /** A request body that arrives in these blocks. */
-export class Blocks implements BodySource<true & false> {
+export class Blocks implements BodySource<true>, BodySource<false> {
   readonly #blocks: Uint8Array[];
   reads = 0;
 

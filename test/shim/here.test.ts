@@ -465,6 +465,32 @@ describe('a sync application on the same thread', () => {
     expect(inner?.['quaich.client_disconnected']?.()).toBe(true);
   });
 
+  it('B-35 G-112 a step that waits for its turn when the body is returned is not taken', async () => {
+    const order: string[] = [];
+    const app = syncToAsync(
+      () => ({
+        [Symbol.iterator]: () => ({
+          next() {
+            order.push('next');
+            return { done: false, value: bytes('x') };
+          },
+          return() {
+            order.push('return');
+            return { done: true, value: undefined };
+          },
+        }),
+      }),
+      { where: 'here' },
+    );
+    const body = await app(environWith(new AsyncInput(null)), () => async () => {});
+    const iterator = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    await iterator.next();
+    const pending = iterator.next();
+    await iterator.return?.();
+    expect(await pending).toEqual({ done: true, value: undefined });
+    expect(order).toEqual(['next', 'return']);
+  });
+
   it('B-60 the context of the gateway is there in every step, in return and in close', async () => {
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
