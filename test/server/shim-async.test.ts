@@ -6,7 +6,7 @@ import { ClientDisconnected } from 'quaich';
 import { type SyncToAsyncOptions, syncToAsync } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AsyncInput, runAsync } from '../../dist/src/engine/index.js';
-import { Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
+import { Blocks, environWith, Lines, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));
 type App = ReturnType<typeof syncToAsync>;
@@ -111,17 +111,16 @@ describe('a sync application for an async caller', () => {
 
   it('B-37 a running computation can poll for the disconnect, B-38 and what it yields then is discarded', async () => {
     const app = await bridge('polls');
-    const { transport, running, environ } = begin(app, {
-      prepare: (recording) => {
-        recording.onSend = () => {
-          setImmediate(() => running?.disconnect(new ClientDisconnected()));
-          return undefined;
-        };
-      },
-    });
+    const errors = new Lines();
+    const { transport, running } = begin(app, { more: { 'wsgi.errors': errors } });
+    const write = errors.write.bind(errors);
+    errors.write = (text) => {
+      write(text);
+      if (text === 'waiting\n') running?.disconnect(new ClientDisconnected());
+    };
     await transport.over;
     expect(transport.chunks).toEqual(['polling']);
-    expect(logOf(environ)).toBe('noticed\n');
+    expect(errors.text).toBe('waiting\nnoticed\n');
   });
 
   it('B-27 B-35 B-62 B-30 the body is ahead by a bounded number of chunks; a disconnect ends it on its own thread', async () => {

@@ -89,9 +89,9 @@ const request = fc.record({
   /** The send that finds the client gone. */
   gone: fc.option(fc.nat(3), { freq: 3 }),
 });
-/** On an event loop `write` cannot wait, so it learns too late that the client has gone (docs/shim.md). */
-const withoutLateWrites = request.map((given) =>
-  given.gone === null
+/** On an event loop `write` cannot wait, so its errors (a disconnect, a surplus) come later than elsewhere (docs/shim.md). */
+const withoutLateErrors = request.map((given) =>
+  given.gone === null && !JSON.stringify(given.plan.call).includes('Content-Length')
     ? given
     : { ...given, plan: { ...given.plan, call: given.plan.call.filter(([name]) => name !== 'write') } },
 );
@@ -140,7 +140,7 @@ async function async(app: Parameters<typeof runAsync>[0], request: Request): Pro
 describe('B-57 bridging there and back changes nothing that can be observed', () => {
   it('sync to async to sync: responses, order of all steps, errors, disconnects', () => {
     fc.assert(
-      fc.property(withoutLateWrites, (request) => {
+      fc.property(withoutLateErrors, (request) => {
         expect(sync(syncThereAndBack, request)).toEqual(sync(syncApp, request));
       }),
       { numRuns: RUNS },
@@ -158,7 +158,7 @@ describe('B-57 bridging there and back changes nothing that can be observed', ()
 
   it('an application that may be ahead gives the same response', async () => {
     await fc.assert(
-      fc.asyncProperty(withoutLateWrites, async (request) => {
+      fc.asyncProperty(withoutLateErrors, async (request) => {
         expect(sync(syncAhead, request).events).toEqual(sync(syncApp, request).events);
         expect((await async(asyncAhead, request)).events).toEqual((await async(asyncApp, request)).events);
       }),

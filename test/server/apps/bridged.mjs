@@ -242,6 +242,7 @@ export function polls(environ, start) {
   start('200 OK', []);
   return (function* () {
     yield bytes('polling');
+    log(environ, 'waiting');
     while (!environ['quaich.client_disconnected']()) block(2);
     log(environ, 'noticed');
     yield bytes('discarded');
