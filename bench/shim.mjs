@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { AsyncInput, runAsync, runSync, SyncInput } from '../dist/src/engine/index.js';
 import { asyncToSync, syncToAsync } from '../dist/src/shim/index.js';
-import * as apps from './apps/shim.mjs';
+import { asyncArray, asyncStream, syncArray, syncStream } from './apps/shim.mjs';
 import { interleave, median, table } from './measure.mjs';
 
 const module = fileURLToPath(new URL('./apps/shim.mjs', import.meta.url));
@@ -75,16 +75,20 @@ async function measure(once, seconds, parallel) {
 }
 
 const [rounds = 5, seconds = 1] = process.argv.slice(2).map(Number);
-for (const body of ['Array', 'Stream']) {
+const suites = [
+  { body: 'Array', title: 'One chunk in an array', syncApp: syncArray, asyncApp: asyncArray },
+  { body: 'Stream', title: 'Eight chunks one by one', syncApp: syncStream, asyncApp: asyncStream },
+];
+for (const { body, title, syncApp, asyncApp } of suites) {
   const there = syncToAsync(`${module}:sync${body}`, { threads: 1 });
   const lockstep = syncToAsync(`${module}:sync${body}`, { threads: 1, ahead: 0 });
   const back = asyncToSync(`${module}:async${body}`);
   const bridges = [there, lockstep, back];
   for (const bridge of bridges) await bridge.startup?.({});
   const candidates = new Map([
-    ['native sync', [sync(apps[`sync${body}`]), 1]],
-    ['native async', [async(apps[`async${body}`]), 1]],
-    ["sync as async, where: 'here'", [async(syncToAsync(apps[`sync${body}`], { where: 'here' })), 1]],
+    ['native sync', [sync(syncApp), 1]],
+    ['native async', [async(asyncApp), 1]],
+    ["sync as async, where: 'here'", [async(syncToAsync(syncApp, { where: 'here' })), 1]],
     ['sync as async, on a worker', [async(there), 1]],
     ['the same, ahead: 0', [async(lockstep), 1]],
     ['the same, 16 requests at a time', [async(there), 16]],
@@ -95,9 +99,7 @@ for (const body of ['Array', 'Stream']) {
     const [once, parallel] = candidates.get(name);
     return measure(once, seconds, parallel);
   });
-  console.log(
-    body === 'Array' ? '\nOne chunk in an array, per request:\n' : '\nEight chunks one by one, per request:\n',
-  );
+  console.log(`\n${title}, per request:\n`);
   console.log(
     table(
       ['application', 'µs elapsed', 'µs CPU, all threads'],

@@ -1,10 +1,9 @@
 /**
  * One request of an async gateway that a sync application on another thread answers: the gateway's side.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite, HeaderField } from '../interface/types.ts';
-import { contextToWire } from './context.ts';
+import { contextToWire, keepContext, type Within } from './context.ts';
 import type { BridgeError } from './errors.ts';
 import type { LoopEnd } from './link.ts';
 import { cost } from './runner.ts';
@@ -57,7 +56,7 @@ export class RemoteCall {
   readonly #ahead: number;
   readonly #events: CallEvents;
   /** Brings the context of the gateway's call back for what a message leads to (B-60). */
-  readonly #within: <T>(step: () => T) => T = AsyncLocalStorage.snapshot();
+  readonly #within: Within = keepContext();
   readonly #nextBlock: (max: number) => Promise<Uint8Array | null>;
   #left: number;
   readonly #onAbort: () => void;

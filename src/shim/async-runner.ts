@@ -1,14 +1,13 @@
 /**
  * Runs an async application on an event loop of its own, for a caller that blocks on another thread (B-50).
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isPromise } from 'node:util/types';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { DEFAULT_CLOSE_TIMEOUT, disregard, nothing, refuseNoBody } from '../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../engine/signal.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { withContext } from './context.ts';
+import { keepContext, type Within, withContext } from './context.ts';
 import type { LoopEnd } from './link.ts';
 import { RemoteInput } from './remote-input.ts';
 import { chunkOf, cost, RemoteErrors, RunnerHead, wholeArray } from './runner.ts';
@@ -43,7 +42,7 @@ export class AsyncCall {
   readonly #input: RemoteInput;
   readonly #abort: AbortSource = new RequestAbort();
   /** Brings the context of the call back for what a message leads to (B-60). */
-  #within: <T>(step: () => T) => T = (step) => step();
+  #within: Within = (step) => step();
   #credit: number;
   #aborted = false;
   #isOver = false;
@@ -81,7 +80,7 @@ export class AsyncCall {
   /** Starts the request; never throws. */
   start(app: AsyncApplication): void {
     withContext(this.#call.context, () => {
-      this.#within = AsyncLocalStorage.snapshot();
+      this.#within = keepContext();
       this.#run(app).catch(nothing);
     });
   }

@@ -2,7 +2,6 @@
  * A sync application on an async gateway's own event loop, at its owner's explicit wish (B-20): the request body is collected
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isPromise } from 'node:util/types';
 import { fileOf, fileWrapper } from '../engine/file-wrapper.ts';
 import { disregard, isPlainArray, nothing, refuseNoBody } from '../engine/response.ts';
@@ -22,6 +21,7 @@ import type {
   Write,
 } from '../interface/types.ts';
 import { onEventLoop } from './blocking.ts';
+import { keepContext, type Within } from './context.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';
 
 /** Limits of the request body (B-21); bytes. */
@@ -35,7 +35,6 @@ export interface HereOptions {
 const DEFAULT_MEMORY = 65536;
 const DEFAULT_LIMIT = 64 * 1024 * 1024;
 
-type Within = <T>(step: () => T) => T;
 type Closable = { close?: unknown };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -50,7 +49,7 @@ export function refusal(startResponse: AsyncStartResponse, status: string): Asyn
 export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = DEFAULT_LIMIT }: HereOptions = {}) {
   const bridged = async (environ: AsyncEnviron, startResponse: AsyncStartResponse): Promise<AsyncBody> => {
     // B-60: whatever context the gateway's call has is that of every step.
-    const within: Within = AsyncLocalStorage.snapshot();
+    const within: Within = keepContext();
     let spool: Spool;
     try {
       spool = await collect(environ, memory, limit);
