@@ -3,7 +3,6 @@
  * written once, as sync ones, and turned into async ones that await at every step.
  */
 import { AsyncInput, asyncFileWrapper, fileWrapper, runAsync, runSync, SyncInput } from '../../src/engine/index.ts';
-import { DONE, type Final, MORE, type ResponseHead, type Transport } from '../../src/engine/transport.ts';
 import type {
   AsyncApplication,
   AsyncBody,
@@ -15,6 +14,7 @@ import type {
   StartResponse,
 } from '../../src/index.ts';
 import { ClientDisconnected, markAsync, markSync } from '../../src/index.ts';
+import { DONE, type Final, MORE, type ResponseHead, type Transport } from '../../src/interface/transport.ts';
 import type { AnyApplication, AnyEnviron, Middleware } from '../../src/middleware/index.ts';
 
 export const KINDS: readonly Kind[] = ['sync', 'async'];
