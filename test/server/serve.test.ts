@@ -120,6 +120,21 @@ describe('both kinds in one process', () => {
   });
 });
 
+describe('the validator', () => {
+  it.each([
+    ['untyped', false],
+    ['asyncUntyped', false],
+    ['asyncUntyped', true],
+  ])('V-60 is put around every application at the wish of the owner: %s, inline: %s', async (name, inline) => {
+    const server = await start({ '': name }, { inline });
+    const validating = await start({ '': name, '/fast': 'fast', '/async': 'asyncFast' }, { inline, validate: true });
+    expect((await ask(server, '/'))[0]).toBe(200);
+    expect((await ask(validating, '/'))[0]).toBe(500);
+    expect((await ask(validating, '/fast'))[0]).toBe(200);
+    expect((await ask(validating, '/async'))[0]).toBe(200);
+  });
+});
+
 describe('mounts', () => {
   it('G-14 a mount matches whole segments, the longest prefix first; the rest is 404', async () => {
     const server = await start({ '/a': 'fast', '/a/b': 'asyncFast' });
