@@ -69,13 +69,13 @@ export interface AsyncFileLike {
 }
 
 /** `wsgi.file_wrapper` of the sync convention; the number is a descriptor, which the wrapper closes (G-160 to G-163). */
-export type FileWrapper = (file: FileLike | number, blockSize?: number) => Body;
+export type FileWrapper = (file: FileLike | number, blockSize?: number) => Iterable<Uint8Array>;
 
 /** `wsgi.file_wrapper` of the async convention. */
 export type AsyncFileWrapper = (
   file: FileLike | AsyncFileLike | number,
   blockSize?: number,
-) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
+) => AsyncIterable<Uint8Array>;
 
 interface CommonEnviron {
   REQUEST_METHOD: string;
