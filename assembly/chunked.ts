@@ -1,6 +1,6 @@
-// The chunked decoder (RFC 9112, 7.1): one automaton over bytes, with all of its state in registers, so that it can be left
-// and taken up at any byte. Payload is moved together in place. Blanks are allowed nowhere in a chunk size line: the
-// grammar has them for bad senders only, and readers differ about them.
+// The chunked decoder (RFC 9112, 7.1): one automaton over bytes, with all of its state in registers, so that it can be
+// left and taken up at any byte. Payload is moved together in place. Blanks are allowed nowhere in a chunk size line:
+// the grammar has them for bad senders only, and readers differ about them.
 
 import { fieldCount, fieldLines, setFieldCount } from './fields';
 import {
@@ -141,9 +141,9 @@ export function beginBody(): void {
 }
 
 /**
- * Decodes from `from` to `to` and leaves the payload of this run at `from`, CHUNK_DATA_LENGTH bytes; CHUNK_END is the address
- * of the first byte not consumed. Returns 1 at the end of the body, 0 when more bytes are needed (all are consumed then), or
- * minus the rule broken.
+ * Decodes from `from` to `to` and leaves the payload of this run at `from`, CHUNK_DATA_LENGTH bytes; CHUNK_END is the
+ * address of the first byte not consumed. Returns 1 at the end of the body, 0 when more bytes are needed (all are
+ * consumed then), or minus the rule broken.
  */
 export function body(from: usize, to: usize): i32 {
   let p = from;

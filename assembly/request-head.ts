@@ -1,5 +1,5 @@
-// A request head (RFC 9112, 2 to 6): empty lines, request line, field section. Parsed in place in one call; when bytes are
-// missing, HEAD_STATE and the head record say where the next call goes on.
+// A request head (RFC 9112, 2 to 6): empty lines, request line, field section. Parsed in place in one call; when bytes
+// are missing, HEAD_STATE and the head record say where the next call goes on.
 
 import { isAuthority } from './authority';
 import { PHASE_NAME, badValue, fieldCount, fieldLines, setFieldCount } from './fields';

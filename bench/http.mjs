@@ -41,7 +41,11 @@ export async function benchHttp({ rounds = 5, seconds = 3, connections = 64 } = 
   }
 }
 
-export function report(rows) {
+export const title = `Small GET over 64 keep-alive connections, load from ${hasWrk ? 'wrk' : 'autocannon'}`;
+
+/** @param {{ rounds?: number, seconds?: number }} options */
+export async function run(options) {
+  const rows = await benchHttp(options);
   return table(
     ['server', 'µs CPU/request', 'ratio', 'requests/s', 'ratio', 'p50 ms', 'p99 ms'],
     rows.map((row) => [
@@ -56,8 +60,7 @@ export function report(rows) {
   );
 }
 
-if (import.meta.filename === process.argv[1]) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [rounds, seconds] = process.argv.slice(2).map(Number);
-  console.log(`64 keep-alive connections, load from ${hasWrk ? 'wrk' : 'autocannon'}`);
-  console.log(report(await benchHttp({ rounds: rounds || undefined, seconds: seconds || undefined })));
+  console.log(await run({ rounds: rounds || undefined, seconds: seconds || undefined }));
 }

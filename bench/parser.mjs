@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { READ_AREA } from '../dist/assembly/layout.js';
 import { Parser } from '../dist/src/http/parser.js';
+import { table } from './measure.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -102,4 +103,18 @@ export function benchParser({ rounds = 25, milliseconds = 10 } = {}) {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(benchParser());
+export const title = 'Parsing one request: the wasm parser against llhttp in wasm';
+
+export async function run() {
+  return table(
+    ['request', 'parser', 'ns', 'llhttp takes'],
+    benchParser().map(({ request, parser, nanoseconds, ratio }) => [
+      request,
+      parser,
+      nanoseconds,
+      `${ratio} times that`,
+    ]),
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await run());

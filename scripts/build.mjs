@@ -37,6 +37,6 @@ if (Math.min(...outputs.map(modified)) < Math.max(...sources.map(modified))) {
 }
 
 if (!process.argv.includes('--wasm')) {
-  run('typescript/bin/tsc', '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'build/tsc.tsbuildinfo');
+  run('typescript/bin/tsc', '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo');
   for (const file of outputs.slice(0, 2)) cpSync(file, join(root, 'dist/src/http/wasm', file.slice(wasm.length + 1)));
 }

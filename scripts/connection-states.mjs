@@ -1,5 +1,6 @@
 // Writes docs/connection-states.md from the tables of src/http/states.ts.
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** @typedef {import('../src/http/states.ts').Machine} Machine */
 
@@ -37,7 +38,7 @@ export function render(machines) {
   return `${parts.join('\n\n')}\n`;
 }
 
-if (import.meta.filename === process.argv[1]) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { READING, RESPONDING, SOCKET } = await import('../dist/src/http/states.js');
   writeFileSync(new URL('../docs/connection-states.md', import.meta.url), render([READING, RESPONDING, SOCKET]));
 }

@@ -1,13 +1,54 @@
+import { isPromise } from 'node:util/types';
+import type { BodySource } from '../interface/transport.ts';
 import type { AsyncInputStream } from '../interface/types.ts';
 import { hintArgument, InputBuffer, sizeArgument } from './input-buffer.ts';
-import type { BodySource } from './transport.ts';
 
 /** Bytes asked of the source for a block of `chunks()`. */
 const BLOCK = 65536;
 
 function ignore(): void {}
 
-/** `wsgi.input` for async applications. Overlapping reads are served in call order (B-10). */
+/** A rejection that does not end the process when the application does not look at it (G-146). */
+function rejected(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(ignore);
+  return promise;
+}
+
+/** An async iterator over what `take` gives, until it gives null. Leaving it early leaves the rest in the stream. */
+class InputIterator implements AsyncIterableIterator<Uint8Array> {
+  readonly #take: () => Promise<Uint8Array | null>;
+  #over = false;
+
+  constructor(take: () => Promise<Uint8Array | null>) {
+    this.#take = take;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#over) return Promise.resolve({ done: true, value: undefined });
+    const step = this.#take().then((value): IteratorResult<Uint8Array> => {
+      if (value !== null) return { done: false, value };
+      this.#over = true;
+      return { done: true, value: undefined };
+    });
+    step.catch(ignore); // G-146
+    return step;
+  }
+
+  return(): Promise<IteratorResult<Uint8Array>> {
+    this.#over = true;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+}
+
+/**
+ * `wsgi.input` for async applications. Overlapping reads are served in call order (B-10). A read that nobody awaits may
+ * reject without harm (G-146).
+ */
 export class AsyncInput implements AsyncInputStream {
   readonly #source: BodySource<true> | null;
   #buffer: InputBuffer | null = null;
@@ -23,18 +64,21 @@ export class AsyncInput implements AsyncInputStream {
    * Rejects with ClientDisconnected or RequestBodyError when the body will never be complete (G-63), with a TypeError
    * for a size that is no integer.
    */
-  async read(size?: number | null): Promise<Uint8Array> {
-    const limit = sizeArgument(size);
-    return this.#queue(() => this.#take(limit, false));
+  read(size?: number | null): Promise<Uint8Array> {
+    return this.#bytes(size, false);
   }
 
-  async readline(size?: number | null): Promise<Uint8Array> {
-    const limit = sizeArgument(size);
-    return this.#queue(() => this.#take(limit, true));
+  readline(size?: number | null): Promise<Uint8Array> {
+    return this.#bytes(size, true);
   }
 
-  async readlines(hint?: number | null): Promise<Uint8Array[]> {
-    const most = hintArgument(hint);
+  readlines(hint?: number | null): Promise<Uint8Array[]> {
+    let most: number;
+    try {
+      most = hintArgument(hint);
+    } catch (error) {
+      return rejected(error);
+    }
     return this.#queue(async () => {
       const lines: Uint8Array[] = [];
       for (let total = 0; total < most; ) {
@@ -47,16 +91,19 @@ export class AsyncInput implements AsyncInputStream {
     });
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let line = await this.readline(); line.byteLength !== 0; line = await this.readline()) yield line;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    return new InputIterator(async () => {
+      const line = await this.readline();
+      return line.byteLength === 0 ? null : line;
+    });
   }
 
   /** The body in blocks of at most 64 KiB as they arrive (B-11). */
-  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let block = await this.#nextBlock(); block !== null; block = await this.#nextBlock()) yield block;
+  chunks(): AsyncIterableIterator<Uint8Array> {
+    return new InputIterator(() => this.#nextBlock());
   }
 
-  /** The body as a web stream that reads ahead by nothing (B-11). Cancelling it leaves the rest unread. */
+  /** The body as a web stream that reads nothing ahead (B-11). Cancelling it leaves the rest unread. */
   stream(): ReadableStream<Uint8Array> {
     return new ReadableStream<Uint8Array>(
       {
@@ -68,6 +115,16 @@ export class AsyncInput implements AsyncInputStream {
       },
       { highWaterMark: 0 },
     );
+  }
+
+  #bytes(size: number | null | undefined, line: boolean): Promise<Uint8Array> {
+    let limit: number;
+    try {
+      limit = sizeArgument(size);
+    } catch (error) {
+      return rejected(error);
+    }
+    return this.#queue(() => this.#take(limit, line));
   }
 
   #nextBlock(): Promise<Uint8Array | null> {
@@ -83,13 +140,23 @@ export class AsyncInput implements AsyncInputStream {
 
   /** Runs an operation after all that were begun before it, whether they succeeded or not. */
   #queue<T>(operation: () => T | Promise<T>): Promise<T> {
-    const before = this.#last;
-    const run = before === null ? Promise.resolve(operation()) : before.then(operation);
-    const settled = run.then(ignore, ignore);
-    this.#last = settled;
-    settled.then(() => {
+    let run: Promise<T>;
+    if (this.#last === null) {
+      try {
+        const result = operation();
+        if (!isPromise(result)) return Promise.resolve(result);
+        run = result;
+      } catch (error) {
+        return rejected(error);
+      }
+    } else {
+      run = this.#last.then(operation);
+    }
+    // Both handlers are there: a rejection that nobody else looks at is handled (G-146).
+    const settled: Promise<void> = run.then(ignore, ignore).then(() => {
       if (this.#last === settled) this.#last = null;
     });
+    this.#last = settled;
     return run;
   }
 

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import { RequestBodyError } from '../interface/errors.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
+import type { RequestBodyError } from '../interface/errors.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import { isClientFault } from './report.ts';
 
 /** A page and its head, made anew for each use: a transport may keep what it is given. */
 export interface ErrorPage {
@@ -26,10 +27,7 @@ export function errorPage(status: number, forHead: boolean): ErrorPage {
 
 /** The status for an error of the application: what fits a request body that broke off, else 500. */
 export function statusFor(error: unknown): number {
-  try {
-    if (error instanceof RequestBodyError && error.status >= 400 && error.status <= 599) return error.status;
-  } catch {
-    // a Proxy that throws
-  }
-  return 500;
+  if (!isClientFault(error)) return 500;
+  const { status } = error as RequestBodyError;
+  return status >= 400 && status <= 599 ? status : 500;
 }

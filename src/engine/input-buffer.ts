@@ -55,7 +55,6 @@ export class InputBuffer {
   // Bytes gathered for it. One block that is the whole result is handed on as it came.
   #gathered: Uint8Array | null = null;
   #size = 0;
-  #whole = false;
 
   constructor(ended: boolean) {
     this.ended = ended;
@@ -67,7 +66,6 @@ export class InputBuffer {
     this.#line = line;
     this.#gathered = null;
     this.#size = 0;
-    this.#whole = false;
   }
 
   /** The result of the operation, or null: then `feed` a block of at most `wanted` bytes and ask again. */
@@ -116,19 +114,17 @@ export class InputBuffer {
     const length = to - from;
     if (length === 0) return;
     if (this.#gathered === null) {
-      this.#whole = from === 0 && to === block.byteLength;
-      this.#gathered = this.#whole ? block : copyOf(block, from, to);
+      this.#gathered = from === 0 && to === block.byteLength ? block : copyOf(block, from, to);
       this.#size = length;
       return;
     }
     let gathered = this.#gathered;
-    if (this.#whole || this.#size + length > gathered.byteLength) {
+    if (this.#size + length > gathered.byteLength) {
       // Doubling keeps the copying linear, however small the blocks are.
       const roomy = new Uint8Array(Math.max(2 * this.#size, this.#size + length, 256));
       roomy.set(this.#size === gathered.byteLength ? gathered : gathered.subarray(0, this.#size));
       gathered = roomy;
       this.#gathered = roomy;
-      this.#whole = false;
     }
     gathered.set(from === 0 && to === block.byteLength ? block : block.subarray(from, to), this.#size);
     this.#size += length;

@@ -3,7 +3,7 @@
  * thrown: `undefined`, frozen objects, errors whose `stack` getter throws.
  */
 import { inspect } from 'node:util';
-import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { ErrorStream } from '../interface/types.ts';
 
 /** Errors in a chain of causes that are shown. */
@@ -56,6 +56,24 @@ export function isDisconnect(error: unknown): boolean {
     return error instanceof ClientDisconnected || error instanceof RequestAborted;
   } catch {
     return false; // a Proxy that throws in getPrototypeOf
+  }
+}
+
+/** Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application. */
+export function isClientFault(error: unknown): boolean {
+  try {
+    return error instanceof RequestBodyError;
+  } catch {
+    return false;
+  }
+}
+
+/** What a signal with our reason makes of the calls that listen to it: no failures of the application. */
+export function isAbortError(error: unknown): boolean {
+  try {
+    return error instanceof Error && error.name === 'AbortError';
+  } catch {
+    return false;
   }
 }
 

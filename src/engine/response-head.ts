@@ -3,7 +3,14 @@
  */
 import { isNativeError } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
-import { HEAD_HAS_DATE, HEAD_HAS_LENGTH, HEAD_HAS_SERVER, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
+import {
+  HEAD_HAS_DATE,
+  HEAD_HAS_LENGTH,
+  HEAD_HAS_SERVER,
+  HEAD_NO_BODY,
+  type ResponseHead,
+} from '../interface/transport.ts';
+import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
 
 /**
  * Three digits from 200 to 599, one space, and nothing or a text without control characters that neither starts nor
@@ -16,31 +23,32 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const DIGITS = /^[0-9]+$/;
 
-/** Fields of the connection, not of the message (G-92; RFC 9110, 7.6.1). */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-]);
-
 const PLAIN = 0;
 const CONTENT_LENGTH = 1;
 const DATE = 2;
 const SERVER = 3;
 
-// Spellings that passed the check. Bounded, since an application may make names up as it goes.
-const KNOWN_NAMES = new Map<string, number>();
-const MOST_KNOWN_NAMES = 512;
-const LONGEST_KNOWN_NAME = 64;
-const KNOWN_STATUSES = new Map<string, number>();
-const MOST_KNOWN_STATUSES = 128;
+/** A field name that passed the check, with the line that was made of it last. */
+interface KnownName {
+  readonly meaning: number;
+  /** A value that passed the check; most applications send the same one again. */
+  value: string;
+  /** Name, value, CR LF. */
+  line: string;
+}
+
+/** A status that passed the check, with its line. */
+interface KnownStatus {
+  readonly code: number;
+  readonly line: string;
+}
+
+// What passed the check before: three fields take 150 ns in place of 570. Bounded, since an application may make
+// names, values and statuses up as it goes.
+const KNOWN_NAMES = new Map<string, KnownName>();
+const KNOWN_STATUSES = new Map<string, KnownStatus>();
+const MOST_KNOWN = 256;
+const LONGEST_KNOWN = 256;
 
 const MOST_SHOWN = 60;
 
@@ -68,29 +76,25 @@ function refuse(message: string): never {
   throw new ApplicationError(`startResponse: ${message}`);
 }
 
-/** Remembers a checked string, within bounds. */
-function remember(map: Map<string, number>, most: number, text: string, meaning: number): number {
-  if (map.size >= most) map.clear();
-  map.set(text, meaning);
-  return meaning;
+/** Keeps what was checked, within bounds; starting afresh lets the common ones come back. */
+function remember<T>(map: Map<string, T>, key: string, known: T): T {
+  if (key.length > LONGEST_KNOWN) return known;
+  if (map.size >= MOST_KNOWN) map.clear();
+  map.set(key, known);
+  return known;
 }
 
-function statusCode(status: unknown): number {
-  const known = KNOWN_STATUSES.get(status as string);
-  if (known !== undefined) return known;
+function checkStatus(status: unknown): KnownStatus {
   if (typeof status !== 'string' || !STATUS.test(status)) {
     refuse(
       `the status must be three digits from 200 to 599, a space and a reason phrase of printable native characters, ` +
         `such as '200 OK'; got ${shown(status)} (G-88, G-89, G-91)`,
     );
   }
-  const code = Number(status.substring(0, 3));
-  return status.length > LONGEST_KNOWN_NAME ? code : remember(KNOWN_STATUSES, MOST_KNOWN_STATUSES, status, code);
+  return remember(KNOWN_STATUSES, status, { code: Number(status.substring(0, 3)), line: `${status}\r\n` });
 }
 
-function nameMeaning(name: string): number {
-  const known = KNOWN_NAMES.get(name);
-  if (known !== undefined) return known;
+function checkName(name: string): KnownName {
   if (!TOKEN.test(name)) refuse(`the header name ${shown(name)} is no token (G-90, G-91)`);
   const lower = name.toLowerCase();
   if (HOP_BY_HOP.has(lower)) {
@@ -99,7 +103,26 @@ function nameMeaning(name: string): number {
   if (lower === 'status') refuse(`a header named 'Status' would be taken for the status by CGI (G-93)`);
   const meaning =
     lower === 'content-length' ? CONTENT_LENGTH : lower === 'date' ? DATE : lower === 'server' ? SERVER : PLAIN;
-  return name.length > LONGEST_KNOWN_NAME ? meaning : remember(KNOWN_NAMES, MOST_KNOWN_NAMES, name, meaning);
+  return remember(KNOWN_NAMES, name, { meaning, value: '', line: `${name}: \r\n` });
+}
+
+/** The line of a field whose value has not been seen with this name just before. */
+function checkValue(name: string, known: KnownName, value: unknown): string {
+  if (typeof value !== 'string') {
+    refuse(`the value of the header ${shown(name)} must be a string, got ${typeName(value)} (G-90)`);
+  }
+  if (!VALUE.test(value)) {
+    refuse(
+      `the value of the header ${shown(name)} has a control character or one above U+00FF: ` +
+        `${shown(value)} (G-90, G-91)`,
+    );
+  }
+  const line = `${name}: ${value}\r\n`;
+  if (value.length <= LONGEST_KNOWN) {
+    known.value = value;
+    known.line = line;
+  }
+  return line;
 }
 
 function contentLength(value: string, earlier: number): number {
@@ -119,11 +142,11 @@ function contentLength(value: string, earlier: number): number {
  * @throws ApplicationError naming the rule that was broken
  */
 export function checkHead(status: unknown, headers: unknown, forHead: boolean): ResponseHead {
-  const code = statusCode(status);
+  const { code, line } = KNOWN_STATUSES.get(status as string) ?? checkStatus(status);
   if (!Array.isArray(headers)) {
     refuse(`the headers must be an array of [name, value] arrays, got ${typeName(headers)} (G-90)`);
   }
-  let text = `${status}\r\n`;
+  let text = line;
   let length = -1;
   let flags = forHead || code === 204 || code === 304 ? HEAD_NO_BODY : 0;
   for (let i = 0, count = headers.length; i < count; i++) {
@@ -134,19 +157,13 @@ export function checkHead(status: unknown, headers: unknown, forHead: boolean): 
     const name: unknown = field[0];
     const value: unknown = field[1];
     if (typeof name !== 'string') refuse(`the name of header ${i} must be a string, got ${typeName(name)} (G-90)`);
-    const meaning = nameMeaning(name);
-    if (typeof value !== 'string') {
-      refuse(`the value of the header ${shown(name)} must be a string, got ${typeName(value)} (G-90)`);
-    }
-    if (!VALUE.test(value)) {
-      refuse(
-        `the value of the header ${shown(name)} has a control character or one above U+00FF: ${shown(value)} (G-90, G-91)`,
-      );
-    }
+    const known = KNOWN_NAMES.get(name) ?? checkName(name);
+    const fieldLine = value === known.value ? known.line : checkValue(name, known, value);
+    const meaning = known.meaning;
     if (meaning !== PLAIN) {
       if (meaning === CONTENT_LENGTH) {
         const first = length < 0;
-        length = contentLength(value, length);
+        length = contentLength(value as string, length);
         // Equal ones are sent once (G-94); 204 has none and that of 205 is 0 (G-129).
         if (!first || code === 204 || code === 205) continue;
         flags |= HEAD_HAS_LENGTH;
@@ -154,7 +171,7 @@ export function checkHead(status: unknown, headers: unknown, forHead: boolean): 
         flags |= meaning === DATE ? HEAD_HAS_DATE : HEAD_HAS_SERVER;
       }
     }
-    text += `${name}: ${value}\r\n`;
+    text += fieldLine;
   }
   if (code === 204 || code === 205) length = 0;
   const head: ResponseHead = { status: code, text, length, flags };

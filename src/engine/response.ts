@@ -3,10 +3,11 @@
  */
 import { isPromise, isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import type { ErrorStream } from '../interface/types.ts';
+import { disregard } from './body.ts';
 import { describeError, isDisconnect, report } from './report.ts';
 import { checkError, checkHead, typeName, writeLength } from './response-head.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from './transport.ts';
 
 /** What happened in a worker, for its statistics. */
 export interface EngineCounters {
@@ -44,31 +45,6 @@ export type Action = typeof SKIP | typeof SEND | typeof SEND_LAST | typeof SEND_
 const MOST_JOINED = 16384;
 
 const NOTHING = new Uint8Array(0);
-
-/** The iterator method that reads nothing but `length` and the elements (G-109). */
-const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
-
-/** Marks a promise as handled, so that its rejection does not end the process (G-146). */
-export function disregard(promise: unknown): void {
-  if (isPromise(promise)) promise.then(nothing, nothing);
-}
-
-export function nothing(): void {}
-
-/** Whether the body is an array that iterates as arrays do; a subclass may check its elements while they are taken. */
-export function isPlainArray(body: unknown): body is unknown[] {
-  return Array.isArray(body) && body[Symbol.iterator] === ARRAY_ITERATOR;
-}
-
-/** Throws for what iterates in JS but is no body (G-100). */
-export function refuseNoBody(body: unknown, convention: string): void {
-  if (typeof body === 'object' && body !== null && !ArrayBuffer.isView(body)) return;
-  if (typeof body === 'function') return;
-  throw new ApplicationError(
-    `the application returned ${body === null ? 'null' : typeName(body)}; ` +
-      `${convention} returns an iterable of Uint8Array chunks, such as [chunk] (G-100, A-02)`,
-  );
-}
 
 /** One response. */
 export class ResponseState {

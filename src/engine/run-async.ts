@@ -7,25 +7,22 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
+import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
+import { fileOf } from '../toolbox/file-wrapper.ts';
+import { disregard, hasMethod, isAwaitable, isPlainArray, nothing, refuseNoBody } from './body.ts';
 import { errorPage, statusFor } from './error-page.ts';
-import { fileOf } from './file-wrapper.ts';
-import { isDisconnect } from './report.ts';
+import { isAbortError, isClientFault, isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,
-  disregard,
   type EngineOptions,
-  isPlainArray,
-  nothing,
   ResponseState,
-  refuseNoBody,
   SEND,
   SEND_LAST_AND_STOP,
   SKIP,
   STOP,
 } from './response.ts';
 import { type AbortSource, RequestAbort } from './signal.ts';
-import { DONE, END, type Final, MORE, type Transport } from './transport.ts';
 
 const DEFAULTS: EngineOptions = {};
 
@@ -50,26 +47,6 @@ const NOBODY = 0;
 const RUN = 1;
 const DISCONNECT = 2;
 
-function hasMethod(object: object, key: symbol | string): boolean {
-  return typeof (object as Record<symbol | string, unknown>)[key] === 'function';
-}
-
-/** Whether a result is to be awaited. A body is asked for nothing but its iterator method (G-109). */
-function isAwaitable(result: unknown): boolean {
-  if (typeof result !== 'object' || result === null) return false;
-  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
-  return hasMethod(result, 'then');
-}
-
-/** What a signal with our reason makes of the calls that listen to it: no failures of the application. */
-function isAbortError(error: unknown): boolean {
-  try {
-    return error instanceof Error && error.name === 'AbortError';
-  } catch {
-    return false;
-  }
-}
-
 class AsyncRun implements RunningRequest {
   readonly #state: ResponseState;
   readonly #transport: Transport<true>;
@@ -79,10 +56,14 @@ class AsyncRun implements RunningRequest {
   #over = false;
   #close: unknown = UNKNOWN;
   #write: AsyncWrite | null = null;
-  /** Settles, and never rejects, when the last `write` that had to wait is through. */
-  #writing: Promise<void> | null = null;
+  /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
+  #sending: Promise<void> | null = null;
   /** Tells the run, in its own context, that the client has gone; null while there is no iterator. */
   #wake: (() => void) | null = null;
+  /** The iterator is done or threw, or is taking a step: unless it is, `return` is to be called (G-110). */
+  #finished = true;
+  /** Ends the wait for an application that goes on without its client. */
+  #timer: NodeJS.Timeout | null = null;
   /** The `next()` that is outstanding. */
   #step: Promise<unknown> | null = null;
 
@@ -132,7 +113,7 @@ class AsyncRun implements RunningRequest {
       this.#settle(body, undefined); // no step is taken (B-35), the body is closed
       return;
     }
-    if (isPlainArray(body) && this.#writing === null) {
+    if (isPlainArray(body) && this.#sending === null) {
       try {
         const wait = this.#array(body);
         if (wait !== null) {
@@ -188,7 +169,7 @@ class AsyncRun implements RunningRequest {
   /** A body that takes several steps. Never rejects. */
   async #respond(body: unknown): Promise<void> {
     try {
-      while (this.#writing !== null) await this.#writing;
+      while (this.#sending !== null) await this.#sending;
       if (!this.#state.gone) {
         const file = this.#file(body);
         if (file === null) await this.#iterate(body);
@@ -214,11 +195,10 @@ class AsyncRun implements RunningRequest {
   /** The file sent by the transport, where the body is an untouched file wrapper (G-161); null for other bodies. */
   #file(body: unknown): Promise<void> | null {
     const state = this.#state;
-    if (this.#transport.sendFile === undefined || state.headSent) return null;
-    const file = fileOf(body);
+    const file = state.headSent ? null : fileOf(body);
     if (file === null) return null;
     if (file.length >= 0) state.setLength(file.length);
-    if (!state.hasBody()) return null;
+    if (this.#transport.sendFile === undefined || !state.hasBody()) return null;
     const head = state.takeHead()!;
     state.complete = true;
     return this.#transport.sendFile(head, file.descriptor, head.length) ?? Promise.resolve();
@@ -238,11 +218,9 @@ class AsyncRun implements RunningRequest {
     }).then(() => this.#abandon(iterator, body));
 
     const state = this.#state;
-    // Whether the iterator is done or threw: then `return` is not called (G-110).
-    let finished = true;
     try {
       for (;;) {
-        finished = true;
+        this.#finished = true;
         let step: unknown = iterator.next();
         if (waits) {
           this.#step = isPromise(step) ? step : null;
@@ -255,17 +233,22 @@ class AsyncRun implements RunningRequest {
         }
         if ((step as IteratorResult<unknown>).done) break;
         const value = (step as IteratorResult<unknown>).value;
-        finished = false;
+        this.#finished = false;
+        while (this.#sending !== null) await this.#sending; // a `write` inside the body (A-14)
+        if (this.#ender === DISCONNECT || state.gone) return; // B-35
         const action = state.accept(value);
         if (action === SKIP) continue;
         if (action === STOP) return;
         const wait = this.#send(action === SEND ? MORE : END);
         if (wait !== undefined) {
+          this.#track(wait);
           await wait; // G-105
-          if (this.#ender === DISCONNECT) return;
+          if (this.#ender === DISCONNECT || state.gone) return;
         }
         if (action === SEND_LAST_AND_STOP) return;
       }
+      while (this.#sending !== null) await this.#sending;
+      if (this.#ender === DISCONNECT || state.gone) return;
       const wait = this.#end(body);
       if (wait !== undefined) await wait;
     } catch (error) {
@@ -274,7 +257,7 @@ class AsyncRun implements RunningRequest {
     } finally {
       this.#step = null;
       this.#wake = null;
-      if (!finished && this.#ender === NOBODY) {
+      if (!this.#finished && this.#ender === NOBODY) {
         this.#ender = RUN;
         await this.#return(iterator);
       }
@@ -303,7 +286,9 @@ class AsyncRun implements RunningRequest {
       this.#transport.abort();
       return undefined;
     }
-    return wait.then(() => this.#transport.abort());
+    return wait.then(() => {
+      if (!state.gone) this.#transport.abort();
+    });
   }
 
   #writeChunk(chunk: Uint8Array): Promise<void> {
@@ -320,7 +305,7 @@ class AsyncRun implements RunningRequest {
       const head = state.takeHead();
       const piece = state.piece;
       let wait: Promise<void> | undefined;
-      const before = this.#writing;
+      const before = this.#sending;
       if (before === null) {
         wait = this.#transport.send(head, piece, MORE);
       } else {
@@ -328,18 +313,22 @@ class AsyncRun implements RunningRequest {
         wait = before.then(() => (state.gone || state.complete ? undefined : this.#transport.send(head, copy, MORE)));
       }
       if (wait !== undefined) {
-        const settled: Promise<void> = wait.then(nothing, (error) => {
-          if (isDisconnect(error)) this.#lost(error);
-        });
-        this.#writing = settled;
-        try {
-          await wait;
-        } finally {
-          if (this.#writing === settled) this.#writing = null;
-        }
+        this.#track(wait);
+        await wait;
       }
     }
     if (surplus !== null) throw surplus;
+  }
+
+  /** Makes later sends wait for this one, whether it succeeds or not. */
+  #track(wait: Promise<void>): void {
+    const settled: Promise<void> = wait.then(nothing, (error) => {
+      if (isDisconnect(error)) this.#lost(error);
+    });
+    this.#sending = settled;
+    settled.then(() => {
+      if (this.#sending === settled) this.#sending = null;
+    });
   }
 
   /** The client has gone: counted once, and the signal aborted before anything else happens. */
@@ -356,8 +345,7 @@ class AsyncRun implements RunningRequest {
       this.#wake();
     } else if (this.#ender === NOBODY) {
       // The application has not returned yet; the connection does not wait for it any longer than for a body.
-      const timer = setTimeout(() => this.#tellDone(), this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
-      timer.unref();
+      this.#timer ??= setTimeout(() => this.#tellDone(), this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
     }
   }
 
@@ -365,9 +353,8 @@ class AsyncRun implements RunningRequest {
   async #abandon(iterator: AnyIterator, body: unknown): Promise<void> {
     if (this.#ender !== NOBODY) return;
     this.#ender = DISCONNECT;
-    this.#state.complete = true;
     const step = this.#step;
-    await this.#return(iterator, step);
+    if (step !== null || !this.#finished) await this.#return(iterator, step);
     await this.#closeBody(body);
   }
 
@@ -406,6 +393,7 @@ class AsyncRun implements RunningRequest {
   }
 
   #tellDone(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
     try {
@@ -440,10 +428,12 @@ class AsyncRun implements RunningRequest {
   /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). Does not throw. */
   #fail(what: string, error: unknown): Promise<void> | undefined {
     const state = this.#state;
+    // A DONE that failed did not arrive.
+    this.#over = false;
     if (isDisconnect(error)) {
       state.disconnect();
       this.#lost(error as Error);
-    } else if (!(state.gone && isAbortError(error))) {
+    } else if (!isClientFault(error) && !(state.gone && isAbortError(error))) {
       state.fail();
       state.logError(what, error);
     }
@@ -460,6 +450,7 @@ class AsyncRun implements RunningRequest {
       if (done) this.#over = true;
       return this.#transport.send(page.head, page.body, done ? DONE : END);
     } catch (failure) {
+      this.#over = false;
       state.logError('the error page could not be sent', failure);
       return undefined;
     }

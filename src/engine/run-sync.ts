@@ -3,23 +3,13 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
+import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
+import { type FileRange, fileOf } from '../toolbox/file-wrapper.ts';
+import { disregard, isPlainArray, nothing, refuseNoBody } from './body.ts';
 import { errorPage, statusFor } from './error-page.ts';
-import { type FileRange, fileOf } from './file-wrapper.ts';
-import { isDisconnect } from './report.ts';
-import {
-  disregard,
-  type EngineOptions,
-  isPlainArray,
-  nothing,
-  ResponseState,
-  refuseNoBody,
-  SEND,
-  SEND_LAST_AND_STOP,
-  SKIP,
-  STOP,
-} from './response.ts';
-import { DONE, END, type Final, MORE, type Transport } from './transport.ts';
+import { isClientFault, isDisconnect } from './report.ts';
+import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
 
 const DEFAULTS: EngineOptions = {};
 
@@ -99,9 +89,9 @@ class SyncRun {
       }
       throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
     }
-    const file = this.#transport.sendFile === undefined ? null : fileOf(body);
-    if (file !== null && !this.state.headSent && this.state.hasBody()) this.#file(file);
-    else this.#iterate(Reflect.apply(iterate, body, []) as Iterator<unknown>, body);
+    const file = this.state.headSent ? null : fileOf(body);
+    if (file !== null && this.#sendFile(file)) return;
+    this.#iterate(Reflect.apply(iterate, body, []) as Iterator<unknown>, body);
   }
 
   #array(body: readonly unknown[]): void {
@@ -130,12 +120,15 @@ class SyncRun {
     this.#transport.send(first, bytes.byteLength === 0 ? null : bytes, final);
   }
 
-  #file(file: FileRange): void {
+  /** Lets the transport send a file (G-161); false where it cannot, or nothing is to be sent. */
+  #sendFile(file: FileRange): boolean {
     const state = this.state;
     if (file.length >= 0) state.setLength(file.length);
+    if (this.#transport.sendFile === undefined || !state.hasBody()) return false;
     const head = state.takeHead()!;
     state.complete = true;
-    this.#transport.sendFile!(head, file.descriptor, head.length);
+    this.#transport.sendFile(head, file.descriptor, head.length);
+    return true;
   }
 
   #iterate(iterator: Iterator<unknown>, body: unknown): void {
@@ -218,9 +211,11 @@ class SyncRun {
   /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). */
   #fail(what: string, error: unknown): void {
     const state = this.state;
+    // A DONE that threw did not arrive.
+    this.#done = false;
     if (isDisconnect(error)) {
       state.disconnect();
-    } else {
+    } else if (!isClientFault(error)) {
       state.fail();
       state.logError(what, error);
     }
@@ -236,6 +231,7 @@ class SyncRun {
       if (this.#close === undefined) this.#done = true;
       this.#transport.send(page.head, page.body, this.#done ? DONE : END);
     } catch (failure) {
+      this.#done = false;
       if (isDisconnect(failure)) state.disconnect();
       else state.logError('the error page could not be sent', failure);
     }

@@ -57,7 +57,6 @@ function constructedSource(): new () => AbortSource {
     }
 
     abort(reason: Error): void {
-      if (this.signal.aborted) return;
       const port: MessagePortLike = { onmessage: undefined, unref() {}, close() {} };
       const receive: unknown = Reflect.get(this.signal, deserialize);
       Reflect.apply(receive as (data: object) => void, this.signal, [{ aborted: false, reason: undefined, port }]);

@@ -1,6 +1,6 @@
+import type { BodySource } from '../interface/transport.ts';
 import type { InputStream } from '../interface/types.ts';
 import { hintArgument, InputBuffer, sizeArgument } from './input-buffer.ts';
-import type { BodySource } from './transport.ts';
 
 /** `wsgi.input` for sync applications: every method blocks in the source until it can answer (G-51 to G-66). */
 export class SyncInput implements InputStream {

@@ -1,37 +1,15 @@
-import {
-  FLAG_CHUNKED,
-  FLAG_CONTENT_LENGTH,
-  FLAG_EXPECT_CONTINUE,
-  FLAG_HEAD_METHOD,
-  FLAG_KEEP_ALIVE,
-  HEAD_FLAGS,
-  HEAD_METHOD,
-  HEAD_RECORD,
-  READ_AREA,
-  READ_SIZE,
-} from '../../assembly/layout.ts';
-import type { ResponseHead } from '../engine/transport.ts';
-import './latin1.ts';
+import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_KEEP_ALIVE, READ_AREA } from '../../assembly/layout.ts';
+import type { ResponseHead } from '../interface/transport.ts';
 import { Exchange } from './exchange.ts';
 import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';
-import { type Parser, rule, type SuspendedBody, type SuspendedHead } from './parser.ts';
+import './latin1.ts';
+import type { Parser } from './parser.ts';
+import { type ReaderLimits, RequestReader, type Responder } from './request-reader.ts';
 import {
-  nextReading,
   nextResponse,
   nextSocket,
-  READ_BODY,
-  READ_BODY_END,
-  READ_END,
   READ_ENDED,
   READ_HEAD,
-  READ_LAST_BODY,
-  READ_LAST_REQUEST,
-  READ_LAST_REQUEST_WITH_BODY,
-  READ_NOTHING,
-  READ_REFUSED,
-  READ_REQUEST,
-  READ_REQUEST_WITH_BODY,
-  READ_STOP,
   RESPONSE_AWAITED,
   RESPONSE_BREAK,
   RESPONSE_BROKEN,
@@ -41,13 +19,14 @@ import {
   RESPONSE_OVER,
   RESPONSE_STARTED,
   SOCKET_CLOSED,
-  SOCKET_FINISH,
-  SOCKET_LINGER,
+  SOCKET_ENDING,
+  SOCKET_FIN,
+  SOCKET_FLUSHED,
+  SOCKET_GONE,
   SOCKET_LINGERING,
   SOCKET_OPEN,
   StateError,
 } from './states.ts';
-import { METHODS } from './wasm/tables.ts';
 
 /** The world around a connection: a socket with its timers, or a test. */
 export interface ConnectionHost {
@@ -64,7 +43,7 @@ export interface ConnectionHost {
   schedule(connection: Connection): void;
   pause(): void;
   resume(): void;
-  /** No more output: send FIN after what was written. */
+  /** No more output: send FIN after what was written, and call `Connection.flushed` when it is out. */
   end(): void;
   /** Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the response. */
   destroy(reset: boolean): void;
@@ -72,15 +51,13 @@ export interface ConnectionHost {
   date(): string;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends ReaderLimits {
   /** `Server` field line with CR LF, or ''. */
   serverLine: string;
-  /** Largest request body in bytes; above it 413. */
-  limitBody: number;
-  /** Unread body bytes that are read and dropped to keep the connection (G-64). */
-  limitDiscard: number;
   /** Requests of one connection in progress at a time; more wait unread. */
   pipelined: number;
+  /** False: every connection ends with its first response. */
+  keepAlive: boolean;
 }
 
 // What a connection waits for; the host puts a deadline to each.
@@ -92,8 +69,6 @@ export const WAIT_APPLICATION = 4;
 export const WAIT_HALF_CLOSED = 5;
 export const WAIT_LINGERING = 6;
 
-/** Values of HEAD_METHOD whose requests change nothing (RFC 9110 9.2.1). */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'].map((name) => METHODS.indexOf(name)));
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 /** Chunks up to this size (bytes) travel as text with what stands before them: measured faster than a buffer of its own. */
 const TEXT_CHUNK = 2048;
@@ -104,92 +79,74 @@ const LINGER_BYTES = 1 << 20;
 
 /**
  * An HTTP/1.x server connection (RFC 9112) without I/O: bytes and events in, bytes and events out; no socket, no timer,
- * no clock. The tables of its states are in states.ts.
+ * no clock. The tables of its states are in states.ts. This class keeps the exchanges in order and writes; a RequestReader
+ * reads.
  *
  * Many connections share one parser: the host reads fresh bytes to READ_AREA of the parser's memory and calls `receive`.
  */
-export class Connection {
+export class Connection implements Responder {
   readonly host: ConnectionHost;
-  /** Counts steps forward of the client; a deadline starts anew with each. */
-  progress = 0;
-
-  private readonly parser: Parser;
   private readonly options: ConnectionOptions;
-  private reading: number = READ_HEAD;
+  private readonly reader: RequestReader;
   private socket: number = SOCKET_OPEN;
   /** Exchanges in the order of their requests; the front one owns the output. */
   private front: Exchange | null = null;
   private back: Exchange | null = null;
   private depth = 0;
-
-  /** An incomplete head. */
-  private partialHead: SuspendedHead | null = null;
-  /** The exchange whose body is being read; null when the body is dropped. */
-  private receiver: Exchange | null = null;
-  private bodyLeft = 0;
-  private bodySize = 0;
-  private bodyChunked = false;
-  private suspendedBody: SuspendedBody | null = null;
-  private discarded = 0;
-  /** Decoded body bytes that the owner had no room for. */
-  private refusedBody: Buffer | null = null;
-  /** The refused bytes are the last of their body. */
-  private bodyComplete = false;
-  /** Raw bytes behind that point: read when there is room again. */
-  private backlog: Buffer | null = null;
-  private paused = false;
-  private running = false;
-  private resumable = false;
-
   private out = '';
   private scheduled = false;
+  /** The reader waits for the end of the turn. */
+  private readerDeferred = false;
+  /** The transport is over its high-water mark. */
   private blocked = false;
   private closing = false;
+  private drains = 0;
+  /** Bytes ignored since the last response. */
+  private lingered = 0;
 
   constructor(host: ConnectionHost, parser: Parser, options: ConnectionOptions) {
     this.host = host;
-    this.parser = parser;
     this.options = options;
+    this.reader = new RequestReader(this, parser, options);
   }
 
   // ---- Events from the host
 
   /** `length` fresh bytes (at most READ_SIZE) lie at READ_AREA. */
   receive(length: number): void {
-    this.run(READ_AREA, READ_AREA + length);
+    if (this.socket !== SOCKET_CLOSED) this.reader.run(READ_AREA, READ_AREA + length);
   }
 
   /** The client has sent its last byte (FIN). What it asked for so far is still answered. */
   ended(): void {
-    if (this.reading === READ_ENDED || this.socket === SOCKET_CLOSED) return;
-    const receiver = this.receiver;
-    this.reading = nextReading(this.reading, READ_END);
-    this.receiver = null;
+    if (this.reader.state === READ_ENDED || this.socket === SOCKET_CLOSED) return;
+    const cut = this.reader.ended();
     if (this.socket === SOCKET_LINGERING) {
       this.drop(false);
     } else if (this.front === null) {
       this.finish();
-    } else {
-      if (receiver !== null) {
-        receiver.unanswered = 400;
-        receiver.owner?.bodyFailed(0, 'the client ended the connection within the request body');
-      }
+    } else if (cut !== null) {
+      cut.unanswered = 400;
+      cut.owner?.bodyFailed(0, 'the client ended the connection within the request body');
     }
+  }
+
+  /** Everything written, and the FIN behind it, is out. */
+  flushed(): void {
+    if (this.socket === SOCKET_ENDING) this.socket = nextSocket(this.socket, SOCKET_FLUSHED);
   }
 
   /** The socket is gone: closed, or failed. */
   closed(): void {
-    if (this.socket !== SOCKET_CLOSED) this.socket = nextSocket(this.socket, SOCKET_FINISH);
+    this.socket = nextSocket(this.socket, SOCKET_GONE);
     this.out = '';
-    this.backlog = null;
-    this.partialHead = null;
-    this.receiver = null;
+    this.reader.stop();
     for (let exchange = this.front; exchange !== null; exchange = exchange.next) this.breakOff(exchange);
   }
 
   /** The transport has fallen below its high-water mark. */
   drained(): void {
-    this.progress++;
+    this.drains++;
     this.blocked = false;
     const front = this.front;
     if (front?.stalled) {
@@ -200,20 +157,26 @@ export class Connection {
 
   /** There may be room for requests again, after `request` returned false. */
   retry(): void {
-    this.proceed();
+    if (this.socket !== SOCKET_CLOSED) this.reader.proceed();
+  }
+
+  /** Counts steps forward of the client; a deadline starts anew with each. */
+  get progress(): number {
+    return this.reader.progress + this.drains;
   }
 
   /** What the connection waits for: a WAIT_* value. */
   get waitingFor(): number {
+    const { reader } = this;
     if (this.socket === SOCKET_LINGERING) return WAIT_LINGERING;
-    if (this.blocked) return WAIT_CLIENT;
+    if (this.blocked || this.socket === SOCKET_ENDING) return WAIT_CLIENT;
     if (this.front === null) {
-      if (this.partialHead !== null) return WAIT_HEAD;
-      if (this.reading === READ_HEAD) return this.backlog === null ? WAIT_REQUEST : WAIT_APPLICATION;
+      if (reader.inHead) return WAIT_HEAD;
+      if (reader.state === READ_HEAD) return reader.hasBacklog ? WAIT_APPLICATION : WAIT_REQUEST;
       return WAIT_BODY;
     }
-    if (this.receiver !== null && !this.paused && !this.receiver.expectsContinue) return WAIT_BODY;
-    return this.reading === READ_ENDED ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
+    if (reader.receiver !== null && !reader.paused && !reader.receiver.expectsContinue) return WAIT_BODY;
+    return reader.state === READ_ENDED ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
   }
 
   /** The deadline of `waitingFor` has passed. */
@@ -223,12 +186,11 @@ export class Connection {
         this.finish();
         break;
       case WAIT_HEAD:
-        this.partialHead = null;
-        this.refuse(408, 'the request head did not arrive in time');
+        this.refuse(408, 'the request head did not arrive in time', 0);
         this.flush();
         break;
       case WAIT_BODY:
-        this.failBody(408, 'the request body did not arrive in time');
+        this.reader.failBody(408, 'the request body did not arrive in time');
         break;
       case WAIT_CLIENT:
       case WAIT_HALF_CLOSED:
@@ -243,13 +205,8 @@ export class Connection {
   shutdown(): void {
     this.closing = true;
     if (this.socket !== SOCKET_OPEN) return;
-    if (this.front === null) {
-      if (this.partialHead === null) this.finish();
-      return;
-    }
-    this.backlog = null;
-    this.partialHead = null;
-    this.reading = nextReading(this.reading, READ_STOP);
+    if (this.front !== null) this.reader.finishRequest();
+    else if (!this.reader.inHead) this.finish();
   }
 
   /** Ends the connection now, whatever is in progress. */
@@ -260,17 +217,12 @@ export class Connection {
   /** Sends what has gathered since the last flush, and goes on with what had to wait for the end of the turn. */
   flush(): void {
     this.scheduled = false;
-    if (this.resumable) {
-      this.resumable = false;
-      this.proceed();
+    if (this.readerDeferred) {
+      this.readerDeferred = false;
+      this.retry();
     }
-    const out = this.out;
-    if (out !== '') {
-      this.out = '';
-      if (!this.host.write(out)) this.blocked = true;
-    }
-    const front = this.front;
-    if (front?.stalled && !this.blocked) this.drained();
+    if (!this.writeOut()) this.blocked = true;
+    if (this.front?.stalled && !this.blocked) this.drained();
   }
 
   // ---- Calls from owners of exchanges
@@ -348,7 +300,7 @@ export class Connection {
     exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
     exchange.owner = null;
     this.host.finished(exchange);
-    if (this.receiver === exchange) this.abandonBody(exchange);
+    this.reader.abandonBody(exchange);
     if (exchange === this.front) this.advance();
   }
 
@@ -357,11 +309,12 @@ export class Connection {
     if (exchange.expectsContinue) {
       exchange.expectsContinue = false;
       // A final status has been sent, or body bytes came unasked: no 100 (RFC 9110 10.1.1).
-      if (exchange.state === RESPONSE_AWAITED && this.receiver === exchange && this.bodySize === 0) {
+      const { reader } = this;
+      if (exchange.state === RESPONSE_AWAITED && reader.receiver === exchange && reader.bodyUntouched) {
         this.emit(exchange, CONTINUE);
       }
     }
-    if (this.receiver === exchange && this.refusedBody !== null) this.proceed();
+    this.reader.offer(exchange);
   }
 
   /** Answers an exchange that has no application: 404, 503. */
@@ -377,246 +330,57 @@ export class Connection {
     this.end(exchange);
   }
 
-  // ---- Reading
+  // ---- Responder: calls from the reader
 
-  private run(from: number, to: number): void {
-    if (this.socket === SOCKET_CLOSED) return;
-    if (this.running) throw new StateError('received while receiving');
-    if (this.backlog !== null || this.refusedBody !== null) {
-      // A transport may hand over what it had read before the pause took hold.
-      this.keep(from, to);
-      return;
-    }
-    this.running = true;
-    this.parser.busy = true;
-    if (this.partialHead !== null) {
-      from = this.parser.resumeHead(this.partialHead);
-      this.partialHead = null;
-    }
-    while (from < to) {
-      if (this.reading === READ_HEAD) from = this.readHead(from, to);
-      else if (this.reading === READ_BODY || this.reading === READ_LAST_BODY) from = this.readBody(from, to);
-      else {
-        this.discarded += to - from;
-        if (this.discarded > LINGER_BYTES && this.socket === SOCKET_LINGERING) this.drop(false);
-        break;
-      }
-    }
-    this.parser.busy = false;
-    this.running = false;
+  get idle(): boolean {
+    return this.front === null;
   }
 
-  /** Reads one head. Returns where to go on; `to` when nothing more can be done now. */
-  private readHead(from: number, to: number): number {
-    if (this.depth >= this.options.pipelined || (this.back !== null && !this.back.safe)) return this.keep(from, to);
-    const parser = this.parser;
-    const end = parser.head(from, to);
-    if (end === 0) {
-      this.partialHead = parser.suspendHead();
-      return to;
-    }
-    if (end < 0) {
-      const { status, text } = rule(end);
-      const { bytes, headStart } = parser;
-      this.refuse(status, text, bytes.latin1Slice(headStart, headStart + 5) === 'HEAD ' ? FLAG_HEAD_METHOD : 0);
-      return to;
-    }
-    const words = parser.words;
-    const flags = words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
-    const safe = SAFE_METHODS.has(words[(HEAD_RECORD >> 2) + HEAD_METHOD]);
-    // RFC 9112 9.3.2: only safe methods may overtake an answer.
-    if (!safe && this.front !== null) return this.keep(parser.headStart, to);
+  get open(): boolean {
+    return this.depth < this.options.pipelined && (this.back === null || this.back.safe);
+  }
 
-    const chunked = (flags & FLAG_CHUNKED) !== 0;
-    const length = (flags & FLAG_CONTENT_LENGTH) !== 0 ? parser.contentLength() : 0;
-    if (length > this.options.limitBody) {
-      this.refuse(413, 'the request body is larger than this server accepts', flags);
-      return to;
-    }
-    const hasBody = chunked || length > 0;
-    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && !this.closing;
-    const exchange = new Exchange(
-      this,
-      flags,
-      persist,
-      safe && !hasBody,
-      (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody,
-    );
+  begin(flags: number, safe: boolean, hasBody: boolean): Exchange {
+    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && this.options.keepAlive && !this.closing;
+    const expectsContinue = (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody;
+    const exchange = new Exchange(this, flags, persist, safe && !hasBody, expectsContinue);
     this.append(exchange);
-    // What the body needs must stand before the host is asked: it may answer at once.
-    const reading = this.reading;
-    if (hasBody) {
-      this.reading = nextReading(reading, persist ? READ_REQUEST_WITH_BODY : READ_LAST_REQUEST_WITH_BODY);
-      this.receiver = exchange;
-      this.bodyChunked = chunked;
-      this.bodyLeft = length;
-      this.bodySize = 0;
-      this.discarded = 0;
-      this.suspendedBody = null;
-    } else {
-      this.reading = nextReading(reading, persist ? READ_REQUEST : READ_LAST_REQUEST);
-    }
-    this.progress++;
-    if (!this.host.request(exchange)) {
-      this.unappend(exchange);
-      this.reading = reading;
-      this.receiver = null;
-      return this.keep(parser.headStart, to);
-    }
-    return end;
+    return exchange;
   }
 
-  /** Reads body bytes; the same contract as readHead. */
-  private readBody(from: number, to: number): number {
-    let length: number;
-    let end: number;
-    let complete: boolean;
-    if (this.bodyChunked) {
-      const parser = this.parser;
-      if (this.suspendedBody !== null) parser.resumeBody(this.suspendedBody);
-      else parser.beginBody();
-      const result = parser.body(from, to);
-      if (result < 0) {
-        const { status, text } = rule(result);
-        this.failBody(status, text);
-        return to;
-      }
-      length = parser.dataLength;
-      end = parser.bodyEnd;
-      complete = result === 1;
-      this.suspendedBody = complete ? null : parser.suspendBody();
-    } else {
-      length = Math.min(this.bodyLeft, to - from);
-      this.bodyLeft -= length;
-      end = from + length;
-      complete = this.bodyLeft === 0;
-    }
-    this.progress++;
-    this.bodySize += length;
-    if (this.bodySize > this.options.limitBody) {
-      this.failBody(413, 'the request body is larger than this server accepts');
-      return to;
-    }
-    return this.deliver(from, length, end, to, complete);
+  submit(exchange: Exchange): boolean {
+    if (this.host.request(exchange)) return true;
+    this.unappend(exchange);
+    return false;
   }
 
-  private deliver(from: number, length: number, end: number, to: number, complete: boolean): number {
-    const receiver = this.receiver;
-    if (receiver === null) {
-      this.discarded += length;
-      if (this.discarded > this.options.limitDiscard) {
-        this.stopReading();
-        this.finish();
-        return to;
-      }
-    } else {
-      const taken = length === 0 ? 0 : (receiver.owner?.body(from, length) ?? length);
-      if (taken < length && this.receiver === receiver) {
-        this.refusedBody = this.parser.copy(from + taken, from + length);
-        this.bodyComplete = complete;
-        return this.keep(end, to);
-      }
-    }
-    if (complete) this.endBody();
-    return end;
-  }
-
-  private endBody(): void {
-    const receiver = this.receiver;
-    this.receiver = null;
-    this.reading = nextReading(this.reading, READ_BODY_END);
-    receiver?.owner?.bodyEnd();
-    if (receiver === null && this.reading === READ_NOTHING && this.front === null) this.finish();
-  }
-
-  private failBody(status: number, message: string): void {
-    const receiver = this.receiver;
-    this.stopReading();
-    if (receiver === null) {
-      this.finish();
-    } else {
-      receiver.persist = false;
-      receiver.owner?.bodyFailed(status, message);
-    }
-  }
-
-  /** Nothing more of this client's bytes is looked at; responses in progress are the last. */
-  private stopReading(): void {
-    if (this.reading !== READ_ENDED && this.reading !== READ_NOTHING) {
-      this.reading = nextReading(this.reading, READ_REFUSED);
-    }
-    this.receiver = null;
-    this.refusedBody = null;
-    this.backlog = null;
-  }
-
-  /** Answers a request that cannot be read, after those before it, and closes. */
-  private refuse(status: number, message: string, flags = 0): void {
-    this.stopReading();
+  refuse(status: number, message: string, flags: number): void {
+    this.reader.stop();
     const exchange = new Exchange(this, flags, false, true, false);
     this.append(exchange);
     this.answer(exchange, status, message);
   }
 
-  /** The response is over and the request body is not: drop the rest if it is little, else close (G-64). */
-  private abandonBody(exchange: Exchange): void {
-    this.receiver = null;
-    this.discarded = this.refusedBody?.length ?? 0;
-    const tooMuch = !this.bodyChunked && this.bodyLeft > this.options.limitDiscard;
-    const refused = this.refusedBody !== null;
-    this.refusedBody = null;
-    if (!exchange.persist || exchange.expectsContinue || tooMuch) {
-      exchange.persist = false;
-      this.stopReading();
-    } else if (refused && this.bodyComplete) {
-      this.endBody();
-    }
+  exhausted(): void {
+    this.finish();
   }
 
-  /** Puts raw bytes aside and stops reading until there is room. */
-  private keep(from: number, to: number): number {
-    if (from < to) {
-      const fresh = this.parser.copy(from, to);
-      this.backlog = this.backlog === null ? fresh : Buffer.concat([this.backlog, fresh]);
-    }
-    if (!this.paused) {
-      this.paused = true;
-      this.host.pause();
-    }
-    return to;
+  ignored(length: number): void {
+    this.lingered += length;
+    if (this.lingered > LINGER_BYTES && this.socket !== SOCKET_OPEN) this.drop(false);
   }
 
-  /** Goes on with what was put aside. */
-  private proceed(): void {
-    if (this.running || this.socket === SOCKET_CLOSED) return;
-    if (this.parser.busy) {
-      // Another connection's bytes lie in the parser's memory.
-      this.resumable = true;
-      this.schedule();
-      return;
-    }
-    if (this.refusedBody !== null) {
-      const body = this.refusedBody;
-      body.copy(this.parser.bytes, READ_AREA);
-      const taken = this.receiver?.owner?.body(READ_AREA, body.length) ?? body.length;
-      if (taken < body.length) {
-        this.refusedBody = body.subarray(taken);
-        return;
-      }
-      this.refusedBody = null;
-      if (this.bodyComplete) this.endBody();
-    }
-    const backlog = this.backlog;
-    if (backlog !== null) {
-      this.backlog = null;
-      for (let at = 0; at < backlog.length; at += READ_SIZE) {
-        this.run(READ_AREA, READ_AREA + backlog.copy(this.parser.bytes, READ_AREA, at, at + READ_SIZE));
-      }
-    }
-    if (this.paused && this.backlog === null && this.refusedBody === null) {
-      this.paused = false;
-      this.host.resume();
-    }
+  pause(): void {
+    this.host.pause();
+  }
+
+  resume(): void {
+    this.host.resume();
+  }
+
+  deferred(): void {
+    this.readerDeferred = true;
+    this.schedule();
   }
 
   // ---- The queue of exchanges
@@ -666,8 +430,8 @@ export class Connection {
         break;
       }
     }
-    if (this.front === null && this.reading === READ_ENDED) this.finish();
-    else if (this.paused) this.proceed();
+    if (this.front === null && this.reader.state === READ_ENDED) this.finish();
+    else if (this.reader.paused) this.reader.proceed();
   }
 
   /** Exchanges behind one that turned out to be the last are never answered. */
@@ -675,7 +439,7 @@ export class Connection {
     let next = exchange.next;
     exchange.next = null;
     this.back = exchange;
-    this.stopReading();
+    this.reader.stop();
     while (next !== null) {
       this.depth--;
       const cancelled = next;
@@ -707,13 +471,17 @@ export class Connection {
       this.out += data;
       this.schedule();
     } else {
-      if (this.out !== '') {
-        const out = this.out;
-        this.out = '';
-        this.host.write(out);
-      }
+      this.writeOut();
       if (!this.host.write(data)) this.blocked = true;
     }
+  }
+
+  /** Writes the text that has gathered. False when the transport is over its high-water mark. */
+  private writeOut(): boolean {
+    const { out } = this;
+    if (out === '') return true;
+    this.out = '';
+    return this.host.write(out);
   }
 
   private schedule(): void {
@@ -727,35 +495,18 @@ export class Connection {
   /** The last response is out: FIN, then read and drop until the client ends too (RFC 9112 9.6). */
   private finish(): void {
     if (this.socket !== SOCKET_OPEN) return;
-    if (this.out !== '') {
-      const out = this.out;
-      this.out = '';
-      this.host.write(out);
-    }
-    this.blocked = false;
-    this.stopReading();
-    if (this.reading === READ_ENDED) {
-      this.socket = nextSocket(this.socket, SOCKET_FINISH);
-      this.host.end();
-      return;
-    }
-    this.socket = nextSocket(this.socket, SOCKET_LINGER);
-    this.discarded = 0;
-    this.progress++;
+    this.writeOut();
+    this.reader.stop();
+    this.socket = nextSocket(this.socket, SOCKET_FIN);
+    this.lingered = 0;
+    this.drains++;
     this.host.end();
-    if (this.paused) {
-      this.paused = false;
-      this.host.resume();
-    }
+    this.reader.unpause();
   }
 
   /** Breaks the connection within the response of the front exchange. */
   private cut(exchange: Exchange): void {
-    if (this.out !== '' && this.socket === SOCKET_OPEN) {
-      const out = this.out;
-      this.out = '';
-      this.host.write(out);
-    }
+    if (this.socket === SOCKET_OPEN) this.writeOut();
     this.drop(exchange.left < 0 && !exchange.chunked);
   }
 

@@ -1,5 +1,8 @@
 /**
  * The environ of a request (rows G-04 to G-50), built from a parsed head.
+ *
+ * Choices that the rows leave to the gateway: control bytes in a decoded path (`%00`) are passed as such (G-17); dot segments
+ * and doubled slashes stay (G-23); `quaich.signal` of an async environ is added by the engine.
  */
 import {
   FIELD_NAME,
@@ -39,14 +42,17 @@ export interface ConnectionInfo {
   scheme: 'http' | 'https';
 }
 
+export type EnvironOf<Async extends boolean> = Async extends true ? AsyncEnviron : Environ;
+export type InputOf<Async extends boolean> = Async extends true ? AsyncInputStream : InputStream;
+
 /** What is the same for all requests of a worker. */
-export interface EnvironTemplate {
+export interface EnvironTemplate<Async extends boolean = boolean> {
   /** Known field names in lower case, by the upper half of FIELD_NAME; 0 is any other name (`src/http/wasm/tables.ts`). */
   fieldNames: readonly string[];
   /** Methods by HEAD_METHOD; 0 is any other. */
   methods: readonly string[];
   /** G-47. */
-  async: boolean;
+  async: Async;
   multithread: boolean;
   multiprocess: boolean;
   /** G-45; false where left out. */
@@ -122,8 +128,8 @@ function splitAuthority(authority: string): [host: string, port: string] {
 }
 
 /** Builds environs for one worker or one mount. */
-export class EnvironBuilder {
-  readonly #template: EnvironTemplate;
+export class EnvironBuilder<Async extends boolean = boolean> {
+  readonly #template: EnvironTemplate<Async>;
   readonly #extra: readonly [string, unknown][];
   readonly #keys: readonly string[];
   readonly #remembered = new Map<string, string>();
@@ -132,7 +138,7 @@ export class EnvironBuilder {
   #request = 0;
 
   /** @throws ConfigurationError for an extra pair that is no native string or has the name of a request variable */
-  constructor(template: EnvironTemplate) {
+  constructor(template: EnvironTemplate<Async>) {
     this.#template = template;
     for (const [name, value] of Object.entries(template.extra ?? {})) {
       if (VARIABLES_OF_REQUESTS.test(name)) {
@@ -162,8 +168,8 @@ export class EnvironBuilder {
     record: number,
     connection: ConnectionInfo,
     prefix: string,
-    input: InputStream | AsyncInputStream,
-  ): Environ | AsyncEnviron {
+    input: InputOf<Async>,
+  ): EnvironOf<Async> {
     const template = this.#template;
     const flags = words[record + HEAD_FLAGS];
     const environ: Record<string, unknown> = Object.setPrototypeOf(new Slots(false), null);
@@ -219,7 +225,7 @@ export class EnvironBuilder {
       environ.HTTP_HOST = text.substring(start, start + words[record + HEAD_AUTHORITY_LENGTH]); // G-20
     }
     if (connection.serverName === '') nameServer(environ, connection.scheme);
-    return environ as Environ | AsyncEnviron;
+    return environ as EnvironOf<Async>;
   }
 
   #path(text: string, textStart: number, words: Int32Array, record: number, flags: number): string {

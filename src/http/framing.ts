@@ -5,7 +5,7 @@ import {
   HEAD_HAS_SERVER,
   HEAD_NO_BODY,
   type ResponseHead,
-} from '../engine/transport.ts';
+} from '../interface/transport.ts';
 import { statusLine } from '../toolbox/status-line.ts';
 import type { Exchange } from './exchange.ts';
 

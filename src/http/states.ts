@@ -22,8 +22,9 @@ export const RESPONSE_OVER = 4;
 
 // Whether the socket is still ours.
 export const SOCKET_OPEN = 0;
-export const SOCKET_LINGERING = 1;
-export const SOCKET_CLOSED = 2;
+export const SOCKET_ENDING = 1;
+export const SOCKET_LINGERING = 2;
+export const SOCKET_CLOSED = 3;
 
 // Events, numbered within their machine.
 export const READ_REQUEST = 0;
@@ -40,8 +41,9 @@ export const RESPONSE_END = 1;
 export const RESPONSE_BREAK = 2;
 export const RESPONSE_DONE = 3;
 
-export const SOCKET_FINISH = 0;
-export const SOCKET_LINGER = 1;
+export const SOCKET_FIN = 0;
+export const SOCKET_FLUSHED = 1;
+export const SOCKET_GONE = 2;
 
 /** A machine as people read it: state by state, the event and where it leads. */
 export interface Machine {
@@ -107,14 +109,16 @@ export const RESPONDING: Machine = {
 
 export const SOCKET: Machine = {
   title: 'Whether the socket is still ours',
-  states: ['open', 'lingering', 'closed'],
-  events: ['finish', 'linger'],
+  states: ['open', 'ending', 'lingering', 'closed'],
+  events: ['last response', 'all sent', 'gone'],
   initial: SOCKET_OPEN,
   transitions: [
-    [SOCKET_OPEN, SOCKET_LINGER, SOCKET_LINGERING],
-    [SOCKET_OPEN, SOCKET_FINISH, SOCKET_CLOSED],
-    [SOCKET_LINGERING, SOCKET_FINISH, SOCKET_CLOSED],
-    [SOCKET_CLOSED, SOCKET_FINISH, SOCKET_CLOSED],
+    [SOCKET_OPEN, SOCKET_FIN, SOCKET_ENDING],
+    [SOCKET_OPEN, SOCKET_GONE, SOCKET_CLOSED],
+    [SOCKET_ENDING, SOCKET_FLUSHED, SOCKET_LINGERING],
+    [SOCKET_ENDING, SOCKET_GONE, SOCKET_CLOSED],
+    [SOCKET_LINGERING, SOCKET_GONE, SOCKET_CLOSED],
+    [SOCKET_CLOSED, SOCKET_GONE, SOCKET_CLOSED],
   ],
 };
 

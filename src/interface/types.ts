@@ -68,14 +68,23 @@ export interface AsyncFileLike {
   readonly fd?: number;
 }
 
-/** `wsgi.file_wrapper` of the sync convention; the number is a descriptor, which the wrapper closes (G-160 to G-163). */
-export type FileWrapper = (file: FileLike | number, blockSize?: number) => Iterable<Uint8Array>;
+/** A `FileHandle` of `node:fs/promises`, as far as `wsgi.file_wrapper` knows it; the wrapper closes it. */
+export interface FileHandleLike {
+  readonly fd: number;
+  read(...options: never[]): Promise<unknown>;
+  stat(): Promise<unknown>;
+  datasync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `wsgi.file_wrapper` of the sync convention: takes a descriptor too, which the wrapper owns and closes (G-160 to G-163, U-08). */
+export type FileWrapper = (file: FileLike | FileHandleLike | number, blockSize?: number) => Body;
 
 /** `wsgi.file_wrapper` of the async convention. */
 export type AsyncFileWrapper = (
-  file: FileLike | AsyncFileLike | number,
+  file: FileLike | AsyncFileLike | FileHandleLike | number,
   blockSize?: number,
-) => AsyncIterable<Uint8Array>;
+) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
 
 interface CommonEnviron {
   REQUEST_METHOD: string;

@@ -1,8 +1,8 @@
 import { AsyncInput } from '../engine/async-input.ts';
-import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
 import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
+import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
 import type { WorkerTask } from './pool.ts';
 import { connectionInfo, environBuilders, live } from './worker.ts';

@@ -17,6 +17,8 @@ export interface WorkerTask<Data> {
   /** Counts the threads that have had this index. */
   incarnation: number;
   port: MessagePort;
+  /** What `PoolOptions.link` made for this thread. */
+  link?: MessagePort;
   data: Data;
 }
 
@@ -38,9 +40,12 @@ export interface PoolOptions<Data> {
   /** File URL of the worker's entry. */
   entry: string;
   data: Data;
+  /** Makes a port for each thread, also for each successor, that is handed over with its task. */
+  link?(index: number): MessagePort;
   /** Milliseconds for loading and startup; 0: no limit (L-04). */
   startupTimeout: number;
-  resourceLimits?: { maxOldGenerationSizeMb?: number };
+  /** Bytes of JavaScript heap for each thread; 0: as Node has it. */
+  heapLimit: number;
 }
 
 /** Milliseconds before a worker that died is started again: doubles with each death in a row (G-147). */
@@ -96,7 +101,7 @@ export class WorkerPool<Data> {
       recordTiming: false,
       // Descriptors handed over for sending must outlive their thread: a number closed with it could be another file.
       trackUnmanagedFds: false,
-      resourceLimits: options.resourceLimits,
+      resourceLimits: options.heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(options.heapLimit / 2 ** 20) } : {},
     });
     this.piscina.on('error', (error: Error) => events.report(`worker pool: ${error.message}`));
   }
@@ -155,7 +160,8 @@ export class WorkerPool<Data> {
     worker.abort = new AbortController();
     worker.incarnation++;
     worker.readySince = 0;
-    const task: WorkerTask<Data> = { index, incarnation: worker.incarnation, port: port2, data: options.data };
+    const link = options.link?.(index);
+    const task: WorkerTask<Data> = { index, incarnation: worker.incarnation, port: port2, link, data: options.data };
     let failure: StartupError | null = null;
     let timer: NodeJS.Timeout | undefined;
 
@@ -182,7 +188,7 @@ export class WorkerPool<Data> {
         }, options.startupTimeout);
       }
       const outcome = this.piscina
-        .run(task, { transferList: [port2], signal: worker.abort.signal })
+        .run(task, { transferList: link === undefined ? [port2] : [port2, link], signal: worker.abort.signal })
         .then(() => null)
         .catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
       worker.ended = outcome.then(async (problem) => {

@@ -1,5 +1,5 @@
-import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../engine/transport.ts';
 import { RequestAborted } from '../interface/errors.ts';
+import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { Sleeper } from './doorbell.ts';
 import {
   FILE_DONE,
@@ -315,9 +315,11 @@ export class AsyncWorkerEnd {
 
   /** Whether nothing is left to do for good. */
   get leaving(): boolean {
+    // What is stopped still closes its bodies (L-08); whoever waits for that sets it a limit.
+    if (this.#activeCount > 0) return false;
     if (this.stopped) return true;
     // Read after the inbox: the gateway hands a retired worker nothing more.
-    return Atomics.load(this.#words, this.#control + RETIRE) === 1 && this.#activeCount === 0 && this.clear;
+    return Atomics.load(this.#words, this.#control + RETIRE) === 1 && this.clear;
   }
 
   get stopped(): boolean {

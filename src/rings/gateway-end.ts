@@ -220,6 +220,8 @@ export class GatewayEnd {
 
   #touch(slot: number): void {
     if (this.#isTouched[slot] === 1) return;
+    // Before the dispatch nobody waits. Plain: only the gateway changes this word from 0 or to 0.
+    if (this.words[this.layout.slot + slot * this.layout.slotWords + OWNER] === 0) return;
     this.#isTouched[slot] = 1;
     this.#touched[this.#touchedCount++] = slot;
   }
@@ -418,8 +420,14 @@ export class GatewayEnd {
 
     const slots = [];
     for (let slot = 0; slot < layout.slots; slot++) {
-      if (words[layout.slot + slot * layout.slotWords + OWNER] === worker + 1) slots.push(slot);
+      const header = layout.slot + slot * layout.slotWords;
+      // Sequentially consistent: another worker may be claiming a queued slot just now, but none that is this one's.
+      if (Atomics.load(words, header + OWNER) !== worker + 1) continue;
+      // Nobody's, so that what still happens to the request is not told to the successor.
+      Atomics.store(words, header + OWNER, 0);
+      slots.push(slot);
     }
+    this.#inFlight[worker] = 0;
     return slots;
   }
 

@@ -1,4 +1,4 @@
-import type { Final } from '../engine/transport.ts';
+import type { Final } from '../interface/transport.ts';
 import { ring } from './doorbell.ts';
 import { GENERATION, HEAD, type RingLayout, SPACE, SPACE_WANTED, TAIL, WORKER_BELL, WORKER_WORDS } from './layout.ts';
 import {
@@ -28,7 +28,7 @@ import type { Views } from './views.ts';
 /**
  * What `drain` calls, once for each message, in the order in which a worker sent them. Bytes lie in the shared memory
  * from address `start` and are only there during the call. `head`, `chunk` and `file` correspond to the calls of
- * `Transport` (src/engine/transport.ts), `final` included; a long chunk arrives in several calls.
+ * `Transport` (src/interface/transport.ts), `final` included; a long chunk arrives in several calls.
  */
 export interface ResponseHandler {
   /** The head: `text` bytes of it at `start`, directly followed by `chunk` bytes of the body. */

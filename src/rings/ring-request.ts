@@ -1,6 +1,6 @@
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
-import { DONE, type Final, type ResponseHead } from '../engine/transport.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { DONE, type Final, type ResponseHead } from '../interface/transport.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,
@@ -90,7 +90,7 @@ export abstract class RingRequest {
 
   /** Native string: `meta`, directly followed by the head. Not to be asked for once the request is over. */
   text(): string {
-    if (this.state === OVER) throw new RequestAborted('the request is over');
+    this.#assertOurs();
     const start = this.words[this.header + TEXT_START] >>> 0;
     return this.writer.bytes.latin1Slice(start, start + this.words[this.header + TEXT_LENGTH]);
   }
@@ -106,7 +106,16 @@ export abstract class RingRequest {
 
   /** Whether the client has gone or the server has given up (B-37): needs no event loop. */
   disconnected(): boolean {
-    return this.state === OVER || Atomics.load(this.words, this.header + CANCEL) !== 0;
+    return !this.#ours || Atomics.load(this.words, this.header + CANCEL) !== 0;
+  }
+
+  /** Whether the slot still holds this request: it does not after DONE, nor after this worker was given up for lost. */
+  get #ours(): boolean {
+    return this.state !== OVER && this.words[this.header + GENERATION] === this.generation;
+  }
+
+  #assertOurs(): void {
+    if (!this.#ours) throw new RequestAborted('the request is over');
   }
 
   /** The error of a cancelled request, or null. */
@@ -121,7 +130,6 @@ export abstract class RingRequest {
 
   /** Response bytes that may be sent now. */
   protected credit(): number {
-    if (this.#sent === 0) return this.layout.window;
     // A number that only grows: an old value is merely too small.
     return this.layout.window - ((this.#sent - Atomics.load(this.words, this.header + ACKNOWLEDGED)) | 0);
   }
@@ -201,7 +209,7 @@ export abstract class RingRequest {
    * EVENT changes. Throws as BodySource does.
    */
   protected takeBody(max: number): Uint8Array | null | undefined {
-    if (this.state === OVER) throw new RequestAborted('the request is over');
+    this.#assertOurs();
     const { words, header } = this;
     // Before BODY_TAIL: once the state is final, so is the tail.
     const state = Atomics.load(words, header + BODY_STATE);

@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads';
-import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../engine/transport.ts';
 import { RequestAborted } from '../interface/errors.ts';
+import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import {
   EVENT,
   FILE_DONE,

@@ -7,6 +7,13 @@ export interface SocketEvents {
   read(length: number): void;
 }
 
+/** Bytes that were written and that the system has not taken yet. */
+export function unsentBytes(socket: net.Socket): number {
+  const handle = (socket as unknown as SocketInternals)._handle as { writeQueueSize?: unknown } | null;
+  // What Node's own time-out of a socket looks at. `writableLength` tells less: it changes with whole blocks only.
+  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
+}
+
 interface SocketInternals {
   _handle: unknown;
   _server?: unknown;
@@ -28,9 +35,9 @@ export class Acceptor {
     this.direct = direct;
   }
 
-  /** Tests, over a socket pair of its own on the loopback interface, whether direct reads work here. */
-  static async create(readArea: Buffer, mode: 'auto' | 'data' = 'auto'): Promise<Acceptor> {
-    return new Acceptor(readArea, mode === 'auto' && (await directReadsWork()));
+  /** With `direct`, tests over a socket pair of its own on the loopback interface whether direct reads work here. */
+  static async create(readArea: Buffer, direct: boolean): Promise<Acceptor> {
+    return new Acceptor(readArea, direct && (await directReadsWork()));
   }
 
   /** Options for `net.createServer` that go with this way of reading. */

@@ -241,7 +241,7 @@ class FileDestination implements Destination {
       // Not closed: a write may still use the descriptor.
       this.#losses.add(this.#chunkLines + this.#waitingLines);
     } else if (this.#path !== null) {
-      closeQuietly(this.#descriptor);
+      await closeQuietly(this.#descriptor);
     }
   }
 
@@ -295,8 +295,9 @@ class FileDestination implements Destination {
   }
 }
 
-function closeQuietly(descriptor: number): void {
-  close(descriptor, () => {}); // nothing is left to be done about a failure here
+function closeQuietly(descriptor: number): Promise<void> {
+  // Nothing is left to be done about a failure here.
+  return new Promise((resolve) => close(descriptor, () => resolve()));
 }
 
 /** Writes to a stream, or to whatever else the owner gave. */

@@ -53,6 +53,8 @@ export interface GatewayOptions {
   accessLog: AccessLog | null;
   /** Runs at the end of every turn in which something happened, before output is sent. */
   onTurnEnd(): void;
+  /** Something threw that must not; its connection is dropped. */
+  onDefect(error: unknown): void;
   /** Runs with every tick of the clock. */
   onTick(now: number): void;
 }
@@ -223,6 +225,10 @@ export class Gateway implements SocketContext {
       this.dateText = `Date: ${formatDateTime(seconds)}\r\n`;
     }
     return this.dateText;
+  }
+
+  defect(error: unknown): void {
+    this.options.onDefect(error);
   }
 
   closed(host: SocketHost): void {

@@ -1,6 +1,5 @@
 import { HEAD_RECORD } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
-import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
 import type { EnvironBuilder } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -10,17 +9,19 @@ import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
 import { environBuilders } from '../pool/worker.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
+import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import { InlineRequest } from './inline.ts';
+import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
 /** The async applications that run on the gateway's own thread, at their owner's wish: no hop, and no protection. */
 export class InlineApplications {
   private readonly parser: Parser;
-  private readonly report: (message: string) => void;
+  private readonly report: Report;
   private readonly applications = new Applications();
   private builders: (EnvironBuilder | null)[] = [];
 
-  constructor(parser: Parser, report: (message: string) => void) {
+  constructor(parser: Parser, report: Report) {
     this.parser = parser;
     this.report = report;
   }
@@ -49,7 +50,7 @@ export class InlineApplications {
     let failures = 0;
     await this.applications.stop((error) => {
       failures++;
-      this.report(`a shutdown hook failed: ${describeFailure(error).message}`);
+      this.report('error', `a shutdown hook failed: ${describeFailure(error).message}`);
     });
     return failures;
   }

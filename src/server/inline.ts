@@ -1,9 +1,9 @@
-import type { Wait } from '../engine/transport.ts';
-import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../engine/transport.ts';
 import type { Connection } from '../http/connection.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
 import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
+import type { Wait } from '../interface/transport.ts';
+import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { sendFile } from './send-file.ts';
 
 /** Body bytes (per request) kept for an application that does not read yet. */

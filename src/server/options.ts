@@ -199,6 +199,7 @@ export const settings = {
   bind,
   backlog: count('Sockets', 2048, [1, 65_535], 'Connections that may wait to be accepted; the kernel may allow fewer'),
   socketMode,
+  directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
   syncWorkers: count(
     'Workers',
     Math.max(2, cores),
@@ -222,8 +223,8 @@ export const settings = {
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
-  maxRequestsInProgress: count('Workers', 1024, [1, 65_536], 'Requests in progress at a time; more of them wait'),
-  limitRequestLine: size('Limits', 8190, [16, CARRY_SIZE], 'Longest request line; a longer one gets 414'),
+  maxRequestsInProgress: count('Workers', 4096, [1, 65_536], 'Requests in progress at a time; more of them wait'),
+  limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
   limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
   limitRequestHead: size(
     'Limits',
@@ -236,6 +237,12 @@ export const settings = {
     1024 ** 3,
     [0, Number.MAX_SAFE_INTEGER],
     'Largest request body; a larger one gets 413; 0 for no limit',
+  ),
+  limitWorkerMemory: size(
+    'Limits',
+    0,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Largest JavaScript heap of a worker; one that outgrows it is replaced; 0 leaves it to Node',
   ),
   timeoutHead: duration('Timeouts', 20_000, 1, 'For the head of a request to arrive whole'),
   timeoutBody: duration('Timeouts', 30_000, 1, 'For the next bytes of a request body that is waited for'),

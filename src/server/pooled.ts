@@ -1,8 +1,8 @@
 import { close } from 'node:fs';
-import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../engine/transport.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import { RESPONSE_AWAITED } from '../http/states.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
+import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
 import { CANCEL_ABORTED } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';
@@ -36,6 +36,12 @@ class PooledRequest implements ExchangeOwner {
   owed = 0;
   /** Milliseconds (of the gateway's clock) of the last sign of life; for the limit of a step. */
   since = 0;
+  /** Milliseconds of the request's arrival. */
+  begun = 0;
+  /** The client still owes body bytes. */
+  receiving = false;
+  /** Its application has been told that the server gives up. */
+  givenUp = false;
   /** A file is being sent: the slot rests until that has ended. */
   file: FileTransfer | null = null;
   private readonly context: PooledContext;
@@ -51,11 +57,13 @@ class PooledRequest implements ExchangeOwner {
   }
 
   bodyEnd(): void {
+    this.receiving = false;
     this.context.scheduleRings();
     this.context.rings.endBody(this.slot);
   }
 
   bodyFailed(status: number): void {
+    this.receiving = false;
     if (status === 0) {
       this.disconnected();
     } else {
@@ -93,28 +101,48 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /** Joins an acquired slot to an exchange. */
-  begin(slot: number, exchange: Exchange, now: number): void {
+  begin(slot: number, exchange: Exchange, hasBody: boolean, now: number): void {
     this.requests[slot] ??= new PooledRequest(slot, this.context);
     const request = this.requests[slot];
     request.exchange = exchange;
     request.owed = 0;
     request.since = now;
+    request.begun = now;
+    request.receiving = hasBody;
+    request.givenUp = false;
     exchange.owner = request;
   }
 
-  /** Slots whose request has shown no sign of life since `before` (milliseconds of the gateway's clock). */
-  *silentSince(before: number): Iterable<number> {
+  /**
+   * Looks for applications that have not moved for `limit` milliseconds while it was their turn (G-148): first the
+   * request is given up, and where that changes nothing in another `limit`, its worker is passed to `stuck`.
+   */
+  checkSteps(limit: number, now: number, stuck: (worker: number) => void): void {
+    const { rings } = this.context;
     for (const request of this.requests) {
-      if (request?.exchange && request.file === null && request.owed === 0 && request.since < before)
-        yield request.slot;
+      if (!request?.exchange) continue;
+      const worker = rings.owner(request.slot);
+      // In the queue, or waiting for the client.
+      if (worker < 0 || request.receiving || request.owed > 0 || request.file !== null) request.since = now;
+      if (now - request.since < limit) continue;
+      request.since = now;
+      if (request.givenUp) {
+        stuck(worker);
+      } else {
+        request.givenUp = true;
+        rings.cancel(request.slot, CANCEL_ABORTED);
+        this.context.scheduleRings();
+      }
     }
   }
 
-  /** Gives up on a request: the application is told, the client waits on (G-148). */
-  cancel(slot: number, now: number): void {
-    this.requests[slot].since = now;
-    this.context.rings.cancel(slot, CANCEL_ABORTED);
-    this.context.scheduleRings();
+  /** Requests that have been in the sync queue since before `time` (milliseconds). */
+  queuedSince(time: number): number {
+    let count = 0;
+    for (const request of this.requests) {
+      if (request?.exchange && request.begun < time && this.context.rings.owner(request.slot) < 0) count++;
+    }
+    return count;
   }
 
   /** The thread that had this request has ended (G-147). */

@@ -3,7 +3,8 @@ import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import { createMemory, ringLayout } from '../rings/index.ts';
+import { describeFailure } from '../pool/applications.ts';
+import { createMemory, type RingLayout, type RingParameters, ringLayout } from '../rings/index.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
 import { listen } from './bind.ts';
@@ -11,6 +12,7 @@ import { type Destination, Gateway } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { MountTable } from './mounts.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { createReport, type Report } from './report.ts';
 import { probeKinds, Workers } from './workers.ts';
 
 /** A server that answers requests. */
@@ -62,11 +64,13 @@ class RunningServer implements Server {
   private accessLog: AccessLog | null = null;
   private closed: Promise<void> | null = null;
   private grace: number;
+  private readonly report: Report;
   private fail: (error: Error) => void = () => {};
 
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.grace = options.timeoutGraceful;
+    this.report = createReport(options);
     this.failed = new Promise<never>((_, reject) => {
       this.fail = reject;
     });
@@ -89,7 +93,7 @@ class RunningServer implements Server {
       }
       return inline && kinds[index] === 'async' ? 'inline' : kinds[index];
     });
-    const layout = ringLayout({
+    const layout = checkedLayout({
       slots: options.maxRequestsInProgress,
       syncWorkers: places.includes('sync') ? options.syncWorkers : 0,
       asyncWorkers: places.includes('async') ? options.asyncWorkers : 0,
@@ -98,7 +102,7 @@ class RunningServer implements Server {
     });
     const memory = layout.workers > 0 ? createMemory(layout) : createSharedMemory(PARSER_END);
     const parser = new Parser({ memory, limits: parserLimits(options) });
-    const report = (message: string) => this.report(message);
+    const { report } = this;
     const mountsOf = (place: string) =>
       apps.map((app, index) => (places[index] === place ? { prefix: app.prefix, app } : null));
 
@@ -119,6 +123,7 @@ class RunningServer implements Server {
             environ: options.env,
           },
           timeoutStartup: options.timeoutStartup,
+          limitWorkerMemory: options.limitWorkerMemory,
           timeoutStep: options.timeoutStep,
           report,
         },
@@ -136,21 +141,23 @@ class RunningServer implements Server {
         format: options.accessLogFormat,
         file: options.accessLogFile,
         stream: options.accessLogStream,
-        onError: (error) => report(`access log: ${error.message}`),
+        onError: (error) => report('warn', `access log: ${error.message}`),
       });
     }
     this.gateway = new Gateway({
       parser,
-      acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE)),
+      acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), options.directReads),
       mounts: new MountTable(destinations),
       connection: {
         serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
         limitBody: options.limitBody === 0 ? Number.POSITIVE_INFINITY : options.limitBody,
         limitDiscard: DISCARD_LIMIT,
         pipelined: PIPELINED,
+        keepAlive: options.timeoutKeepAlive > 0,
       },
       deadlines: [
-        options.timeoutKeepAlive,
+        // Without keep-alive only new connections wait for a request.
+        options.timeoutKeepAlive || options.timeoutHead,
         options.timeoutHead,
         options.timeoutBody,
         options.timeoutSend,
@@ -160,7 +167,8 @@ class RunningServer implements Server {
       ],
       accessLog: this.accessLog,
       onTurnEnd: () => workers?.flush(),
-      onTick: (now) => workers?.checkSteps(now),
+      onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
+      onTick: (now) => workers?.tick(now),
     });
     this.workers = workers;
     await workers?.start();
@@ -206,14 +214,6 @@ class RunningServer implements Server {
     await this.accessLog?.close();
     if (failures > 0) throw new Error(`${failures} shutdown hooks failed`);
   }
-
-  private report(message: string): void {
-    const { errorLog, logLevel } = this.options;
-    if (logLevel === 'silent') return;
-    const line = `quaich: ${message}\n`;
-    if (errorLog === undefined) process.stderr.write(line);
-    else errorLog.write(line);
-  }
 }
 
 /** Requests of one connection that are begun before the first is answered. */
@@ -227,9 +227,18 @@ const LINGER_LIMIT = 2000;
 /** Milliseconds that shutdown hooks get at least. */
 const HOOK_LIMIT = 1000;
 
+function checkedLayout(parameters: RingParameters): RingLayout {
+  try {
+    return ringLayout(parameters);
+  } catch (error) {
+    // So many requests in progress, with heads so large, that their memory would exceed what threads can share.
+    throw error instanceof RangeError ? new ConfigurationError(error.message) : error;
+  }
+}
+
 function parserLimits(options: ResolvedOptions): Partial<ParserLimits> {
   return {
-    requestLine: Math.min(options.limitRequestLine, 65535),
+    requestLine: options.limitRequestLine,
     fields: options.limitRequestFields,
     head: options.limitRequestHead,
   };

@@ -1,9 +1,15 @@
 import type net from 'node:net';
-import { Connection, type ConnectionHost, type ConnectionOptions, WAIT_REQUEST } from '../http/connection.ts';
+import {
+  Connection,
+  type ConnectionHost,
+  type ConnectionOptions,
+  WAIT_CLIENT,
+  WAIT_REQUEST,
+} from '../http/connection.ts';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
-import type { Acceptor, SocketEvents } from './accept.ts';
+import { type Acceptor, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
@@ -18,6 +24,8 @@ export interface SocketContext {
   schedule(connection: Connection): void;
   /** The present `Date` line. */
   date(): string;
+  /** Something threw that must not. */
+  defect(error: unknown): void;
   /** The socket is gone and its connection told so. */
   closed(host: SocketHost): void;
 }
@@ -32,6 +40,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   private cachedMeta: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
+  private unsent = 0;
   private waitingSince: number;
 
   constructor(accepted: net.Socket, context: SocketContext, now: number) {
@@ -43,6 +52,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     this.socket = socket;
     socket.on('end', () => this.connection.ended());
     socket.on('drain', () => this.connection.drained());
+    socket.on('finish', () => this.connection.flushed());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.connection.closed();
@@ -78,9 +88,12 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   checkDeadline(now: number): void {
     const { connection } = this;
     const { waitingFor, progress } = connection;
-    if (waitingFor !== this.waitingFor || progress !== this.progress) {
+    // A client that takes a large block slowly is at work, though nothing drains for long.
+    const unsent = waitingFor === WAIT_CLIENT ? unsentBytes(this.socket) : 0;
+    if (waitingFor !== this.waitingFor || progress !== this.progress || unsent !== this.unsent) {
       this.waitingFor = waitingFor;
       this.progress = progress;
+      this.unsent = unsent;
       this.waitingSince = now;
       return;
     }
@@ -94,7 +107,13 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   // ---- SocketEvents
 
   read(length: number): void {
-    this.connection.receive(length);
+    try {
+      this.connection.receive(length);
+    } catch (error) {
+      // A defect of ours: it costs this connection, not the server.
+      this.context.defect(error);
+      this.connection.abort();
+    }
   }
 
   // ---- ConnectionHost

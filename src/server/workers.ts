@@ -2,6 +2,7 @@ import { Piscina } from 'piscina';
 import type { Exchange } from '../http/exchange.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import { describeFailure } from '../pool/applications.ts';
 import { type PoolEvents, StartupError, WorkerPool } from '../pool/pool.ts';
 import type { ProbeResult, ProbeTask } from '../pool/probe.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
@@ -9,6 +10,7 @@ import { GatewayEnd } from '../rings/index.ts';
 import type { Gateway } from './gateway.ts';
 import type { ResolvedApp } from './options.ts';
 import { PooledRequests } from './pooled.ts';
+import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
@@ -33,10 +35,15 @@ function failure(message: string, configuration: boolean): Error {
 export interface WorkersOptions {
   data: Omit<WorkerData, 'multiprocess'>;
   timeoutStartup: number;
+  /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
+  limitWorkerMemory: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
-  report(message: string): void;
+  report: Report;
 }
+
+/** Milliseconds in the queue after which the owner is told. */
+const QUEUE_WARNING = 5000;
 
 /** The worker threads of a server and what its gateway exchanges with them. */
 export class Workers {
@@ -47,8 +54,8 @@ export class Workers {
   private readonly pools: { kind: Kind; first: number; size: number; pool: WorkerPool<WorkerData> }[] = [];
   /** Async workers that take requests, by their index in the rings. */
   private readonly ready: boolean[] = [];
-  /** Slots whose request was given up for its length, waiting for its worker to notice. */
-  private readonly givenUp = new Set<number>();
+  /** The owner knows that requests are stranded in the queue. */
+  private warned = false;
   private ringsDirty = false;
 
   constructor(options: WorkersOptions, gateway: () => Gateway) {
@@ -60,7 +67,7 @@ export class Workers {
       rings: this.rings,
       scheduleRings: () => this.schedule(),
       slotFreed: () => this.gateway().retry(),
-      note: (_worker, _code, text) => options.report(text),
+      note: (_worker, _code, text) => options.report('info', text),
       now: () => this.gateway().now,
     });
     this.addPool('sync', 0, layout.syncWorkers);
@@ -82,7 +89,7 @@ export class Workers {
     this.rings.stop();
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
     const ended = killed.reduce((sum, count) => sum + count, 0);
-    if (ended > 0) this.options.report(`${ended} workers had to be ended; their shutdown hooks did not run`);
+    if (ended > 0) this.options.report('warn', `${ended} workers had to be ended; their shutdown hooks did not run`);
     return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
   }
 
@@ -96,7 +103,7 @@ export class Workers {
     const gateway = this.gateway();
     rings.fill(slot, mount, 0, host.meta, gateway.parser.headStart);
     if (!hasBody) rings.endBody(slot);
-    this.requests.begin(slot, exchange, gateway.now);
+    this.requests.begin(slot, exchange, hasBody, gateway.now);
     if (kind === 'async') rings.dispatchAsync(slot, worker);
     else rings.dispatchSync(slot);
     this.schedule();
@@ -110,23 +117,21 @@ export class Workers {
     this.rings.flush();
   }
 
-  /** Looks for requests whose application has not moved for too long (G-148). */
-  checkSteps(now: number): void {
-    const { timeoutStep } = this.options;
-    if (timeoutStep === 0) return;
-    for (const slot of this.requests.silentSince(now - timeoutStep)) {
-      const worker = this.rings.owner(slot);
-      if (worker < 0) continue;
-      if (!this.givenUp.has(slot)) {
-        // First the request is told; its thread only later.
-        this.givenUp.add(slot);
-        this.requests.cancel(slot, now);
-        continue;
-      }
-      const found = this.pools.find(({ first, size }) => worker >= first && worker < first + size);
-      this.options.report(`a request took longer than ${timeoutStep} ms for a step: its worker is replaced`);
-      found?.pool.kill(worker - found.first);
+  /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
+  tick(now: number): void {
+    const { timeoutStep, report } = this.options;
+    if (timeoutStep > 0) {
+      this.requests.checkSteps(timeoutStep, now, (worker) => {
+        report('warn', `an application took longer than ${timeoutStep} ms for a step: its worker is replaced`);
+        const found = this.pools.find(({ first, size }) => worker >= first && worker < first + size);
+        found?.pool.kill(worker - found.first);
+      });
     }
+    const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - QUEUE_WARNING) : 0;
+    if (stranded > 0 && !this.warned) {
+      report('warn', `all sync workers have been busy for ${QUEUE_WARNING} ms and ${stranded} requests wait (B-42)`);
+    }
+    this.warned = stranded > 0;
   }
 
   private addPool(kind: Kind, first: number, size: number): void {
@@ -137,12 +142,19 @@ export class Workers {
         this.gateway().retry();
       },
       lost: (index, stopped) => this.lost(first + index, stopped),
-      report: (message) => this.options.report(message),
+      report: (message) => this.options.report('error', message),
     };
     const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
     const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
     const pool = new WorkerPool<WorkerData>(
-      { kind, size, entry: entry(kind), data, startupTimeout: this.options.timeoutStartup },
+      {
+        kind,
+        size,
+        entry: entry(kind),
+        data,
+        startupTimeout: this.options.timeoutStartup,
+        heapLimit: this.options.limitWorkerMemory,
+      },
       events,
     );
     this.pools.push({ kind, first, size, pool });
@@ -152,7 +164,10 @@ export class Workers {
     this.ready[worker] = false;
     const slots = this.rings.workerLost(worker, this.requests);
     if (slots.length > 0 && !stopped) {
-      this.options.report(`${slots.length} requests ended with their worker; their bodies could not be closed`);
+      this.options.report(
+        'error',
+        `${slots.length} requests ended with their worker; their bodies could not be closed`,
+      );
     }
     for (const slot of slots) this.requests.lost(slot);
     this.gateway().endTurn();
@@ -173,7 +188,12 @@ export class Workers {
   }
 
   private readonly listen = (): void => {
-    if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+    try {
+      if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+    } catch (error) {
+      // A defect of ours. The message that led to it is passed; the others go on.
+      this.options.report('error', `a response was lost: ${describeFailure(error).message}`);
+    }
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
 }

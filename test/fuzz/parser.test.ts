@@ -24,6 +24,12 @@ const MORE_LENIENT: { says: RegExp; of: (request: ParsedRequest) => boolean; why
     of: ({ headers }) => headers.some(([name, value]) => /^content-length$/i.test(name) && /^[0-9]+$/.test(value)),
     why: 'HTAB around a value is as good as SP (RFC 9110, 5.6.3).',
   },
+  {
+    says: /Transfer-Encoding/,
+    of: ({ headers }) =>
+      headers.filter(([name, value]) => /^transfer-encoding$/i.test(name) && /^chunked$/i.test(value)).length === 1,
+    why: 'The same: HTAB around chunked.',
+  },
 ];
 
 const connection = ({ headers }: ParsedRequest) =>

@@ -5,7 +5,13 @@ import { Parser } from '../../src/http/parser.ts';
 
 export const parser = new Parser();
 
-const OPTIONS: ConnectionOptions = { serverLine: '', limitBody: 1 << 20, limitDiscard: 65536, pipelined: 16 };
+const OPTIONS: ConnectionOptions = {
+  serverLine: '',
+  limitBody: 1 << 20,
+  limitDiscard: 65536,
+  pipelined: 16,
+  keepAlive: true,
+};
 const DATE = 'Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n';
 
 /** Stands behind one exchange, in place of an application: records what comes, and answers when it is told to. */
@@ -84,6 +90,8 @@ export class Driver implements ConnectionHost {
   destroyed: 'no' | 'destroyed' | 'reset' = 'no';
   /** What `write` answers: false means over the high-water mark. */
   writable = true;
+  /** FIN goes out at once. */
+  flushing = true;
   /** What `request` answers. */
   accepting = true;
   onRequest: (recorder: Recorder) => void = () => {};
@@ -158,6 +166,7 @@ export class Driver implements ConnectionHost {
 
   end(): void {
     this.fin = true;
+    if (this.flushing) this.connection.flushed();
   }
 
   destroy(reset: boolean): void {

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY } from '../../src/engine/transport.ts';
 import {
   WAIT_APPLICATION,
   WAIT_BODY,
@@ -11,6 +10,7 @@ import {
   WAIT_REQUEST,
 } from '../../src/http/connection.ts';
 import { StateError } from '../../src/http/states.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY } from '../../src/interface/transport.ts';
 import { chunked, Driver, GET, parser, post, type Recorder } from './connection-driver.ts';
 
 const OLD = 'GET / HTTP/1.0\r\n\r\n';
@@ -126,6 +126,14 @@ describe('order and persistence', () => {
     expect(d.take()).toBe('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok');
     expect(d.fin).toBe(true);
     expect(d.connection.waitingFor).toBe(WAIT_LINGERING);
+  });
+
+  it('a server without keep-alive ends every connection with its first response', () => {
+    const d = new Driver({ keepAlive: false }).feed(GET + GET);
+    expect(d.requests).toHaveLength(1);
+    d.last.answer();
+    expect(d.take()).toContain('Connection: close\r\n');
+    expect(d.fin).toBe(true);
   });
 
   it('G-131 pipelined responses leave in the order of their requests', () => {
@@ -412,6 +420,17 @@ describe('the end of a client', () => {
     d.requests[0].done();
     expect(d.finishedStatuses).toEqual([0, 200]);
     expect(d.take()).toBe('');
+  });
+
+  it('a client has its time to take the last response before the connection lingers', () => {
+    const d = new Driver().feed(OLD);
+    d.flushing = false;
+    d.last.answer();
+    d.take();
+    expect(d.fin).toBe(true);
+    expect(d.connection.waitingFor).toBe(WAIT_CLIENT);
+    d.connection.flushed();
+    expect(d.connection.waitingFor).toBe(WAIT_LINGERING);
   });
 
   it('a connection lingers until the client ends too', () => {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../../src/http/parser.ts';
+import * as base64 from '../../src/http/wasm/base64.ts';
 import { drive, split } from './driver.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
@@ -40,4 +42,9 @@ describe.each(['simd', 'scalar'] as const)('the parser (%s)', (build) => {
     for (let cut = 1; cut < input.length; cut++) expect(drive(parser, split(input, cut))).toEqual(whole);
     expect(drive(parser, split(input, ...input.keys()))).toEqual(whole);
   });
+});
+
+it('is the same module in its file and in the text for bundlers', () => {
+  const file = (name: string) => readFileSync(new URL(`../../src/http/wasm/${name}.wasm`, import.meta.url), 'base64');
+  expect([base64.simd, base64.scalar]).toEqual([file('parser-simd'), file('parser-scalar')]);
 });

@@ -10,7 +10,7 @@ import {
   HEAD_WORDS,
   READ_AREA,
 } from '../../assembly/layout.ts';
-import { DONE, END, type Final, MORE, type ResponseHead } from '../../src/engine/transport.ts';
+import { DONE, END, type Final, MORE, type ResponseHead } from '../../src/interface/transport.ts';
 import type { GatewayEnd, ResponseHandler } from '../../src/rings/index.ts';
 
 export type Ending = 'done' | 'end' | 'abort' | 'file';

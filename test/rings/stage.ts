@@ -22,6 +22,7 @@ export class Stage {
   readonly #words: Int32Array;
   readonly #original: Original;
   #waiters: Waiter[] = [];
+  /** Atomics calls so far: no test needs so many that a loop without end would not show. */
   calls = 0;
   /** Called before each Atomics call on the shared words. */
   interleave: () => void = () => {};
@@ -36,7 +37,7 @@ export class Stage {
     const before =
       <A extends unknown[], R>(original: (array: Int32Array, ...rest: A) => R) =>
       (array: Int32Array, ...rest: A): R => {
-        if (mine(array) && ++this.calls > 2e5) throw new Error('endless loop');
+        if (mine(array) && ++this.calls > 2e5) throw new Error('an endless loop');
         if (mine(array)) this.interleave();
         return original(array, ...rest);
       };

@@ -59,15 +59,16 @@ function sorted(value: unknown): unknown {
   );
 }
 
-describe.each(['sync', 'async', 'inline'])('the corpus through a running server over TCP: %s', (way) => {
+describe.each(['sync', 'async', 'inline', 'inline without direct reads'])('the corpus over TCP: %s', (way) => {
   let server: Server;
 
   beforeAll(async () => {
     server = await serve({
-      apps: [{ module, export: way === 'sync' ? 'syncApp' : 'asyncApp', inline: way === 'inline' }],
+      apps: [{ module, export: way === 'sync' ? 'syncApp' : 'asyncApp', inline: way.startsWith('inline') }],
       bind: '127.0.0.1:0',
       syncWorkers: 2,
       asyncWorkers: 1,
+      directReads: !way.includes('without'),
       // As far as the corpus goes.
       limitRequestFields: 100,
     });

@@ -1,7 +1,7 @@
 /** The engine with a transport that writes down what it is given. */
 import { AsyncInput, asyncFileWrapper, fileWrapper, runAsync, runSync, SyncInput } from '../../src/engine/index.ts';
-import type { BodySource, Final, ResponseHead, Transport } from '../../src/engine/transport.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
+import type { BodySource, Final, ResponseHead, Transport } from '../../src/interface/transport.ts';
 import type { Application, AsyncApplication, AsyncEnviron, Environ, ErrorStream } from '../../src/interface/types.ts';
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));

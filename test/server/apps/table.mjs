@@ -115,7 +115,7 @@ const entries = {
     start('200 OK', [['Content-Type', 'application/octet-stream']]);
     yield Buffer.alloc(3_000_000, 'z');
   },
-  *echo(environ, start, input) {
+  *echo(_environ, start, input) {
     start('200 OK', TEXT);
     for (;;) {
       const block = yield { wait: input.read(10000) };

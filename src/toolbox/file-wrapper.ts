@@ -3,11 +3,13 @@
  * gateway sends the file itself only when it gets the very wrapper back, and where it can.
  */
 import { closeSync, fstatSync, openSync, readSync, read as readWithCallback } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import type { AsyncFileLike, FileLike } from '../interface/types.ts';
+import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
 
-/** Bytes of a block where the application names no size. */
+/** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
 export const DEFAULT_BLOCK_SIZE = 65536;
+
+/** Bytes of a block of the classes, where no size is given: that of Python (U-08). */
+const CLASS_BLOCK_SIZE = 8192;
 
 /** A file that the transport may send itself. */
 export interface FileRange {
@@ -17,11 +19,12 @@ export interface FileRange {
 }
 
 /** What a wrapper can be made of: a file-like, a descriptor (which the wrapper then owns and closes), a FileHandle. */
-export type SyncFile = FileLike | number | FileHandle;
-export type AsyncFile = FileLike | AsyncFileLike | number | FileHandle;
+export type SyncFile = FileLike | number | FileHandleLike;
+export type AsyncFile = FileLike | AsyncFileLike | number | FileHandleLike;
+
+function ignore(): void {}
 
 function blockSizeArgument(size: unknown): number {
-  if (size === undefined || size === null) return DEFAULT_BLOCK_SIZE;
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
     throw new TypeError(`the block size of wsgi.file_wrapper must be a positive integer, got ${String(size)} (G-160)`);
   }
@@ -29,8 +32,8 @@ function blockSizeArgument(size: unknown): number {
 }
 
 /** FileHandle is not exported as a class; these three together are not found elsewhere. */
-function isFileHandle(file: object): file is FileHandle {
-  const handle = file as Partial<FileHandle>;
+function isFileHandle(file: object): file is FileHandleLike {
+  const handle = file as Partial<FileHandleLike>;
   return typeof handle.fd === 'number' && typeof handle.stat === 'function' && typeof handle.datasync === 'function';
 }
 
@@ -44,8 +47,7 @@ function checkFile(file: unknown): void {
 }
 
 /**
- * A regular file, opened for reading, that knows its position: the gateway can derive a Content-Length (G-165).
- * `readSync` blocks; made for sync applications, good for both.
+ * A file, opened for reading, that knows its position: the gateway can derive a Content-Length (G-165).
  */
 class OpenFile implements FileLike {
   readonly fd: number;
@@ -95,8 +97,10 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;
   protected readonly blockSize: number;
   /** Only there when the file has one (G-163). */
-  declare close?: () => unknown;
+  declare close?: () => void | Promise<void>;
   protected over = false;
+  /** A read in progress; never rejects. */
+  protected reading: Promise<unknown> | null = null;
   #closed = false;
 
   constructor(file: F, blockSize: unknown) {
@@ -108,7 +112,10 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
         this.over = true;
         if (this.#closed) return undefined;
         this.#closed = true;
-        return typeof file === 'number' ? closeSync(file) : (file as FileLike).close?.();
+        const close = (): void | Promise<void> =>
+          typeof file === 'number' ? closeSync(file) : (file as AsyncFileLike).close?.();
+        // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
+        return this.reading === null ? close() : this.reading.then(close);
       };
     }
   }
@@ -132,7 +139,22 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   }
 }
 
-class SyncFileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
+/**
+ * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if the
+ * file has one (U-08). A descriptor is owned by the wrapper and closed with it. `wsgi.file_wrapper` of the sync convention
+ * makes one of these, so a gateway sends the file itself where it can.
+ */
+export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
+  /**
+   * @param blockSize bytes
+   * @throws TypeError for what is no file, or no positive integer
+   */
+  constructor(file: FileLike | number, blockSize?: number);
+  constructor(file: SyncFile, blockSize?: number);
+  constructor(file: SyncFile, blockSize: number = CLASS_BLOCK_SIZE) {
+    super(file, blockSize);
+  }
+
   [Symbol.iterator](): this {
     return this;
   }
@@ -154,20 +176,42 @@ class SyncFileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint
   }
 }
 
-class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterator<Uint8Array> {
+/** As `FileWrapper`, for the async convention: also over a `read` that returns promises, and over a FileHandle. */
+export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterator<Uint8Array> {
+  /**
+   * @param blockSize bytes
+   * @throws TypeError for what is no file, or no positive integer
+   */
+  constructor(file: AsyncFileLike | number, blockSize?: number);
+  constructor(file: AsyncFile, blockSize?: number);
+  constructor(file: AsyncFile, blockSize: number = CLASS_BLOCK_SIZE) {
+    super(file, blockSize);
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     if (this.over) return { done: true, value: undefined };
-    const descriptor = this.descriptor();
-    const block = await (descriptor >= 0
-      ? readBlockAsync(descriptor, this.blockSize)
-      : (this.file as AsyncFileLike).read(this.blockSize));
+    const read = this.#read();
+    this.reading = read.then(ignore, ignore);
+    const block = await read;
+    this.reading = null;
     if (block && block.byteLength !== 0) return { done: false, value: block };
     this.over = true;
     return { done: true, value: undefined };
+  }
+
+  async #read(): Promise<Uint8Array> {
+    const file = this.file;
+    if (file instanceof OpenFile) {
+      const block = await readBlockAsync(file.fd, this.blockSize);
+      file.position += block.byteLength;
+      return block;
+    }
+    const descriptor = this.descriptor();
+    return descriptor >= 0 ? readBlockAsync(descriptor, this.blockSize) : (file as AsyncFileLike).read(this.blockSize);
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
@@ -178,16 +222,16 @@ class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterableIterat
 }
 
 /** `wsgi.file_wrapper` of the sync convention; blocks of 64 KiB by default. */
-export function fileWrapper(file: SyncFile, blockSize?: number): Iterable<Uint8Array> & { close?(): unknown } {
-  return new SyncFileWrapper(file, blockSize);
+export function fileWrapper(file: SyncFile, blockSize?: number): Body {
+  return new FileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 
 /** `wsgi.file_wrapper` of the async convention. */
 export function asyncFileWrapper(
   file: AsyncFile,
   blockSize?: number,
-): AsyncIterable<Uint8Array> & { close?(): unknown } {
-  return new AsyncFileWrapper(file, blockSize);
+): AsyncIterable<Uint8Array> & { close?(): void | Promise<void> } {
+  return new AsyncFileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 
 /** The file that a body consists of, when it is an untouched wrapper of a regular file (G-161); else null. */

@@ -37,7 +37,8 @@ export type Wait<Async extends boolean> = Async extends true ? Promise<void> | u
 
 /**
  * Carries one response. Calls come in this order: `send` with a head once, `send` without any number of times, one of
- * them with END or DONE (or `abort`); after END and after `abort` the engine closes the body and calls `done`.
+ * them with END or DONE (or `abort`); after END, after `abort`, and after a `send` that failed, DONE or not, the engine
+ * closes the body and calls `done`.
  *
  * A client that has gone shows as a `ClientDisconnected` thrown (sync) or rejected (async) by `send`; after that
  * everything but `done` is ignored.
@@ -56,7 +57,7 @@ export interface Transport<Async extends boolean> {
   sendFile?(head: ResponseHead, descriptor: number, length: number): Wait<Async>;
   /** Breaks the connection, so that the client cannot take the response for complete (G-141). */
   abort(): void;
-  /** The request is over and its body closed (G-131). Not called after DONE, also not when that call threw. */
+  /** The request is over and its body closed (G-131). Not called after a DONE that arrived. */
   done(): void;
 }
 

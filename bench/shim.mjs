@@ -1,0 +1,114 @@
+// What a bridge costs: one application run by the engine, natively and through the shim, without a network. Run the build
+// before: `node bench/shim.mjs [rounds] [seconds]`.
+import { fileURLToPath } from 'node:url';
+import { AsyncInput, runAsync, runSync, SyncInput } from '../dist/src/engine/index.js';
+import { asyncToSync, syncToAsync } from '../dist/src/shim/index.js';
+import { asyncArray, asyncStream, syncArray, syncStream } from './apps/shim.mjs';
+import { interleave, median, table } from './measure.mjs';
+
+const module = fileURLToPath(new URL('./apps/shim.mjs', import.meta.url));
+
+/** The environ of a browser's GET; a new one for each request. */
+function environ(input, async) {
+  return {
+    __proto__: null,
+    REQUEST_METHOD: 'GET',
+    SCRIPT_NAME: '',
+    PATH_INFO: '/articles/17',
+    QUERY_STRING: 'page=2',
+    SERVER_NAME: 'localhost',
+    SERVER_PORT: '8000',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    REMOTE_ADDR: '127.0.0.1',
+    REMOTE_PORT: '54321',
+    HTTP_HOST: 'localhost:8000',
+    HTTP_USER_AGENT: 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
+    HTTP_ACCEPT: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    HTTP_ACCEPT_LANGUAGE: 'en-US,en;q=0.5',
+    HTTP_ACCEPT_ENCODING: 'gzip, deflate, br, zstd',
+    HTTP_CONNECTION: 'keep-alive',
+    HTTP_COOKIE: 'session=0123456789abcdef',
+    'wsgi.version': [1, 0],
+    'wsgi.url_scheme': 'http',
+    'wsgi.input': input,
+    'wsgi.errors': { write: (text) => process.stderr.write(text), writelines() {}, flush() {} },
+    'wsgi.multithread': async,
+    'wsgi.multiprocess': false,
+    'wsgi.run_once': false,
+    'wsgi.input_terminated': true,
+    'quaich.async': async,
+    'quaich.client_disconnected': async ? undefined : () => false,
+  };
+}
+
+const nothing = () => {};
+const SINK = { send: nothing, abort: () => process.abort(), done: nothing };
+
+function sync(app) {
+  return async () => runSync(app, environ(new SyncInput(null), false), SINK);
+}
+
+function async(app) {
+  return () =>
+    new Promise((resolve) => {
+      const done = () => resolve(undefined);
+      const transport = { ...SINK, send: (_head, _chunk, final) => (final === 2 ? done() : undefined), done };
+      runAsync(app, environ(new AsyncInput(null), true), transport);
+    });
+}
+
+/** Runs requests one after another, or `parallel` at a time, for so many seconds. */
+async function measure(once, seconds, parallel) {
+  const until = performance.now() + seconds * 1000;
+  const before = process.cpuUsage();
+  const began = performance.now();
+  let requests = 0;
+  const line = async () => {
+    while (performance.now() < until) {
+      await once();
+      requests++;
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, line));
+  const cpu = process.cpuUsage(before);
+  return { wall: ((performance.now() - began) * 1000) / requests, cpu: (cpu.user + cpu.system) / requests };
+}
+
+const [rounds = 5, seconds = 1] = process.argv.slice(2).map(Number);
+const suites = [
+  { body: 'Array', title: 'One chunk in an array', syncApp: syncArray, asyncApp: asyncArray },
+  { body: 'Stream', title: 'Eight chunks one by one', syncApp: syncStream, asyncApp: asyncStream },
+];
+for (const { body, title, syncApp, asyncApp } of suites) {
+  const there = syncToAsync(`${module}:sync${body}`, { threads: 1 });
+  const lockstep = syncToAsync(`${module}:sync${body}`, { threads: 1, ahead: 0 });
+  const back = asyncToSync(`${module}:async${body}`);
+  const bridges = [there, lockstep, back];
+  for (const bridge of bridges) await bridge.startup?.({});
+  const candidates = new Map([
+    ['native sync', [sync(syncApp), 1]],
+    ['native async', [async(asyncApp), 1]],
+    ["sync as async, where: 'here'", [async(syncToAsync(syncApp, { where: 'here' })), 1]],
+    ['sync as async, on a worker', [async(there), 1]],
+    ['the same, ahead: 0', [async(lockstep), 1]],
+    ['the same, 16 requests at a time', [async(there), 16]],
+    ['async as sync, on its thread', [sync(back), 1]],
+  ]);
+  for (const [once, parallel] of candidates.values()) await measure(once, 0.5, parallel);
+  const results = await interleave([...candidates.keys()], rounds, (name) => {
+    const [once, parallel] = candidates.get(name);
+    return measure(once, seconds, parallel);
+  });
+  console.log(`\n${title}, per request:\n`);
+  console.log(
+    table(
+      ['application', 'µs elapsed', 'µs CPU, all threads'],
+      [...results].map(([name, runs]) => [
+        name,
+        median(runs.map((run) => run.wall)).toFixed(1),
+        median(runs.map((run) => run.cpu)).toFixed(1),
+      ]),
+    ),
+  );
+  for (const bridge of bridges) await bridge.shutdown?.({});
+}

@@ -1,0 +1,44 @@
+/**
+ * What applications return: telling bodies from promises and from mistakes, by the few properties that a gateway may
+ * look at (G-100, G-109).
+ */
+import { isPromise } from 'node:util/types';
+import { ApplicationError } from '../interface/errors.ts';
+import { typeName } from './response-head.ts';
+
+/** The iterator method that reads nothing but `length` and the elements (G-109). */
+const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
+
+/** Marks a promise as handled, so that its rejection does not end the process (G-146). */
+export function disregard(promise: unknown): void {
+  if (isPromise(promise)) promise.then(nothing, nothing);
+}
+
+export function nothing(): void {}
+
+/** Whether the body is an array that iterates as arrays do; a subclass may check its elements while they are taken. */
+export function isPlainArray(body: unknown): body is unknown[] {
+  return Array.isArray(body) && body[Symbol.iterator] === ARRAY_ITERATOR;
+}
+
+/** Throws for what iterates in JS but is no body (G-100). */
+export function refuseNoBody(body: unknown, convention: string): void {
+  if (typeof body === 'object' && body !== null && !ArrayBuffer.isView(body)) return;
+  if (typeof body === 'function') return;
+  throw new ApplicationError(
+    `the application returned ${body === null ? 'null' : typeName(body)}; ` +
+      `${convention} returns an iterable of Uint8Array chunks, such as [chunk] (G-100, A-02)`,
+  );
+}
+
+/** Whether a property of an object is a function. */
+export function hasMethod(object: object, key: symbol | string): boolean {
+  return typeof (object as Record<symbol | string, unknown>)[key] === 'function';
+}
+
+/** Whether a result is to be awaited. A body is asked for nothing but its iterator method (G-109). */
+export function isAwaitable(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
+  return hasMethod(result, 'then');
+}

@@ -1,0 +1,182 @@
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import Negotiator from 'negotiator';
+import { RequestBodyError } from '../interface/errors.ts';
+import type { HeaderField } from '../interface/types.ts';
+import { statusLine } from '../toolbox/status-line.ts';
+import { middleware } from './define.ts';
+import type { AnyEnviron, ErrorAnswer, Middleware } from './types.ts';
+
+export interface ErrorPageOptions {
+  /**
+   * Shows the error, its stack and the lines of source around it to whoever asks. By default only where `NODE_ENV` is
+   * `development`.
+   */
+  development?: boolean;
+  /** The page for everybody else, as text or HTML; by default one line of plain text with the status. */
+  page?: (status: number, environ: AnyEnviron) => { type: string; text: string };
+}
+
+/** Lines shown before and after the one that threw. */
+const CONTEXT = 5;
+/** Bytes of the largest source file that is looked at. */
+const LARGEST_SOURCE = 2 ** 20;
+const MOST_TEXT = 65536;
+
+interface Position {
+  file: string;
+  line: number;
+  column: number;
+}
+
+/** An error with stack and causes; never throws, whatever was thrown (G-145). */
+function describe(error: unknown): string {
+  try {
+    const text = inspect(error, { depth: 3, maxStringLength: 10_000, maxArrayLength: 50 });
+    return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text;
+  } catch {
+    return 'a thrown value that cannot be shown';
+  }
+}
+
+function statusOf(error: unknown): number {
+  try {
+    if (error instanceof RequestBodyError && error.status >= 400 && error.status <= 599) return error.status;
+  } catch {
+    // A Proxy that throws.
+  }
+  return 500;
+}
+
+/** The file positions of a stack, innermost first. */
+function positions(stack: string): Position[] {
+  const found: Position[] = [];
+  for (const line of stack.split('\n', 100)) {
+    const match = /^\s+at .*?\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*):(\d+):(\d+)\)?$/.exec(line);
+    if (match === null) continue;
+    try {
+      const file = match[1].startsWith('file:') ? fileURLToPath(match[1]) : match[1];
+      if (isAbsolute(file)) found.push({ file, line: Number(match[2]), column: Number(match[3]) });
+    } catch {
+      // A URL that is no file of this machine.
+    }
+  }
+  return found;
+}
+
+function readSource(file: string): string[] | null {
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile() || stat.size > LARGEST_SOURCE) return null;
+    return readFileSync(file, 'utf8').split(/\r?\n/);
+  } catch {
+    return null;
+  }
+}
+
+/** The lines around the innermost position in somebody's own code; `''` where there is no source to be had. */
+function excerpt(text: string): string {
+  const all = positions(text);
+  const own = all.filter(({ file }) => !/[\\/]node_modules[\\/]/.test(file) && !file.startsWith(import.meta.dirname));
+  for (const { file, line, column } of [...own, ...all]) {
+    const source = readSource(file);
+    if (source === null || line > source.length) continue;
+    const first = Math.max(1, line - CONTEXT);
+    const shown = source.slice(first - 1, line + CONTEXT).map((content, index) => {
+      const number = first + index;
+      return `${number === line ? '>' : ' '} ${String(number).padStart(5)} | ${content.slice(0, 400)}`;
+    });
+    return `${file}:${line}:${column}\n\n${shown.join('\n')}\n`;
+  }
+  return '';
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (unit) => ENTITIES[unit]);
+}
+
+function page(title: string, request: string, source: string, stack: string): string {
+  const section = (text: string) => (text === '' ? '' : `<pre>${escapeHtml(text)}</pre>\n`);
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>${escapeHtml(title)}</title>
+<style>body{font:16px/1.5 sans-serif;margin:2em}pre{background:#f4f4f4;color:#222;padding:1em;overflow:auto}</style>
+<h1>${escapeHtml(title)}</h1>
+<p>${escapeHtml(request)}</p>
+${section(source)}${section(stack)}</html>
+`;
+}
+
+/** `GET /path`, with the path's bytes shown as they are written in a URL. */
+function requestLine(environ: AnyEnviron): string {
+  return `${environ.REQUEST_METHOD} ${JSON.stringify((environ.SCRIPT_NAME ?? '') + (environ.PATH_INFO ?? ''))}`;
+}
+
+function wantsHtml(environ: AnyEnviron): boolean {
+  const accept = environ.HTTP_ACCEPT;
+  if (accept === undefined) return false;
+  return new Negotiator({ headers: { accept } }).mediaType(['text/plain', 'text/html']) === 'text/html';
+}
+
+/**
+ * Answers for an application that throws, as long as the head can still be replaced (G-140; later the connection has to
+ * be broken, G-141), and reports the error to `wsgi.errors`. In production the page says no more than the status; in
+ * development it shows the error with an excerpt of the source. Clients that have gone are no errors.
+ */
+export function errorPage(options: ErrorPageOptions = {}): Middleware {
+  const { development = process.env.NODE_ENV === 'development', page: custom } = options;
+
+  function content(error: unknown, status: number, environ: AnyEnviron): { type: string; text: string } {
+    const line = statusLine(status);
+    if (development) {
+      const stack = describe(error);
+      const source = excerpt(stack);
+      if (!wantsHtml(environ)) {
+        return {
+          type: 'text/plain; charset=utf-8',
+          text: `${line}\n\n${source}${source === '' ? '' : '\n'}${stack}\n`,
+        };
+      }
+      return { type: 'text/html; charset=utf-8', text: page(line, requestLine(environ), source, stack) };
+    }
+    return custom?.(status, environ) ?? { type: 'text/plain; charset=utf-8', text: `${line}\n` };
+  }
+
+  return middleware({
+    name: 'errorPage',
+    request(environ) {
+      return {
+        onError(error): ErrorAnswer {
+          const status = statusOf(error);
+          const { type, text } = content(error, status, environ);
+          const body = new TextEncoder().encode(text);
+          const headers: HeaderField[] = [
+            ['Content-Type', type],
+            ['Content-Length', String(body.byteLength)],
+            ['Cache-Control', 'no-store'],
+            ['X-Content-Type-Options', 'nosniff'],
+          ];
+          if (development) headers.push(['Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'"]);
+          return { status: statusLine(status), headers, body };
+        },
+        // Only now: an error that went on is reported by the gateway.
+        onAnswered(error) {
+          const errors = environ['wsgi.errors'];
+          errors.write(`quaich: ${requestLine(environ)}: the application failed\n${describe(error)}\n`);
+          errors.flush();
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,140 @@
+/**
+ * A response head that middleware may change. Names are compared without regard to case; order and repetition of the
+ * other fields are kept (M-15, G-95).
+ */
+import { isNativeError } from 'node:util/types';
+import { ApplicationError } from '../interface/errors.ts';
+import type { HeaderField } from '../interface/types.ts';
+
+/** Whether `headers` has the shape of G-90; what is in the strings is for the gateway to check. */
+export function isHeaderList(headers: unknown): headers is HeaderField[] {
+  return (
+    Array.isArray(headers) &&
+    headers.every(
+      (field: unknown) =>
+        Array.isArray(field) && field.length === 2 && typeof field[0] === 'string' && typeof field[1] === 'string',
+    )
+  );
+}
+
+/** The head of a response, as `startResponse` was given it: a copy, the application's array stays as it is. */
+export class Head {
+  /** `'200 OK'` */
+  status: string;
+  readonly headers: HeaderField[];
+  /** The third argument of `startResponse`. */
+  readonly error: Error | null | undefined;
+
+  constructor(status: string, headers: readonly HeaderField[], error?: Error | null) {
+    this.status = status;
+    this.headers = headers.map(([name, value]) => [name, value]);
+    this.error = error;
+  }
+
+  /** The status code. */
+  get code(): number {
+    return Number(this.status.slice(0, 3));
+  }
+
+  /** The first value of a field. */
+  get(name: string): string | undefined {
+    const lower = name.toLowerCase();
+    return this.headers.find((field) => field[0].toLowerCase() === lower)?.[1];
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** All values of a list field, joined as RFC 9110, 5.3 allows; `''` where there is none. */
+  list(name: string): string {
+    const lower = name.toLowerCase();
+    return this.headers
+      .filter((field) => field[0].toLowerCase() === lower)
+      .map((field) => field[1])
+      .join(', ');
+  }
+
+  /** Removes all fields of these names. */
+  delete(...names: string[]): void {
+    for (const name of names) {
+      const lower = name.toLowerCase();
+      for (let i = this.headers.length - 1; i >= 0; i--) {
+        if (this.headers[i][0].toLowerCase() === lower) this.headers.splice(i, 1);
+      }
+    }
+  }
+
+  /** One field in place of all of that name. */
+  set(name: string, value: string): void {
+    this.delete(name);
+    this.headers.push([name, value]);
+  }
+
+  /** One more field. */
+  append(name: string, value: string): void {
+    this.headers.push([name, value]);
+  }
+
+  /** Adds request fields to `Vary` that it does not name yet (RFC 9110, 12.5.5). */
+  vary(...fields: string[]): void {
+    const present = this.list('Vary');
+    const names = present.split(',').map((name) => name.trim().toLowerCase());
+    if (names.includes('*')) return;
+    const missing = fields.filter((field) => !names.includes(field.toLowerCase()));
+    if (missing.length > 0) this.set('Vary', [...(present === '' ? [] : [present]), ...missing].join(', '));
+  }
+
+  /** Makes a strong ETag weak: for a body that means the same but has other bytes (RFC 9110, 8.8.1; M-10). */
+  weakenETag(): void {
+    const tag = this.get('ETag');
+    if (tag?.startsWith('"')) this.set('ETag', `W/${tag}`);
+  }
+}
+
+const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Fields of the connection, not of the message (G-92), and the one that CGI would take for the status (G-93). */
+const FORBIDDEN =
+  /^(?:connection|keep-alive|proxy-authenticate|proxy-authorization|proxy-connection|te|trailers?|transfer-encoding|upgrade|status)$/i;
+
+/**
+ * The check of a head that waits, so that the application learns of its mistakes during the call of `startResponse`
+ * (G-87). The gateway repeats it when it gets the head.
+ *
+ * @throws ApplicationError, or a TypeError for a third argument that is no Error (G-85)
+ */
+export function checkHead(status: unknown, headers: unknown, error: unknown): asserts headers is HeaderField[] {
+  if (error !== undefined && error !== null && !(error instanceof Error || isNativeError(error))) {
+    throw new TypeError('startResponse: the third argument must be an Error (G-85)');
+  }
+  if (typeof status !== 'string' || !STATUS.test(status)) {
+    throw new ApplicationError(
+      `startResponse: the status must be like '200 OK', got ${JSON.stringify(status)} (G-88, G-89, G-91)`,
+    );
+  }
+  if (!isHeaderList(headers)) {
+    throw new ApplicationError('startResponse: the headers must be an array of [name, value] arrays (G-90)');
+  }
+  let length: string | null = null;
+  for (const [name, value] of headers) {
+    if (!TOKEN.test(name)) {
+      throw new ApplicationError(`startResponse: the header name ${JSON.stringify(name)} is no token (G-90, G-91)`);
+    }
+    if (FORBIDDEN.test(name)) {
+      throw new ApplicationError(`startResponse: the header ${JSON.stringify(name)} is not the application's (G-92)`);
+    }
+    if (!VALUE.test(value)) {
+      throw new ApplicationError(
+        `startResponse: the value of the header ${JSON.stringify(name)} has a control character or one above U+00FF (G-90, G-91)`,
+      );
+    }
+    if (name.toLowerCase() !== 'content-length') continue;
+    if (!/^[0-9]+$/.test(value) || Number(value) !== Number(length ?? value)) {
+      throw new ApplicationError('startResponse: Content-Length must be digits, and only one (G-94)');
+    }
+    length = value;
+  }
+}

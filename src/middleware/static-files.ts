@@ -1,0 +1,307 @@
+import { closeSync, realpathSync, statSync } from 'node:fs';
+import { extname } from 'node:path';
+import makeETag from 'etag';
+import { mimes } from 'mrmime';
+import Negotiator from 'negotiator';
+import parseRange from 'range-parser';
+import { ConfigurationError } from '../interface/errors.ts';
+import { markAsync, markSync } from '../interface/kind.ts';
+import type { Application, AsyncApplication, HeaderField, Kind } from '../interface/types.ts';
+import { percentEncodeBytes } from '../toolbox/native-strings.ts';
+import { statusLine } from '../toolbox/status-line.ts';
+import { emptyAnswer, plainAnswer } from './answers.ts';
+import { isAsyncEnviron, middleware } from './define.ts';
+import { evaluate, FAILED, NOT_MODIFIED } from './preconditions.ts';
+import { asyncFileBody, type Part, syncFileBody } from './static/file.ts';
+import { filePath, isServable, requestedPath } from './static/path.ts';
+import { awaitSteps, type OpenedFile, openRegular, realPath, runSteps, type Steps, statOf } from './static/steps.ts';
+import type { Answer, AnyEnviron, Middleware } from './types.ts';
+
+export interface StaticFilesOptions {
+  /** The directory whose files are served. It has to exist; links to it are followed once, at the start. */
+  root: string;
+  /** Names tried, in order, for a path that ends in `/`: `['index.html']` by default, `[]` for none. */
+  index?: readonly string[];
+  /** Serves names that begin with a dot too. Off by default: they are treated as if they did not exist. */
+  dotfiles?: boolean;
+  /** Looks for `file.zst`, `file.br` and `file.gz` beside a file, and serves what the client prefers. Off by default. */
+  precompressed?: boolean;
+  /** `Cache-Control`, the same for all files or by the path below the root; none by default. */
+  cacheControl?: string | ((path: string) => string | undefined);
+  /** Media types by extension, such as `{ '.foo': 'text/foo' }`, ahead of the built-in ones. */
+  types?: Readonly<Record<string, string>>;
+}
+
+/** Codings in order of our preference, with the endings of their files. */
+const VARIANTS = [
+  ['zstd', '.zst'],
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+/** `encodings` of negotiator 1 has a second argument that its types lack. */
+interface Negotiation {
+  encodings(available: readonly string[], options: { preferred: readonly string[] }): string[];
+}
+
+const CODINGS = [...VARIANTS.map(([coding]) => coding), 'identity'];
+
+/** Codings that the client accepts and likes better than none. */
+function acceptedCodings(environ: AnyEnviron): string[] {
+  const accept = environ.HTTP_ACCEPT_ENCODING;
+  if (accept === undefined) return [];
+  const negotiation: Negotiation = new Negotiator({ headers: { 'accept-encoding': accept } });
+  const all = negotiation.encodings(CODINGS, { preferred: CODINGS });
+  const identity = all.indexOf('identity');
+  return identity < 0 ? all : all.slice(0, identity);
+}
+
+interface Found extends OpenedFile {
+  /** Path below the root, with `/`. */
+  name: string;
+  /** Null: as it is. */
+  coding: string | null;
+}
+
+/** The directory behind a path without a slash at its end: the client is sent there. */
+const REDIRECT: unique symbol = Symbol('redirect');
+
+/** The part of a file that a Range field asks for; null: all of it; `'unsatisfiable'`: 416. */
+function rangeOf(field: string, size: number): { start: number; end: number } | null | 'unsatisfiable' {
+  // A suffix longer than the file means all of it (RFC 9110, 14.1.2); range-parser takes it for unsatisfiable.
+  const limited = field.replace(/([=,][ \t]*)-([0-9]+)/g, (range, before: string, suffix: string) =>
+    Number(suffix) > size ? `${before}-${size}` : range,
+  );
+  const ranges = parseRange(size, limited);
+  if (ranges === -1) return limited.startsWith('bytes=') ? 'unsatisfiable' : null;
+  if (ranges === -2 || ranges.type !== 'bytes') return null;
+  // Several ranges may be answered by the whole (RFC 9110, 14.2), which costs less than many small parts.
+  return ranges.length === 1 ? ranges[0] : null;
+}
+
+/** If-Range: the validator has to be the very same; a weak one never is (RFC 9110, 13.1.5). */
+function rangeStillValid(field: string | undefined, etag: string, lastModified: string): boolean {
+  return field === undefined || field === etag || field === lastModified;
+}
+
+class StaticFiles {
+  readonly #root: string;
+  readonly #index: readonly string[];
+  readonly #dotfiles: boolean;
+  readonly #precompressed: boolean;
+  readonly #cacheControl: StaticFilesOptions['cacheControl'];
+  readonly #types: ReadonlyMap<string, string>;
+
+  constructor(options: StaticFilesOptions) {
+    this.#root = existingDirectory(options.root);
+    this.#index = options.index ?? ['index.html'];
+    this.#dotfiles = options.dotfiles ?? false;
+    this.#precompressed = options.precompressed ?? false;
+    this.#cacheControl = options.cacheControl;
+    this.#types = new Map(Object.entries(options.types ?? {}).map(([ending, type]) => [ending.toLowerCase(), type]));
+    for (const name of this.#index) {
+      if (name === '' || /[/\\\0]/.test(name)) {
+        throw new ConfigurationError(`staticFiles: ${JSON.stringify(name)} is not the name of an index file`);
+      }
+    }
+  }
+
+  /** The file for a request; null where there is none to be served. */
+  *find(environ: AnyEnviron): Steps<Found | typeof REDIRECT | null> {
+    const path = requestedPath(environ.PATH_INFO, this.#dotfiles);
+    if (path === null) return null;
+    const { segments, directory } = path;
+    const real = yield* this.#locate(segments);
+    if (real === null) return null;
+    const stat = yield* statOf(real);
+    if (stat === null) return null;
+    if (!stat.isDirectory()) {
+      if (directory || !stat.isFile()) return null;
+      return yield* this.#open(environ, segments, real);
+    }
+    for (const name of this.#index) {
+      const inside = yield* this.#locate([...segments, name]);
+      if (inside === null) continue;
+      const found = yield* this.#open(environ, [...segments, name], inside);
+      if (found === null) continue;
+      if (directory) return found;
+      closeSync(found.descriptor);
+      return REDIRECT;
+    }
+    return null;
+  }
+
+  /** The real path, if it may be served. */
+  *#locate(segments: readonly string[]): Steps<string | null> {
+    const asked = filePath(this.#root, segments);
+    const real = yield* realPath(asked);
+    return real !== null && isServable(this.#root, asked, real, this.#dotfiles) ? real : null;
+  }
+
+  *#open(environ: AnyEnviron, segments: readonly string[], real: string): Steps<Found | null> {
+    const name = segments.join('/');
+    if (this.#precompressed) {
+      for (const coding of acceptedCodings(environ)) {
+        const ending = VARIANTS.find(([each]) => each === coding)?.[1];
+        if (ending === undefined) continue;
+        const variant = yield* this.#locate([...segments.slice(0, -1), `${segments[segments.length - 1]}${ending}`]);
+        const file = variant === null ? null : yield* openRegular(variant);
+        if (file !== null) return { ...file, name, coding };
+      }
+    }
+    const file = yield* openRegular(real);
+    return file === null ? null : { ...file, name, coding: null };
+  }
+
+  #contentType(name: string): string {
+    const ending = extname(name).toLowerCase();
+    const known = Object.hasOwn(mimes, ending.slice(1)) ? mimes[ending.slice(1)] : 'application/octet-stream';
+    const type = this.#types.get(ending) ?? known;
+    return /^text\/[^;]+$/.test(type) ? `${type}; charset=utf-8` : type;
+  }
+
+  #headers(found: Found, etag: string, lastModified: string): HeaderField[] {
+    const headers: HeaderField[] = [
+      ['Last-Modified', lastModified],
+      ['ETag', etag],
+    ];
+    if (this.#precompressed) headers.push(['Vary', 'Accept-Encoding']);
+    const cacheControl = typeof this.#cacheControl === 'function' ? this.#cacheControl(found.name) : this.#cacheControl;
+    if (cacheControl !== undefined) headers.push(['Cache-Control', cacheControl]);
+    return headers;
+  }
+
+  /** The answer without its body; the part of the file that is the body, or null for none. */
+  head(environ: AnyEnviron, found: Found): { code: number; headers: HeaderField[]; part: Part | null } {
+    const { stat, coding, descriptor } = found;
+    const plain = makeETag(stat, { weak: false });
+    const etag = coding === null ? plain : `${plain.slice(0, -1)}-${coding}"`;
+    const lastModified = stat.mtime.toUTCString();
+    const headers = this.#headers(found, etag, lastModified);
+    const outcome = evaluate(environ, { etag, lastModified });
+    if (outcome === NOT_MODIFIED) return { code: 304, headers, part: null };
+    if (outcome === FAILED) return { code: 412, headers: [['Content-Length', '0']], part: null };
+
+    let [code, start, length] = [200, 0, stat.size];
+    const field = environ.REQUEST_METHOD === 'GET' ? environ.HTTP_RANGE : undefined;
+    if (field !== undefined && rangeStillValid(environ.HTTP_IF_RANGE, etag, lastModified)) {
+      const range = rangeOf(field, stat.size);
+      if (range === 'unsatisfiable') {
+        const fields: HeaderField[] = [
+          ['Content-Range', `bytes */${stat.size}`],
+          ['Content-Length', '0'],
+        ];
+        return { code: 416, headers: fields, part: null };
+      }
+      if (range !== null) {
+        code = 206;
+        start = range.start;
+        length = range.end - range.start + 1;
+        headers.push(['Content-Range', `bytes ${range.start}-${range.end}/${stat.size}`]);
+      }
+    }
+    headers.push(
+      ['Content-Type', this.#contentType(found.name)],
+      ['Content-Length', String(length)],
+      ['Accept-Ranges', 'bytes'],
+      ['X-Content-Type-Options', 'nosniff'],
+    );
+    if (coding !== null) headers.push(['Content-Encoding', coding]);
+    const part = environ.REQUEST_METHOD === 'HEAD' ? null : { descriptor, start, length, whole: code === 200 };
+    return { code, headers, part };
+  }
+
+  answer(environ: AnyEnviron, found: Found | typeof REDIRECT | null): Answer | undefined {
+    if (found === null) return undefined;
+    if (found === REDIRECT) return emptyAnswer(301, [['Location', directoryLocation(environ)]]);
+    let owned = true;
+    try {
+      const { code, headers, part } = this.head(environ, found);
+      const status = statusLine(code);
+      if (part === null) return { status, headers, body: [] };
+      const body = isAsyncEnviron(environ) ? asyncFileBody(environ, part) : syncFileBody(environ, part);
+      owned = false;
+      return { status, headers, body };
+    } finally {
+      if (owned) closeSync(found.descriptor);
+    }
+  }
+}
+
+/** The same path with a slash at its end. One slash at its beginning: two would name another host. */
+function directoryLocation(environ: AnyEnviron): string {
+  const path = `${environ.SCRIPT_NAME ?? ''}${environ.PATH_INFO}/`.replace(/^\/+/, '/');
+  const query = environ.QUERY_STRING;
+  return percentEncodeBytes(path) + (query !== undefined && /^[\x21-\x7e]+$/.test(query) ? `?${query}` : '');
+}
+
+function existingDirectory(root: string): string {
+  let real: string;
+  try {
+    real = realpathSync.native(root);
+  } catch (error) {
+    throw new ConfigurationError(`staticFiles: the directory ${JSON.stringify(root)} cannot be found`, {
+      cause: error,
+    });
+  }
+  if (!statSync(real).isDirectory()) {
+    throw new ConfigurationError(`staticFiles: ${JSON.stringify(root)} is not a directory`);
+  }
+  return real;
+}
+
+/**
+ * Serves the files below a directory to GET and HEAD; whatever is not there goes to the application inside. By
+ * PATH_INFO, so that `mount` puts it below a path.
+ *
+ * Conditional requests, single ranges (several are answered by the whole file), index files, a redirect to the slash at
+ * the end of a directory, and variants that were compressed beforehand are done here; whole files go through
+ * `wsgi.file_wrapper`, so that the gateway can send them itself. Never served, as if they did not exist: anything that
+ * a symbolic link leads to outside of the root, hidden names, names in another case than they are asked for, and
+ * everything that is no regular file.
+ *
+ * @throws ConfigurationError where the root is no directory
+ */
+export function staticFiles(options: StaticFilesOptions): Middleware {
+  const files = new StaticFiles(options);
+  return middleware({
+    name: 'staticFiles',
+    request(environ) {
+      const { REQUEST_METHOD: method } = environ;
+      if (method !== 'GET' && method !== 'HEAD') return undefined;
+      const all: AnyEnviron = environ;
+      const steps = files.find(all);
+      if (!isAsyncEnviron(all)) return files.answer(all, runSteps(steps));
+      return awaitSteps(steps).then((found) => files.answer(all, found));
+    },
+  });
+}
+
+/** What is left when there is no file. */
+function missing(environ: AnyEnviron) {
+  const { REQUEST_METHOD: method } = environ;
+  return method === 'GET' || method === 'HEAD' ? plainAnswer(404) : plainAnswer(405, [['Allow', 'GET, HEAD']]);
+}
+
+/** An application of the given kind that serves nothing but files; 404 for what is not there. */
+export function staticApplication(kind: 'sync', options: StaticFilesOptions): Application;
+export function staticApplication(kind: 'async', options: StaticFilesOptions): AsyncApplication;
+export function staticApplication(kind: Kind, options: StaticFilesOptions): Application | AsyncApplication {
+  const serve = staticFiles(options);
+  if (kind === 'async') {
+    return serve(
+      markAsync((environ, startResponse) => {
+        const { status, headers, body } = missing(environ);
+        startResponse(status, headers);
+        return body;
+      }),
+    );
+  }
+  return serve(
+    markSync((environ, startResponse) => {
+      const { status, headers, body } = missing(environ);
+      startResponse(status, headers);
+      return body;
+    }),
+  );
+}

@@ -1,0 +1,131 @@
+/**
+ * The life of a bridge's thread: loads and starts up the application there, where its hooks belong (L-15), runs requests
+ * until told to stop, runs the shutdown hooks.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { nothing } from '../engine/body.ts';
+import type { AppOptions } from '../engine/load.ts';
+import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
+import type { Application, AsyncApplication, Kind } from '../interface/types.ts';
+import { Applications, describeFailure, type StartedApplication } from '../pool/applications.ts';
+import { writeOutputDirectly } from '../pool/output.ts';
+import type { WorkerMessage, WorkerTask } from '../pool/pool.ts';
+import { AsyncCall } from './async-runner.ts';
+import { enterBridgeThread } from './blocking.ts';
+import { BlockingEnd, LoopEnd } from './link.ts';
+import { runSyncCall, type SyncEnd } from './sync-runner.ts';
+import type { CallerMessage, RunnerMessage } from './wire.ts';
+
+/** What the threads of one bridge get: plain data. */
+export interface BridgeData {
+  app: AppOptions;
+  /** The kind that the application has to have. */
+  kind: Kind;
+  /** Modules are resolved from here. */
+  directory: string;
+  /** Words to sleep on, by index of the thread. */
+  bells: Int32Array;
+  /** References of the bridges that this thread descends from. */
+  chain: readonly string[];
+  /** Whether the bridge has more threads than one (G-44). */
+  multiprocess: boolean;
+  /** Milliseconds for `return()` and `close()` of an async body (B-13). */
+  closeTimeout: number;
+}
+
+/** Milliseconds after which the event loop of a blocking thread gets a turn, so that timers of applications go on. */
+const TURN_EVERY = 20;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The task of a bridge's thread. */
+export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<void> {
+  const { data, index } = task;
+  const port = task.port as MessagePort;
+  const link = task.link as MessagePort;
+  const post = (message: WorkerMessage): void => port.postMessage(message);
+  const loop = data.kind === 'async';
+  enterBridgeThread(data.chain, loop);
+  if (!loop) writeOutputDirectly();
+  const applications = new Applications();
+  try {
+    let application: StartedApplication | null;
+    try {
+      await applications.start([{ prefix: '', app: data.app }], data.directory);
+      [application] = applications.mounted;
+      if (application?.kind !== data.kind) throw wrongKind(data);
+    } catch (error) {
+      await applications.stop(nothing);
+      post({ type: 'failed', ...describeFailure(error) });
+      return;
+    }
+    post({ type: 'ready' });
+    if (loop) await serveLoop(application, new LoopEnd<RunnerMessage>(link, data.bells, index), data);
+    else await serveBlocking(application, new BlockingEnd<CallerMessage, RunnerMessage>(link, data.bells, index), data);
+    await applications.stop((error) => {
+      post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
+    });
+  } finally {
+    link.close();
+    // Tells the pool that the thread is through.
+    port.close();
+  }
+}
+
+function wrongKind({ app, kind }: BridgeData): ConfigurationError {
+  const bridge = kind === 'sync' ? 'syncToAsync' : 'asyncToSync';
+  const other = kind === 'sync' ? 'async' : 'sync';
+  return new ConfigurationError(
+    `${bridge}: the application ${app.module} is ${other} already; use it as it is, or declare its kind with mark${kind === 'sync' ? 'Sync' : 'Async'} (B-05)`,
+  );
+}
+
+async function serveBlocking(application: StartedApplication, end: SyncEnd, data: BridgeData): Promise<void> {
+  const site = { state: application.state, multithread: false, multiprocess: data.multiprocess };
+  let turned = performance.now();
+  for (;;) {
+    const now = performance.now();
+    if (now - turned >= TURN_EVERY) {
+      turned = now;
+      await turn();
+    }
+    const message = end.receive(TURN_EVERY);
+    if (message === undefined) continue;
+    if (message.type === 'stop') return;
+    if (message.type === 'call' && runSyncCall(application.app as Application, message, end, site)) return;
+    // Anything else belongs to a request that is over.
+  }
+}
+
+function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>, data: BridgeData): Promise<void> {
+  const site = { state: application.state, multithread: true, multiprocess: data.multiprocess };
+  const calls = new Map<number, AsyncCall>();
+  const held: MessagePort[] = [];
+  return new Promise((resolve) => {
+    let stopping = false;
+    const over = (id: number): void => {
+      calls.delete(id);
+      if (stopping && calls.size === 0) resolve();
+    };
+    end.port.on('message', (message: CallerMessage) => {
+      switch (message.type) {
+        case 'canary':
+          held.push(message.port); // dies with this thread, by which the caller knows
+          break;
+        case 'call': {
+          const call = new AsyncCall(message, end, site, data.closeTimeout, () => over(message.id));
+          calls.set(message.id, call);
+          call.start(application.app as AsyncApplication);
+          break;
+        }
+        case 'stop':
+          stopping = true;
+          for (const call of calls.values()) call.abort(new RequestAborted('the bridge is being shut down'));
+          if (calls.size === 0) resolve();
+          break;
+        default:
+          calls.get(message.id)?.hear(message);
+      }
+    });
+  });
+}

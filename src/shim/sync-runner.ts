@@ -1,0 +1,292 @@
+/**
+ * Runs a sync application on a thread that may block, for a gateway on another thread. One request at a time, all of
+ * its steps here (B-62, B-63).
+ */
+import { isPromise } from 'node:util/types';
+import { disregard, nothing } from '../engine/body.ts';
+import { SyncInput } from '../engine/sync-input.ts';
+import { ApplicationError, RequestAborted } from '../interface/errors.ts';
+import type { BodySource } from '../interface/transport.ts';
+import type { Application, Environ, StartResponse } from '../interface/types.ts';
+import { fileWrapper } from '../toolbox/file-wrapper.ts';
+import { withContext } from './context.ts';
+import { iteratorOf } from './here.ts';
+import type { BlockingEnd } from './link.ts';
+import { chunkOf, cost, RemoteErrors, RunnerHead, wholeArray } from './runner.ts';
+import {
+  type CallerMessage,
+  environFromWire,
+  errorFromWire,
+  errorToWire,
+  privateBytes,
+  type RunnerMessage,
+  type WireError,
+} from './wire.ts';
+
+export type SyncEnd = BlockingEnd<CallerMessage, RunnerMessage>;
+type Call = Extract<CallerMessage, { type: 'call' }>;
+type Reply = Extract<CallerMessage, { type: 'input' } | { type: 'written' }>;
+type Closable = { close?: unknown };
+
+/** Milliseconds after which a wait looks around, whether it was woken or not. */
+const LOOK_AROUND = 1000;
+
+/** What the runner's thread gives every request. */
+export interface RunnerSite {
+  state: Record<string, unknown>;
+  multithread: boolean;
+  /** Whether there are more threads with this application. */
+  multiprocess: boolean;
+}
+
+/** Runs one request from start to end; never throws. Returns whether the thread was told to stop meanwhile. */
+export function runSyncCall(app: Application, call: Call, end: SyncEnd, site: RunnerSite): boolean {
+  const running = new SyncCall(call, end, site);
+  running.run(app);
+  return running.stopped;
+}
+
+class SyncCall implements BodySource<false> {
+  stopped = false;
+  readonly #call: Call;
+  readonly #end: SyncEnd;
+  readonly #environ: Environ;
+  readonly #head: RunnerHead;
+  readonly #errors: RemoteErrors;
+  #credit: number;
+  #aborted: unknown = null;
+  #isAborted = false;
+  #returnAsked = false;
+  #closeAsked = false;
+  #reply: Reply | null = null;
+  #inputEnded = false;
+
+  constructor(call: Call, end: SyncEnd, site: RunnerSite) {
+    this.#call = call;
+    this.#end = end;
+    this.#credit = call.credit;
+    this.#errors = new RemoteErrors(call.id, (message) => end.post(message));
+    const environ = environFromWire(call.environ);
+    environ['wsgi.multithread'] = site.multithread;
+    environ['wsgi.multiprocess'] = site.multiprocess || environ['wsgi.multiprocess'] === true;
+    environ['wsgi.input'] = new SyncInput(this);
+    environ['wsgi.errors'] = this.#errors.stream;
+    if (call.flags.fileWrapper) environ['wsgi.file_wrapper'] = fileWrapper;
+    environ['quaich.async'] = false;
+    environ['quaich.client_disconnected'] = () => this.#disconnected();
+    environ['quaich.state'] = { ...site.state };
+    this.#environ = environ as Environ;
+    this.#head = new RunnerHead(environ);
+  }
+
+  run(app: Application): void {
+    try {
+      withContext(this.#call.context, () => this.#run(app));
+    } finally {
+      this.#errors.end();
+      this.#head.complete();
+    }
+  }
+
+  #post(message: RunnerMessage): void {
+    this.#end.post(message);
+  }
+
+  #run(app: Application): void {
+    const { id } = this.#call;
+    const write = (chunk: Uint8Array): void => this.#write(chunk);
+    const startResponse: StartResponse = (status, headers, error) => {
+      this.#head.start(status, headers, error);
+      return write;
+    };
+    let body: unknown;
+    let close: unknown;
+    try {
+      body = app(this.#environ, startResponse); // G-01
+      if (isPromise(body)) {
+        body.then(closeLate, nothing);
+        throw new ApplicationError('a sync application returned a promise: declare it with markAsync (B-02)');
+      }
+      close = body === null || body === undefined ? undefined : (body as Closable).close; // once (G-109)
+    } catch (error) {
+      this.#post({ type: 'failed', id, error: errorToWire(error), over: true });
+      return;
+    }
+    const closes = typeof close === 'function';
+    const chunks = wholeArray(body);
+    if (chunks !== null) {
+      const over = !closes;
+      this.#head.complete();
+      this.#post({ type: 'returned', id, chunks, head: this.#head.take(), close: closes, over });
+      if (over) return;
+      while (!this.#closeAsked && !this.#isAborted) this.#wait();
+      this.#close(body, close);
+      return;
+    }
+    this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
+    const ended = this.#iterate(body, closes);
+    if (ended && !closes) return;
+    while (!this.#closeAsked && !this.#isAborted) this.#wait();
+    this.#close(body, close);
+  }
+
+  /** Whether the body came to its end, or to its own error. */
+  #iterate(body: unknown, closes: boolean): boolean {
+    const { id } = this.#call;
+    // Whether the iterator is done or threw, or there is none: then `return` is not called (G-110).
+    let finished = true;
+    let iterator: Iterator<unknown> | null = null;
+    try {
+      while (this.#mayStep()) {
+        finished = true;
+        iterator ??= iteratorOf(body);
+        const step: unknown = iterator.next();
+        if (typeof step !== 'object' || step === null || isPromise(step)) {
+          disregard(step);
+          throw new ApplicationError('next() of the body returned no result object; a sync body yields chunks (B-02)');
+        }
+        if ((step as IteratorResult<unknown>).done) {
+          this.#head.complete();
+          this.#post({ type: 'end', id, head: this.#head.take(), over: !closes });
+          return true;
+        }
+        finished = false;
+        const value = (step as IteratorResult<unknown>).value;
+        disregard(value);
+        const chunk = chunkOf(value);
+        this.#credit -= cost(chunk);
+        const head = chunk.byteLength > 0 ? this.#head.take() : null; // G-81, B-24
+        if (!this.#isAborted) this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head });
+      }
+    } catch (error) {
+      if (!finished) this.#return(iterator);
+      this.#post({ type: 'failed', id, error: errorToWire(error), over: !closes });
+      return true;
+    }
+    const error = finished ? undefined : this.#return(iterator);
+    this.#post({ type: 'closing', id, step: 'return', error, over: !closes });
+    return !closes;
+  }
+
+  /** Waits until the body may take a step; false when it is to end instead. */
+  #mayStep(): boolean {
+    this.#look();
+    for (;;) {
+      if (this.#isAborted || this.#returnAsked || this.#closeAsked) return false;
+      if (this.#credit > 0) return true;
+      this.#wait();
+    }
+  }
+
+  #return(iterator: Iterator<unknown> | null): WireError | undefined {
+    try {
+      const method: unknown = iterator?.return;
+      if (typeof method === 'function') disregard(Reflect.apply(method, iterator, []));
+      return undefined;
+    } catch (error) {
+      return errorToWire(error);
+    }
+  }
+
+  /** On the thread where the body was made (B-30). */
+  #close(body: unknown, close: unknown): void {
+    let failure: WireError | undefined;
+    try {
+      if (typeof close === 'function') disregard(Reflect.apply(close, body, []));
+    } catch (error) {
+      failure = errorToWire(error);
+    }
+    this.#post({ type: 'closing', id: this.#call.id, step: 'close', error: failure, over: true });
+  }
+
+  /** B-26: returns when the gateway's side wants more. */
+  #write(chunk: Uint8Array): void {
+    this.#look();
+    if (this.#isAborted) throw this.#aborted;
+    const bytes = privateBytes(chunkOf(chunk));
+    this.#post({ type: 'write', id: this.#call.id, chunk: bytes, head: this.#head.take() });
+    this.#awaitReply();
+  }
+
+  read(): Uint8Array | null {
+    if (this.#inputEnded) return null; // B-55
+    this.#look();
+    if (this.#isAborted) throw this.#aborted;
+    this.#post({ type: 'read', id: this.#call.id, method: 'chunks', size: null });
+    const reply = this.#awaitReply();
+    const block = reply.type === 'input' && reply.value instanceof Uint8Array ? reply.value : null;
+    if (block === null) this.#inputEnded = true;
+    return block;
+  }
+
+  /** The answer to a question; throws what it brought, and the reason of an abort (B-37). */
+  #awaitReply(): Reply {
+    for (;;) {
+      const reply = this.#reply;
+      if (reply !== null) {
+        this.#reply = null;
+        if (reply.error !== undefined) throw errorFromWire(reply.error);
+        return reply;
+      }
+      if (this.#isAborted) throw this.#aborted;
+      this.#wait();
+    }
+  }
+
+  /** Polls without an event loop (B-37). */
+  #disconnected(): boolean {
+    this.#look();
+    return this.#isAborted;
+  }
+
+  /** Takes in what has come, waits for nothing. */
+  #look(): void {
+    for (let message = this.#end.receive(0); message !== undefined; message = this.#end.receive(0)) this.#hear(message);
+  }
+
+  #wait(): void {
+    const message = this.#end.receive(LOOK_AROUND);
+    if (message !== undefined) this.#hear(message);
+  }
+
+  #hear(message: CallerMessage): void {
+    if (message.type === 'stop') {
+      this.#abort(new RequestAborted('the bridge is being shut down'));
+      this.stopped = true;
+      return;
+    }
+    if (!('id' in message) || message.id !== this.#call.id) return;
+    switch (message.type) {
+      case 'pull':
+        this.#credit += message.credit;
+        break;
+      case 'input':
+      case 'written':
+        this.#reply = message;
+        break;
+      case 'logged':
+        this.#errors.logged(message.length);
+        break;
+      case 'abort':
+        this.#abort(errorFromWire(message.error));
+        break;
+      case 'return':
+        this.#returnAsked = true;
+        break;
+      case 'close':
+        this.#closeAsked = true;
+        break;
+    }
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#isAborted) return;
+    this.#isAborted = true;
+    this.#aborted = reason;
+  }
+}
+
+function closeLate(late: unknown): void {
+  const close = typeof late === 'object' && late !== null ? (late as Closable).close : undefined;
+  if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
+}

@@ -1,0 +1,239 @@
+/** From sync to async: on the same thread, or on worker threads that may block. */
+import { availableParallelism } from 'node:os';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
+import { kindOf, markAsync } from '../interface/kind.ts';
+import type { Application, AsyncApplication, AsyncBody, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
+import { RemoteCall } from './async-caller.ts';
+import { bridgeKindOf, bridgeOf, rememberBridge } from './bridges.ts';
+import { BridgeError } from './errors.ts';
+import { bridgeHere, type HereOptions, refusal } from './here.ts';
+import { LoopEnd } from './link.ts';
+import { BridgeThreads, DEFAULT_AHEAD, type ThreadOptions } from './threads.ts';
+import type { CallerMessage, RunnerMessage } from './wire.ts';
+
+export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
+  /**
+   * `worker`: on threads of its own, which may block; takes a module reference. `here`: on the calling thread's event loop, which it
+   * holds up for as long as each step takes; takes the function (B-20). A reference runs on a worker by default; for a
+   * function there is no default.
+   */
+  where?: 'here' | 'worker';
+  /** Worker threads, which is how many requests run at a time; as many as there are processors by default. */
+  threads?: number;
+  /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
+  queue?: number;
+  /** Milliseconds that a request has to end after its client has gone; then its thread is terminated (B-40). 30000 by default. */
+  terminateTimeout?: number;
+}
+
+/**
+ * An async application that runs a sync one. An application that is async already is returned as it is (B-05), and so
+ * is the one behind `asyncToSync`.
+ *
+ * @param app the application, or where it is found: `./module.js:export`
+ * @throws ConfigurationError for a place that does not fit: a function cannot go to another thread
+ */
+export function syncToAsync(app: Application | string, options?: SyncToAsyncOptions): AsyncApplication;
+export function syncToAsync(app: AsyncApplication): AsyncApplication;
+export function syncToAsync(
+  app: Application | AsyncApplication | string,
+  options: SyncToAsyncOptions = {},
+): AsyncApplication {
+  const { where } = options;
+  if (where !== undefined && where !== 'here' && where !== 'worker') {
+    throw new ConfigurationError(`syncToAsync: where is 'here' or 'worker', got ${String(where)}`);
+  }
+  if (typeof app === 'string') {
+    if (where === 'here') {
+      throw new ConfigurationError(
+        `syncToAsync('${app}'): where: 'here' takes the function itself; import it, or leave 'where' out`,
+      );
+    }
+    return new SyncThreads(app, options).bridge();
+  }
+  if (typeof app !== 'function')
+    throw new ConfigurationError(`syncToAsync takes a function or a reference, got ${app}`);
+  if (kindOf(app) === 'async') return app as AsyncApplication;
+  const inner = bridgeOf(app);
+  if (inner !== undefined && kindOf(inner) === 'async') return inner as AsyncApplication;
+  if (where === 'worker') {
+    throw new ConfigurationError(
+      "syncToAsync: a function cannot be moved to another thread; name its module, './module.js:app', or choose where: 'here' (B-20)",
+    );
+  }
+  if (where === undefined) {
+    throw new ConfigurationError(
+      "syncToAsync: a sync application may block; name its module, './module.js:app', to run it on a worker, or say where: 'here' to run it on this thread, which it then holds up (B-20)",
+    );
+  }
+  if (bridgeKindOf(app) === 'asyncToSync') {
+    throw new ConfigurationError(
+      "syncToAsync: the application is an async one behind asyncToSync, which would block this thread; mount the async one itself, or use where: 'worker' (B-23)",
+    );
+  }
+  return rememberBridge(bridgeHere(app as Application, options), 'syncToAsync', app);
+}
+
+interface Slot {
+  link: LoopEnd<CallerMessage> | null;
+  ready: boolean;
+  call: RemoteCall | null;
+  timer: NodeJS.Timeout | null;
+  /** Promised to a request that has not taken it yet. */
+  reserved: boolean;
+}
+
+/** The threads of one bridged application, and the requests that wait for them. */
+class SyncThreads {
+  readonly #threads: BridgeThreads;
+  readonly #ahead: number;
+  readonly #queueLimit: number;
+  readonly #terminateTimeout: number;
+  readonly #slots: Slot[] = [];
+  readonly #waiting: ((slot: Slot | null) => void)[] = [];
+  #lastId = 0;
+  #stopping = false;
+
+  constructor(reference: string, options: SyncToAsyncOptions) {
+    const size = options.threads ?? availableParallelism();
+    this.#ahead = options.ahead ?? DEFAULT_AHEAD;
+    this.#queueLimit = options.queue ?? 1024;
+    this.#terminateTimeout = options.terminateTimeout ?? 30_000;
+    this.#threads = new BridgeThreads(reference, 'sync', size, options, {
+      link: (index) => this.#link(index),
+      ready: (index) => {
+        this.#slots[index].ready = true;
+        this.#assign(this.#slots[index]);
+      },
+      lost: (index) => this.#lost(index),
+    });
+    for (let i = 0; i < size; i++)
+      this.#slots.push({ link: null, ready: false, call: null, timer: null, reserved: false });
+  }
+
+  bridge(): AsyncApplication {
+    const bridged: AsyncApplication = markAsync((environ: AsyncEnviron, startResponse: AsyncStartResponse) =>
+      this.#run(environ, startResponse),
+    );
+    bridged.startup = () => {
+      this.#stopping = false;
+      return this.#threads.start();
+    };
+    bridged.shutdown = () => this.#stop();
+    return rememberBridge(bridged, 'syncToAsync', null);
+  }
+
+  async #run(environ: AsyncEnviron, startResponse: AsyncStartResponse): Promise<AsyncBody> {
+    if (this.#stopping) throw new BridgeError('the bridge has been shut down');
+    // Without lifespan hooks: this thread's loop is free, so the first request may start the threads.
+    if (!this.#threads.running) await this.#threads.start();
+    const signal = environ['quaich.signal'];
+    let slot = this.#free();
+    if (slot === undefined) {
+      if (this.#waiting.length >= this.#queueLimit) return refusal(startResponse, '503 Service Unavailable');
+      slot = await this.#wait(signal);
+    }
+    if (signal?.aborted) {
+      this.#assign(slot);
+      throw signal.reason;
+    }
+    const taken = slot;
+    const call = new RemoteCall(++this.#lastId, environ, startResponse, this.#linkOf(slot), this.#ahead, {
+      over: () => this.#release(taken),
+      ending: () => this.#limit(taken, environ),
+    });
+    slot.call = call;
+    slot.reserved = false;
+    return call.start();
+  }
+
+  #free(): Slot | undefined {
+    return this.#waiting.length > 0 ? undefined : this.#slots.find(isFree);
+  }
+
+  #linkOf(slot: Slot): LoopEnd<CallerMessage> {
+    if (slot.link === null) throw new BridgeError('the thread has no line');
+    return slot.link;
+  }
+
+  #wait(signal: AbortSignal | undefined): Promise<Slot> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(given), 1);
+        reject(signal?.reason);
+      };
+      const given = (slot: Slot | null): void => {
+        signal?.removeEventListener('abort', abort);
+        if (slot === null) reject(new RequestAborted('the bridge is being shut down'));
+        else resolve(slot);
+      };
+      this.#waiting.push(given);
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /** Gives a free slot to the request that waits longest. */
+  #assign(slot: Slot): void {
+    slot.reserved = false;
+    if (!isFree(slot)) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    slot.reserved = true;
+    next(slot);
+  }
+
+  #release(slot: Slot): void {
+    slot.call = null;
+    if (slot.timer !== null) clearTimeout(slot.timer);
+    slot.timer = null;
+    this.#assign(slot);
+  }
+
+  /** The request of this slot is to end: its thread is terminated when it does not (B-39, B-40). */
+  #limit(slot: Slot, environ: AsyncEnviron): void {
+    if (this.#terminateTimeout === 0) return;
+    slot.timer = setTimeout(() => {
+      const request = `${environ.REQUEST_METHOD} ${environ.SCRIPT_NAME}${environ.PATH_INFO}`;
+      this.#threads.report(
+        `${JSON.stringify(request)} did not end within ${this.#terminateTimeout} ms, its thread is terminated (B-40)`,
+      );
+      this.#threads.kill(this.#slots.indexOf(slot));
+    }, this.#terminateTimeout);
+    slot.timer.unref();
+  }
+
+  #link(index: number): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    const slot = this.#slots[index];
+    slot.ready = false;
+    slot.link = new LoopEnd<CallerMessage>(port1, this.#threads.bells, index);
+    port1.on('message', (message: RunnerMessage) => {
+      // Of a request that is over: nobody listens any more.
+      if (slot.link?.port === port1) slot.call?.hear(message);
+    });
+    // After the last message of a thread that has ended.
+    port1.on('close', () => {
+      if (slot.link?.port === port1) this.#lost(index);
+    });
+    return port2;
+  }
+
+  #lost(index: number): void {
+    const slot = this.#slots[index];
+    slot.ready = false;
+    slot.link = null;
+    slot.call?.lost(new BridgeError('the thread of the application has died (G-147)'));
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping = true;
+    for (const waiting of this.#waiting.splice(0)) waiting(null);
+    for (const { link } of this.#slots) link?.post({ type: 'stop' });
+    await this.#threads.stop();
+  }
+}
+
+function isFree(slot: Slot): boolean {
+  return slot.ready && slot.call === null && !slot.reserved;
+}

@@ -1,0 +1,1 @@
+export { makeServer, type SimpleServer, type SimpleServerOptions } from './make-server.ts';

@@ -1,0 +1,195 @@
+import { AsyncInput } from '../engine/async-input.ts';
+import { type RunningRequest, runAsync } from '../engine/run-async.ts';
+import { ClientDisconnected } from '../interface/errors.ts';
+import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
+import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
+import { AsyncBodySource } from './body-source.ts';
+import { type ClientOptions, prepareBody, type RequestOptions, TestClient } from './client.ts';
+import { type BodyPiece, buildEnviron, type WholeBody } from './request.ts';
+import { Recording, ResponseBroken, type ResponseStart, TestResponse } from './response.ts';
+import { AsyncTransport } from './transports.ts';
+import { watchingClose } from './watch-close.ts';
+
+/** A request to an async application. */
+export interface AsyncRequest extends RequestOptions {
+  /**
+   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body off:
+   * the read rejects with the same.
+   */
+  body?: WholeBody | Iterable<BodyPiece> | AsyncIterable<BodyPiece>;
+  /** The client leaves when it aborts. */
+  signal?: AbortSignal;
+}
+
+function ignore(): void {}
+
+/**
+ * A response of an async application as it comes, chunk by chunk. The application is asked for its next chunk only when the
+ * client asks for one; the first it may make beforehand (G-105).
+ */
+export interface StreamingResponse extends AsyncIterable<Uint8Array> {
+  /** Fulfils when the head has been sent; rejects with ResponseBroken when that will never be. */
+  readonly started: Promise<ResponseStart>;
+  /** Fulfils when the request is over and its body closed. Never rejects. */
+  readonly finished: Promise<TestResponse>;
+  /** The next chunk, null at the end. Rejects with ResponseBroken when the response breaks off. */
+  next(): Promise<Uint8Array | null>;
+  /** The client leaves, now (B-36). Fulfils as `finished`. */
+  disconnect(reason?: Error): Promise<TestResponse>;
+}
+
+class Exchange implements StreamingResponse {
+  readonly started: Promise<ResponseStart>;
+  readonly finished: Promise<TestResponse>;
+  readonly transport: AsyncTransport;
+  readonly recording: Recording;
+  private readonly body: AsyncBodySource | null;
+  private running: RunningRequest | undefined;
+  private over = false;
+  private given = 0;
+  private resolveStarted: (start: ResponseStart) => void = ignore;
+  private rejectStarted: (error: Error) => void = ignore;
+  private resolveFinished: (response: TestResponse) => void = ignore;
+  private wake: () => void = ignore;
+  private readonly leaveAfter: number;
+  private readonly settle: () => TestResponse;
+
+  constructor(
+    recording: Recording,
+    body: AsyncBodySource | null,
+    pulling: boolean,
+    leaveAfter: number,
+    settle: () => TestResponse,
+  ) {
+    this.recording = recording;
+    this.body = body;
+    this.leaveAfter = leaveAfter;
+    this.settle = settle;
+    this.transport = new AsyncTransport(
+      recording,
+      pulling,
+      () => this.happened(),
+      () => this.done(),
+    );
+    this.started = new Promise((resolve, reject) => {
+      this.resolveStarted = resolve;
+      this.rejectStarted = reject;
+    });
+    this.started.catch(ignore);
+    this.finished = new Promise((resolve) => {
+      this.resolveFinished = resolve;
+    });
+  }
+
+  run(app: AsyncApplication, environ: AsyncEnviron, options: { closeTimeout?: number }): void {
+    const { counters } = this.recording;
+    this.running = runAsync(app, environ, this.transport, { ...options, counters });
+    if (this.leaveAfter <= 0) this.disconnect();
+    else if (this.recording.gone !== null) this.running?.disconnect(this.recording.gone);
+  }
+
+  async next(): Promise<Uint8Array | null> {
+    const { chunks } = this.recording;
+    if (this.given === chunks.length) this.transport.want();
+    while (this.given === chunks.length) {
+      if (this.recording.complete) return null;
+      if (this.over || this.transport.broken || this.recording.gone !== null) throw new ResponseBroken();
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    return chunks[this.given++];
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (let chunk = await this.next(); chunk !== null; chunk = await this.next()) yield chunk;
+    } finally {
+      await this.disconnect();
+    }
+  }
+
+  disconnect(reason: Error = new ClientDisconnected()): Promise<TestResponse> {
+    const { recording } = this;
+    if (!this.over && !recording.complete && recording.gone === null) {
+      recording.gone = reason;
+      this.running?.disconnect(reason);
+      this.body?.disconnect(reason);
+      this.transport.disconnect(reason);
+      this.wake();
+    }
+    return this.finished;
+  }
+
+  private happened(): void {
+    const { recording } = this;
+    if (recording.start !== null) this.resolveStarted(recording.start);
+    if (recording.chunks.length >= this.leaveAfter) this.disconnect();
+    this.wake();
+  }
+
+  private done(): void {
+    this.over = true;
+    this.rejectStarted(new ResponseBroken());
+    this.body?.close();
+    this.resolveFinished(this.settle());
+    this.wake();
+  }
+}
+
+/** Calls an async application, on this thread. Many requests may be in progress at a time. */
+export class AsyncTestClient extends TestClient<AsyncRequest, Promise<TestResponse>> {
+  private readonly app: AsyncApplication;
+
+  constructor(app: AsyncApplication, options: ClientOptions = {}) {
+    super(app, options);
+    this.app = app;
+  }
+
+  /**
+   * Fulfils when the request is over and its body closed. Takes chunks as fast as they come, so it never fulfils for a
+   * response without end, unless the client leaves.
+   *
+   * Rejects with ConfigurationError for a request that a server would refuse.
+   */
+  override async request(request: AsyncRequest): Promise<TestResponse> {
+    return this.exchange(request, false).finished;
+  }
+
+  /**
+   * Begins a request whose response is taken chunk by chunk, with backpressure.
+   *
+   * @throws ConfigurationError for a request that a server would refuse
+   */
+  open(request: AsyncRequest): StreamingResponse {
+    return this.exchange(request, true);
+  }
+
+  private exchange(request: AsyncRequest, pulling: boolean): Exchange {
+    const template = this.template();
+    const recording = new Recording();
+    const prepared = prepareBody<Iterable<BodyPiece> | AsyncIterable<BodyPiece>>(request, this.options.headers ?? {});
+    const { headers, source, length } = prepared;
+    const body = source === null ? null : new AsyncBodySource(source, length, this.options.limitBody ?? Infinity);
+    const environ = buildEnviron(
+      request,
+      headers,
+      { ...template, async: true, multithread: true, fileWrapper: asyncFileWrapper },
+      this.prefix,
+      new AsyncInput(body),
+    );
+    const watched = watchingClose(this.app, recording);
+    const { signal } = request;
+    const leave = (): void => void exchange.disconnect();
+    const exchange = new Exchange(recording, body, pulling, request.disconnectAfter ?? Infinity, () => {
+      watched.undo();
+      signal?.removeEventListener('abort', leave);
+      return new TestResponse(recording, template.errors.text, body?.pieces.taken ?? 0);
+    });
+    const { closeTimeout } = this.options;
+    exchange.run(watched.app, environ as AsyncEnviron, closeTimeout === undefined ? {} : { closeTimeout });
+    if (signal?.aborted) leave();
+    else signal?.addEventListener('abort', leave);
+    return exchange;
+  }
+}

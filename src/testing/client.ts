@@ -1,0 +1,176 @@
+/** What the clients of both kinds have in common: requests, their bodies, lifespan. */
+import type { EnvironTemplate } from '../http/environ.ts';
+import { ConfigurationError } from '../interface/errors.ts';
+import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import type { Headers } from '../toolbox/headers.ts';
+import { MemoryErrorStream } from '../toolbox/memory-error-stream.ts';
+import { type HeadersInit, type RequestHead, requestHeaders, toBytes, type WholeBody } from './request.ts';
+
+export interface ClientOptions {
+  /** Overrules what the function itself shows (B-01). */
+  kind?: Kind;
+  /** Where the application is mounted: `''` or `/app`. Paths of requests begin with it (G-11). */
+  prefix?: string;
+  /** Of every request, unless it has its own of that name. */
+  headers?: HeadersInit;
+  /** Pairs of the deployer (G-50). */
+  environ?: Readonly<Record<string, string>>;
+  /** Hooks of the module, where the application itself has none (L-01). */
+  lifespan?: Lifespan;
+  /** What `startup` fills, and every request gets a copy of; an empty object by default (L-06). */
+  state?: Record<string, unknown>;
+  /** Most bytes of a request body, above which reads fail with 413 (G-65); no limit by default. */
+  limitBody?: number;
+  /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13); 5000 by default. */
+  closeTimeout?: number;
+}
+
+/** What a request has besides its body. */
+export interface RequestOptions extends RequestHead {
+  /** Sent as JSON, in place of a body. */
+  json?: unknown;
+  /**
+   * The client leaves after so many chunks of the response (B-35), 0: before the first. Reads and writes throw or reject with
+   * ClientDisconnected from then on.
+   */
+  disconnectAfter?: number;
+}
+
+/** A body with what its head says of it. */
+export interface PreparedBody<S> {
+  headers: Headers;
+  /** Null: there is none. */
+  source: S | null;
+  /** Announced bytes; -1 for a chunked body. */
+  length: number;
+}
+
+function announced(headers: Headers): number {
+  const length = headers.get('Content-Length');
+  return length === null ? -1 : Number(length);
+}
+
+/**
+ * Completes the head by what the body needs: a whole body gets a Content-Length, one in pieces goes chunked, unless the test
+ * says otherwise.
+ */
+export function prepareBody<S extends object>(
+  request: RequestOptions & { body?: WholeBody | S },
+  defaults: HeadersInit,
+): PreparedBody<S | Iterable<Uint8Array>> {
+  const headers = requestHeaders(request, defaults);
+  let { body } = request;
+  if (request.json !== undefined) {
+    if (body !== undefined) throw new ConfigurationError('a request has a body or json, not both');
+    body = JSON.stringify(request.json);
+    headers.setdefault('Content-Type', 'application/json');
+  } else if (body instanceof URLSearchParams) {
+    body = body.toString();
+    headers.setdefault('Content-Type', 'application/x-www-form-urlencoded');
+  }
+  if (body === undefined) {
+    // A body that was announced and never comes.
+    const promised = headers.has('Transfer-Encoding') || announced(headers) > 0;
+    return { headers, source: promised ? [] : null, length: promised ? announced(headers) : 0 };
+  }
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    const bytes = toBytes(body);
+    if (!headers.has('Transfer-Encoding')) headers.setdefault('Content-Length', String(bytes.byteLength));
+    const length = announced(headers);
+    return { headers, source: length === 0 ? null : [bytes], length };
+  }
+  if (!headers.has('Content-Length')) headers.setdefault('Transfer-Encoding', 'chunked');
+  return { headers, source: body as S, length: announced(headers) };
+}
+
+/** A client of one application, without a network. */
+export abstract class TestClient<Request extends RequestOptions, Response> {
+  protected readonly options: ClientOptions;
+  /** What `startup` left (L-06). */
+  readonly state: Record<string, unknown>;
+  private readonly lifespan: Lifespan;
+  private readonly owner: unknown;
+  private started = false;
+
+  constructor(app: Application | AsyncApplication, options: ClientOptions) {
+    this.options = options;
+    this.state = options.state ?? {};
+    this.owner = app;
+    this.lifespan = {
+      startup: app.startup ?? options.lifespan?.startup,
+      shutdown: app.shutdown ?? options.lifespan?.shutdown,
+    };
+    const prefix = options.prefix ?? '';
+    if (prefix !== '' && !/^\/.*[^/]$/.test(prefix)) {
+      throw new ConfigurationError(`the prefix must be '' or begin, and not end, with a slash: ${prefix} (G-11)`);
+    }
+  }
+
+  /** Runs the application against one request. */
+  abstract request(request: Request): Response;
+
+  get(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
+    return this.send('GET', path, request);
+  }
+
+  head(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
+    return this.send('HEAD', path, request);
+  }
+
+  post(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
+    return this.send('POST', path, request);
+  }
+
+  put(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
+    return this.send('PUT', path, request);
+  }
+
+  patch(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
+    return this.send('PATCH', path, request);
+  }
+
+  delete(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
+    return this.send('DELETE', path, request);
+  }
+
+  /** Runs the startup hook; requests before it are refused, where there is one (L-02). */
+  async startup(): Promise<void> {
+    await this.lifespan.startup?.call(this.owner, this.state);
+    this.started = true;
+  }
+
+  /** Runs the shutdown hook, if startup has completed (L-09). */
+  async shutdown(): Promise<void> {
+    if (!this.started) return;
+    this.started = false;
+    await this.lifespan.shutdown?.call(this.owner, this.state);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  protected get prefix(): string {
+    return this.options.prefix ?? '';
+  }
+
+  /** What the environs of all requests have in common, with an error stream of the request's own. */
+  protected template(): Omit<EnvironTemplate, 'fieldNames' | 'methods' | 'async' | 'multithread' | 'errors'> & {
+    errors: MemoryErrorStream;
+  } {
+    if (this.lifespan.startup !== undefined && !this.started) {
+      throw new ConfigurationError('the application has a startup hook: await client.startup() first (L-02)');
+    }
+    return {
+      multiprocess: false,
+      serverSoftware: 'quaich',
+      errors: new MemoryErrorStream(),
+      ...(this.options.environ && { extra: this.options.environ }),
+      ...(this.started || this.options.state ? { state: this.state } : {}),
+    };
+  }
+
+  private send(method: string, path: string, request: Omit<Request, 'path' | 'method'> | undefined): Response {
+    return this.request({ ...request, method, path } as Request);
+  }
+}

@@ -1,0 +1,53 @@
+/** Bodies for middleware that has something to do when the request is over (U-52, M-08). */
+import { isPromise } from 'node:util/types';
+import type { AsyncBody, Body } from '../interface/types.ts';
+
+type Closed = () => void | Promise<void>;
+type AnyBody = Partial<Iterable<Uint8Array>> & Partial<AsyncIterable<Uint8Array>> & { close?(): void | Promise<void> };
+
+/** Closes `body`, then calls `onClose`, whatever the first does. Waits where one of them is a promise. */
+function closeBoth(body: AnyBody, onClose: Closed): void | Promise<void> {
+  let closing: unknown;
+  try {
+    closing = body.close?.();
+  } catch (error) {
+    const after = onClose();
+    if (!isPromise(after)) throw error;
+    return after.then(() => {
+      throw error;
+    });
+  }
+  return isPromise(closing) ? (closing as Promise<void>).finally(onClose) : onClose();
+}
+
+/**
+ * A body with the chunks of `body` whose `close` closes `body` and then calls `onClose`, both exactly once, even when the
+ * first throws, and also when iteration was never begun (where the `finally` of a generator would not run).
+ *
+ * An array stays an array, of the same chunks, so that the gateway still knows its size (G-123). Of any other body the
+ * iterator is taken only when the gateway asks for it (M-02). Which convention it serves is that of `body` (B-04).
+ *
+ * @param onClose may return a promise in the async convention; it is awaited
+ */
+export function guardedBody(body: Body, onClose: () => void): Body;
+export function guardedBody(body: AsyncBody, onClose: Closed): AsyncBody;
+export function guardedBody(body: AnyBody, onClose: Closed): AsyncBody {
+  let closed = false;
+  const close = (): void | Promise<void> => {
+    if (closed) return undefined;
+    closed = true;
+    return closeBoth(body, onClose);
+  };
+  // An array that iterates in a way of its own is left to the gateway to iterate.
+  if (Array.isArray(body) && body[Symbol.iterator] === Array.prototype[Symbol.iterator]) {
+    return Object.assign([...(body as Uint8Array[])], { close });
+  }
+  const guarded: AnyBody = { close };
+  if (typeof body[Symbol.iterator] === 'function') {
+    guarded[Symbol.iterator] = () => (body as Iterable<Uint8Array>)[Symbol.iterator]();
+  }
+  if (typeof body[Symbol.asyncIterator] === 'function') {
+    guarded[Symbol.asyncIterator] = () => (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  }
+  return guarded as AsyncBody;
+}

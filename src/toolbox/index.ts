@@ -1,0 +1,31 @@
+export { type CookieAttributes, type CookiesOptions, cookies, setCookie } from './cookies.ts';
+export { demoApp } from './demo-app.ts';
+export { type AsyncFile, AsyncFileWrapper, FileWrapper, openFile, type SyncFile } from './file-wrapper.ts';
+export { type FormLimits, form } from './form.ts';
+export { formatDateTime } from './format-date-time.ts';
+export { guardedBody } from './guarded-body.ts';
+export { Headers } from './headers.ts';
+export { isHopByHop } from './hop-by-hop.ts';
+export { json } from './json.ts';
+export { type ParameterizedValue, parseParameterized } from './media-type.ts';
+export { MemoryErrorStream } from './memory-error-stream.ts';
+export { type AsyncPart, multipart, type Part } from './multipart.ts';
+export type { MultipartLimits, PartHead } from './multipart-splitter.ts';
+export {
+  isNativeString,
+  latin1Decode,
+  latin1Encode,
+  nativeToText,
+  pathText,
+  percentDecode,
+  percentDecodeBytes,
+  percentEncodeBytes,
+  textToNative,
+} from './native-strings.ts';
+export { type ReadEnvironOptions, readEnviron } from './read-environ.ts';
+export { type BodyOptions, body } from './request-body.ts';
+export { RequestDataError } from './request-data-error.ts';
+export { applicationUri, guessScheme, requestUri, shiftPathInfo, type UriVariables } from './request-uri.ts';
+export { statusLine } from './status-line.ts';
+export { setupAsyncTestingDefaults, setupTestingDefaults } from './testing-defaults.ts';
+export { query, type UrlencodedOptions, urlencoded } from './urlencoded.ts';

@@ -1,0 +1,75 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { runAsync } from '../../src/engine/run-async.ts';
+import { ClientDisconnected } from '../../src/interface/errors.ts';
+import type { AsyncApplication } from '../../src/interface/types.ts';
+import { bytes, type Trace } from './application-table.ts';
+import { asyncEnviron, MemoryErrors } from './environs.ts';
+import { AsyncRecorder } from './recording-transport.ts';
+
+describe('context', () => {
+  const storage = new AsyncLocalStorage<string>();
+
+  /** A body and an application that write down the context of each of their steps. */
+  function traced(trace: Trace): AsyncApplication {
+    const at = (place: string) => trace.push(`${place} ${storage.getStore()}`);
+    return async (environ, startResponse) => {
+      at('call');
+      environ['quaich.signal']?.addEventListener('abort', () => trace.push('abort'));
+      const write = startResponse('200 OK', []);
+      await write(bytes('written'));
+      at('after write');
+      const steps = [bytes('a'), bytes('b')];
+      return {
+        [Symbol.asyncIterator]: () => ({
+          async next() {
+            at('next');
+            await turn();
+            at('after await');
+            const value = steps.shift();
+            return value === undefined ? { done: true as const, value } : { done: false as const, value };
+          },
+          async return() {
+            at('return');
+            return { done: true as const, value: undefined };
+          },
+        }),
+        async close() {
+          at('close');
+        },
+      };
+    };
+  }
+
+  test('B-60 the context of the call is there in each step and in close, though sends settle elsewhere', async () => {
+    const trace: Trace = [];
+    const recorder = new AsyncRecorder();
+    recorder.gate(0, 1, 2);
+    storage.run('request', () => {
+      runAsync(traced(trace), asyncEnviron('GET', new MemoryErrors()), recorder, {});
+    });
+    for (const index of [0, 1, 2]) {
+      while (!recorder.gates.has(index)) await turn();
+      storage.run('elsewhere', () => recorder.gates.get(index)?.open());
+    }
+    await recorder.over;
+    expect(trace.length).toBeGreaterThan(8);
+    expect(trace.filter((line) => !line.endsWith(' request'))).toEqual([]);
+    expect(trace.at(-1)).toBe('close request');
+  });
+
+  test('B-60 return and close after a disconnect have it too', async () => {
+    const trace: Trace = [];
+    const recorder = new AsyncRecorder();
+    recorder.abandoned = true;
+    recorder.gate(1);
+    const handle = storage.run('request', () =>
+      runAsync(traced(trace), asyncEnviron('GET', new MemoryErrors()), recorder, {}),
+    );
+    while (!recorder.gates.has(1)) await turn();
+    storage.run('elsewhere', () => handle?.disconnect(new ClientDisconnected()));
+    await recorder.over;
+    expect(trace.slice(-3)).toEqual(['abort', 'return request', 'close request']);
+  });
+});

@@ -1,0 +1,622 @@
+/** The helper: what a middleware can do, and what it may rely on. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { AsyncBody, Body, HeaderField } from '../../src/index.ts';
+import { ConfigurationError, kindOf, markAsync, markSync } from '../../src/index.ts';
+import { type BodyMapping, copyEnviron, DROP, type Handling, middleware } from '../../src/middleware/index.ts';
+import { asyncEnviron, bytes, call, hello, KINDS, make, type Plain, streamed, syncEnviron } from './drive.ts';
+
+const TEXT: HeaderField[] = [['Content-Type', 'text/plain']];
+
+function handle(handling: Handling) {
+  return middleware({ name: 'test', request: () => ({ ...handling, environ: undefined }) });
+}
+
+/** Upper case, held back until a full stop: a chunk may give nothing, and something may be left at the end. */
+function sentences(log: string[] = []): BodyMapping {
+  let held = '';
+  return {
+    chunk(chunk) {
+      held += Buffer.from(chunk).toString().toUpperCase();
+      const end = held.lastIndexOf('.') + 1;
+      const out = held.slice(0, end);
+      held = held.slice(end);
+      return bytes(out);
+    },
+    end: () => bytes(held),
+    close: () => void log.push('mapping closed'),
+  };
+}
+
+/** A body that writes down what is done to it. */
+function watched(log: string[], steps: (string | Error)[], close?: () => void): Body {
+  let index = 0;
+  return {
+    [Symbol.iterator]() {
+      log.push('iterator');
+      return {
+        next() {
+          log.push('next');
+          const step = steps[index++];
+          if (step instanceof Error) throw step;
+          return step === undefined ? { done: true, value: undefined } : { done: false, value: bytes(step) };
+        },
+        return() {
+          log.push('return');
+          return { done: true, value: undefined };
+        },
+      };
+    },
+    close() {
+      log.push('close');
+      close?.();
+    },
+  };
+}
+
+describe.each(KINDS)('in the %s convention', (kind) => {
+  it('keeps the kind of the application (B-03)', () => {
+    expect(kindOf(handle({})(make(kind, hello())))).toBe(kind);
+  });
+
+  it('maps a body step by step: one chunk for each, empty where there is nothing yet, and the rest (M-03)', async () => {
+    const log: string[] = [];
+    const wrap = handle({ mapBody: () => sentences(log) });
+    const app = wrap(make(kind, streamed(['a.', 'b', 'c.d', '', 'e'])));
+    const chunks: string[] = [];
+    if (kind === 'sync') {
+      const body = (app as ReturnType<typeof markSync>)(syncEnviron(), () => () => {}) as Body;
+      for (const chunk of body) chunks.push(Buffer.from(chunk).toString());
+      body.close?.();
+    } else {
+      const body = (await (app as ReturnType<typeof markAsync>)(asyncEnviron(), () => async () => {})) as AsyncBody;
+      for await (const chunk of body) chunks.push(Buffer.from(chunk).toString());
+      await body.close?.();
+    }
+    expect(chunks).toEqual(['A.', '', 'BC.', '', '', 'DE']);
+    expect(log).toEqual(['mapping closed']);
+  });
+
+  it('maps what goes through write as it maps the body (M-05)', async () => {
+    const reply = await call(kind, handle({ mapBody: () => sentences() }), (_environ, startResponse) => {
+      const write = startResponse('200 OK', TEXT);
+      write(bytes('one'));
+      write(bytes('. tw'));
+      return [bytes('o.'), bytes(' three')];
+    });
+    expect(reply.text).toBe('ONE. TWO. THREE');
+    expect(reply.sends.join('|')).toBe('ONE.| TWO.| THREE');
+  });
+
+  it('gives an array body as a whole to a mapping that can take it, so that its length is known (G-123)', async () => {
+    const log: string[] = [];
+    const mapping: BodyMapping = {
+      chunk: () => expect.fail('chunk was called'),
+      whole: (chunks) => bytes(Buffer.concat(chunks).toString().toUpperCase()),
+      close: () => void log.push('mapping closed'),
+    };
+    const reply = await call(kind, handle({ mapBody: () => mapping }), (_environ, startResponse) => {
+      startResponse('200 OK', TEXT);
+      return Object.assign([bytes('a'), bytes('b')], { close: () => void log.push('closed') });
+    });
+    expect(reply).toMatchObject({ text: 'AB', length: 2 });
+    expect(log).toEqual(['closed', 'mapping closed']);
+  });
+
+  it('decides anew when startResponse is called again with an error (M-07)', async () => {
+    const log: string[] = [];
+    const wrap = handle({
+      mapBody(head) {
+        log.push(head.status);
+        return head.code === 200 ? sentences(log) : undefined;
+      },
+    });
+    const reply = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', [...TEXT, ['X-First', '1']]);
+      yield bytes('');
+      startResponse('500 Oops', TEXT, new Error('too late?'));
+      yield bytes('plain.');
+    });
+    expect(reply).toMatchObject({ code: 500, text: 'plain.' });
+    expect(reply.field('X-First')).toBeUndefined();
+    expect(log).toEqual(['200 OK', '500 Oops', 'mapping closed']);
+  });
+
+  it('keeps the first decision where the head is sent already, and lets the error out (G-84, M-06)', async () => {
+    const log: string[] = [];
+    const wrap = handle({ mapBody: () => sentences(log) });
+    const reply = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', TEXT);
+      yield bytes('a.');
+      startResponse('500 Oops', TEXT, new Error('on purpose'));
+      yield bytes('never');
+    });
+    expect(reply).toMatchObject({ code: 200, text: 'A.', broken: true });
+    expect(reply.errors).toContain('on purpose');
+    expect(log).toEqual(['mapping closed', 'mapping closed']);
+  });
+
+  it('closes a body that is dropped at once, and sends nothing of it (M-11)', async () => {
+    const log: string[] = [];
+    const wrap = handle({
+      onHead: (head) => head.set('Content-Length', '0'),
+      mapBody: () => DROP,
+      onClose: () => void log.push('over'),
+    });
+    const early: Plain = (_environ, startResponse) => {
+      startResponse('200 OK', TEXT)(bytes('swallowed'));
+      return watched(log, ['a', 'b']);
+    };
+    expect(await call(kind, wrap, early)).toMatchObject({ code: 200, text: '', errors: '' });
+    expect(log).toEqual(['close', 'over']);
+
+    log.length = 0;
+    const late: Plain = (_environ, startResponse) => {
+      const body = watched(log, ['a', 'b']);
+      const iterate = body[Symbol.iterator].bind(body);
+      body[Symbol.iterator] = () => {
+        startResponse('200 OK', TEXT);
+        return iterate();
+      };
+      return body;
+    };
+    expect(await call(kind, wrap, late)).toMatchObject({ code: 200, text: '', errors: '' });
+    expect(log).toEqual(['iterator', 'next', 'return', 'close', 'over']);
+  });
+
+  it('reports a dropped body that fails to close, without harm to the response (G-113)', async () => {
+    const reply = await call(kind, handle({ mapBody: () => DROP }), (_environ, startResponse) => {
+      startResponse('304 Not Modified', []);
+      return watched([], ['a'], () => {
+        throw new Error('close failed');
+      });
+    });
+    expect(reply).toMatchObject({ code: 304, text: '', broken: false });
+    expect(reply.errors).toContain('close failed');
+  });
+
+  it('closes once, in order, when the client goes in the middle (M-08, M-09, G-112)', async () => {
+    const log: string[] = [];
+    const wrap = handle({ mapBody: () => sentences(log), onClose: () => void log.push('over') });
+    await call(
+      kind,
+      wrap,
+      (_environ, startResponse) => {
+        startResponse('200 OK', TEXT);
+        return watched(log, ['a.', 'b.', 'c.']);
+      },
+      { disconnectAt: 1 },
+    );
+    expect(log).toEqual(['iterator', 'next', 'next', 'return', 'close', 'mapping closed', 'over']);
+  });
+
+  it('ends the request once also when the inner close throws (M-08)', async () => {
+    const log: string[] = [];
+    const wrap = handle({ onClose: () => void log.push('over') });
+    const reply = await call(kind, wrap, (_environ, startResponse) => {
+      startResponse('200 OK', TEXT);
+      return watched(log, ['a'], () => {
+        throw new Error('close failed');
+      });
+    });
+    expect(reply.text).toBe('a');
+    expect(reply.errors).toContain('close failed');
+    expect(log).toEqual(['iterator', 'next', 'next', 'close', 'over']);
+  });
+
+  it('closes a body that is never started (M-08)', async () => {
+    const log: string[] = [];
+    const app = handle({ mapBody: () => sentences(log), onClose: () => void log.push('over') })(
+      make(kind, (_environ, startResponse) => {
+        startResponse('200 OK', TEXT);
+        return watched(log, ['a']);
+      }),
+    );
+    if (kind === 'sync') {
+      const body = (app as ReturnType<typeof markSync>)(syncEnviron(), () => () => {}) as Body;
+      body.close?.();
+      body.close?.();
+    } else {
+      const body = (await (app as ReturnType<typeof markAsync>)(asyncEnviron(), () => async () => {})) as AsyncBody;
+      await body.close?.();
+      await body.close?.();
+    }
+    expect(log).toEqual(['close', 'mapping closed', 'over']);
+  });
+
+  it('returns a mapping that throws its body, and closes it', async () => {
+    const log: string[] = [];
+    const failing: BodyMapping = {
+      chunk() {
+        throw new Error('mapping failed');
+      },
+    };
+    const reply = await call(kind, handle({ mapBody: () => failing }), (_environ, startResponse) => {
+      startResponse('200 OK', TEXT);
+      return watched(log, ['a', 'b']);
+    });
+    expect(reply.code).toBe(500);
+    expect(log).toEqual(['iterator', 'next', 'return', 'close']);
+  });
+
+  it('answers errors of the call, of a step and after a late head, while the head can be replaced', async () => {
+    const reported: unknown[] = [];
+    const wrap = handle({
+      onError: (error) => ({ status: '503 Sorry', headers: TEXT, body: bytes(String(error)) }),
+      onAnswered: (error) => void reported.push(error),
+    });
+    const failing: Plain[] = [
+      () => {
+        throw new Error('x');
+      },
+      (_environ, startResponse) => {
+        startResponse('200 OK', [['X-Lost', '1']]);
+        throw new Error('x');
+      },
+      // biome-ignore lint/correctness/useYield: a body that fails before it yields
+      function* () {
+        throw new Error('x');
+      },
+      function* (_environ, startResponse) {
+        startResponse('200 OK', [['X-Lost', '1']]);
+        yield bytes('');
+        throw new Error('x');
+      },
+    ];
+    for (const app of failing) {
+      const reply = await call(kind, wrap, app);
+      expect(reply).toMatchObject({ status: '503 Sorry', text: 'Error: x', errors: '' });
+      expect(reply.field('X-Lost')).toBeUndefined();
+    }
+    expect(reported).toHaveLength(failing.length);
+  });
+
+  it('lets an error out where the head is sent, and does not call it answered (G-141)', async () => {
+    const reported: unknown[] = [];
+    const wrap = handle({
+      onError: () => ({ status: '503 Sorry', headers: TEXT, body: bytes('sorry') }),
+      onAnswered: (error) => void reported.push(error),
+    });
+    const reply = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', TEXT);
+      yield bytes('a');
+      throw 'a string';
+    });
+    expect(reply).toMatchObject({ code: 200, text: 'a', broken: true });
+    expect(reply.errors).toContain('a string');
+    expect(reported).toEqual([]);
+  });
+
+  it('hands back the very body where nothing concerns it (G-123, M-16)', async () => {
+    const array = [bytes('a')];
+    const app = handle({ onHead() {}, onError: () => null })(
+      make(kind, (_environ, startResponse) => {
+        startResponse('200 OK', TEXT);
+        return array;
+      }),
+    );
+    const body =
+      kind === 'sync'
+        ? (app as ReturnType<typeof markSync>)(syncEnviron(), () => () => {})
+        : await (app as ReturnType<typeof markAsync>)(asyncEnviron(), () => async () => {});
+    expect(body).toBe(array);
+  });
+
+  it('passes a file wrapper through, so that the gateway sends the file itself (M-16)', async () => {
+    const log: string[] = [];
+    const wrap = handle({ onClose: () => void log.push('over'), around: (step) => step(), onError: () => null });
+    const app: Plain = (environ, startResponse) => {
+      startResponse('200 OK', TEXT);
+      const fd = openSync(fileURLToPath(import.meta.url), 'r');
+      const file = {
+        fd,
+        read: () => bytes(''),
+        close() {
+          log.push('close');
+          closeSync(fd);
+        },
+      };
+      return environ['wsgi.file_wrapper']!(file) as Body;
+    };
+    const reply = await call(kind, wrap, app, { sendFile: true });
+    expect(reply.file).not.toBeNull();
+    expect(log).toEqual(['close', 'over']);
+  });
+
+  it('answers in place of the application', async () => {
+    const wrap = middleware({
+      name: 'closed',
+      request: () => ({ status: '403 Forbidden', headers: TEXT, body: [bytes('no')] }),
+    });
+    const reply = await call(kind, wrap, () => expect.fail('the application was called'));
+    expect(reply).toMatchObject({ status: '403 Forbidden', text: 'no' });
+  });
+
+  it('gives the application an environ of its own (M-12)', async () => {
+    const wrap = middleware({
+      name: 'renamed',
+      request(environ) {
+        const inner = copyEnviron(environ);
+        inner.PATH_INFO = '/inner';
+        return { environ: inner, onHead: (head) => head.set('X-Outer', environ.PATH_INFO) };
+      },
+    });
+    const reply = await call(
+      kind,
+      wrap,
+      (environ, startResponse) => {
+        expect(Object.getPrototypeOf(environ)).toBeNull();
+        return hello(environ.PATH_INFO)(environ, startResponse);
+      },
+      { path: '/outer' },
+    );
+    expect(reply.text).toBe('/inner');
+    expect(reply.field('X-Outer')).toBe('/outer');
+  });
+
+  it('throws mistakes in a head that waits into the application (G-87), and repetition (G-82)', async () => {
+    const wrap = handle({ deferHead: true, mapBody: () => undefined });
+    const bad: [string, unknown][] = [
+      ['200', TEXT],
+      ['200 OK', [['Bad Name', 'x']]],
+      ['200 OK', [['X', 'a\nb']]],
+      ['200 OK', [['X', '\u010d\u010a']]],
+      ['200 OK', [['Connection', 'close']]],
+      ['200 OK', [['Content-Length', '1e3']]],
+      ['200 OK', 'headers'],
+    ];
+    for (const [status, headers] of bad) {
+      const reply = await call(kind, wrap, (_environ, startResponse) => {
+        expect(() => startResponse(status, headers as HeaderField[])).toThrow(/G-|third/);
+        startResponse('400 Bad', TEXT, new Error('replaced'));
+        expect(() => startResponse('200 OK', TEXT)).toThrow(/G-82/);
+        return [bytes('x')];
+      });
+      expect(reply.status).toBe('400 Bad');
+    }
+  });
+
+  it('shows array bodies to a head that waits, and null for others', async () => {
+    const seen: (number | null)[] = [];
+    const wrap = handle({
+      deferHead: true,
+      mapBody(head, chunks) {
+        seen.push(chunks?.length ?? null);
+        head.set('X-Count', String(chunks?.length));
+        return undefined;
+      },
+    });
+    expect((await call(kind, wrap, hello())).field('X-Count')).toBe('1');
+    await call(kind, wrap, streamed(['a']));
+    await call(kind, wrap, (_environ, startResponse) => {
+      startResponse('200 OK', TEXT)(bytes('written'));
+      return [bytes('x')];
+    });
+    expect(seen).toEqual([1, null, null]);
+  });
+
+  it('asks the inner body once for each step it is asked for (M-02, M-20)', async () => {
+    const log: string[] = [];
+    const app = handle({ mapBody: () => sentences() })(
+      make(kind, (_environ, startResponse) => {
+        startResponse('200 OK', TEXT);
+        return watched(log, ['a.', 'b.', 'c.']);
+      }),
+    );
+    const nexts = () => log.filter((entry) => entry === 'next').length;
+    if (kind === 'sync') {
+      const body = (app as ReturnType<typeof markSync>)(syncEnviron(), () => () => {}) as Body;
+      const iterator = body[Symbol.iterator]();
+      expect(nexts()).toBe(0);
+      iterator.next();
+      expect(nexts()).toBe(1);
+      iterator.next();
+      expect(nexts()).toBe(2);
+    } else {
+      const body = (await (app as ReturnType<typeof markAsync>)(
+        asyncEnviron(),
+        () => async () => {},
+      )) as AsyncIterable<Uint8Array>;
+      const iterator = body[Symbol.asyncIterator]();
+      expect(nexts()).toBe(0);
+      await iterator.next();
+      expect(nexts()).toBe(1);
+      await iterator.next();
+      expect(nexts()).toBe(2);
+    }
+  });
+
+  it('leaves results that are no bodies to the gateway (G-100)', async () => {
+    for (const result of [null, 'text', undefined, 5, new Uint8Array(3)]) {
+      let ends = 0;
+      const wrap = handle({ mapBody: () => sentences(), onClose: () => void ends++ });
+      const app = kind === 'sync' ? markSync(() => result as never) : markAsync(() => result as never);
+      const reply = await call(kind, () => wrap(app) as never, hello());
+      expect(reply.code).toBe(500);
+      expect(reply.errors).toContain('G-100');
+      expect(ends).toBe(1);
+    }
+  });
+
+  it('leaves chunks that are no bytes to the gateway (G-103)', async () => {
+    const wrap = handle({ mapBody: () => sentences() });
+    const reply = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', TEXT);
+      yield 'text' as never;
+    });
+    expect(reply.errors).toContain('G-103');
+  });
+
+  describe('lifespan', () => {
+    it('runs startup from the outside in and shutdown from the inside out (L-14)', async () => {
+      const log: string[] = [];
+      const layer = (name: string) =>
+        middleware({
+          name,
+          request: () => undefined,
+          startup: () => void log.push(`${name} up`),
+          shutdown: () => void log.push(`${name} down`),
+        });
+      const app = Object.assign(make(kind, hello()), {
+        startup(this: unknown) {
+          log.push(`app up ${this === app}`);
+        },
+        shutdown: () => void log.push('app down'),
+      });
+      const wrapped = layer('outer')(middleware({ name: 'none', request: () => undefined })(layer('inner')(app)));
+      await wrapped.startup?.({});
+      await wrapped.shutdown?.({});
+      expect(log).toEqual(['outer up', 'inner up', 'app up true', 'app down', 'inner down', 'outer down']);
+    });
+
+    it('has no hooks where nobody has any', () => {
+      const wrapped = handle({})(make(kind, hello()));
+      expect('startup' in wrapped || 'shutdown' in wrapped).toBe(false);
+    });
+
+    it('shows the same hook whichever way the application is wrapped', () => {
+      const app = Object.assign(make(kind, hello()), { startup() {} });
+      expect(handle({})(app).startup).toBe(handle({ onHead() {} })(app).startup);
+    });
+  });
+});
+
+describe('refusal of the other kind (M-18)', () => {
+  it('names the bridge', () => {
+    const syncOnly = middleware({ name: 'blocking', kind: 'sync', request: () => undefined });
+    const asyncOnly = middleware({ name: 'waiting', kind: 'async', request: () => undefined });
+    expect(() => syncOnly(make('async', hello()))).toThrow(/blocking needs sync .* asyncToSync/);
+    expect(() => asyncOnly(make('sync', hello()))).toThrow(/waiting needs async .* syncToAsync/);
+    expect(() => syncOnly(make('sync', hello()))).not.toThrow();
+  });
+
+  it('refuses what is no application', () => {
+    expect(() => handle({})({} as never)).toThrow(ConfigurationError);
+  });
+
+  it('refuses promises from a middleware in the sync convention (B-02)', async () => {
+    const wrap = middleware({ name: 'waiting', request: async () => undefined });
+    const reply = await call('sync', wrap, hello());
+    expect(reply.code).toBe(500);
+    expect(reply.errors).toContain('waiting: request() gave a promise');
+    expect((await call('async', wrap, hello())).text).toBe('hello');
+  });
+
+  it('refuses promises from a mapping in the sync convention', async () => {
+    const wrap = handle({ mapBody: () => ({ chunk: async (chunk) => chunk }) });
+    expect((await call('sync', wrap, streamed(['a']))).errors).toContain('cannot give a promise');
+    expect((await call('async', wrap, streamed(['a']))).text).toBe('a');
+  });
+});
+
+describe('the async convention alone', () => {
+  it('keeps writes in call order, awaited or not, and before the body (B-09)', async () => {
+    const delays = [3, 1, 2];
+    const slow: BodyMapping = {
+      async chunk(chunk) {
+        for (let i = delays.shift() ?? 0; i > 0; i--) await new Promise((resolve) => setImmediate(resolve));
+        return chunk;
+      },
+    };
+    const app = markAsync(async (_environ, startResponse) => {
+      const write = startResponse('200 OK', TEXT);
+      const buffer = bytes('a');
+      write(buffer);
+      buffer.set(bytes('b')); // refilled at once (A-22)
+      write(buffer);
+      return [bytes('c')];
+    });
+    const reply = await call('async', () => handle({ mapBody: () => slow })(app) as never, hello());
+    expect(reply.text).toBe('abc');
+  });
+
+  it('has sent the head with the first write, also while its mapping still works (G-81)', async () => {
+    const slow: BodyMapping = {
+      async chunk(chunk) {
+        await new Promise((resolve) => setImmediate(resolve));
+        return chunk;
+      },
+    };
+    const app = markAsync(async (_environ, startResponse) => {
+      startResponse('200 OK', TEXT)(bytes('a'));
+      startResponse('500 Oops', TEXT, new Error('too late'));
+      return [bytes('never')];
+    });
+    const reply = await call('async', () => handle({ mapBody: () => slow })(app) as never, hello());
+    expect(reply).toMatchObject({ code: 200, broken: true });
+    expect(reply.errors).toContain('too late');
+  });
+
+  it('fails the response when the mapping of a write fails that nobody awaits (G-146)', async () => {
+    const failing: BodyMapping[] = [
+      { chunk: async () => Promise.reject(new Error('mapping failed')) },
+      {
+        chunk() {
+          throw new Error('mapping failed');
+        },
+      },
+    ];
+    for (const mapping of failing) {
+      const app = markAsync(async function* (_environ, startResponse) {
+        const write = startResponse('200 OK', TEXT);
+        write(bytes('a'));
+        write(bytes('b'));
+        yield bytes('c');
+      });
+      const reply = await call('async', () => handle({ mapBody: () => mapping })(app) as never, hello());
+      expect(reply.text).not.toContain('c');
+      expect(reply.errors).toContain('mapping failed');
+    }
+  });
+
+  it('does not hold return() back behind a step under way (B-36)', async () => {
+    const log: string[] = [];
+    let finish: () => void = () => {};
+    const inner: AsyncBody = {
+      [Symbol.asyncIterator]: () => ({
+        next: () =>
+          new Promise((resolve) => {
+            finish = () => resolve({ done: false, value: bytes('late') });
+          }),
+        async return() {
+          log.push('return');
+          return { done: true, value: undefined };
+        },
+      }),
+      close: async () => void log.push('close'),
+    };
+    const app = handle({ mapBody: () => sentences() })(
+      markAsync((_environ, startResponse) => {
+        startResponse('200 OK', TEXT);
+        return inner;
+      }),
+    );
+    const body = (await app(asyncEnviron(), () => async () => {})) as AsyncBody & AsyncIterable<Uint8Array>;
+    const iterator = body[Symbol.asyncIterator]();
+    const step = iterator.next();
+    await iterator.return?.();
+    expect(log).toEqual(['return']);
+    finish();
+    expect(await step).toEqual({ done: true, value: undefined });
+    await body.close?.();
+    expect(log).toEqual(['return', 'close']);
+  });
+
+  it('carries a context over awaits inside the application (M-21, B-60)', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const wrap = handle({ around: (step) => context.run('here', step) });
+    const app = markAsync(async function* (_environ, startResponse) {
+      await null;
+      seen.push(context.getStore());
+      startResponse('200 OK', TEXT);
+      yield bytes('a');
+      await null;
+      seen.push(context.getStore());
+    });
+    await call('async', () => wrap(app) as never, hello());
+    expect(seen).toEqual(['here', 'here']);
+  });
+});

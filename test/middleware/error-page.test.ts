@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { RequestAborted, RequestBodyError } from '../../src/index.ts';
+import { errorPage } from '../../src/middleware/index.ts';
+import { bytes, call, hello, KINDS, type Plain, streamed } from './drive.ts';
+
+const failing: Plain = () => {
+  throw new Error('<b>secret & "sauce"</b>', { cause: new Error('the deeper reason') });
+};
+
+describe.each(KINDS)('errorPage in the %s convention', (kind) => {
+  it('says no more than the status in production, and reports the error', async () => {
+    const reply = await call(kind, errorPage({ development: false }), failing, { path: '/x' });
+    expect(reply).toMatchObject({ status: '500 Internal Server Error', text: '500 Internal Server Error\n' });
+    expect(reply.field('Cache-Control')).toBe('no-store');
+    expect(reply.errors).toContain('GET "/x"');
+    expect(reply.errors).toContain('secret');
+    expect(reply.errors).toContain('the deeper reason');
+  });
+
+  it('shows stack, causes and the source around the error in development, as HTML to a browser', async () => {
+    const headers = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    const reply = await call(kind, errorPage({ development: true }), failing, { headers });
+    expect(reply.field('Content-Type')).toBe('text/html; charset=utf-8');
+    expect(reply.field('Content-Security-Policy')).toContain("default-src 'none'");
+    expect(reply.text).not.toContain('<b>secret');
+    expect(reply.text).toContain('&lt;b&gt;secret &amp; &quot;sauce&quot;&lt;/b&gt;');
+    expect(reply.text).toContain('the deeper reason');
+    expect(reply.text).toContain('error-page.test.ts:');
+    expect(reply.text).toMatch(/&gt; +\d+ \| {3}throw new Error/);
+  });
+
+  it('does so as plain text to others', async () => {
+    const reply = await call(kind, errorPage({ development: true }), failing);
+    expect(reply.field('Content-Type')).toBe('text/plain; charset=utf-8');
+    expect(reply.text).toMatch(/^500 Internal Server Error\n\n.*error-page.test.ts:/);
+    expect(reply.text).toMatch(/> +\d+ \| {3}throw new Error/);
+  });
+
+  it('shows thrown values that are no errors (G-145)', async () => {
+    const hostile = new Proxy(
+      {},
+      {
+        get() {
+          throw new Error('trap');
+        },
+        getPrototypeOf() {
+          throw new Error('trap');
+        },
+      },
+    );
+    for (const value of [undefined, null, 'text', 5, Object.freeze({ a: 1 }), hostile]) {
+      const reply = await call(kind, errorPage({ development: true }), () => {
+        throw value;
+      });
+      expect(reply.code).toBe(500);
+      expect(reply.text).toContain('500 Internal Server Error');
+    }
+  });
+
+  it('has a page of its own where it is given one', async () => {
+    const page = (status: number) => ({ type: 'text/html', text: `<h1>${status}</h1>` });
+    const reply = await call(kind, errorPage({ development: false, page }), failing);
+    expect(reply.field('Content-Type')).toBe('text/html');
+    expect(reply.text).toBe('<h1>500</h1>');
+  });
+
+  it('gives a broken request body the status that fits', async () => {
+    const reply = await call(kind, errorPage({ development: false }), () => {
+      throw new RequestBodyError('too much', 413);
+    });
+    expect(reply.code).toBe(413);
+  });
+
+  it('answers an error in a step as long as nothing was sent, and breaks the connection later (G-141)', async () => {
+    const wrap = errorPage({ development: false });
+    const early = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', [['X-Lost', '1']]);
+      yield bytes('');
+      throw new Error('early');
+    });
+    expect(early.code).toBe(500);
+    expect(early.field('X-Lost')).toBeUndefined();
+    const late = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      yield bytes('begun');
+      throw new Error('late');
+    });
+    expect(late).toMatchObject({ code: 200, text: 'begun', broken: true });
+    expect(late.errors.match(/Error: late/g)).toHaveLength(1);
+  });
+
+  it('is silent about requests that were given up (G-143)', async () => {
+    const reply = await call(kind, errorPage({ development: true }), () => {
+      throw new RequestAborted('shutdown');
+    });
+    expect(reply.errors).toBe('');
+    expect(reply.text).toBe('');
+  });
+
+  it('leaves responses alone', async () => {
+    expect((await call(kind, errorPage(), hello())).length).toBe(5);
+    expect((await call(kind, errorPage(), streamed(['a', 'b']))).sends).toEqual(['a', 'b']);
+  });
+});

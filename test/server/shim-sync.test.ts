@@ -1,0 +1,246 @@
+/** `asyncToSync`: the calling thread blocks, the application runs on another one. */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { fileURLToPath } from 'node:url';
+import { threadId } from 'node:worker_threads';
+import { ClientDisconnected } from 'quaich';
+import { type AsyncToSyncOptions, asyncToSync, BridgeError, shareContext } from 'quaich/shim';
+import { afterEach, describe, expect, it } from 'vitest';
+import { runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
+
+const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));
+type App = ReturnType<typeof asyncToSync>;
+const started: App[] = [];
+
+afterEach(async () => {
+  for (const app of started.splice(0)) await app.shutdown?.({});
+});
+
+async function bridge(name: string, options: AsyncToSyncOptions = {}): Promise<App> {
+  const app = asyncToSync(`${module}:${name}`, { report: () => {}, ...options });
+  started.push(app);
+  await app.startup?.({});
+  return app;
+}
+
+function run(
+  app: App,
+  {
+    source = null,
+    more,
+    prepare,
+  }: {
+    source?: Blocks | null;
+    more?: Record<string, unknown>;
+    prepare?: (transport: RecordingTransport<false>) => void;
+  } = {},
+) {
+  const environ = environWith(new SyncInput(source), more);
+  const transport = new RecordingTransport<false>();
+  prepare?.(transport);
+  runSync(app, environ, transport);
+  return { environ, transport, log: logOf(environ) };
+}
+
+describe('an async application for a sync caller', () => {
+  it('B-50 runs on another thread, B-31 B-64 with a true environ, L-06 and the state of its own hooks', async () => {
+    const app = await bridge('asyncInfo');
+    const { transport } = run(app, {
+      more: {
+        'test.list': ['a', [1, true]],
+        'test.bytes': new Uint8Array([1, 2]),
+        'test.function': run,
+        'test.object': { a: 1 },
+      },
+    });
+    const seen = JSON.parse(transport.body);
+    expect(seen.threadId).not.toBe(threadId);
+    expect(seen).toMatchObject({
+      nullPrototype: true,
+      version: [1, 0],
+      frozen: true,
+      list: ['a', [1, true]],
+      bytes: [1, 2],
+      flags: [true, true, false, true],
+      state: { startedOn: seen.threadId },
+    });
+    expect(Object.keys(seen.types)).not.toContain('test.function');
+    expect(Object.keys(seen.types)).not.toContain('test.object');
+    expect(seen.types).toMatchObject({ 'wsgi.input': 'object', 'wsgi.errors': 'object', 'quaich.signal': 'object' });
+    expect(transport.events[0]).toMatch(new RegExp(`^head "200 OK.*" ${transport.body.length}$`));
+  });
+
+  it('B-23 a call before startup throws at once: the thread could not start while this one blocks', () => {
+    const app = asyncToSync(`${module}:asyncInfo`);
+    expect(() => app(environWith(null), () => () => {})).toThrow(BridgeError);
+  });
+
+  it('M-18 an async environ is refused', async () => {
+    const app = await bridge('asyncInfo');
+    expect(() => app(environWith(null, { 'quaich.async': true }), () => () => {})).toThrow(
+      /call the async application itself/,
+    );
+  });
+
+  it('B-41 a bridge call on the thread of a bridge is refused with a deadlock error, B-66 and the next call works', async () => {
+    const app = await bridge('nested');
+    for (const path of ['/direct', '/on-loop', '/direct']) {
+      const { transport, log } = run(app, { more: { PATH_INFO: path } });
+      expect(transport.events[0]).toContain('500');
+      expect(log).toMatch(/DeadlockError: asyncToSync\(.*echo'\) was called on the thread of another bridge/);
+    }
+  });
+
+  it('B-41 a bridge that would start itself on its own thread is refused', async () => {
+    await expect(bridge('recursive')).rejects.toThrow(/each would start the next, for ever/);
+  });
+
+  it('B-52 an application that ends without startResponse is an error', async () => {
+    const { transport, log } = run(await bridge('noHead'));
+    expect(transport.events[0]).toContain('500');
+    expect(log).toContain('startResponse was not called');
+  });
+
+  it('B-54 a body that is closed early: signal, return, close, in this order', async () => {
+    const app = await bridge('endless', { ahead: 0 });
+    const environ = environWith(new SyncInput(null));
+    const body = app(environ, () => () => {});
+    const iterator = body[Symbol.iterator]();
+    iterator.next();
+    iterator.next();
+    iterator.return?.();
+    expect(logOf(environ)).toBe('signal RequestAborted\nreturn after 2\n');
+    body.close?.();
+    expect(logOf(environ)).toBe('signal RequestAborted\nreturn after 2\nclose\n');
+  });
+
+  it('B-27 the application is ahead by no more than was configured', async () => {
+    const app = await bridge('endless', { ahead: 10_000 });
+    const environ = environWith(new SyncInput(null));
+    const body = app(environ, () => () => {});
+    const iterator = body[Symbol.iterator]();
+    iterator.next();
+    await new Promise((resolve) => setTimeout(resolve, 50)); // time to run away, if it could
+    body.close?.();
+    const steps = Number(/return after (\d+)/.exec(logOf(environ))?.[1]);
+    expect(steps).toBeGreaterThan(1);
+    expect(steps).toBeLessThan(12);
+  });
+
+  it('B-35 a client that goes while the caller blocks: the caller is freed, the application gets the signal', async () => {
+    const app = await bridge('waits');
+    let gone = false;
+    const { transport, log } = run(app, {
+      more: { 'quaich.client_disconnected': () => gone },
+      prepare: (recording) => {
+        recording.onSend = () => {
+          gone = true;
+          return undefined;
+        };
+      },
+    });
+    expect(transport.events.filter((event) => event.startsWith('chunk'))).toEqual(['chunk first']);
+    expect(log).toContain('signal ClientDisconnected\nreturn\n');
+    expect(log).not.toContain('failed');
+  });
+
+  it('B-22 a wait without an end is cut by the time limit, and the bridge goes on working', async () => {
+    const app = await bridge('waits', { timeout: 150 });
+    const { transport, log } = run(app);
+    expect(transport.events).toContain('abort');
+    expect(log).toContain('no answer for 150 ms');
+    expect(run(app).transport.body).toContain('first');
+    const silent = await bridge('silent', { timeout: 100, closeTimeout: 20 });
+    expect(run(silent).transport.events[0]).toContain('500');
+  });
+
+  it.each(['dies', 'diesLate', 'outOfMemory'])(
+    'G-147 the death of the thread frees a blocked caller (%s)',
+    async (name) => {
+      const app = await bridge(name, { maxOldGenerationSizeMb: 24 });
+      const { transport, log } = run(app);
+      expect(transport.events.join()).toMatch(/500|abort/);
+      expect(log).toMatch(/BridgeError: the thread of .* has died/);
+      expect(log.match(/BridgeError/g)).toHaveLength(1);
+      expect(run(app).log).toContain('BridgeError');
+    },
+  );
+
+  it('G-147 a thread that died is replaced', async () => {
+    const app = await bridge('diesLate');
+    run(app);
+    for (let tries = 0; ; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const { transport, log } = run(app);
+      if (!log.includes('being replaced')) {
+        expect(transport.body).toBe('a');
+        break;
+      }
+      expect(tries).toBeLessThan(200);
+    }
+  });
+
+  it('B-56 work that is left behind does not hold up the response, nor a return() that never ends', async () => {
+    expect(run(await bridge('leavesWork')).transport.body).toBe('done');
+    const app = await bridge('neverReturns', { closeTimeout: 50, ahead: 0 });
+    const { transport, log } = run(app, {
+      prepare: (recording) => {
+        recording.onSend = () => {
+          throw new ClientDisconnected();
+        };
+      },
+    });
+    expect(transport.events).toContain('done');
+    expect(log).toContain('B-56');
+  });
+
+  it('B-09 writes take effect in call order, each with the bytes it was given', async () => {
+    const { transport } = run(await bridge('writes'));
+    expect(transport.chunks).toEqual(['1', '2', '3']);
+  });
+
+  it('B-55 input is read on demand, its end reported always', async () => {
+    const source = new Blocks('one', 'two');
+    const { transport } = run(await bridge('echo'), { source });
+    expect(transport.body).toBe('onetwo');
+    const untouched = new Blocks('never');
+    run(await bridge('asyncInfo'), { source: untouched });
+    expect(untouched.reads).toBe(0);
+  });
+
+  it('B-55 no more is read than CONTENT_LENGTH where input does not end by itself', async () => {
+    const more = { 'wsgi.input_terminated': false, CONTENT_LENGTH: '5' };
+    expect(run(await bridge('echo'), { source: new Blocks('onetwo'), more }).transport.body).toBe('onetw');
+  });
+
+  it('B-61 named contexts cross', async () => {
+    const requestId = new AsyncLocalStorage<string>();
+    shareContext('request id', requestId);
+    const app = await bridge('asyncInfo');
+    const { transport } = requestId.run('request 7', () => run(app));
+    expect(JSON.parse(transport.body).context).toBe('request 7');
+  });
+
+  it('two bodies may be taken in turns', async () => {
+    const app = await bridge('endless');
+    const bodies = [1, 2].map(() => app(environWith(new SyncInput(null)), () => () => {}));
+    const iterators = bodies.map((body) => body[Symbol.iterator]());
+    for (let i = 0; i < 100; i++) for (const iterator of iterators) expect(iterator.next().value).toHaveLength(1000);
+    for (const body of bodies) body.close?.();
+  });
+
+  it('L-05 a startup hook that throws keeps the bridge from starting, and L-10 shutdown says so', async () => {
+    process.env.QUAICH_TEST_HOOK = 'asyncInfo';
+    await expect(bridge('asyncInfo')).rejects.toThrow(/expected: asyncInfo does not start/);
+    process.env.QUAICH_TEST_HOOK = 'asyncInfo shutdown';
+    const app = await bridge('asyncInfo');
+    started.length = 0;
+    await expect(app.shutdown?.({})).rejects.toThrow(/a shutdown hook failed/);
+    delete process.env.QUAICH_TEST_HOOK;
+  });
+
+  it('B-05 an application that is sync already is refused when its thread has loaded it', async () => {
+    await expect(bridge('sleeps')).rejects.toThrow(/is sync already/);
+  });
+});

@@ -1,0 +1,1 @@
+export { runBridgeThread as default } from '../src/shim/bridge-thread.ts';
