@@ -198,6 +198,12 @@ const cores = availableParallelism();
 export const settings = {
   bind,
   backlog: count('Sockets', 2048, [1, 65_535], 'Connections that may wait to be accepted; the kernel may allow fewer'),
+  maxConnections: count(
+    'Sockets',
+    16_384,
+    [1, 1_000_000],
+    'Connections open at a time; more of them are closed at once',
+  ),
   socketMode,
   directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
   syncWorkers: count(

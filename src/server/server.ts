@@ -167,6 +167,7 @@ class RunningServer implements Server {
         LINGER_LIMIT,
       ],
       accessLog: this.accessLog,
+      maxConnections: options.maxConnections,
       onTurnEnd: () => workers?.flush(),
       onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
       onTick: (now) => workers?.tick(now),

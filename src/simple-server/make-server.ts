@@ -54,6 +54,9 @@ export interface SimpleServer {
 const LIMIT_BODY = 1048576;
 const GRACEFUL = 5000;
 /** Milliseconds for each WAIT_*: the next request, a head, a body, the client, the application, a half-closed and a lingering client. */
+/** Connections open at a time. */
+const MAX_CONNECTIONS = 1024;
+
 const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 2000];
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
@@ -157,6 +160,7 @@ class RunningSimpleServer implements SimpleServer {
           reopen() {},
           close: async () => {},
         },
+        maxConnections: MAX_CONNECTIONS,
         onTurnEnd() {},
         onTick() {},
         onDefect: (error) => (this.options.errors ?? createErrorStream()).write(`${String(error)}\n`),

@@ -441,6 +441,19 @@ describe('limits', () => {
     expect(answers.map(([status]) => status)).toEqual(new Array(12).fill(200));
   });
 
+  it('connections above the limit are closed at once, and there is room again when one ends', async () => {
+    const server = await start({ '': 'fast' }, { maxConnections: 2 });
+    const [first, second] = [new Client(server.url).send(GET()), new Client(server.url).send(GET())];
+    await Promise.all([first, second].map((client) => client.until((text) => text.includes('200 OK'))));
+    expect(await new Client(server.url).send(GET()).all()).toBe('');
+    first.socket.end();
+    await first.all();
+    let answer = '';
+    while (answer === '') answer = await talk(server.url, GET());
+    expect(answer).toContain('200 OK');
+    second.socket.destroy();
+  });
+
   it('a slow head gets 408, an idle connection is closed', async () => {
     const server = await start({ '': 'fast' }, { timeoutHead: 100, timeoutKeepAlive: 100 });
     const slow = new Client(server.url).send('GET / HT');
