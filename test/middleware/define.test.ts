@@ -254,7 +254,6 @@ describe.each(KINDS)('in the %s convention', (kind) => {
         startResponse('200 OK', [['X-Lost', '1']]);
         throw new Error('x');
       },
-      // biome-ignore lint/correctness/useYield: a body that fails before it yields
       function* () {
         throw new Error('x');
       },
