@@ -18,8 +18,8 @@ import { Gateway } from '../server/gateway.ts';
 import { InlineRequest } from '../server/inline.ts';
 import { MountTable } from '../server/mounts.ts';
 import type { SocketHost } from '../server/socket-host.ts';
+import { syncToAsync } from '../shim/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
-import { syncHere } from './sync-here.ts';
 
 export interface SimpleServerOptions {
   /** Overrules what the function itself shows (B-01). */
@@ -207,9 +207,8 @@ class RunningSimpleServer implements SimpleServer {
   }
 
   private runnableOf(app: Application | AsyncApplication, kind: Kind = kindOf(app)): AsyncApplication {
-    return kind === 'async'
-      ? (app as AsyncApplication)
-      : syncHere(app as Application, this.options.limitBody ?? LIMIT_BODY);
+    if (kind === 'async') return app as AsyncApplication;
+    return syncToAsync(app as Application, { where: 'here', limit: this.options.limitBody ?? LIMIT_BODY });
   }
 
   private accept(exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
