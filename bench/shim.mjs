@@ -99,44 +99,57 @@ async function measure(once, seconds, parallel) {
   return { wall: ((performance.now() - began) * 1000) / requests, cpu: (cpu.user + cpu.system) / requests };
 }
 
-const [rounds = 5, seconds = 1] = process.argv.slice(2).map(Number);
-const floor = wakeUps();
-const suites = [
-  { body: 'Array', title: 'One chunk in an array', syncApp: syncArray, asyncApp: asyncArray },
-  { body: 'Stream', title: 'Eight chunks one by one', syncApp: syncStream, asyncApp: asyncStream },
+const SUITES = [
+  { body: 'Array', heading: 'One chunk in an array', syncApp: syncArray, asyncApp: asyncArray },
+  { body: 'Stream', heading: 'Eight chunks one by one', syncApp: syncStream, asyncApp: asyncStream },
 ];
-for (const { body, title, syncApp, asyncApp } of suites) {
-  const there = syncToAsync(`${module}:sync${body}`, { threads: 1 });
-  const lockstep = syncToAsync(`${module}:sync${body}`, { threads: 1, ahead: 0 });
-  const back = asyncToSync(`${module}:async${body}`);
-  const bridges = [there, lockstep, back];
-  for (const bridge of bridges) await bridge.startup?.({});
-  const candidates = new Map([
-    ['native sync', [sync(syncApp), 1]],
-    ['native async', [async(asyncApp), 1]],
-    ["sync as async, where: 'here'", [async(syncToAsync(syncApp, { where: 'here' })), 1]],
-    ['sync as async, on a worker', [async(there), 1]],
-    ['the same, ahead: 0', [async(lockstep), 1]],
-    ['the same, 16 requests at a time', [async(there), 16]],
-    ['async as sync, on its thread', [sync(back), 1]],
-    ['nothing but two wake-ups', [floor.once, 1]],
-  ]);
-  for (const [once, parallel] of candidates.values()) await measure(once, 0.5, parallel);
-  const results = await interleave([...candidates.keys()], rounds, (name) => {
-    const [once, parallel] = candidates.get(name);
-    return measure(once, seconds, parallel);
-  });
-  console.log(`\n${title}, per request:\n`);
-  console.log(
-    table(
-      ['application', 'µs elapsed', 'µs CPU, all threads'],
-      [...results].map(([name, runs]) => [
-        name,
-        median(runs.map((run) => run.wall)).toFixed(1),
-        median(runs.map((run) => run.cpu)).toFixed(1),
-      ]),
-    ),
-  );
-  for (const bridge of bridges) await bridge.shutdown?.({});
+
+export const title = 'One application natively and through the shim, without a network';
+
+/** @param {{ rounds?: number, seconds?: number }} options */
+export async function run({ rounds = 5, seconds = 1 } = {}) {
+  const floor = wakeUps();
+  const parts = [];
+  for (const { body, heading, syncApp, asyncApp } of SUITES) {
+    const there = syncToAsync(`${module}:sync${body}`, { threads: 1 });
+    const lockstep = syncToAsync(`${module}:sync${body}`, { threads: 1, ahead: 0 });
+    const back = asyncToSync(`${module}:async${body}`);
+    const bridges = [there, lockstep, back];
+    for (const bridge of bridges) await bridge.startup?.({});
+    const candidates = new Map([
+      ['native sync', [sync(syncApp), 1]],
+      ['native async', [async(asyncApp), 1]],
+      ["sync as async, where: 'here'", [async(syncToAsync(syncApp, { where: 'here' })), 1]],
+      ['sync as async, on a worker', [async(there), 1]],
+      ['the same, ahead: 0', [async(lockstep), 1]],
+      ['the same, 16 requests at a time', [async(there), 16]],
+      ['async as sync, on its thread', [sync(back), 1]],
+      ['nothing but two wake-ups', [floor.once, 1]],
+    ]);
+    for (const [once, parallel] of candidates.values()) await measure(once, 0.5, parallel);
+    const results = await interleave([...candidates.keys()], rounds, (name) => {
+      const [once, parallel] = candidates.get(name);
+      return measure(once, seconds, parallel);
+    });
+    parts.push(
+      `${heading}, per request:\n`,
+      table(
+        ['application', 'µs elapsed', 'µs CPU, all threads'],
+        [...results].map(([name, runs]) => [
+          name,
+          median(runs.map((run) => run.wall)).toFixed(1),
+          median(runs.map((run) => run.cpu)).toFixed(1),
+        ]),
+      ),
+      '',
+    );
+    for (const bridge of bridges) await bridge.shutdown?.({});
+  }
+  await floor.stop();
+  return parts.join('\n');
 }
-await floor.stop();
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [rounds, seconds] = process.argv.slice(2).map(Number);
+  console.log(await run({ rounds: rounds || undefined, seconds: seconds || undefined }));
+}
