@@ -230,7 +230,7 @@ export const settings = {
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
-  maxRequestsInProgress: count('Workers', 4096, [1, 65_536], 'Requests in progress at a time; more of them wait'),
+  maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),
   limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
   limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
   limitRequestHead: size(
