@@ -36,8 +36,12 @@ export class RunnerHead {
 
   /** `startResponse` (G-80 to G-98): checked here, so that the error is thrown into the application. */
   start(status: string, headers: HeaderField[], error?: Error | null): void {
-    this.#head = null;
-    this.#state.start(status, headers, error);
+    try {
+      this.#state.start(status, headers, error);
+    } finally {
+      // Refused for what it is, nothing of the earlier one remains (G-83); refused as a second call, the first one stands (G-82).
+      if (this.#state.head === null) this.#head = null;
+    }
     const checked = checkError(error);
     this.#head = { status, headers: headers.map(([name, value]) => [name, value]) };
     if (checked !== null) this.#head.error = errorToWire(checked);

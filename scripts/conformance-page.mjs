@@ -1,0 +1,146 @@
+// The conformance report as a page, made from the rows and the tests that carry them.
+import { WAYS } from './conformance-reporter.mjs';
+
+/**
+ * @typedef {object} Row
+ * @property {string} id
+ * @property {string} level MUST, MUST NOT, SHOULD, SHOULD NOT, MAY; warn and report are levels of the validator
+ * @property {string} title
+ * @property {boolean} ways whether the way in which the application runs could make a difference
+ * @property {string} [scope] where the row stands if it has no tests of its own
+ * @property {string[]} [by] the rows whose tests show it
+ */
+
+const CHAPTERS = {
+  G: 'Server and gateway',
+  A: 'Application',
+  M: 'Middleware',
+  V: 'Conformance validator',
+  U: 'Toolbox',
+  B: 'Bridge between the sync and the async convention',
+  L: 'Lifespan',
+};
+const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY', 'warn', 'report'];
+const FILES_SHOWN = 3;
+
+const isMust = (row) => row.level.startsWith('MUST');
+const isBuilt = (row) => row.scope === undefined || !row.scope.startsWith('not built yet');
+
+/**
+ * What the tests say of each row.
+ *
+ * @param {Row[]} rows
+ * @param {import('./conformance-reporter.mjs').CarriedTest[]} tests
+ */
+export function judge(rows, tests) {
+  const carried = new Map(rows.map((row) => [row.id, []]));
+  for (const test of tests) for (const id of test.rows) carried.get(id)?.push(test);
+  const judged = rows.map((row) => {
+    const own = carried.get(row.id);
+    const borrowed = row.by?.every((id) => carried.get(id)?.length > 0) === true;
+    const all = own.length > 0 ? own : borrowed ? row.by.flatMap((id) => carried.get(id)) : [];
+    const result = all.length === 0 ? 'none' : all.every((test) => test.passed) ? 'pass' : 'fail';
+    return {
+      row,
+      tests: own,
+      borrowed: own.length === 0 && borrowed,
+      result,
+      ways: WAYS.map((way) => inWay(own, way)),
+    };
+  });
+  const ids = new Set(rows.map((row) => row.id));
+  return {
+    judged,
+    missing: judged
+      .filter(({ row, result }) => isMust(row) && isBuilt(row) && result === 'none')
+      .map(({ row }) => row.id),
+    failed: judged.filter(({ result }) => result === 'fail').map(({ row }) => row.id),
+    unknown: [...new Set(tests.flatMap((test) => test.rows).filter((id) => !ids.has(id)))],
+  };
+}
+
+function inWay(tests, way) {
+  const served = tests.filter((test) => test.ways.server.includes(way));
+  if (served.length > 0) return served.every((test) => test.passed) ? '✓' : '✗';
+  const engine = tests.filter((test) => test.ways.engine.includes(way));
+  if (engine.length > 0) return engine.every((test) => test.passed) ? '○' : '✗';
+  return '';
+}
+
+/** @param {ReturnType<typeof judge>} report */
+export function page({ judged, missing }) {
+  const unbuilt = judged.filter(({ row }) => !isBuilt(row));
+  const lines = [
+    '# Conformance',
+    '',
+    'Made by `npm run conformance`, which runs all tests and then writes this page. The rows are those of',
+    '`test/conformance/rows.json`; a test carries a row if its name, or that of a suite around it, says so.',
+    '',
+    '## Summary',
+    '',
+    '| level | rows | with tests | pass | fail | without | of these not built yet |',
+    '|---|--:|--:|--:|--:|--:|--:|',
+    ...LEVELS.map((level) =>
+      count(
+        level,
+        judged.filter(({ row }) => row.level === level),
+      ),
+    ),
+    count('all', judged),
+    '',
+    missing.length === 0
+      ? `MUST rows without a test: none, apart from parts that are not built yet: ${unbuilt
+          .filter(({ row }) => isMust(row))
+          .map(({ row }) => row.id)
+          .join(', ')}.`
+      : `MUST rows without a test: ${missing.join(', ')}.`,
+    '',
+    'The four columns on the right are the ways an application can run: a sync application on a worker thread (pooled sync),',
+    'an async one on a worker thread (pooled async) or on the thread of the gateway (inline), and an application of either',
+    'kind behind a bridge to the other (shimmed).',
+    '',
+    '* ✓ tests ran it that way, through a server or between threads, and passed; ✗ one failed',
+    '* ○ tests ran it in the engine of that convention, without a server, and passed',
+    '* – the row is settled before or beside the application: the way cannot make a difference',
+    '* empty: the row has no test that ran this way',
+  ];
+  for (const [letter, title] of Object.entries(CHAPTERS)) {
+    lines.push('', `## ${letter}. ${title}`, '');
+    lines.push(
+      '| id | level | rule | tests | result | sync | async | inline | shim |',
+      '|---|---|---|---|:-:|:-:|:-:|:-:|:-:|',
+    );
+    for (const one of judged) if (one.row.id.startsWith(letter)) lines.push(line(one));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function count(level, some) {
+  const tally = (wanted) => some.filter(wanted).length;
+  const cells = [
+    some.length,
+    tally(({ result }) => result !== 'none'),
+    tally(({ result }) => result === 'pass'),
+    tally(({ result }) => result === 'fail'),
+    tally(({ result }) => result === 'none'),
+    tally(({ row, result }) => result === 'none' && !isBuilt(row)),
+  ];
+  return `| ${level} | ${cells.join(' | ')} |`;
+}
+
+function line({ row, tests, borrowed, result, ways }) {
+  const shown = ways.map((way) => (row.ways || way !== '' ? way : '–'));
+  const sign = { pass: '✓', fail: '✗', none: '' }[result];
+  return `| ${[row.id, row.level, row.title, carriers(row, tests, borrowed), sign, ...shown].join(' | ')} |`;
+}
+
+function carriers(row, tests, borrowed) {
+  if (borrowed) return `${row.scope}: ${row.by.join(', ')}`;
+  if (tests.length === 0) return row.scope ?? '';
+  const files = [...new Set(tests.map((test) => test.file))];
+  const links = files
+    .slice(0, FILES_SHOWN)
+    .map((file) => `[${file.replace(/^test\//, '').replace(/\.test\.ts$/, '')}](../${file})`);
+  const more = files.length > FILES_SHOWN ? `, ${files.length - FILES_SHOWN} more` : '';
+  return `${tests.length} in ${links.join(', ')}${more}`;
+}

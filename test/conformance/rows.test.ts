@@ -1,0 +1,120 @@
+/** That no requirement is without a test, and that the published report has them all; found by reading, without running. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { judge, page } from '../../scripts/conformance-page.mjs';
+import { rowsIn, waysOf } from '../../scripts/conformance-reporter.mjs';
+
+interface Row {
+  id: string;
+  level: string;
+  title: string;
+  ways: boolean;
+  scope?: string;
+  by?: string[];
+}
+
+const tests = new URL('../', import.meta.url);
+const rows: Row[] = JSON.parse(readFileSync(new URL('rows.json', import.meta.url), 'utf8'));
+const ids = new Set(rows.map((row) => row.id));
+
+/** A program without its comments: what they mention is not tested by that. */
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*/g, '');
+
+const named = new Set(
+  readdirSync(tests, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('conformance'))
+    .flatMap((file) => rowsIn(withoutComments(readFileSync(new URL(file, tests), 'utf8')))),
+);
+
+const isBuilt = (row: Row): boolean => row.scope?.startsWith('not built yet') !== true;
+const isNamed = (row: Row): boolean => named.has(row.id) || row.by?.every((id) => named.has(id)) === true;
+
+describe('rows.json', () => {
+  it('has each row once, by chapter and number', () => {
+    expect(ids.size).toBe(rows.length);
+    const key = (row: Row): number => 'GAMVUBL'.indexOf(row.id[0]) * 1000 + Number(row.id.slice(2));
+    expect(rows.map(key)).toEqual(rows.map(key).toSorted((a, b) => a - b));
+  });
+
+  it('leaves a row to others only if they exist', () => {
+    for (const { id, by = [] } of rows) expect([id, by.filter((other) => !ids.has(other))]).toEqual([id, []]);
+  });
+});
+
+describe('the tests', () => {
+  it('name every MUST row of what is built', () => {
+    const open = rows.filter((row) => row.level.startsWith('MUST') && isBuilt(row) && !isNamed(row));
+    expect(open.map((row) => row.id)).toEqual([]);
+  });
+
+  it('name no row that does not exist', () => {
+    expect([...named].filter((id) => !ids.has(id))).toEqual([]);
+  });
+
+  it('do not carry what is said not to be built', () => {
+    expect(rows.filter((row) => !isBuilt(row) && named.has(row.id)).map((row) => row.id)).toEqual([]);
+  });
+});
+
+describe('docs/CONFORMANCE.md', () => {
+  const published = readFileSync(new URL('../../docs/CONFORMANCE.md', import.meta.url), 'utf8');
+
+  it('lists all rows with their level and title', () => {
+    for (const { id, level, title } of rows) expect(published).toContain(`\n| ${id} | ${level} | ${title} |`);
+    expect(published.match(/^\| [GAMVUBL]-\d+ \|/gm)).toHaveLength(rows.length);
+  });
+
+  it('was made when all tests passed', () => {
+    expect(published).not.toContain('✗ |');
+    expect(published).toContain('MUST rows without a test: none');
+  });
+});
+
+describe('the reporter', () => {
+  it('finds single rows, lists and ranges', () => {
+    expect(rowsIn('G-01 one, B-22, B-23 and G-51 to G-53; V-08 to 10')).toEqual(
+      expect.arrayContaining(['G-01', 'B-22', 'B-23', 'G-51', 'G-52', 'G-53', 'V-08', 'V-09', 'V-10']),
+    );
+    expect(rowsIn('HTTP-100, XG-1, G-')).toEqual([]);
+  });
+
+  it('tells the way from the place and the words', () => {
+    const server = (name: string) => waysOf('test/server/a.test.ts', name).server;
+    expect(server('pooled async > G-81 the head waits')).toEqual(['pooled async']);
+    expect(server('shimmed: a sync application on an async worker > x')).toEqual(['shimmed']);
+    expect(server('files > a file is sent: sync')).toEqual(['pooled sync']);
+    expect(server('a signal aborts (inline: false)')).toEqual(['pooled async']);
+    expect(server('a signal aborts (inline: true)')).toEqual(['inline']);
+    expect(server('an async application answers')).toEqual([]);
+    expect(waysOf('test/shim/here.test.ts', 'x').server).toEqual(['shimmed']);
+    expect(waysOf('test/engine/table.test.ts', 'async, promise > x').engine).toEqual(['pooled async', 'inline']);
+    expect(waysOf('test/toolbox/a.test.ts', 'sync > x')).toEqual({ server: [], engine: [] });
+  });
+
+  it('shows what fails and what is missing', () => {
+    const row = (id: string, more: Partial<Row> = {}): Row => ({ id, level: 'MUST', title: 'x', ways: true, ...more });
+    const test = (id: string, passed: boolean) => ({
+      rows: [id],
+      name: id,
+      file: 'test/server/a.test.ts',
+      passed,
+      ways: { server: ['inline'], engine: ['pooled sync'] },
+    });
+    const report = judge(
+      [
+        row('G-01'),
+        row('G-02'),
+        row('G-03'),
+        row('U-31', { by: ['G-01'], scope: 'by the engine' }),
+        row('L-01', { level: 'MAY' }),
+      ],
+      [test('G-01', true), test('G-02', false), test('G-99', true)],
+    );
+    expect(report).toMatchObject({ missing: ['G-03'], failed: ['G-02'], unknown: ['G-99'] });
+    const text = page(report);
+    expect(text).toContain('| G-01 | MUST | x | 1 in [server/a](../test/server/a.test.ts) | ✓ | ○ |  | ✓ |  |');
+    expect(text).toContain('| ✗ | ✗ |  | ✗ |  |');
+    expect(text).toContain('| U-31 | MUST | x | by the engine: G-01 | ✓ |');
+    expect(text).toContain('MUST rows without a test: G-03.');
+  });
+});
