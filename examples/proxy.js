@@ -107,6 +107,8 @@ export function proxyTo(upstreamOf, transport = { agent: false }) {
       startResponse(`${code} ${STATUS_CODES[code] ?? 'Unknown'}`, responseFields(response.rawHeaders, code));
       // An upstream that breaks off makes this throw, and the server breaks off in turn (G-141).
       for await (const block of response) yield block;
+      // What was destroyed before it was first asked for ends without a word, as if it were whole.
+      if (!response.readableEnded) throw new Error(`the exchange with ${upstream.host} broke off`);
     } finally {
       response.destroy();
     }
