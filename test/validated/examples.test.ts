@@ -60,7 +60,7 @@ const own: Record<string, AnyRequest[]> = {
   ],
   '/proxy': [
     { method: 'POST', path: '/echo', body: ['there ', 'and ', 'back'] },
-    { method: 'HEAD', path: '/slow' },
+    { method: 'HEAD', path: '/echo' },
   ],
   '/download': [
     { path: '/measurements.csv' },
