@@ -3,6 +3,7 @@ const SUITES = {
   parser: () => import('./parser.mjs'),
   dispatch: () => import('./dispatch.mjs'),
   http: () => import('./http.mjs'),
+  shim: () => import('./shim.mjs'),
 };
 
 const wanted = process.argv.slice(2);

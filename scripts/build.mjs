@@ -8,6 +8,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const assembly = join(root, 'assembly');
 const wasm = join(root, 'src/http/wasm');
 
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`Quaich needs Node.js 20.19 or later; this is ${process.version}.`);
+  process.exit(1);
+}
 if (!existsSync(join(root, 'node_modules/assemblyscript'))) {
   console.error('The build needs its packages: run `npm ci` first.');
   process.exit(1);

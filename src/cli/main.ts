@@ -1,12 +1,18 @@
 #!/usr/bin/env node
 import type { ServeOptions } from '../server/options.ts';
-import { type RunningServer, run } from './run.ts';
+import { MISCONFIGURED, type RunningServer, run } from './run.ts';
 
 // Imported when it is needed: help and wrong options answer without a server.
 const serve = async (options: ServeOptions): Promise<RunningServer> => {
   const server = await import('../server/index.ts');
   return server.serve(options);
 };
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`quaich: needs Node.js 20.19 or later; this is ${process.version}\n`);
+  process.exit(MISCONFIGURED);
+}
 
 const code = await run(process.argv.slice(2), {
   env: process.env,

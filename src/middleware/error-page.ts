@@ -170,8 +170,9 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
           if (development) headers.push(['Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'"]);
           return { status: statusLine(status), headers, body };
         },
-        // Only now: an error that went on is reported by the gateway.
+        // Only now: an error that went on is reported by the gateway. A client's fault is not the application's.
         onAnswered(error) {
+          if (statusOf(error) < 500) return;
           const errors = environ['wsgi.errors'];
           errors.write(`quaich: ${requestLine(environ)}: the application failed\n${describe(error)}\n`);
           errors.flush();

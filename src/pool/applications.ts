@@ -1,5 +1,6 @@
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { validator } from '../validate/index.ts';
 import type { WorkerMount } from './worker-data.ts';
 
 /** An application that has been loaded and started up. */
@@ -16,8 +17,11 @@ export class Applications {
   /** In order of startup, each application once (L-14). */
   private readonly started: StartedApplication[] = [];
 
-  /** Loads all applications, then runs their startup hooks, one after the other (L-02). */
-  async start(mounts: readonly (WorkerMount | null)[], directory: string): Promise<void> {
+  /**
+   * Loads all applications, then runs their startup hooks, one after the other (L-02). With `validate` each is put into
+   * the conformance validator.
+   */
+  async start(mounts: readonly (WorkerMount | null)[], directory: string, validate = false): Promise<void> {
     for (const mount of mounts) {
       if (mount === null) {
         this.mounted.push(null);
@@ -25,7 +29,8 @@ export class Applications {
       }
       const loaded = await loadApplication(mount.app, directory);
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
-      this.mounted.push({ ...loaded, prefix: mount.prefix, state: twin?.state ?? {} });
+      const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
+      this.mounted.push(validate ? validated(started) : started);
     }
     try {
       for (const application of this.mounted) {
@@ -51,6 +56,12 @@ export class Applications {
       }
     }
   }
+}
+
+function validated(application: StartedApplication): StartedApplication {
+  return application.kind === 'sync'
+    ? { ...application, app: validator(application.app, { kind: 'sync' }) }
+    : { ...application, app: validator(application.app, { kind: 'async' }) };
 }
 
 /** What decides whether two mounts share one startup: their hooks, which a module may have for several applications. */

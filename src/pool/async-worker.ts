@@ -1,11 +1,10 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { runAsync } from '../engine/run-async.ts';
-import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
 import type { WorkerTask } from './pool.ts';
-import { connectionInfo, environBuilders, live } from './worker.ts';
+import { live, ringEnviron, runnables } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** The task of an async worker: many requests at once on its event loop. */
@@ -14,26 +13,16 @@ export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
 }
 
 function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
-  const builders = environBuilders(
+  const mounts = runnables<true>(
     applications,
     { async: true, multithread: true, multiprocess: data.multiprocess, fileWrapper: asyncFileWrapper },
     data.environ,
   );
   const run = (request: AsyncRequest): void => {
-    const mounted = applications.mounted[request.mount];
-    const builder = builders[request.mount];
-    if (mounted === null || builder === null) throw new Error(`mount ${request.mount} is not one of this worker`);
-    const text = request.text();
-    const environ = builder.build(
-      text,
-      request.metaLength,
-      request.words,
-      request.record,
-      connectionInfo(text.substring(0, request.metaLength)),
-      mounted.prefix,
-      new AsyncInput(request.hasBody ? request : null),
-    );
-    const running = runAsync(mounted.app as AsyncApplication, environ as AsyncEnviron, request);
+    const mount = mounts[request.mount];
+    if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
+    const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null));
+    const running = runAsync(mount.app, environ, request);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };
   // Async workers come after the sync ones in the rings.

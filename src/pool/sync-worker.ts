@@ -1,12 +1,11 @@
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
-import type { Application, Environ } from '../interface/types.ts';
 import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
 import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
 import { writeOutputDirectly } from './output.ts';
 import type { WorkerTask } from './pool.ts';
-import { connectionInfo, environBuilders, live } from './worker.ts';
+import { live, ringEnviron, runnables } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** Milliseconds after which the event loop gets a turn, so that timers and promises of applications go on. */
@@ -24,7 +23,7 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   let current: SyncRequest | null = null;
   const disconnected = (): boolean => current === null || current.disconnected();
-  const builders = environBuilders(
+  const mounts = runnables<false>(
     applications,
     {
       async: false,
@@ -49,20 +48,10 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
       if (end.leaving) return;
       continue;
     }
-    const mounted = applications.mounted[current.mount];
-    const builder = builders[current.mount];
-    if (mounted === null || builder === null) throw new Error(`mount ${current.mount} is not one of this worker`);
-    const text = current.text();
-    const environ = builder.build(
-      text,
-      current.metaLength,
-      current.words,
-      current.record,
-      connectionInfo(text.substring(0, current.metaLength)),
-      mounted.prefix,
-      new SyncInput(current.hasBody ? current : null),
-    );
-    runSync(mounted.app as Application, environ as Environ, current, options);
+    const mount = mounts[current.mount];
+    if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
+    const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null));
+    runSync(mount.app, environ, current, options);
     current = null;
   }
 }

@@ -17,6 +17,8 @@ export interface WorkerData {
   directory: string;
   /** Null where the application is of another kind, or runs inline. */
   mounts: (WorkerMount | null)[];
+  /** Applications run inside the conformance validator. */
+  validate: boolean;
   /** Entries of every environ (G-50). */
   environ: Readonly<Record<string, string>>;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */

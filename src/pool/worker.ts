@@ -1,7 +1,15 @@
 import type { MessagePort } from 'node:worker_threads';
 import { createErrorStream } from '../engine/error-stream.ts';
-import { type ConnectionInfo, EnvironBuilder, type EnvironTemplate } from '../http/environ.ts';
+import {
+  type ConnectionInfo,
+  EnvironBuilder,
+  type EnvironOf,
+  type EnvironTemplate,
+  type InputOf,
+} from '../http/environ.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
+import type { Application, AsyncApplication } from '../interface/types.ts';
+import type { RingRequest } from '../rings/ring-request.ts';
 import { Applications, describeFailure } from './applications.ts';
 import type { WorkerMessage, WorkerTask } from './pool.ts';
 import type { WorkerData } from './worker-data.ts';
@@ -10,34 +18,55 @@ import type { WorkerData } from './worker-data.ts';
 export const SOFTWARE = 'quaich';
 
 /** What differs between the environs of the ways to run an application. */
-export type EnvironKind = Pick<
-  EnvironTemplate,
+export type EnvironKind<Async extends boolean> = Pick<
+  EnvironTemplate<Async>,
   'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
 >;
 
-/** One environ builder for each mount, null where a mount is not this thread's. */
-export function environBuilders(
+/** An application with what builds its environs. */
+export interface Runnable<Async extends boolean> {
+  readonly app: Async extends true ? AsyncApplication : Application;
+  readonly prefix: string;
+  readonly builder: EnvironBuilder<Async>;
+}
+
+/** The applications of a thread by mount, null where a mount is not this thread's. */
+export function runnables<Async extends boolean>(
   applications: Applications,
-  kind: EnvironKind,
+  kind: EnvironKind<Async>,
   extra: Readonly<Record<string, string>>,
-): (EnvironBuilder | null)[] {
-  return applications.mounted.map((application) =>
-    application === null
-      ? null
-      : new EnvironBuilder({
-          ...kind,
-          fieldNames: FIELD_NAMES,
-          methods: METHODS,
-          serverSoftware: SOFTWARE,
-          errors: createErrorStream(),
-          state: application.state,
-          extra,
-        }),
-  );
+): (Runnable<Async> | null)[] {
+  return applications.mounted.map((application) => {
+    if (application === null) return null;
+    if ((application.kind === 'async') !== kind.async)
+      throw new Error(`a ${application.kind} application on this thread`);
+    const builder = new EnvironBuilder<Async>({
+      ...kind,
+      fieldNames: FIELD_NAMES,
+      methods: METHODS,
+      serverSoftware: SOFTWARE,
+      errors: createErrorStream(),
+      state: application.state,
+      extra,
+    });
+    // The kind was compared above.
+    return { app: application.app as Runnable<Async>['app'], prefix: application.prefix, builder };
+  });
+}
+
+/** The environ of a request that came through the rings. */
+export function ringEnviron<Async extends boolean>(
+  { builder, prefix }: Runnable<Async>,
+  request: RingRequest,
+  input: InputOf<Async>,
+): EnvironOf<Async> {
+  const text = request.text();
+  const connection = connectionInfo(text.substring(0, request.metaLength));
+  return builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
 }
 
 /** The inverse of `SocketHost.meta`. */
-export function connectionInfo(meta: string): ConnectionInfo {
+function connectionInfo(meta: string): ConnectionInfo {
   const [remoteAddress, remotePort, serverName, serverPort, scheme] = meta.split('\n');
   return { remoteAddress, remotePort, serverName, serverPort, scheme: scheme === 'https' ? 'https' : 'http' };
 }
@@ -54,7 +83,7 @@ export async function live(
   const applications = new Applications();
   try {
     try {
-      await applications.start(data.mounts, data.directory);
+      await applications.start(data.mounts, data.directory, data.validate);
     } catch (error) {
       post({ type: 'failed', ...describeFailure(error) });
       return;

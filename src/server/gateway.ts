@@ -51,6 +51,7 @@ export interface GatewayOptions {
   /** Milliseconds for each WAIT_*; 0: no limit. */
   deadlines: readonly number[];
   accessLog: AccessLog | null;
+  maxConnections: number;
   /** Runs at the end of every turn in which something happened, before output is sent. */
   onTurnEnd(): void;
   /** Something threw that must not; its connection is dropped. */
@@ -111,7 +112,7 @@ export class Gateway implements SocketContext {
 
   /** Takes a connection that a listening socket has accepted. */
   accept(socket: net.Socket): void {
-    if (this.closing) {
+    if (this.closing || this.hosts.size >= this.options.maxConnections) {
       socket.destroy();
       return;
     }

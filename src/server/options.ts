@@ -198,6 +198,12 @@ const cores = availableParallelism();
 export const settings = {
   bind,
   backlog: count('Sockets', 2048, [1, 65_535], 'Connections that may wait to be accepted; the kernel may allow fewer'),
+  maxConnections: count(
+    'Sockets',
+    16_384,
+    [1, 1_000_000],
+    'Connections open at a time; more of them are closed at once',
+  ),
   socketMode,
   directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
   syncWorkers: count(
@@ -223,6 +229,7 @@ export const settings = {
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
+  validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 65_536], 'Requests in progress at a time; more of them wait'),
   limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
   limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),

@@ -108,7 +108,7 @@ class RunningServer implements Server {
 
     const inline = new InlineApplications(parser, report);
     this.inline = inline;
-    await inline.start(mountsOf('inline'), options.directory, options.env);
+    await inline.start(mountsOf('inline'), options);
 
     const gateway = (): Gateway => this.gateway as Gateway;
     let workers: Workers | null = null;
@@ -120,6 +120,7 @@ class RunningServer implements Server {
             layout,
             directory: options.directory,
             mounts: apps.map((app, index) => (places[index] === 'inline' ? null : { prefix: app.prefix, app })),
+            validate: options.validate,
             environ: options.env,
           },
           timeoutStartup: options.timeoutStartup,
@@ -166,6 +167,7 @@ class RunningServer implements Server {
         LINGER_LIMIT,
       ],
       accessLog: this.accessLog,
+      maxConnections: options.maxConnections,
       onTurnEnd: () => workers?.flush(),
       onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
       onTick: (now) => workers?.tick(now),

@@ -119,13 +119,14 @@ class BridgeLine implements Line {
     this.#calls.delete(id);
   }
 
-  wait(done: () => boolean, check: () => void, limit: number): void {
-    const began = performance.now();
+  wait(done: () => boolean, check: () => void, limit: number, renewed: boolean): void {
+    let began = performance.now();
     let looked = began;
     while (!done()) {
       const message = this.#end?.receive(LOOK_EVERY);
       if (message !== undefined) this.#calls.get(message.id)?.hear(message);
       const now = performance.now();
+      if (message !== undefined && renewed) began = now;
       if (message !== undefined && now - looked < LOOK_EVERY) continue;
       looked = now;
       if (done()) return;

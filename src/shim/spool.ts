@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readSync, unlinkSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RequestBodyError } from '../interface/errors.ts';
@@ -107,11 +107,13 @@ export class Spool implements BodySource<false> {
   /** Frees memory and file. Reads find the end from now on. */
   close(): void {
     const file = this.#file;
+    const path = this.#path;
     this.#blocks = [];
     this.#file = null;
-    if (file !== null) void file.close().catch(() => {});
-    if (this.#path !== null) unlinkSync(this.#path);
     this.#path = null;
+    if (file === null) return;
+    const closed = file.close();
+    void (path === null ? closed : closed.then(() => unlink(path))).catch(() => {});
   }
 }
 

@@ -29,10 +29,10 @@ const GRACE = 1000;
 export interface Line {
   post(message: CallerMessage): void;
   /**
-   * Blocks until `done`. Throws BridgeError when the thread has died, what `check` throws, and BridgeError after
-   * `limit` milliseconds (0: no limit).
+   * Blocks until `done`. Throws what `check` throws, and BridgeError after `limit` milliseconds (0: no limit), which begin
+   * anew with each sign of life where `renewed` is set. When the thread has died, its calls are told.
    */
-  wait(done: () => boolean, check: () => void, limit: number): void;
+  wait(done: () => boolean, check: () => void, limit: number, renewed: boolean): void;
   /** Throws where this thread must not block (B-23, B-41). */
   assertMayBlock(): void;
   forget(id: number): void;
@@ -118,6 +118,7 @@ export class BlockingCall {
         () => done() || this.#lost !== null,
         () => this.#checkDisconnect(),
         this.#timeout,
+        true,
       );
     } catch (error) {
       if (error instanceof BridgeError) this.#abort(new RequestAborted(error.message));
@@ -317,9 +318,12 @@ export class BlockingCall {
         () => this.#over || done(),
         () => {},
         limit,
+        false,
       );
     } catch (error) {
-      if (type === 'close') this.#line.forget(this.#id); // abandoned (B-56)
+      // Abandoned (B-56).
+      this.#over = true;
+      this.#line.forget(this.#id);
       throw error;
     }
   }

@@ -18,8 +18,8 @@ import { Gateway } from '../server/gateway.ts';
 import { InlineRequest } from '../server/inline.ts';
 import { MountTable } from '../server/mounts.ts';
 import type { SocketHost } from '../server/socket-host.ts';
+import { syncToAsync } from '../shim/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
-import { syncHere } from './sync-here.ts';
 
 export interface SimpleServerOptions {
   /** Overrules what the function itself shows (B-01). */
@@ -54,6 +54,9 @@ export interface SimpleServer {
 const LIMIT_BODY = 1048576;
 const GRACEFUL = 5000;
 /** Milliseconds for each WAIT_*: the next request, a head, a body, the client, the application, a half-closed and a lingering client. */
+/** Connections open at a time. */
+const MAX_CONNECTIONS = 1024;
+
 const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 2000];
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
@@ -157,6 +160,7 @@ class RunningSimpleServer implements SimpleServer {
           reopen() {},
           close: async () => {},
         },
+        maxConnections: MAX_CONNECTIONS,
         onTurnEnd() {},
         onTick() {},
         onDefect: (error) => (this.options.errors ?? createErrorStream()).write(`${String(error)}\n`),
@@ -203,9 +207,8 @@ class RunningSimpleServer implements SimpleServer {
   }
 
   private runnableOf(app: Application | AsyncApplication, kind: Kind = kindOf(app)): AsyncApplication {
-    return kind === 'async'
-      ? (app as AsyncApplication)
-      : syncHere(app as Application, this.options.limitBody ?? LIMIT_BODY);
+    if (kind === 'async') return app as AsyncApplication;
+    return syncToAsync(app as Application, { where: 'here', limit: this.options.limitBody ?? LIMIT_BODY });
   }
 
   private accept(exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {

@@ -5,7 +5,7 @@
 import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { isBytes } from './validation-error.ts';
+import { isBytes } from './values.ts';
 
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 
@@ -47,7 +47,7 @@ export function checkedArray(exchange: Exchange, source: unknown[]): { array: un
         if (closing?.closed === true) {
           throw exchange.outside('V-85', 'the body was iterated after it had been closed', 'close it last');
         }
-        if (exchange.steps === 0) exchange.steps = 1;
+        if (exchange.steps === 0) exchange.beginBody();
         if (source.length !== count || source[i] !== chunks[i]) {
           throw exchange.inside(
             'V-125',

@@ -6,7 +6,7 @@ import { checkIterator, checkStep, checkTaking, IteratorOrder } from './body.ts'
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { callMethod, hasMethod } from './validation-error.ts';
+import { callMethod, hasMethod } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 type Step = { done: boolean; value: unknown };

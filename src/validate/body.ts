@@ -5,7 +5,7 @@
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { callMethod, disregard, hasMethod, shown } from './validation-error.ts';
+import { callMethod, disregard, hasMethod, shown } from './values.ts';
 
 /** What has an iterator method and `close`, and nothing else. */
 export class CheckedBody {
@@ -123,7 +123,7 @@ export function checkStep(exchange: Exchange, step: unknown): { done: boolean; v
     disregard(step);
     throw exchange.inside('A-02', `next() of the body gave ${shown(step)}`, 'give { done, value }');
   }
-  const { done, value } = step as { done?: unknown; value?: unknown };
+  const { done, value }: { done?: unknown; value?: unknown } = step;
   return { done: Boolean(done), value };
 }
 

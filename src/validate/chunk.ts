@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { Exchange } from './exchange.ts';
-import { disregard, isBytes, shown } from './validation-error.ts';
+import { disregard, isBytes, shown } from './values.ts';
 
 /** One chunk of the body: its type. */
 export function checkChunk(exchange: Exchange, chunk: unknown, place: string): Uint8Array {

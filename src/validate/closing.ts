@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { Exchange } from './exchange.ts';
-import { shown } from './validation-error.ts';
+import { shown } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 /** The end of a body, whatever its form: its one `close`. */
@@ -29,18 +29,18 @@ export class Closing {
     //: G-111, V-88, V-130: `close` of the body MUST be called exactly once when the request is over, if the body has one: after the normal
     //: end, an error of the body, a disconnect, when Content-Length was reached early, for HEAD, 204 and 304, when
     //: the head was refused, and at an orderly shutdown. It is called on the object that the application returned, with that object as `this`, not
-    //: on the iterator. A second call is a violation.
+    //: on the iterator. A second call is a violation. (Behind a validator every body that is no array has a `close`.)
     if (this.closed) {
       throw exchange.outside('V-130', 'close was called a second time', 'call it exactly once');
     }
     this.closed = true;
     this.untrack?.();
     exchange.link.open = false;
-    let late: Error | null = null;
+    let late: unknown = null;
     try {
       this.before?.();
     } catch (error) {
-      late = error as Error;
+      late = error;
     }
     exchange.link.enter();
     let result: unknown;
@@ -94,7 +94,7 @@ export class Closing {
     return Reflect.apply(close, this.#body, []);
   }
 
-  #check(late: Error | null): void {
+  #check(late: unknown): void {
     const exchange = this.#exchange;
     exchange.link.checkClosed();
     if (late !== null) throw late;

@@ -6,7 +6,7 @@ import { checkErrorStream } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { checkFileWrapper } from './file-wrapper.ts';
 import { checkInput } from './input.ts';
-import { isBytes, shown } from './validation-error.ts';
+import { isBytes, shown } from './values.ts';
 
 type Environ = Record<string, unknown>;
 

@@ -1,11 +1,11 @@
 import type { Exchange } from './exchange.ts';
-import { callMethod, hasMethod, shown } from './validation-error.ts';
+import { callMethod, hasMethod, isIterable, shown } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
 const METHODS = { flush: 'V-30', write: 'V-31', writelines: 'V-32' } as const;
 
 /** `wsgi.errors` as the server made it. */
-export function checkErrorStream(exchange: Exchange, errors: unknown): asserts errors is object {
+export function checkErrorStream(exchange: Exchange, errors: unknown): void {
   //: @in errors-stream
   //: G-70, V-30, V-31, V-32: `wsgi.errors` MUST have `write(string)`, `writelines(iterable of strings)`, which adds no newlines,
   //: and `flush()`.
@@ -31,7 +31,7 @@ export function checkErrorStream(exchange: Exchange, errors: unknown): asserts e
 //: G-74: The documentation SHOULD say where the text goes, and how to redirect it.
 
 /** What the application gets in its place. */
-export function checkedErrorStream(exchange: Exchange, errors: object): object {
+export function checkedErrorStream(exchange: Exchange, errors: unknown): object {
   function checkText(text: unknown): void {
     //: V-80, V-81: The application gives `write` one string, and `writelines` strings only, each of which is checked as if it had been given to `write`.
     if (typeof text !== 'string') {
@@ -49,10 +49,10 @@ export function checkedErrorStream(exchange: Exchange, errors: object): object {
     },
     writelines(...args: unknown[]): unknown {
       const lines = args[0];
-      if (args.length !== 1 || typeof lines === 'string' || !hasMethod(lines, Symbol.iterator)) {
+      if (args.length !== 1 || typeof lines === 'string' || !isIterable(lines)) {
         throw exchange.inside('V-81', `errors.writelines got ${shown(lines)}`, 'give one iterable of strings');
       }
-      const all = Array.from(lines as Iterable<unknown>);
+      const all = Array.from(lines);
       for (const line of all) {
         if (typeof line !== 'string') {
           throw exchange.inside('V-81', `errors.writelines got ${shown(line)} among its lines`, 'give strings');

@@ -80,6 +80,12 @@ export class Exchange {
       );
     }
     if (this.#passed) this.headSent = true;
+    this.beginBody();
+    this.stepping = true;
+  }
+
+  /** The body begins, or goes on: from the first time on nothing more is written. */
+  beginBody(): void {
     if (this.steps++ === 0 && this.unawaitedWrites > 0) {
       //: @in write
       //: V-136: In the async convention a promise of `write` that nobody has looked at when the body starts is a warning: its
@@ -91,7 +97,6 @@ export class Exchange {
         'await every write',
       );
     }
-    this.stepping = true;
   }
 
   /** A chunk passes on its way to the server. */

@@ -1,7 +1,5 @@
 import type { Exchange } from './exchange.ts';
-import { hasMethod, shown } from './validation-error.ts';
-
-type Callable = (...args: unknown[]) => unknown;
+import { type Callable, hasMethod, shown } from './values.ts';
 
 /** What a checked `wsgi.file_wrapper` has returned: such a body reaches the server as the very object it is. */
 const wrappers = new WeakSet<object>();

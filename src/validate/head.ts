@@ -3,7 +3,7 @@
  */
 import { types } from 'node:util';
 import type { CheckedHead, Exchange } from './exchange.ts';
-import { shown } from './validation-error.ts';
+import { shown } from './values.ts';
 
 /** G-88, after the code: nothing, or a text without control characters and without a blank at either end. */
 const REASON = /^(?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;

@@ -4,7 +4,7 @@
 import { types } from 'node:util';
 import { onlyMembers } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
-import { callMethod, disregard, hasMethod, isBytes, shown } from './validation-error.ts';
+import { callMethod, disregard, hasMethod, isBytes, shown } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
 const METHODS = { read: 'V-26', readline: 'V-27', readlines: 'V-28' } as const;
@@ -14,7 +14,7 @@ const ARGUMENT_ROWS: Record<Method, string> = { read: 'V-70', readline: 'V-72', 
 const LF = 10;
 
 /** `wsgi.input` as the server made it. */
-export function checkInput(exchange: Exchange, input: unknown): asserts input is object {
+export function checkInput(exchange: Exchange, input: unknown): void {
   //: @in input
   //: G-51, B-10, V-26, V-27, V-28, V-29: `wsgi.input` MUST have `read(size?)`, `readline(size?)`, `readlines(hint?)` and be iterable: by
   //: `Symbol.iterator` in the sync convention; by `Symbol.asyncIterator` in the async one, where the three methods return promises.
@@ -164,7 +164,7 @@ class Reading {
 }
 
 /** What the application gets in the place of `wsgi.input`. */
-export function checkedInput(exchange: Exchange, input: object, environ: Record<string, unknown>): object {
+export function checkedInput(exchange: Exchange, input: unknown, environ: Record<string, unknown>): object {
   const { CONTENT_LENGTH: length } = environ;
   const reading = new Reading(
     exchange,
@@ -174,11 +174,11 @@ export function checkedInput(exchange: Exchange, input: object, environ: Record<
   const stream = exchange.async ? asyncMembers(exchange, input, reading) : syncMembers(input, reading);
   //: A-11, G-68, V-78, V-79: An application MUST NOT close the input, nor use other members than these (in the async convention also `chunks` and `stream`, if
   //: they are there). The server therefore MUST NOT rely on the application closing or draining it.
-  const members = [...Object.keys(METHODS), ...ASYNC_EXTRAS.filter((name) => exchange.async && hasMethod(input, name))];
+  const members = [...Object.keys(METHODS), ...(exchange.async ? extrasOf(input) : [])];
   return onlyMembers(exchange, stream, members, 'V-79', 'V-78', 'wsgi.input');
 }
 
-function syncMembers(input: object, reading: Reading): object {
+function syncMembers(input: unknown, reading: Reading): object {
   function call(method: 'read' | 'readline', args: unknown[]): Uint8Array {
     const most = reading.asked(method, args);
     return reading.got(method, callMethod(input, method, args), most);
@@ -197,9 +197,7 @@ function syncMembers(input: object, reading: Reading): object {
   };
 }
 
-const ASYNC_EXTRAS = ['chunks', 'stream'] as const;
-
-function asyncMembers(exchange: Exchange, input: object, reading: Reading): object {
+function asyncMembers(exchange: Exchange, input: unknown, reading: Reading): object {
   function call<T>(method: Method, args: unknown[], take: (result: unknown, most: number) => T): Promise<T> {
     const most = reading.asked(method, args);
     const result = callMethod(input, method, args);
@@ -211,14 +209,16 @@ function asyncMembers(exchange: Exchange, input: object, reading: Reading): obje
   }
   const readline = (...args: unknown[]) =>
     call('readline', args, (value, most) => reading.got('readline', value, most));
-  return {
+  const members = {
     read: (...args: unknown[]) => call('read', args, (value, most) => reading.got('read', value, most)),
     readline,
     readlines: (...args: unknown[]) => call('readlines', args, (value) => reading.lines(value)),
     async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
       for (let line = await readline(); line.byteLength !== 0; line = await readline()) yield line;
     },
-    //: B-11: Async input SHOULD also give the body as blocks, as they arrive, by `chunks()`, and as a web `ReadableStream` of bytes by `stream()`.
+  };
+  //: B-11: Async input SHOULD also give the body as blocks, as they arrive, by `chunks()`, and as a web `ReadableStream` of bytes by `stream()`.
+  const extras = {
     chunks(): AsyncIterable<Uint8Array> {
       const blocks = callMethod(input, 'chunks') as AsyncIterable<unknown>;
       return (async function* () {
@@ -227,4 +227,12 @@ function asyncMembers(exchange: Exchange, input: object, reading: Reading): obje
     },
     stream: () => callMethod(input, 'stream'),
   };
+  for (const name of extrasOf(input)) Object.assign(members, { [name]: extras[name] });
+  return members;
+}
+
+/** The methods of B-11 that a stream has. */
+function extrasOf(input: unknown): ('chunks' | 'stream')[] {
+  if (typeof input !== 'object' || input === null) return [];
+  return (['chunks', 'stream'] as const).filter((name) => name in input && hasMethod(input, name));
 }

@@ -20,6 +20,8 @@ export class Link {
   open = false;
   /** How many steps of the body have yielded. */
   yields = 0;
+  /** The body has run to its own end. */
+  done = false;
   /** Calls of `write` in progress. */
   writing = 0;
   #active = 0;
@@ -104,15 +106,20 @@ export class Link {
     const outer = this.parent;
     if (outer === null) return;
     //: M-03, M-17, V-131: Middleware MUST yield at least once for each step of the inner body, an empty chunk if it has nothing
-    //: to say yet, and MUST NOT wait for several inner chunks before it yields one.
+    //: to say yet, and MUST NOT wait for several inner chunks before it yields one. (An inner body that is
+    //: dropped before its end, M-11, needs no answer to its last chunk.)
     if (this.#yieldedAt === outer.yields) throw this.#swallowed('took a second chunk of the inner body');
     this.#yieldedAt = outer.yields;
   }
 
-  /** This body is done; each last chunk of an inner body was answered by a chunk of this one. */
+  /**
+   * This body is done; the last chunk of an inner body was answered by a chunk of this one, unless the inner body was
+   * dropped before its end (M-11).
+   */
   ended(): void {
+    this.done = true;
     for (const inner of this.children) {
-      if (inner.#yieldedAt === this.yields) throw inner.#swallowed('ended its body');
+      if (inner.done && inner.#yieldedAt === this.yields) throw inner.#swallowed('ended its body');
     }
   }
 

@@ -1,9 +1,7 @@
 import type { Exchange } from './exchange.ts';
 import { checkHead } from './head.ts';
-import { shown } from './validation-error.ts';
+import { type Callable, isCallable, shown } from './values.ts';
 import { checkedWrite } from './write.ts';
-
-type Callable = (...args: unknown[]) => unknown;
 
 /** The `startResponse` that the application gets. */
 export function checkedStartResponse(exchange: Exchange, outer: Callable): Callable {
@@ -47,11 +45,11 @@ export function checkedStartResponse(exchange: Exchange, outer: Callable): Calla
     }
     exchange.head = head;
     //: V-06: What `startResponse` returns is a function; the application gets a checked `write` for it.
-    if (typeof result !== 'function') {
+    if (!isCallable(result)) {
       throw exchange.outside('V-06', `startResponse returned ${shown(result)}`, 'return a write function');
     }
     if (checked === null || write !== result) {
-      write = result as Callable;
+      write = result;
       checked = checkedWrite(exchange, write);
     }
     return checked;

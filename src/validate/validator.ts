@@ -17,9 +17,7 @@ import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
 import { track, type UnclosedBody, unclosed } from './unclosed.ts';
-import { callMethod, disregard, hasMethod, nothing, shown } from './validation-error.ts';
-
-type Callable = (...args: unknown[]) => unknown;
+import { type Callable, callMethod, disregard, hasMethod, isCallable, nothing, shown } from './values.ts';
 
 /** Wraps an application in the checks; keeps its kind (B-03) and its lifespan hooks (L-14). */
 export interface Validator {
@@ -37,10 +35,10 @@ function validate(app: Application | AsyncApplication, options?: ValidatorOption
 function validate(app: Application | AsyncApplication, options: ValidatorOptions = {}): Application | AsyncApplication {
   if (typeof app !== 'function') throw new TypeError(`validator: the application is ${shown(app)}, not a function`);
   const settings = new Settings(options.kind ?? kindOf(app), options);
-  const inner = app as Callable;
   //: @in kinds
   //: B-03: Wrappers (validators, middleware, bridges) MUST carry the mark of what they are, which need not be that of what they wrap.
-  const checked: Callable = (...args) => call(inner, args, settings);
+  const checked: Callable = (...args) => call(app, args, settings);
+  // What the function gives is checked in each call; no type can tell its kind.
   const marked =
     settings.kind === 'async' ? markAsync(checked as AsyncApplication) : markSync(checked as unknown as Application);
   for (const name of ['startup', 'shutdown'] as const) {
@@ -67,15 +65,14 @@ function boundHook(hook: Hook, app: Lifespan): Hook {
   return bound;
 }
 
-function call(app: Callable, args: unknown[], settings: Settings): unknown {
-  const exchange = begin(args, settings);
-  const environ = args[0];
-  const startResponse = checkedStartResponse(exchange, args[1] as Callable);
+function call(app: Application | AsyncApplication, args: unknown[], settings: Settings): unknown {
+  const exchange = exchangeOf(args, settings);
+  const [environ, startResponse] = begin(exchange, args);
   const { link } = exchange;
   link.enter();
   let result: unknown;
   try {
-    result = app(environ, startResponse);
+    result = Reflect.apply(app, undefined, [environ, startResponse]);
   } catch (error) {
     link.leave();
     throw error;
@@ -103,9 +100,7 @@ function isAwaitable(result: unknown): boolean {
   return hasMethod(result, 'then');
 }
 
-/** Checks the call and puts the checked streams in the places of the server's. */
-function begin(args: readonly unknown[], settings: Settings): Exchange {
-  const [environ, startResponse] = args;
+function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
   const link = new Link(Link.nearest(found));
   const read = (key: string): string => {
@@ -113,12 +108,17 @@ function begin(args: readonly unknown[], settings: Settings): Exchange {
     return typeof value === 'string' ? value : '';
   };
   const method = read('REQUEST_METHOD');
-  const exchange = new Exchange(
+  return new Exchange(
     settings,
     link,
     `${method || '-'} ${shown(read('SCRIPT_NAME') + read('PATH_INFO')).slice(1, -1)}`,
     method === 'HEAD',
   );
+}
+
+/** Checks the call and puts the checked streams in the places of the server's; gives the arguments for the application. */
+function begin(exchange: Exchange, args: readonly unknown[]): [environ: object, startResponse: Callable] {
+  const [environ, startResponse] = args;
   //: @in calling
   //: G-01, A-01, V-01, V-02: The server MUST call the application once for each request with exactly two positional arguments, `environ` and
   //: `startResponse`, which is a function. An application accepts them and can be called any number of times. A class needs `new` and
@@ -126,16 +126,16 @@ function begin(args: readonly unknown[], settings: Settings): Exchange {
   if (args.length !== 2) {
     throw exchange.outside('V-01', `the application was called with ${args.length} arguments`, 'give two');
   }
-  if (typeof startResponse !== 'function') {
+  if (!isCallable(startResponse)) {
     throw exchange.outside('V-02', `the second argument is ${shown(startResponse)}`, 'give startResponse, a function');
   }
   checkEnviron(exchange, environ);
-  environ['wsgi.input'] = checkedInput(exchange, environ['wsgi.input'] as object, environ);
-  environ['wsgi.errors'] = checkedErrorStream(exchange, environ['wsgi.errors'] as object);
+  environ['wsgi.input'] = checkedInput(exchange, environ['wsgi.input'], environ);
+  environ['wsgi.errors'] = checkedErrorStream(exchange, environ['wsgi.errors']);
   const wrapper = environ['wsgi.file_wrapper'];
-  if (typeof wrapper === 'function') environ['wsgi.file_wrapper'] = checkedFileWrapper(exchange, wrapper as Callable);
-  Reflect.set(environ, LINK, link);
-  return exchange;
+  if (isCallable(wrapper)) environ['wsgi.file_wrapper'] = checkedFileWrapper(exchange, wrapper);
+  Reflect.set(environ, LINK, exchange.link);
+  return [environ, checkedStartResponse(exchange, startResponse)];
 }
 
 /** What the application has returned, on its way to the server. */
@@ -232,7 +232,7 @@ function dispose(body: unknown): void {
     return;
   }
   try {
-    if (hasMethod(body, 'close')) disregard(callMethod(body as object, 'close'));
+    if (hasMethod(body, 'close')) disregard(callMethod(body, 'close'));
   } catch {
     // The violation is the news.
   }

@@ -1,9 +1,7 @@
 import { types } from 'node:util';
 import type { Exchange } from './exchange.ts';
-import { disregard, isBytes, nothing, shown } from './validation-error.ts';
+import { type Callable, disregard, isBytes, nothing, shown } from './values.ts';
 import { watched } from './watched-promise.ts';
-
-type Callable = (...args: unknown[]) => unknown;
 
 /** The `write` that the application gets. */
 export function checkedWrite(exchange: Exchange, outer: Callable): Callable {

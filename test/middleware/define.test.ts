@@ -1,10 +1,9 @@
 /** The helper: what a middleware can do, and what it may rely on. */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { AsyncBody, Body, HeaderField } from '../../src/index.ts';
-import { ConfigurationError, kindOf, markAsync, markSync } from '../../src/index.ts';
+import { kindOf, markAsync, markSync } from '../../src/index.ts';
 import { type BodyMapping, copyEnviron, DROP, type Handling, middleware } from '../../src/middleware/index.ts';
 import { asyncEnviron, bytes, call, hello, KINDS, make, type Plain, streamed, syncEnviron } from './drive.ts';
 
@@ -255,7 +254,6 @@ describe.each(KINDS)('in the %s convention', (kind) => {
         startResponse('200 OK', [['X-Lost', '1']]);
         throw new Error('x');
       },
-      // biome-ignore lint/correctness/useYield: a body that fails before it yields
       function* () {
         throw new Error('x');
       },
@@ -447,176 +445,5 @@ describe.each(KINDS)('in the %s convention', (kind) => {
       yield 'text' as never;
     });
     expect(reply.errors).toContain('G-103');
-  });
-
-  describe('lifespan', () => {
-    it('runs startup from the outside in and shutdown from the inside out (L-14)', async () => {
-      const log: string[] = [];
-      const layer = (name: string) =>
-        middleware({
-          name,
-          request: () => undefined,
-          startup: () => void log.push(`${name} up`),
-          shutdown: () => void log.push(`${name} down`),
-        });
-      const app = Object.assign(make(kind, hello()), {
-        startup(this: unknown) {
-          log.push(`app up ${this === app}`);
-        },
-        shutdown: () => void log.push('app down'),
-      });
-      const wrapped = layer('outer')(middleware({ name: 'none', request: () => undefined })(layer('inner')(app)));
-      await wrapped.startup?.({});
-      await wrapped.shutdown?.({});
-      expect(log).toEqual(['outer up', 'inner up', 'app up true', 'app down', 'inner down', 'outer down']);
-    });
-
-    it('has no hooks where nobody has any', () => {
-      const wrapped = handle({})(make(kind, hello()));
-      expect('startup' in wrapped || 'shutdown' in wrapped).toBe(false);
-    });
-
-    it('shows the same hook whichever way the application is wrapped', () => {
-      const app = Object.assign(make(kind, hello()), { startup() {} });
-      expect(handle({})(app).startup).toBe(handle({ onHead() {} })(app).startup);
-    });
-  });
-});
-
-describe('refusal of the other kind (M-18)', () => {
-  it('names the bridge', () => {
-    const syncOnly = middleware({ name: 'blocking', kind: 'sync', request: () => undefined });
-    const asyncOnly = middleware({ name: 'waiting', kind: 'async', request: () => undefined });
-    expect(() => syncOnly(make('async', hello()))).toThrow(/blocking needs sync .* asyncToSync/);
-    expect(() => asyncOnly(make('sync', hello()))).toThrow(/waiting needs async .* syncToAsync/);
-    expect(() => syncOnly(make('sync', hello()))).not.toThrow();
-  });
-
-  it('refuses what is no application', () => {
-    expect(() => handle({})({} as never)).toThrow(ConfigurationError);
-  });
-
-  it('refuses promises from a middleware in the sync convention (B-02)', async () => {
-    const wrap = middleware({ name: 'waiting', request: async () => undefined });
-    const reply = await call('sync', wrap, hello());
-    expect(reply.code).toBe(500);
-    expect(reply.errors).toContain('waiting: request() gave a promise');
-    expect((await call('async', wrap, hello())).text).toBe('hello');
-  });
-
-  it('refuses promises from a mapping in the sync convention', async () => {
-    const wrap = handle({ mapBody: () => ({ chunk: async (chunk) => chunk }) });
-    expect((await call('sync', wrap, streamed(['a']))).errors).toContain('cannot give a promise');
-    expect((await call('async', wrap, streamed(['a']))).text).toBe('a');
-  });
-});
-
-describe('the async convention alone', () => {
-  it('keeps writes in call order, awaited or not, and before the body (B-09)', async () => {
-    const delays = [3, 1, 2];
-    const slow: BodyMapping = {
-      async chunk(chunk) {
-        for (let i = delays.shift() ?? 0; i > 0; i--) await new Promise((resolve) => setImmediate(resolve));
-        return chunk;
-      },
-    };
-    const app = markAsync(async (_environ, startResponse) => {
-      const write = startResponse('200 OK', TEXT);
-      const buffer = bytes('a');
-      write(buffer);
-      buffer.set(bytes('b')); // refilled at once (A-22)
-      write(buffer);
-      return [bytes('c')];
-    });
-    const reply = await call('async', () => handle({ mapBody: () => slow })(app) as never, hello());
-    expect(reply.text).toBe('abc');
-  });
-
-  it('has sent the head with the first write, also while its mapping still works (G-81)', async () => {
-    const slow: BodyMapping = {
-      async chunk(chunk) {
-        await new Promise((resolve) => setImmediate(resolve));
-        return chunk;
-      },
-    };
-    const app = markAsync(async (_environ, startResponse) => {
-      startResponse('200 OK', TEXT)(bytes('a'));
-      startResponse('500 Oops', TEXT, new Error('too late'));
-      return [bytes('never')];
-    });
-    const reply = await call('async', () => handle({ mapBody: () => slow })(app) as never, hello());
-    expect(reply).toMatchObject({ code: 200, broken: true });
-    expect(reply.errors).toContain('too late');
-  });
-
-  it('fails the response when the mapping of a write fails that nobody awaits (G-146)', async () => {
-    const failing: BodyMapping[] = [
-      { chunk: async () => Promise.reject(new Error('mapping failed')) },
-      {
-        chunk() {
-          throw new Error('mapping failed');
-        },
-      },
-    ];
-    for (const mapping of failing) {
-      const app = markAsync(async function* (_environ, startResponse) {
-        const write = startResponse('200 OK', TEXT);
-        write(bytes('a'));
-        write(bytes('b'));
-        yield bytes('c');
-      });
-      const reply = await call('async', () => handle({ mapBody: () => mapping })(app) as never, hello());
-      expect(reply.text).not.toContain('c');
-      expect(reply.errors).toContain('mapping failed');
-    }
-  });
-
-  it('does not hold return() back behind a step under way (B-36)', async () => {
-    const log: string[] = [];
-    let finish: () => void = () => {};
-    const inner: AsyncBody = {
-      [Symbol.asyncIterator]: () => ({
-        next: () =>
-          new Promise((resolve) => {
-            finish = () => resolve({ done: false, value: bytes('late') });
-          }),
-        async return() {
-          log.push('return');
-          return { done: true, value: undefined };
-        },
-      }),
-      close: async () => void log.push('close'),
-    };
-    const app = handle({ mapBody: () => sentences() })(
-      markAsync((_environ, startResponse) => {
-        startResponse('200 OK', TEXT);
-        return inner;
-      }),
-    );
-    const body = (await app(asyncEnviron(), () => async () => {})) as AsyncBody & AsyncIterable<Uint8Array>;
-    const iterator = body[Symbol.asyncIterator]();
-    const step = iterator.next();
-    await iterator.return?.();
-    expect(log).toEqual(['return']);
-    finish();
-    expect(await step).toEqual({ done: true, value: undefined });
-    await body.close?.();
-    expect(log).toEqual(['return', 'close']);
-  });
-
-  it('carries a context over awaits inside the application (M-21, B-60)', async () => {
-    const context = new AsyncLocalStorage<string>();
-    const seen: unknown[] = [];
-    const wrap = handle({ around: (step) => context.run('here', step) });
-    const app = markAsync(async function* (_environ, startResponse) {
-      await null;
-      seen.push(context.getStore());
-      startResponse('200 OK', TEXT);
-      yield bytes('a');
-      await null;
-      seen.push(context.getStore());
-    });
-    await call('async', () => wrap(app) as never, hello());
-    expect(seen).toEqual(['here', 'here']);
   });
 });

@@ -64,11 +64,12 @@ describe.each(KINDS)('errorPage in the %s convention', (kind) => {
     expect(reply.text).toBe('<h1>500</h1>');
   });
 
-  it('gives a broken request body the status that fits', async () => {
+  it('gives a broken request body the status that fits, and does not report it', async () => {
     const reply = await call(kind, errorPage({ development: false }), () => {
       throw new RequestBodyError('too much', 413);
     });
     expect(reply.code).toBe(413);
+    expect(reply.errors).toBe('');
   });
 
   it('answers an error in a step as long as nothing was sent, and breaks the connection later (G-141)', async () => {

@@ -114,13 +114,22 @@ function application(s: Spec, log: string[]): Plain {
 }
 
 const unchanged = { chunk: (chunk: Uint8Array) => chunk };
+const waiting = {
+  async chunk(chunk: Uint8Array) {
+    await new Promise((resolve) => setImmediate(resolve));
+    return chunk;
+  },
+};
 let around = 0;
-const forms: [name: string, handling: Handling][] = [
+type Form = [name: string, handling: Handling];
+const waits: Form = ['a mapping that waits', { mapBody: () => waiting }];
+const forms: Form[] = [
   ['nothing', {}],
   ['onHead', { onHead() {} }],
   ['mapBody without a mapping', { mapBody: () => undefined }],
   ['deferHead', { deferHead: true, mapBody: () => undefined }],
   ['a mapping', { mapBody: () => unchanged }],
+  waits,
   [
     'around',
     {
@@ -158,24 +167,28 @@ async function run(kind: 'sync' | 'async', s: Spec, wrap: Middleware | null) {
 }
 
 describe.each(KINDS)('in the %s convention', (kind) => {
-  it.each(forms)('%s changes nothing that can be observed (M-01 to M-09, M-16, M-20)', async (name, handling) => {
-    await fc.assert(
-      fc.asyncProperty(spec, async (s) => {
-        const plain = await run(kind, s, null);
-        const wrapped = await run(kind, s, form(handling));
-        if (name === 'a mapping' && s.shape === 'array') {
-          // An array that is mapped goes out chunk by chunk: framing may differ, and so may what a client gets that
-          // goes in between; bytes and order of calls may not.
-          if (!plain.errors || s.disconnectAt !== null) return;
-          const { status, text, broken, log } = plain;
-          expect(wrapped).toMatchObject({ status, text, broken, log });
-          return;
-        }
-        expect(wrapped).toEqual(plain);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  it.each(kind === 'sync' ? forms.filter((each) => each !== waits) : forms)(
+    '%s changes nothing that can be observed (M-01 to M-09, M-16, M-20)',
+    async (name, handling) => {
+      await fc.assert(
+        fc.asyncProperty(spec, async (s) => {
+          const plain = await run(kind, s, null);
+          const wrapped = await run(kind, s, form(handling));
+          const mapped = name.startsWith('a mapping') && s.shape === 'array';
+          if (mapped || (name === waits[0] && s.writes.length > 0)) {
+            // An array that is mapped goes out chunk by chunk, and a write whose mapping waits sends the head first:
+            // framing may differ, and so may what a client gets that goes in between; bytes and order of calls may not.
+            if (!plain.errors || s.disconnectAt !== null) return;
+            const { status, text, broken, log } = plain;
+            expect(wrapped).toMatchObject({ status, text, broken, log });
+            return;
+          }
+          expect(wrapped).toEqual(plain);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 
   it('three layers of everything are no different from one', async () => {
     const all = form(forms[forms.length - 1][1]);

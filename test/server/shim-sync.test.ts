@@ -10,6 +10,7 @@ import { runSync, SyncInput } from '../../dist/src/engine/index.js';
 import { Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));
+const plans = fileURLToPath(new URL('./apps/plan.mjs', import.meta.url));
 type App = ReturnType<typeof asyncToSync>;
 const started: App[] = [];
 
@@ -17,8 +18,8 @@ afterEach(async () => {
   for (const app of started.splice(0)) await app.shutdown?.({});
 });
 
-async function bridge(name: string, options: AsyncToSyncOptions = {}): Promise<App> {
-  const app = asyncToSync(`${module}:${name}`, { report: () => {}, ...options });
+async function bridge(name: string, options: AsyncToSyncOptions = {}, from = module): Promise<App> {
+  const app = asyncToSync(`${from}:${name}`, { report: () => {}, ...options });
   started.push(app);
   await app.startup?.({});
   return app;
@@ -100,6 +101,56 @@ describe('an async application for a sync caller', () => {
     const { transport, log } = run(await bridge('noHead'));
     expect(transport.events[0]).toContain('500');
     expect(log).toContain('startResponse was not called');
+  });
+
+  /** An application that does what the plan says (apps/plan.mjs). */
+  async function follow(call: unknown[], steps: unknown[][], more: Record<string, unknown> = {}) {
+    const app = await bridge('asyncApp', { ahead: 0 }, plans);
+    const plan = {
+      call,
+      body: 'iterator',
+      close: 'ok',
+      steps: steps.map(([chunk, ...ops]) => ({ chunk, ops })),
+      ...more,
+    };
+    return run(app, { more: { 'test.plan': JSON.stringify(plan) } });
+  }
+  const OK = ['start', '200 OK', [['X-Name', 'J\u00fcrgen']]];
+
+  it('B-24 B-28 B-33 the head waits for the first non-empty chunk or the end, in latin-1', async () => {
+    const late = await follow([OK], [[''], ['', ['start', '404 Not Found', [], 'plain']], ['a']]);
+    expect(late.transport.events[0]).toBe('head "404 Not Found\\r\\n" -1');
+    const empty = await follow([OK], []);
+    expect(empty.transport.events).toEqual(['head "200 OK\\r\\nX-Name: J\u00fcrgen\\r\\n" 0', 'end', 'done']);
+  });
+
+  it('B-25 once a chunk has gone, startResponse throws the very error it was given', async () => {
+    const { transport, log } = await follow([OK], [['a'], ['b', ['start', '500 Oops', [], 'own']]]);
+    expect(transport.events).toEqual([expect.stringContaining('200 OK'), 'chunk a', 'abort', 'done']);
+    expect(log).toContain('start threw OwnError: expected: own');
+  });
+
+  it('G-87 a bad head is refused in the call, on the thread of the application', async () => {
+    const { transport, log } = await follow([['start', '200 OK', [['Connection', 'close']]]], []);
+    expect(transport.events[0]).toContain('500');
+    expect(log).toMatch(/app: start threw ApplicationError: .*hop-by-hop/);
+  });
+
+  it('B-29 B-30 the surplus over Content-Length is cut, then return and close, once each', async () => {
+    const { transport, log } = await follow([['start', '200 OK', [['Content-Length', '3']]]], [['ab'], ['cd'], ['ef']]);
+    expect(transport.body).toBe('abc');
+    expect(log).toMatch(/app: step 2\n(quaich: .*\n)?app: return\napp: close\n/);
+    expect(log).not.toContain('step 3');
+  });
+
+  it('B-32 B-53 an error keeps name, message, stack and cause, before the head and after it', async () => {
+    const before = await follow([OK, ['throw', 'cause']], []);
+    expect(before.transport.events[0]).toContain('500');
+    expect(before.log).toMatch(/TypeError: expected: with a cause\n\s+at .*plan\.mjs/);
+    expect(before.log).toContain('caused by: RangeError: expected: the cause');
+    const after = await follow([OK], [['a'], ['b', ['throw', 'own']]]);
+    expect(after.transport.events).toContain('abort');
+    expect(after.log.match(/quaich: .*the body failed\n(?:OwnError|Error): expected: own/g)).toHaveLength(1);
   });
 
   it('B-54 a body that is closed early: signal, return, close, in this order', async () => {

@@ -96,6 +96,14 @@ describe('middleware between two validators', () => {
         for (const chunk of body) if (bytesOf(chunk).byteLength === 0) yield chunk;
       });
     expect(trySync(between(dropping, inner(CHUNK))).row).toBe('V-131');
+    const abandoning: Middleware = (app) => (environ, start) =>
+      mapped(app(environ, start), function* (body) {
+        for (const chunk of body) {
+          if (bytesOf(chunk).byteLength > 0) return;
+          yield chunk;
+        }
+      });
+    expect(trySync(between(abandoning, inner())).row).toBeNull(); // M-11
     const patient: Middleware = (app) => (environ, start) =>
       mapped(app(environ, start), function* (body) {
         const all = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { asyncEnviron, bytes, MemoryErrors, syncEnviron } from './transport.ts';
-import { fine, OK, textOf, tryAsync, trySync, type Wrong } from './trial.ts';
+import { fine, OK, textOf, tryAsync, trySync, validated, type Wrong, type WrongApplication } from './trial.ts';
 
 /** An application that does something with its streams first. */
 const using = (use: (input: Wrong, errors: Wrong, environ: Wrong) => unknown) => (environ: Wrong, start: Wrong) => {
@@ -207,6 +207,21 @@ describe('what the server gives through wsgi.input', () => {
     expect((await tryAsync(blocks, { environ: withAsyncInput({}) })).row).toBe('V-79');
   });
 
+  it('V-79 one validator inside another looks for no more than there is', async () => {
+    const app = usingLater(async (input) => input.read());
+    const inner: WrongApplication = validated(app, { kind: 'async' });
+    expect((await tryAsync(inner, { environ: withAsyncInput({}) })).row).toBeNull();
+    expect((await tryAsync(inner, { body: BODY })).row).toBeNull();
+    expect(
+      (
+        await tryAsync(
+          usingLater(async (input) => input.chunks()),
+          { environ: withAsyncInput({}) },
+        )
+      ).row,
+    ).toBe('V-79');
+  });
+
   it('an error of the input passes as it is', async () => {
     const error = new Error('gone');
     const fail = () => {
@@ -321,6 +336,11 @@ describe('write', () => {
     };
     expect(await tryAsync(app(false))).toMatchObject({ row: null, warned: ['V-136'] });
     expect(await tryAsync(app(true))).toMatchObject({ row: null, warned: [] });
+    const array = async (_environ: Wrong, start: Wrong) => {
+      start(...OK)(bytes('a'));
+      return [bytes('b')];
+    };
+    expect(await tryAsync(array)).toMatchObject({ row: null, warned: ['V-136'] });
     expect((await tryAsync(app(true), { startResponse: () => () => {} })).row).toBe('B-09');
   });
 

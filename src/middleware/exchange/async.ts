@@ -168,6 +168,14 @@ export class AsyncExchange {
   }
 
   #returned(body: AsyncBody): AsyncBody | Promise<AsyncBody> {
+    const written = this.written;
+    if (written !== null) {
+      // No write may come after the gateway has begun to step the body.
+      return written.then(
+        () => this.#returned(body),
+        (failure) => this.#failed(body, failure),
+      );
+    }
     if (!isAsyncBody(body)) return this.#refused(body);
     try {
       const response = this.#respond(body);
@@ -185,7 +193,8 @@ export class AsyncExchange {
 
   /** The body was returned to us, and to nobody else: it is ours to close. */
   async #failed(body: AsyncBody, failure: unknown): Promise<never> {
-    await this.closeAll(body);
+    if (isAsyncBody(body)) await this.closeAll(body);
+    else await this.end();
     throw failure;
   }
 

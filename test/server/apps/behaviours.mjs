@@ -31,6 +31,16 @@ export async function asyncFast(_environ, startResponse) {
   return text(startResponse, `${threadId} ${isMainThread}`);
 }
 
+/** A body without Content-Type, which only the validator minds (V-60). */
+export function untyped(_environ, startResponse) {
+  startResponse('200 OK', []);
+  return [Buffer.from('what is this?')];
+}
+
+export async function asyncUntyped(environ, startResponse) {
+  return untyped(environ, startResponse);
+}
+
 /** Answers with size and SHA-256 of the body. */
 export function digest(environ, startResponse) {
   const hash = createHash('sha256');

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../../src/index.ts';
+import { cors } from '../../src/middleware/index.ts';
+import { call, hello, KINDS, streamed } from './drive.ts';
+
+describe.each(KINDS)('cors in the %s convention', (kind) => {
+  const origin = 'https://a.example';
+
+  it('allows every origin by default, without a Vary', async () => {
+    const reply = await call(kind, cors(), hello(), { headers: { Origin: origin } });
+    expect(reply.field('Access-Control-Allow-Origin')).toBe('*');
+    expect(reply.field('Vary')).toBeUndefined();
+    expect(reply.text).toBe('hello');
+  });
+
+  it('names an allowed origin and varies, also for requests without one', async () => {
+    const wrap = cors({ origin: [origin, /https:\/\/[a-z]+\.test/], credentials: true, exposedHeaders: ['X-Count'] });
+    const get = (headers: Record<string, string>) =>
+      call(kind, wrap, streamed(['a'], [['Vary', 'Accept']]), { headers });
+    const allowed = await get({ Origin: origin });
+    expect(allowed.field('Access-Control-Allow-Origin')).toBe(origin);
+    expect(allowed.field('Access-Control-Allow-Credentials')).toBe('true');
+    expect(allowed.field('Access-Control-Expose-Headers')).toBe('X-Count');
+    expect(allowed.field('Vary')).toBe('Accept, Origin');
+    expect((await get({ Origin: 'https://b.test' })).field('Access-Control-Allow-Origin')).toBe('https://b.test');
+    const others: Record<string, string>[] = [
+      {},
+      { Origin: 'https://b.test.evil' },
+      { Origin: 'https://A.example' },
+      { Origin: 'null' },
+    ];
+    for (const headers of others) {
+      const reply = await get(headers);
+      expect(reply.field('Access-Control-Allow-Origin')).toBeUndefined();
+      expect(reply.field('Vary')).toBe('Accept, Origin');
+    }
+  });
+
+  it('answers a preflight itself', async () => {
+    const wrap = cors({ origin: (found) => found === origin, maxAge: 600, methods: ['GET', 'PUT'] });
+    const ask = (from: string, fields: string) =>
+      call(kind, wrap, () => expect.fail('the application was called'), {
+        method: 'OPTIONS',
+        headers: {
+          Origin: from,
+          'Access-Control-Request-Method': 'PUT',
+          'Access-Control-Request-Headers': fields,
+        },
+      });
+    const reply = await ask(origin, 'x-a, x-b');
+    expect(reply.status).toBe('204 No Content');
+    expect(reply.field('Access-Control-Allow-Methods')).toBe('GET, PUT');
+    expect(reply.field('Access-Control-Allow-Headers')).toBe('x-a, x-b');
+    expect(reply.field('Access-Control-Max-Age')).toBe('600');
+    expect(reply.field('Vary')).toBe('Origin, Access-Control-Request-Method, Access-Control-Request-Headers');
+    expect((await ask(origin, 'x y')).field('Access-Control-Allow-Headers')).toBeUndefined();
+    const refused = await ask('https://other.example', 'x-a');
+    expect(refused.status).toBe('204 No Content');
+    expect(refused.headers.map(([name]) => name)).toEqual(['Vary']);
+  });
+
+  it('leaves other OPTIONS requests to the application', async () => {
+    const reply = await call(kind, cors(), hello('mine'), { method: 'OPTIONS', headers: { Origin: origin } });
+    expect(reply.text).toBe('mine');
+  });
+});
+
+it('cors refuses settings that browsers or caches would trip over', () => {
+  expect(() => cors({ credentials: true })).toThrow(/credentials/);
+  expect(() => cors({ origin: ['*'] })).toThrow(ConfigurationError);
+  expect(() => cors({ maxAge: -1 })).toThrow(ConfigurationError);
+  expect(() => cors({ methods: ['GET\r\n'] })).toThrow(ConfigurationError);
+});
