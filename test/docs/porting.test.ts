@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { type AsyncApplication, kindOf } from '../../src/index.ts';
 import { AsyncTestClient, multipartBody, SyncTestClient } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 import { blocks, page, SampleFolder } from './samples.ts';
@@ -11,7 +12,10 @@ afterAll(() => folder.remove());
 const sync = async (name: string) => new SyncTestClient(validator((await folder.load(name)).app));
 const async = async (name: string) => {
   const { app, startup } = await folder.load(name);
-  return new AsyncTestClient(validator(app, { kind: 'async' }), { lifespan: { startup } });
+  const typed: AsyncApplication = app;
+  const validated = validator(typed);
+  expect(kindOf(validated)).toBe('async');
+  return new AsyncTestClient(validated, { lifespan: { startup } });
 };
 
 describe('the page about porting', () => {

@@ -42,16 +42,27 @@ export function blocks(file: string): Block[] {
 /** The blocks of one page as modules, in a folder below the project, where their imports can be found. */
 export class SampleFolder {
   readonly #path: string;
+  readonly #replace: Readonly<Record<string, string>>;
 
+  /** @param replace further texts of the blocks, and what takes their place */
   constructor(file: string, replace: Readonly<Record<string, string>> = {}) {
     mkdirSync(join(root, 'build'), { recursive: true });
     this.#path = mkdtempSync(join(root, 'build', 'samples-'));
-    for (const { name, code } of blocks(file)) {
-      let text = code;
-      for (const [entry, source] of ENTRIES) text = text.replaceAll(`from '${entry}'`, `from '${join(root, source)}'`);
-      for (const [from, to] of Object.entries(replace)) text = text.replaceAll(from, to);
-      writeFileSync(join(this.#path, name), text);
-    }
+    this.#replace = replace;
+    for (const { name, code } of blocks(file)) this.write(name, code);
+  }
+
+  /** One more module. */
+  write(name: string, code: string): void {
+    let text = code;
+    for (const [entry, source] of ENTRIES) text = text.replaceAll(`from '${entry}'`, `from '${join(root, source)}'`);
+    for (const [from, to] of Object.entries(this.#replace)) text = text.replaceAll(from, to);
+    writeFileSync(join(this.#path, name), text);
+  }
+
+  /** What a block takes for granted. */
+  prepend(name: string, code: string): void {
+    this.write(name, `${code}\n${readFileSync(join(this.#path, name), 'utf8')}`);
   }
 
   /** Runs a block as a module, and gives its exports. */
