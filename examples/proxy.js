@@ -89,7 +89,16 @@ export function proxyTo(upstreamOf, transport = { agent: false }) {
     if (path === null || method === 'CONNECT') {
       return yield* sendText(startResponse, '400 Bad Request', 'Neither dot segments nor tunnels here.\n');
     }
-    const blocks = environ['wsgi.input'].chunks()[Symbol.asyncIterator]();
+    const input = environ['wsgi.input'].chunks()[Symbol.asyncIterator]();
+    /** @type {unknown} */
+    let brokenOff;
+    const blocks = {
+      next: () =>
+        input.next().catch((error) => {
+          brokenOff = error;
+          throw error;
+        }),
+    };
     // A chunked body has no CONTENT_LENGTH: only its first block tells it from no body at all.
     const first = await blocks.next();
     const headers = requestFields(environ, upstream.host, !first.done);
@@ -107,6 +116,8 @@ export function proxyTo(upstreamOf, transport = { agent: false }) {
       startResponse(`${code} ${STATUS_CODES[code] ?? 'Unknown'}`, responseFields(response.rawHeaders, code));
       // An upstream that breaks off makes this throw, and the server breaks off in turn (G-141).
       for await (const block of response) yield block;
+      // A client that breaks off ends the exchange, and node:http then discards what was left of the answer without a word.
+      if (brokenOff !== undefined) throw brokenOff;
     } finally {
       response.destroy();
     }

@@ -1,5 +1,6 @@
 import makeETag from 'etag';
 import { middleware } from './define.ts';
+import { bytesOf } from './exchange/inner-body.ts';
 import type { Head } from './head.ts';
 import { evaluate, FAILED, PROCEED } from './preconditions.ts';
 import { DROP, type Middleware } from './types.ts';
@@ -15,10 +16,6 @@ export interface ConditionalGetOptions {
 /** Fields that describe the content that is not sent (RFC 9110, 15.4.5). */
 const CONTENT_FIELDS = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range'];
 
-function bodySize(chunks: readonly Uint8Array[]): number {
-  return chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-}
-
 /**
  * Answers GET and HEAD with 304 where the client has the response already, by ETag and Last-Modified, and with 412 where
  * it insists on another (RFC 9110, 13). The application runs all the same; what is saved is the transfer. Other methods
@@ -30,7 +27,7 @@ export function conditionalGet(options: ConditionalGetOptions = {}): Middleware 
   function addETag(head: Head, chunks: readonly Uint8Array[], method: string): void {
     if (head.has('ETag') || /\bno-store\b/i.test(head.list('Cache-Control'))) return;
     // For HEAD an application may leave the body out: nothing to be computed then.
-    if (method === 'HEAD' && bodySize(chunks) === 0) return;
+    if (method === 'HEAD' && bytesOf(chunks) === 0) return;
     head.set('ETag', makeETag(Buffer.concat(chunks), { weak: etag === 'weak' }));
   }
 

@@ -1,29 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
-import { duplexPair } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { responseFields } from '../../examples/lib/forward.js';
 import { origin } from '../../examples/lib/origin.js';
-import { proxyTo } from '../../examples/proxy.js';
 import { callAsync, Exchange, field } from './drive.ts';
-
-const upstream = new URL('http://upstream.example:81/base/');
-
-/** A proxy to a server that has no network: each connection is a pair of streams in memory. */
-function proxyFor(listener: RequestListener) {
-  const server = createServer(listener);
-  const createConnection = () => {
-    const [near, far] = duplexPair();
-    // What only real sockets have.
-    Object.assign(near, { setKeepAlive: () => near, setNoDelay: () => near, setTimeout: () => near });
-    Object.assign(far, { setKeepAlive: () => far, setNoDelay: () => far, setTimeout: () => far });
-    // As with a real connection, one end does not outlive the other.
-    near.once('close', () => far.destroy());
-    far.once('close', () => near.destroy());
-    server.emit('connection', far);
-    return near;
-  };
-  return proxyTo(() => upstream, { createConnection });
-}
+import { proxyFor } from './proxy-in-memory.ts';
 
 describe('the proxy', () => {
   it('passes method, path, query, fields and body on, and status, fields and body back', async () => {

@@ -368,7 +368,7 @@ class MappedBody implements AsyncIterableIterator<Uint8Array> {
       const iterator = this.#finished ? null : this.#iterator;
       this.#finished = true;
       if (this.#body !== null) await this.#exchange.dropNow(this.#body, iterator);
-      return OVER;
+      return step.done === true ? OVER : { done: false, value: EMPTY }; // a step for a step (M-03)
     }
     if (step.done === true) {
       this.#over = true;

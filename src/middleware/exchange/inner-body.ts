@@ -14,7 +14,16 @@ export function isPlainArray(body: unknown): body is unknown[] {
  */
 export function chunksOf(body: readonly Uint8Array[]): readonly Uint8Array[] | null {
   const chunks = isPlainArray(body) ? body : [...body];
-  return chunks.every(isUint8Array) ? chunks : null;
+  // By index: of an array, nothing but `length` and the elements is anybody's business (G-109).
+  for (let index = 0; index < chunks.length; index += 1) if (!isUint8Array(chunks[index])) return null;
+  return chunks;
+}
+
+/** Bytes of all chunks. By index, as above: the array may be the body itself. */
+export function bytesOf(chunks: readonly Uint8Array[]): number {
+  let size = 0;
+  for (let index = 0; index < chunks.length; index += 1) size += chunks[index].byteLength;
+  return size;
 }
 
 /** Whether a result can be iterated at all; strings and typed arrays can, and are no bodies (G-100). */

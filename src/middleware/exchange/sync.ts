@@ -7,6 +7,7 @@ import { HeadStage } from './head-stage.ts';
 import { chunksOf, isBody, isPlainArray } from './inner-body.ts';
 
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
+const EMPTY = new Uint8Array(0);
 
 function isArrayBody(body: Body): body is Uint8Array[] & { close?(): void } {
   return Array.isArray(body);
@@ -255,7 +256,7 @@ class SyncBody implements IterableIterator<Uint8Array> {
       const iterator = this.#finished ? null : this.#iterator;
       this.#finished = true;
       if (this.#body !== null) this.#exchange.dropNow(this.#body, iterator);
-      return OVER;
+      return step.done === true ? OVER : { done: false, value: EMPTY }; // a step for a step (M-03)
     }
     if (step.done === true) {
       this.#over = true;

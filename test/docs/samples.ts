@@ -1,0 +1,76 @@
+/** The code of the documentation, as modules that can be run. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Application, AsyncApplication } from '../../src/index.ts';
+import type { TestResponse } from '../../src/testing/index.ts';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const page = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+/** What a sample may export. */
+export interface Sample {
+  app: Application & AsyncApplication;
+  application: Application;
+  startup(state: Record<string, unknown>): void | Promise<void>;
+  response: TestResponse;
+  [name: string]: unknown;
+}
+
+/** The package's entries, as a sample imports them, and the sources behind them. */
+const ENTRIES: readonly (readonly [string, string])[] = [
+  ['quaich/toolbox', 'src/toolbox/index.ts'],
+  ['quaich/middleware', 'src/middleware/index.ts'],
+  ['quaich/testing', 'src/testing/index.ts'],
+  ['quaich/validate', 'src/validate/index.ts'],
+  ['quaich/shim', 'src/shim/index.ts'],
+  ['quaich', 'src/index.ts'],
+];
+
+/** A block of JavaScript; its name stands behind the language, where it has one. */
+export interface Block {
+  name: string;
+  code: string;
+}
+
+/** The blocks of JavaScript of a page, in order. */
+export function blocks(file: string): Block[] {
+  const found = page(file).matchAll(/^```js *([\w./-]*)\n([\s\S]*?)^```$/gm);
+  return [...found].map(([, name, code], index) => ({ name: name || `sample-${index}.js`, code }));
+}
+
+/** The blocks of one page as modules, in a folder below the project, where their imports can be found. */
+export class SampleFolder {
+  readonly #path: string;
+  readonly #replace: Readonly<Record<string, string>>;
+
+  /** @param replace further texts of the blocks, and what takes their place */
+  constructor(file: string, replace: Readonly<Record<string, string>> = {}) {
+    mkdirSync(join(root, 'build'), { recursive: true });
+    this.#path = mkdtempSync(join(root, 'build', 'samples-'));
+    this.#replace = replace;
+    for (const { name, code } of blocks(file)) this.write(name, code);
+  }
+
+  /** One more module. */
+  write(name: string, code: string): void {
+    let text = code;
+    for (const [entry, source] of ENTRIES) text = text.replaceAll(`from '${entry}'`, `from '${join(root, source)}'`);
+    for (const [from, to] of Object.entries(this.#replace)) text = text.replaceAll(from, to);
+    writeFileSync(join(this.#path, name), text);
+  }
+
+  /** What a block takes for granted. */
+  prepend(name: string, code: string): void {
+    this.write(name, `${code}\n${readFileSync(join(this.#path, name), 'utf8')}`);
+  }
+
+  /** Runs a block as a module, and gives its exports. */
+  load(name: string): Promise<Sample> {
+    return import(/* @vite-ignore */ join(this.#path, name));
+  }
+
+  remove(): void {
+    rmSync(this.#path, { recursive: true });
+  }
+}
