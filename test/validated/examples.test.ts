@@ -1,12 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { examples } from '../../examples/catalogue.js';
 import { origin } from '../../examples/lib/origin.js';
 import { kindOf, type Lifespan } from '../../src/index.ts';
+import { validator } from '../../src/validate/index.ts';
 import { proxyFor } from '../examples/proxy-in-memory.ts';
-import { type AnyApplication, type AnyRequest, clientOf, expectNoComplaint, OUTSIDE, validated } from './watch.ts';
+import { type AnyApplication, type AnyRequest, clientOf, complaints, expectNoComplaint, OUTSIDE } from './watch.ts';
+
+vi.mock('../../src/validate/validation-error.ts', async (original) => {
+  const { noting } = await import('./noted.ts');
+  return noting(await original());
+});
 
 const directory = mkdtempSync(join(tmpdir(), 'quaich-validated-'));
 beforeAll(() => {
@@ -89,6 +95,19 @@ const all: Example[] = [
 ];
 
 describe('the validator around every example', () => {
+  it('hears a complaint that the application keeps for itself', async () => {
+    const careless = validator((_environ, startResponse) => {
+      try {
+        startResponse('200', []);
+      } catch (error) {
+        startResponse('200 OK', [['Content-Type', 'text/plain']], error as Error);
+      }
+      return [];
+    }, OUTSIDE);
+    const response = await clientOf('sync', careless).request({});
+    expect([response.status, response.errors, complaints().length]).toEqual([200, '', 1]);
+  });
+
   it.each(all.map((example) => [`${example.module}:${example.name ?? 'app'}`, example] as const))(
     'has no complaint about %s',
     async (title, example) => {
@@ -98,7 +117,7 @@ describe('the validator around every example', () => {
       const app: AnyApplication = proxied ? proxyFor(origin) : module[example.name ?? 'app'];
       const lifespan: Lifespan = proxied ? {} : module;
       expect(kindOf(app)).toBe(example.kind);
-      const client = clientOf(example.kind, validated(app, OUTSIDE), { prefix: example.prefix, lifespan });
+      const client = clientOf(example.kind, validator(app, OUTSIDE), { prefix: example.prefix, lifespan });
       await client.startup();
       try {
         const statuses: number[] = [];

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Application, type AsyncApplication, markAsync, markSync } from '../../src/index.ts';
 import * as shipped from '../../src/middleware/index.ts';
 import {
@@ -22,6 +22,7 @@ import {
   staticFiles,
   trustProxy,
 } from '../../src/middleware/index.ts';
+import { validator } from '../../src/validate/index.ts';
 import { applications } from './applications.ts';
 import {
   type AnyApplication,
@@ -32,8 +33,12 @@ import {
   INSIDE,
   KINDS,
   OUTSIDE,
-  validated,
 } from './watch.ts';
+
+vi.mock('../../src/validate/validation-error.ts', async (original) => {
+  const { noting } = await import('./noted.ts');
+  return noting(await original());
+});
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const FILE = '/watch.ts';
@@ -152,7 +157,7 @@ const requests = (name: string): AnyRequest[] => [...short(), ...(THOROUGHLY.inc
 
 /** Outer validator, middleware, inner validator, application. */
 function between(wrap: (app: AnyApplication) => AnyApplication, app: AnyApplication): AnyApplication {
-  return validated(wrap(validated(app, INSIDE)), OUTSIDE);
+  return validator(wrap(validator(app, INSIDE)), OUTSIDE);
 }
 
 describe('the validator on both sides of a middleware that ships (V-131 to V-133)', () => {
@@ -192,7 +197,7 @@ describe('the validator on both sides of a middleware that ships (V-131 to V-133
 
     it(`has no complaint about the applications themselves, ${kind}`, async () => {
       for (const [name, app] of applications(kind)) {
-        const client = clientOf(kind, validated(app, OUTSIDE));
+        const client = clientOf(kind, validator(app, OUTSIDE));
         for (const request of requests(name)) await expectNoComplaint(client, request, name);
       }
     });
@@ -212,7 +217,7 @@ describe('the validator on both sides of a middleware that ships (V-131 to V-133
 
     it(`has no complaint about staticApplication, ${kind}`, async () => {
       const app = kind === 'sync' ? staticApplication('sync', { root }) : staticApplication('async', { root });
-      const client = clientOf(kind, validated(app, OUTSIDE));
+      const client = clientOf(kind, validator(app, OUTSIDE));
       for (const request of [...short(), ...long()]) await expectNoComplaint(client, request, 'staticApplication');
       const file = await expectNoComplaint(client, { path: FILE, headers: { Range: 'bytes=0-3' } }, 'a range');
       expect([file.status, file.body.length]).toEqual([206, 4]);

@@ -2,7 +2,7 @@
  * Applications in the validator, driven by the test client, and everything that the validator had to say: also what the
  * application, a middleware or the gateway caught and kept for itself.
  */
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { Application, AsyncApplication, Kind } from '../../src/index.ts';
 import {
   type AsyncRequest,
@@ -13,20 +13,7 @@ import {
   type TestResponse,
 } from '../../src/testing/index.ts';
 import { type ValidatorOptions, validator } from '../../src/validate/index.ts';
-
-const said = vi.hoisted((): string[] => []);
-
-// Violations and warnings alike are made as a ValidationError, so its constructor sees all of them.
-vi.mock('../../src/validate/validation-error.ts', async (original) => {
-  const actual = await original<typeof import('../../src/validate/validation-error.ts')>();
-  class NotedError extends actual.ValidationError {
-    constructor(...told: ConstructorParameters<typeof actual.ValidationError>) {
-      super(...told);
-      said.push(this.message);
-    }
-  }
-  return { ...actual, ValidationError: NotedError };
-});
+import { said } from './noted.ts';
 
 export type AnyApplication = Application | AsyncApplication;
 
@@ -40,11 +27,6 @@ export const OUTSIDE: ValidatorOptions = { warn() {}, compareChunks: true };
 export const INSIDE: ValidatorOptions = { ...OUTSIDE, strictProperties: true, behindMiddleware: true };
 
 export const KINDS: readonly Kind[] = ['sync', 'async'];
-
-/** The validator. Tests take it from here: what they import themselves might be loaded before the mock is in place. */
-export function validated(app: AnyApplication, options: ValidatorOptions): AnyApplication {
-  return validator(app, options);
-}
 
 /** Calls an application that stands in the validator already. */
 export function clientOf(kind: Kind, app: AnyApplication, options: ClientOptions = {}) {
