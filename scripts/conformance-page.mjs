@@ -39,7 +39,9 @@ export function judge(rows, tests) {
     const own = carried.get(row.id);
     const borrowed = row.by?.every((id) => carried.get(id)?.length > 0) === true;
     const all = own.length > 0 ? own : borrowed ? row.by.flatMap((id) => carried.get(id)) : [];
-    const result = all.length === 0 ? 'none' : all.every((test) => test.passed) ? 'pass' : 'fail';
+    const failed = all.some((test) => !test.passed);
+    // A test of something smaller does not make up for what is not built.
+    const result = failed ? 'fail' : all.length === 0 || !isBuilt(row) ? 'none' : 'pass';
     return {
       row,
       tests: own,
@@ -136,7 +138,7 @@ function line({ row, tests, borrowed, result, ways }) {
 
 function carriers(row, tests, borrowed) {
   if (borrowed) return `${row.scope}: ${row.by.join(', ')}`;
-  if (tests.length === 0) return row.scope ?? '';
+  if (tests.length === 0 || !isBuilt(row)) return row.scope ?? '';
   const files = [...new Set(tests.map((test) => test.file))];
   const links = files
     .slice(0, FILES_SHOWN)

@@ -50,13 +50,10 @@ describe('the tests', () => {
   it('name no row that does not exist', () => {
     expect([...named].filter((id) => !ids.has(id))).toEqual([]);
   });
-
-  it('do not carry what is said not to be built', () => {
-    expect(rows.filter((row) => !isBuilt(row) && named.has(row.id)).map((row) => row.id)).toEqual([]);
-  });
 });
 
-describe('docs/CONFORMANCE.md', () => {
+// Left out of the run that makes the page.
+describe.skipIf(process.env.QUAICH_CONFORMANCE !== undefined)('docs/CONFORMANCE.md', () => {
   const published = readFileSync(new URL('../../docs/CONFORMANCE.md', import.meta.url), 'utf8');
 
   it('lists all rows with their level and title', () => {

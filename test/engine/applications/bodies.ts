@@ -1,5 +1,5 @@
 /** Applications for the rows on iterating and sending (G-100 to G-117). */
-import { ALL, type ApplicationCase, answering, bytes, OK, streaming, TEXT } from './parts.ts';
+import { ALL, type ApplicationCase, answering, bytes, closableArray, OK, PAGE_BODY, streaming, TEXT } from './parts.ts';
 
 export const BODIES: ApplicationCase[] = [
   {
@@ -84,5 +84,34 @@ export const BODIES: ApplicationCase[] = [
       },
     status: 200,
     body: 'abcdef',
+  },
+  {
+    title: 'G-116 the buffer of a chunk stays with the application, whole',
+    app: (trace) =>
+      function* (_environ, startResponse) {
+        startResponse(...OK);
+        const buffer = new Uint8Array(new ArrayBuffer(8));
+        buffer.set(bytes('abcdefgh'));
+        const chunk = buffer.subarray(2, 4);
+        yield chunk;
+        trace.push(`${buffer.buffer.byteLength} ${Buffer.from(buffer)}`);
+        yield chunk;
+      },
+    status: 200,
+    body: 'cdcd',
+    trace: ['8 abcdefgh'],
+  },
+  {
+    title: 'G-124 an array is taken by its length, and each chunk is checked',
+    app: (trace) => (_environ, startResponse) => {
+      startResponse(...OK);
+      const chunks: Uint8Array[] = [];
+      chunks[1] = bytes('behind a hole');
+      return closableArray(trace, chunks);
+    },
+    status: 500,
+    body: PAGE_BODY,
+    trace: ['close'],
+    errors: /G-103/,
   },
 ];
