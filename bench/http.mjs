@@ -1,4 +1,5 @@
 // Small GET, 64 keep-alive connections: CPU time per request of the whole process, against node:http.
+import { fileURLToPath } from 'node:url';
 import { hasWrk, load } from './load.mjs';
 import { interleave, median, table } from './measure.mjs';
 import { startPeer } from './peer.mjs';
