@@ -128,9 +128,10 @@ function interruption(
       rule = p + 1 < to && load<u16>(p) == CRLF ? RULE_FIELD_FOLD : badValue(load<u8>(p));
     }
   }
-  // A limit is judged where a scan stops, so that the pieces in which bytes arrive make no difference.
+  // A limit is judged where a scan stops, so that the pieces in which bytes arrive make no difference: a CR that is the last
+  // byte so far is judged with the one after it.
   if (p - line > longest && start + size >= line + longest) return -RULE_FIELD_SIZE;
-  if ((rule ? p : to) - start > size) return -sizeRule;
+  if (p - start > size) return -sizeRule;
   if (rule) return -rule;
   store<i32>(state + (STATE_PHASE << 2), phase);
   store<i32>(state + (STATE_SCAN << 2), <i32>(p - start));
