@@ -8,8 +8,12 @@ export interface ParameterizedValue {
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const VALUE = new RegExp(`^[ \\t]*(${TOKEN}(?:/${TOKEN})?)[ \\t]*(?=;|$)`);
-// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients.
-const PARAMETER = new RegExp(`;[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\[^])*)")[ \\t]*)?(?=;|$)`, 'y');
+// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients. Browsers do
+// not escape a backslash, though: where that rule leads nowhere, one before the closing quote stands for itself.
+const PARAMETER = new RegExp(
+  `;[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\[^])*\\\\?)")[ \\t]*)?(?=;|$)`,
+  'y',
+);
 
 /**
  * Reads a value with parameters. Backslashes escape a quote or a backslash inside a quoted string; before anything else

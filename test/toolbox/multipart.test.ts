@@ -114,6 +114,18 @@ const part = fc.record(
   { requiredKeys: ['name', 'data'] },
 );
 
+test.each([
+  ['\\', ''],
+  ['a\\', ''],
+  ['C:\\dir\\file.txt', 'file.txt'],
+  ['a"b', 'a"b'],
+])('a file named %j, as browsers send it, is taken', async (filename, expected) => {
+  const { headers, body } = multipartBody([{ name: 'n\\', data: 'x', filename }], 'xy');
+  expect(await parts({ headers, body })).toEqual([
+    { name: 'n\\', filename: expected, type: 'application/octet-stream', data: 'x' },
+  ]);
+});
+
 test('any form comes out as it was put in, however its body is cut into reads', async () => {
   await fc.assert(
     fc.asyncProperty(
