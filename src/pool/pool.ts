@@ -84,6 +84,8 @@ export class WorkerPool<Data> {
   private readonly piscina: Piscina;
   private readonly workers: WorkerState[] = [];
   private stopping = false;
+  /** While `stop` waits: ends the workers now. */
+  private cut: (() => void) | null = null;
   /** Shutdown hooks that threw. */
   shutdownFailures = 0;
 
@@ -146,10 +148,17 @@ export class WorkerPool<Data> {
       }
     };
     const timer = setTimeout(kill, timeout);
+    this.cut = kill;
     await Promise.all(this.workers.map((worker) => worker.ended));
+    this.cut = null;
     clearTimeout(timer);
     await this.piscina.destroy();
     return killed;
+  }
+
+  /** Cuts the waiting of `stop` short. */
+  abort(): void {
+    this.cut?.();
   }
 
   /** Runs one worker from start to end. Fulfils when it is ready, rejects with StartupError. */

@@ -84,7 +84,7 @@ class RunningServer implements Server {
 
   async start(): Promise<void> {
     const { options } = this;
-    const kinds = await probeKinds(options.apps, options.directory);
+    const kinds = await probeKinds(options.apps, options.directory, options.timeoutStartup);
     const apps = options.apps.map((app, index) => ({ ...app, kind: kinds[index] }));
     const places = apps.map((app, index) => {
       const inline = app.inline ?? options.inline;
@@ -131,6 +131,8 @@ class RunningServer implements Server {
         },
         gateway,
       );
+      // Its threads exist from now on, whatever fails below.
+      this.workers = workers;
     }
     const destinations = apps.map(({ prefix }, index): Destination => {
       const place = places[index];
@@ -173,7 +175,6 @@ class RunningServer implements Server {
       onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
       onTick: (now) => workers?.tick(now),
     });
-    this.workers = workers;
     await workers?.start();
     await this.listen();
   }
@@ -186,6 +187,7 @@ class RunningServer implements Server {
   abort(): void {
     this.grace = 0;
     this.gateway?.abort();
+    this.workers?.abort();
   }
 
   reopenLogs(): void {

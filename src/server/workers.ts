@@ -15,15 +15,23 @@ import type { SocketHost } from './socket-host.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 
-/** Loads the applications on a thread of their own and tells their kinds (B-01). Throws what loading threw. */
-export async function probeKinds(apps: readonly ResolvedApp[], directory: string): Promise<Kind[]> {
+/**
+ * Loads the applications on a thread of their own and tells their kinds (B-01). Throws what loading threw, or
+ * QuaichError when it has not ended after `timeout` milliseconds.
+ */
+export async function probeKinds(apps: readonly ResolvedApp[], directory: string, timeout: number): Promise<Kind[]> {
   const pool = new Piscina({ filename: entry('probe'), minThreads: 1, maxThreads: 1 });
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), timeout);
   try {
     const task: ProbeTask = { apps, directory };
-    const result: ProbeResult = await pool.run(task);
+    const result: ProbeResult = await pool.run(task, { signal: limit.signal });
     if ('kinds' in result) return result.kinds;
     throw failure(result.message, result.configuration);
+  } catch (error) {
+    throw limit.signal.aborted ? failure(`loading the applications took longer than ${timeout} ms`, false) : error;
   } finally {
+    clearTimeout(timer);
     await pool.destroy();
   }
 }
@@ -91,6 +99,11 @@ export class Workers {
     const ended = killed.reduce((sum, count) => sum + count, 0);
     if (ended > 0) this.options.report('warn', `${ended} workers had to be ended; their shutdown hooks did not run`);
     return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
+  }
+
+  /** Cuts the waiting of `stop` short (L-11). */
+  abort(): void {
+    for (const { pool } of this.pools) pool.abort();
   }
 
   /** Puts a request to the workers of a kind; false when there is no room. See `Destination.accept`. */

@@ -370,6 +370,21 @@ describe('lifespan', () => {
     await expect(start({ '': 'failing' })).rejects.toThrow('no database');
   });
 
+  it('L-04 a module that never finishes loading stops the server at start', async () => {
+    const endless = join(folder, 'endless.mjs');
+    writeFileSync(endless, 'await new Promise(() => setInterval(() => {}, 1000)); export function app() {}');
+    const apps = endless;
+    await expect(serve({ apps, bind: '127.0.0.1:0', timeoutStartup: 300 })).rejects.toThrow('longer than 300 ms');
+  });
+
+  it('a start that fails late leaves no thread behind', async () => {
+    const ports = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    const before = ports();
+    const accessLogFile = join(folder, 'missing', 'access');
+    await expect(start({ '': 'fast' }, { accessLogFile })).rejects.toThrow('cannot open the access log');
+    expect(ports()).toBe(before);
+  });
+
   it('L-10 a shutdown that throws is reported', async () => {
     const server = await start({ '': 'badEnd' }, { syncWorkers: 1 });
     await expect(server.close()).rejects.toThrow('shutdown');
@@ -421,6 +436,19 @@ describe('the end of a server', () => {
     await client.until((text) => text.includes('data: 1'));
     await server.close();
     expect(parseResponses(await client.all())[0].complete).toBe(false);
+  });
+
+  it('L-11 abort cuts the waiting for a worker short', async () => {
+    const server = await start({ '': 'blocking' }, { syncWorkers: 1, timeoutGraceful: 20_000 });
+    const client = new Client(server.url).send(GET('/?ms=6000'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    client.socket.destroy();
+    const begun = Date.now();
+    const closed = server.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    server.abort();
+    await closed;
+    expect(Date.now() - begun).toBeLessThan(4000);
   });
 
   it('L-11 a worker that does not stop is ended', async () => {
