@@ -13,6 +13,21 @@ import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
+type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 'timeoutStartup'>;
+
+/** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
+async function within(promise: Promise<void>, timeout: number, what: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${timeout} ms`)), timeout);
+  });
+  try {
+    await Promise.race([promise, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The async applications that run on the gateway's own thread, at their owner's wish: no hop, and no protection. */
 export class InlineApplications {
   private readonly parser: Parser;
@@ -28,10 +43,11 @@ export class InlineApplications {
   /** Loads and starts up. Throws ConfigurationError or QuaichError. */
   async start(
     mounts: readonly (WorkerMount | null)[],
-    { directory, env, validate }: Pick<ResolvedOptions, 'directory' | 'env' | 'validate'>,
+    { directory, env, validate, timeoutStartup }: InlineOptions,
   ): Promise<void> {
     try {
-      await this.applications.start(mounts, directory, validate);
+      const started = this.applications.start(mounts, directory, validate);
+      await within(started, timeoutStartup, 'the startup of an inline application');
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;
       throw new QuaichError('QUAICH_STARTUP', describeFailure(error).message, { cause: error });
@@ -43,13 +59,14 @@ export class InlineApplications {
     );
   }
 
-  /** Runs the shutdown hooks; fulfils with the number of those that failed. */
-  async stop(): Promise<number> {
+  /** Runs the shutdown hooks, for `timeout` milliseconds at most; fulfils with the number of those that failed. */
+  async stop(timeout: number): Promise<number> {
     let failures = 0;
-    await this.applications.stop((error) => {
+    const failed = (error: unknown): void => {
       failures++;
       this.report('error', `a shutdown hook failed: ${describeFailure(error).message}`);
-    });
+    };
+    await within(this.applications.stop(failed), timeout, 'the shutdown of an inline application').catch(failed);
     return failures;
   }
 

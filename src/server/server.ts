@@ -215,7 +215,7 @@ class RunningServer implements Server {
     await Promise.all(unbound);
     // Hooks get a moment even where the requests have used up all the grace.
     let failures = (await this.workers?.stop(Math.max(left(), HOOK_LIMIT))) ?? 0;
-    failures += (await this.inline?.stop()) ?? 0;
+    failures += (await this.inline?.stop(Math.max(left(), HOOK_LIMIT))) ?? 0;
     await this.accessLog?.close();
     if (failures > 0) throw new Error(`${failures} shutdown hooks failed`);
   }
