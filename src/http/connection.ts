@@ -2,6 +2,17 @@ import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_KEEP_ALIVE, READ_AREA } fr
 import type { ResponseHead } from '../interface/transport.ts';
 import { Exchange } from './exchange.ts';
 import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';
+import {
+  type ConnectionHost,
+  type HostedConnection,
+  WAIT_APPLICATION,
+  WAIT_BODY,
+  WAIT_CLIENT,
+  WAIT_HALF_CLOSED,
+  WAIT_HEAD,
+  WAIT_LINGERING,
+  WAIT_REQUEST,
+} from './host.ts';
 import './latin1.ts';
 import type { Parser } from './parser.ts';
 import { type ReaderLimits, RequestReader, type Responder } from './request-reader.ts';
@@ -28,29 +39,6 @@ import {
   StateError,
 } from './states.ts';
 
-/** The world around a connection: a socket with its timers, or a test. */
-export interface ConnectionHost {
-  /**
-   * Takes a request whose head record and bytes lie in the parser's memory, and sets `exchange.owner`, or answers it at
-   * once. Returns false when there is no room now: the connection keeps the bytes and waits for `Connection.retry`.
-   */
-  request(exchange: Exchange): boolean;
-  /** The exchange is over: status and counters are final. */
-  finished(exchange: Exchange): void;
-  /** Sends text (one byte a unit) or bytes; false when the transport is over its high-water mark. */
-  write(data: string | Uint8Array): boolean;
-  /** Output waits, or work: call `Connection.flush` at the end of this turn. */
-  schedule(connection: Connection): void;
-  pause(): void;
-  resume(): void;
-  /** No more output: send FIN after what was written, and call `Connection.flushed` when it is out. */
-  end(): void;
-  /** Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the response. */
-  destroy(reset: boolean): void;
-  /** The present `Date` field line with its CR LF. */
-  date(): string;
-}
-
 export interface ConnectionOptions extends ReaderLimits {
   /** `Server` field line with CR LF, or ''. */
   serverLine: string;
@@ -59,15 +47,6 @@ export interface ConnectionOptions extends ReaderLimits {
   /** False: every connection ends with its first response. */
   keepAlive: boolean;
 }
-
-// What a connection waits for; the host puts a deadline to each.
-export const WAIT_REQUEST = 0;
-export const WAIT_HEAD = 1;
-export const WAIT_BODY = 2;
-export const WAIT_CLIENT = 3;
-export const WAIT_APPLICATION = 4;
-export const WAIT_HALF_CLOSED = 5;
-export const WAIT_LINGERING = 6;
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 /** Chunks up to this size (bytes) travel as text with what stands before them: measured faster than a buffer of its own. */
@@ -84,8 +63,9 @@ const LINGER_BYTES = 1 << 20;
  *
  * Many connections share one parser: the host reads fresh bytes to READ_AREA of the parser's memory and calls `receive`.
  */
-export class Connection implements Responder {
+export class Connection implements HostedConnection, Responder {
   readonly host: ConnectionHost;
+  readonly takesErrors = false;
   private readonly options: ConnectionOptions;
   private readonly reader: RequestReader;
   private socket: number = SOCKET_OPEN;
@@ -321,6 +301,11 @@ export class Connection implements Responder {
   answer(exchange: Exchange, status: number, message = ''): void {
     this.answerPage(exchange, status, message);
     this.done(exchange);
+  }
+
+  /** HTTP has no place for them. */
+  errors(): boolean {
+    return false;
   }
 
   private answerPage(exchange: Exchange, status: number, message: string): void {

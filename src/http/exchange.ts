@@ -1,11 +1,11 @@
-import type { Connection } from './connection.ts';
+import type { ResponseHead } from '../interface/transport.ts';
 import { RESPONSE_AWAITED } from './states.ts';
 
 /** What stands behind an exchange: an application on this thread, or a slot of the rings. Called by the connection. */
 export interface ExchangeOwner {
   /**
    * Offers `length` body bytes at `address` of the parser's memory. Returns how many were taken (copied); when fewer,
-   * nothing more is read from the client until `Connection.wantBody`.
+   * nothing more is read from the client until `ResponseConnection.wantBody`.
    */
   body(address: number, length: number): number;
   /** The body is complete. */
@@ -18,9 +18,37 @@ export interface ExchangeOwner {
   drained(): void;
 }
 
+/** A connection as the owners of its exchanges see it, whatever its protocol. */
+export interface ResponseConnection {
+  /** Whether `errors` leads anywhere. */
+  readonly takesErrors: boolean;
+  /** Starts the response. Ignored when the client has gone. */
+  respond(exchange: Exchange, head: ResponseHead): void;
+  /**
+   * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
+   * catch up first: `drained` of the owner tells when.
+   */
+  data(exchange: Exchange, source: Buffer, start: number, end: number): boolean;
+  /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */
+  end(exchange: Exchange): void;
+  /** Breaks the response off so that the client cannot take it for complete (G-141). */
+  breakResponse(exchange: Exchange): void;
+  /**
+   * The request is over and nothing of it will be sent any more. An owner that gave up before it answered leaves the
+   * answer to the connection; one that gave up within it breaks the response.
+   */
+  done(exchange: Exchange): void;
+  /** The application reads, or there is room for body bytes again. */
+  wantBody(exchange: Exchange): void;
+  /** Answers an exchange that has no application: 404, 503. */
+  answer(exchange: Exchange, status: number, message?: string): void;
+  /** Text of `wsgi.errors` for the error stream of the protocol (G-174); false when it could not be taken. */
+  errors(exchange: Exchange, text: Uint8Array): boolean;
+}
+
 /** One request with its response. */
 export class Exchange {
-  readonly connection: Connection;
+  readonly connection: ResponseConnection;
   /** FLAG_* bits of the head record. */
   readonly flags: number;
   /** Set by the host while it takes the request; null for answers of the server itself. */
@@ -54,7 +82,13 @@ export class Exchange {
   stalled = false;
   next: Exchange | null = null;
 
-  constructor(connection: Connection, flags: number, persist: boolean, safe: boolean, expectsContinue: boolean) {
+  constructor(
+    connection: ResponseConnection,
+    flags: number,
+    persist: boolean,
+    safe: boolean,
+    expectsContinue: boolean,
+  ) {
     this.connection = connection;
     this.flags = flags;
     this.persist = persist;

@@ -22,8 +22,9 @@ import {
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
 import '../http/latin1.ts';
-import type { Connection, ConnectionOptions } from '../http/connection.ts';
+import { Connection, type ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { HostedConnection } from '../http/host.ts';
 import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { formatDateTime } from '../toolbox/format-date-time.ts';
@@ -80,7 +81,6 @@ const NOT_PARSED: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', r
 export class Gateway implements SocketContext {
   readonly parser: Parser;
   readonly acceptor: Acceptor;
-  readonly connectionOptions: ConnectionOptions;
   readonly deadlines: readonly number[];
   /** Milliseconds; moves on with every tick. */
   now = Date.now();
@@ -89,10 +89,10 @@ export class Gateway implements SocketContext {
   private readonly hosts = new Set<SocketHost>();
   private readonly turnEnd = new TurnEnd(() => this.endTurn());
   private readonly ticker: NodeJS.Timeout;
-  private dirty: Connection[] = [];
-  private spare: Connection[] = [];
-  /** Connections with a request that nobody had room for, in order. */
-  private waiting: Connection[] = [];
+  private dirty: HostedConnection[] = [];
+  private spare: HostedConnection[] = [];
+  /** Those with a request that nobody had room for, in order. */
+  private waiting: SocketHost[] = [];
   private room = false;
   private dateText = '';
   private dateUntil = 0;
@@ -103,7 +103,6 @@ export class Gateway implements SocketContext {
     this.options = options;
     this.parser = options.parser;
     this.acceptor = options.acceptor;
-    this.connectionOptions = options.connection;
     this.deadlines = options.deadlines;
     const shortest = Math.min(...options.deadlines.filter((limit) => limit > 0));
     this.ticker = setInterval(() => this.tick(), Math.max(5, Math.min(SLOWEST_TICK, shortest / 4)));
@@ -116,7 +115,9 @@ export class Gateway implements SocketContext {
       socket.destroy();
       return;
     }
-    this.hosts.add(new SocketHost(socket, this, this.now));
+    const { parser } = this;
+    const { connection } = this.options;
+    this.hosts.add(new SocketHost(socket, this, this.now, (host) => new Connection(host, parser, connection)));
   }
 
   /** Connections that are open. */
@@ -193,7 +194,7 @@ export class Gateway implements SocketContext {
       ((flags & FLAG_CONTENT_LENGTH) !== 0 &&
         (words[RECORD + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[RECORD + HEAD_CONTENT_LENGTH_HIGH] !== 0));
     if (destination.accept(exchange, host, hasBody)) return true;
-    this.waiting.push(exchange.connection);
+    this.waiting.push(host);
     return false;
   }
 
@@ -213,7 +214,7 @@ export class Gateway implements SocketContext {
     accessLog.write(record);
   }
 
-  schedule(connection: Connection): void {
+  schedule(connection: HostedConnection): void {
     this.dirty.push(connection);
     this.turnEnd.schedule();
   }
@@ -242,7 +243,7 @@ export class Gateway implements SocketContext {
     const waiting = this.waiting;
     this.waiting = [];
     for (let i = 0; i < waiting.length; i++) {
-      waiting[i].retry();
+      waiting[i].connection.retry();
       if (this.waiting.length > 0) {
         // Still no room: the others keep their places behind.
         for (i++; i < waiting.length; i++) this.waiting.push(waiting[i]);

@@ -1,5 +1,4 @@
-import type { Connection } from '../http/connection.ts';
-import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
+import type { Exchange, ExchangeOwner, ResponseConnection } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
 import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
 import type { Wait } from '../interface/transport.ts';
@@ -14,7 +13,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   /** Called when the client has gone; set by whoever runs the application. */
   onDisconnect: ((reason: ClientDisconnected) => void) | null = null;
 
-  private readonly connection: Connection;
+  private readonly connection: ResponseConnection;
   private readonly exchange: Exchange;
   private readonly parser: Parser;
   private gone: ClientDisconnected | null = null;

@@ -1,27 +1,18 @@
 import type net from 'node:net';
-import {
-  Connection,
-  type ConnectionHost,
-  type ConnectionOptions,
-  WAIT_CLIENT,
-  WAIT_REQUEST,
-} from '../http/connection.ts';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { Parser } from '../http/parser.ts';
+import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_REQUEST } from '../http/host.ts';
 import { type Acceptor, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
-  readonly parser: Parser;
   readonly acceptor: Acceptor;
-  readonly connectionOptions: ConnectionOptions;
   /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
   readonly deadlines: readonly number[];
   /** See `ConnectionHost.request`; the socket is for addresses. */
   request(exchange: Exchange, host: SocketHost): boolean;
   finished(exchange: Exchange, host: SocketHost): void;
-  schedule(connection: Connection): void;
+  schedule(connection: HostedConnection): void;
   /** The present `Date` line. */
   date(): string;
   /** Something threw that must not. */
@@ -32,7 +23,7 @@ export interface SocketContext {
 
 /** Joins a connection to a socket. */
 export class SocketHost implements ConnectionHost, SocketEvents {
-  readonly connection: Connection;
+  readonly connection: HostedConnection;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
   private readonly scheme: 'http' | 'https';
@@ -43,11 +34,17 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   private unsent = 0;
   private waitingSince: number;
 
-  constructor(accepted: net.Socket, context: SocketContext, now: number) {
+  /** `connect` makes the connection, for the protocol that is spoken on this socket. */
+  constructor(
+    accepted: net.Socket,
+    context: SocketContext,
+    now: number,
+    connect: (host: ConnectionHost) => HostedConnection,
+  ) {
     this.context = context;
     this.scheme = 'http';
     this.waitingSince = now;
-    this.connection = new Connection(this, context.parser, context.connectionOptions);
+    this.connection = connect(this);
     const socket = context.acceptor.adopt(accepted, this);
     this.socket = socket;
     socket.on('end', () => this.connection.ended());
@@ -130,7 +127,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
   }
 
-  schedule(connection: Connection): void {
+  schedule(connection: HostedConnection): void {
     this.context.schedule(connection);
   }
 

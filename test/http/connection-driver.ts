@@ -1,6 +1,7 @@
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
-import { Connection, type ConnectionHost, type ConnectionOptions } from '../../src/http/connection.ts';
+import { Connection, type ConnectionOptions } from '../../src/http/connection.ts';
 import type { Exchange, ExchangeOwner } from '../../src/http/exchange.ts';
+import type { ConnectionHost } from '../../src/http/host.ts';
 import { Parser } from '../../src/http/parser.ts';
 
 export const parser = new Parser();

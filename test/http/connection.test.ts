@@ -8,7 +8,7 @@ import {
   WAIT_HEAD,
   WAIT_LINGERING,
   WAIT_REQUEST,
-} from '../../src/http/connection.ts';
+} from '../../src/http/host.ts';
 import { StateError } from '../../src/http/states.ts';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY } from '../../src/interface/transport.ts';
 import { chunked, Driver, GET, parser, post, type Recorder } from './connection-driver.ts';

@@ -1,0 +1,61 @@
+import type { Exchange, ResponseConnection } from './exchange.ts';
+
+/** The world around a connection: a socket with its timers, or a test. */
+export interface ConnectionHost {
+  /**
+   * Takes a request whose head record and bytes lie in the parser's memory, and sets `exchange.owner`, or answers it at
+   * once. Returns false when there is no room now: the connection keeps the bytes and waits for `HostedConnection.retry`.
+   */
+  request(exchange: Exchange): boolean;
+  /** The exchange is over: status and counters are final. */
+  finished(exchange: Exchange): void;
+  /** Sends text (one byte a unit) or bytes; false when the transport is over its high-water mark. */
+  write(data: string | Uint8Array): boolean;
+  /** Output waits, or work: call `HostedConnection.flush` at the end of this turn. */
+  schedule(connection: HostedConnection): void;
+  pause(): void;
+  resume(): void;
+  /** No more output: send FIN after what was written, and call `HostedConnection.flushed` when it is out. */
+  end(): void;
+  /** Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the response. */
+  destroy(reset: boolean): void;
+  /** The present `Date` field line with its CR LF. */
+  date(): string;
+}
+
+/** What the host tells a connection and asks of it. */
+export interface HostedConnection extends ResponseConnection {
+  /** `length` fresh bytes (at most READ_SIZE) lie at READ_AREA. */
+  receive(length: number): void;
+  /** The client has sent its last byte (FIN). */
+  ended(): void;
+  /** Everything written, and the FIN behind it, is out. */
+  flushed(): void;
+  /** The socket is gone: closed, or failed. */
+  closed(): void;
+  /** The transport has fallen below its high-water mark. */
+  drained(): void;
+  /** There may be room for requests again, after `request` returned false. */
+  retry(): void;
+  /** Counts steps forward of the client; a deadline starts anew with each. */
+  readonly progress: number;
+  /** What the connection waits for: a WAIT_* value. */
+  readonly waitingFor: number;
+  /** The deadline of `waitingFor` has passed. */
+  expired(): void;
+  /** The server stops: idle connections end at once, the others with the response in progress (L-12). */
+  shutdown(): void;
+  /** Ends the connection now, whatever is in progress. */
+  abort(): void;
+  /** Sends what has gathered since the last flush, and goes on with what had to wait for the end of the turn. */
+  flush(): void;
+}
+
+// What a connection waits for; the host puts a deadline to each.
+export const WAIT_REQUEST = 0;
+export const WAIT_HEAD = 1;
+export const WAIT_BODY = 2;
+export const WAIT_CLIENT = 3;
+export const WAIT_APPLICATION = 4;
+export const WAIT_HALF_CLOSED = 5;
+export const WAIT_LINGERING = 6;
