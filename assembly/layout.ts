@@ -70,6 +70,8 @@ export const FLAG_UPGRADE = 16;
 export const FLAG_HTTP_1_0 = 32;
 export const FLAG_ESCAPED_PATH = 64; // the path has a '%'
 export const FLAG_HEAD_METHOD = 128; // the method is HEAD
+// Never set by the parser: the fields are CGI variables, for a request that came by another protocol than HTTP.
+export const FLAG_VARIABLES = 256;
 
 // Words of a parse state: HEAD_STATE begins with one, and so does CHUNKED_STATE, for its trailer section. Offsets count
 // from the first byte of the head or of the trailer section.

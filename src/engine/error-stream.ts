@@ -18,7 +18,8 @@ function visible(control: string): string {
   return control === '\r' ? '\\r' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
-function writeFully(descriptor: number, bytes: Uint8Array): void {
+/** Writes to a descriptor; what it does not take is dropped. */
+export function writeFully(descriptor: number, bytes: Uint8Array): void {
   let at = 0;
   let waited = 0;
   while (at < bytes.byteLength) {
@@ -37,12 +38,17 @@ function writeFully(descriptor: number, bytes: Uint8Array): void {
  * An error stream over a descriptor. Text is UTF-8, lone surrogates become U+FFFD (G-71); control characters other than
  * newline and tab are shown as `\x1b`. Nothing is held back, so `flush` has nothing to do. A descriptor that is closed
  * or full is no error for the application: the text is dropped.
+ *
+ * @param client takes the text in place of the descriptor, for a client with a stream for it (G-174), unless it returns
+ *   false
  */
-export function createErrorStream(descriptor = 2): ErrorStream {
+export function createErrorStream(descriptor = 2, client?: (text: Uint8Array) => boolean): ErrorStream {
   /** @throws TypeError for anything but a string */
   function write(text: string): void {
     if (typeof text !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof text} (G-70)`);
-    if (text !== '') writeFully(descriptor, Buffer.from(text.replace(CONTROLS, visible), 'utf8'));
+    if (text === '') return;
+    const bytes = Buffer.from(text.replace(CONTROLS, visible), 'utf8');
+    if (client === undefined || !client(bytes)) writeFully(descriptor, bytes);
   }
   return {
     write,

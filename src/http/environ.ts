@@ -13,6 +13,7 @@ import {
   FLAG_CHUNKED,
   FLAG_ESCAPED_PATH,
   FLAG_HTTP_1_0,
+  FLAG_VARIABLES,
   HEAD_AUTHORITY_LENGTH,
   HEAD_AUTHORITY_START,
   HEAD_FIELD_COUNT,
@@ -30,6 +31,7 @@ import {
 import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, ErrorStream, InputStream } from '../interface/types.ts';
 import { isNativeString, percentDecode } from '../toolbox/native-strings.ts';
+import { guessScheme } from '../toolbox/request-uri.ts';
 
 /** What a connection knows of itself. All strings are native strings, made once for each connection. */
 export interface ConnectionInfo {
@@ -172,6 +174,9 @@ export class EnvironBuilder<Async extends boolean = boolean> {
   ): EnvironOf<Async> {
     const template = this.#template;
     const flags = words[record + HEAD_FLAGS];
+    if ((flags & FLAG_VARIABLES) !== 0) {
+      return this.complete(readVariables(text, textStart, words, record), prefix, input);
+    }
     const environ: Record<string, unknown> = Object.setPrototypeOf(new Slots(false), null);
 
     environ.REQUEST_METHOD =
@@ -225,6 +230,33 @@ export class EnvironBuilder<Async extends boolean = boolean> {
       environ.HTTP_HOST = text.substring(start, start + words[record + HEAD_AUTHORITY_LENGTH]); // G-20
     }
     if (connection.serverName === '') nameServer(environ, connection.scheme);
+    return environ as EnvironOf<Async>;
+  }
+
+  /**
+   * The environ of a request whose variables came from a front server: `variables` itself, completed (G-176). Its values
+   * are native strings, and SCRIPT_NAME, PATH_INFO and what else a request must have are there (`repairVariables`).
+   */
+  complete(variables: Record<string, unknown>, prefix: string, input: InputOf<Async>): EnvironOf<Async> {
+    const template = this.#template;
+    const environ = variables;
+    if (prefix !== '') {
+      environ.SCRIPT_NAME += prefix;
+      environ.PATH_INFO = (environ.PATH_INFO as string).substring(prefix.length);
+    }
+    environ['wsgi.version'] = VERSION;
+    environ['wsgi.url_scheme'] = guessScheme(environ as { HTTPS?: string });
+    environ['wsgi.input'] = input;
+    environ['wsgi.errors'] = template.errors;
+    environ['wsgi.multithread'] = template.multithread;
+    environ['wsgi.multiprocess'] = template.multiprocess;
+    environ['wsgi.run_once'] = template.runOnce === true;
+    environ['wsgi.input_terminated'] = true;
+    environ['quaich.async'] = template.async;
+    if (template.fileWrapper !== undefined) environ['wsgi.file_wrapper'] = template.fileWrapper;
+    if (template.clientDisconnected !== undefined) environ['quaich.client_disconnected'] = template.clientDisconnected;
+    if (template.state !== undefined) environ['quaich.state'] = { ...template.state };
+    for (const [name, value] of this.#extra) environ[name] = value;
     return environ as EnvironOf<Async>;
   }
 
@@ -296,9 +328,24 @@ export class EnvironBuilder<Async extends boolean = boolean> {
   }
 }
 
+/** The fields of a record of CGI variables. */
+function readVariables(text: string, textStart: number, words: Int32Array, record: number): Record<string, unknown> {
+  const variables: Record<string, unknown> = Object.setPrototypeOf(new Slots(false), null);
+  const end = record + HEAD_WORDS + words[record + HEAD_FIELD_COUNT] * FIELD_WORDS;
+  for (let field = record + HEAD_WORDS; field < end; field += FIELD_WORDS) {
+    const name = textStart + words[field + FIELD_NAME_START];
+    const value = textStart + words[field + FIELD_VALUE_START];
+    variables[text.substring(name, name + (words[field + FIELD_NAME] & 0xffff))] = text.substring(
+      value,
+      value + words[field + FIELD_VALUE_LENGTH],
+    );
+  }
+  return variables;
+}
+
 /** SERVER_NAME and SERVER_PORT where the socket has none: from Host, else `localhost` and the default port (G-24). */
-function nameServer(environ: Record<string, unknown>, scheme: string): void {
+export function nameServer(environ: Record<string, unknown>, scheme: string): void {
   const [host, port] = splitAuthority(typeof environ.HTTP_HOST === 'string' ? environ.HTTP_HOST : '');
-  environ.SERVER_NAME = host || 'localhost';
-  environ.SERVER_PORT = port || (scheme === 'https' ? '443' : '80');
+  environ.SERVER_NAME ||= host || 'localhost';
+  environ.SERVER_PORT ||= port || (scheme === 'https' ? '443' : '80');
 }

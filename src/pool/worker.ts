@@ -14,6 +14,9 @@ import { Applications, describeFailure } from './applications.ts';
 import type { WorkerMessage, WorkerTask } from './pool.ts';
 import type { WorkerData } from './worker-data.ts';
 
+/** Flag of a request in the rings: its client takes the text of `wsgi.errors` (G-174). */
+export const TAKES_ERRORS = 1;
+
 /** `SERVER_SOFTWARE`. */
 export const SOFTWARE = 'quaich';
 
@@ -62,7 +65,11 @@ export function ringEnviron<Async extends boolean>(
 ): EnvironOf<Async> {
   const text = request.text();
   const connection = connectionInfo(text.substring(0, request.metaLength));
-  return builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
+  const environ = builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
+  if (request.flags === TAKES_ERRORS) {
+    environ['wsgi.errors'] = createErrorStream(2, (text) => request.errors(text));
+  }
+  return environ;
 }
 
 /** The inverse of `SocketHost.meta`. */

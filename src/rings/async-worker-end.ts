@@ -15,7 +15,7 @@ import {
   WORKER_BELL,
   WORKER_WORDS,
 } from './layout.ts';
-import { KIND_ABORT, KIND_DONE, ResponseWriter } from './response-ring.ts';
+import { KIND_ABORT, KIND_DONE, KIND_ERRORS, ResponseWriter } from './response-ring.ts';
 import { ENDED, OPEN, OVER, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
 
@@ -232,6 +232,10 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     this.#end.tell(kind, this.slot, this.generation);
   }
 
+  protected override tellErrors(text: Uint8Array): void {
+    this.#end.payload(KIND_ERRORS, this.slot, this.generation, text);
+  }
+
   protected override finish(): void {
     super.finish();
     this.onCancel = null;
@@ -405,6 +409,11 @@ export class AsyncWorkerEnd {
   /** Sends a message without payload, in order behind those that wait. */
   tell(kind: number, slot: number, generation: number): void {
     this.#enqueue(() => this.writer.control(kind, slot, generation));
+  }
+
+  /** Sends bytes about a request, in order behind messages that wait. */
+  payload(kind: number, slot: number, generation: number, bytes: Uint8Array): void {
+    this.#enqueue(() => this.writer.payload(kind, slot, generation, bytes));
   }
 
   /** Sends a text to the gateway; `code` is the caller's own. Cut to what fits. */

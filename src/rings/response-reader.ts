@@ -8,6 +8,7 @@ import {
   KIND_ABORT,
   KIND_CONTINUE,
   KIND_DONE,
+  KIND_ERRORS,
   KIND_FILE,
   KIND_NOTE,
   KIND_SEND,
@@ -66,6 +67,8 @@ export interface ResponseHandler {
   wantContinue(slot: number): void;
   /** There is room again after a `writeBody` that took less than it was given. */
   wantBody(slot: number): void;
+  /** `length` bytes of text for the client's error stream (G-174). */
+  errors(slot: number, start: number, length: number): void;
   /** A worker's own message. */
   note(worker: number, code: number, text: string): void;
 }
@@ -201,6 +204,9 @@ export class ResponseReader {
         break;
       case KIND_WANT_BODY:
         handler.wantBody(slot);
+        break;
+      case KIND_ERRORS:
+        handler.errors(slot, start, chunk);
         break;
       default:
         throw new Error(`worker ${worker}: a message of kind ${kind}`);

@@ -28,6 +28,7 @@ export const KIND_DONE = 4;
 export const KIND_CONTINUE = 5;
 export const KIND_WANT_BODY = 6;
 export const KIND_NOTE = 7;
+export const KIND_ERRORS = 8;
 
 /** In `final` of a message: a head is present. */
 export const HEAD_PRESENT = 4;
@@ -134,6 +135,16 @@ export class ResponseWriter {
     const address = this.reserve(MESSAGE_HEADER);
     if (address < 0) return false;
     this.header(address, kind, slot, generation, 0, 0);
+    this.publish(address);
+    return true;
+  }
+
+  /** Bytes that belong to a request and not to its response; false when there is no room now. */
+  payload(kind: number, slot: number, generation: number, bytes: Uint8Array): boolean {
+    const address = this.reserve(MESSAGE_HEADER + bytes.length);
+    if (address < 0) return false;
+    this.header(address, kind, slot, generation, 0, bytes.length);
+    this.bytes.set(bytes, address + MESSAGE_HEADER);
     this.publish(address);
     return true;
   }

@@ -257,6 +257,19 @@ export abstract class RingRequest {
   /** Sends a message without payload, now or as soon as there is room. */
   protected abstract tell(kind: number): void;
 
+  /** Text of `wsgi.errors` for the client (G-174), UTF-8; false when the request is over. */
+  errors(text: Uint8Array): boolean {
+    const most = this.writer.largest - MESSAGE_HEADER;
+    for (let at = 0; at < text.length; at += most) {
+      if (!this.#ours) return false;
+      this.tellErrors(text.subarray(at, at + most));
+    }
+    return true;
+  }
+
+  /** Sends a KIND_ERRORS message, now or as soon as there is room. */
+  protected abstract tellErrors(text: Uint8Array): void;
+
   /** After DONE was sent. */
   protected finish(): void {
     this.state = OVER;

@@ -18,7 +18,7 @@ import {
   WAITING,
   WORKER_WORDS,
 } from './layout.ts';
-import { KIND_ABORT, KIND_DONE, ResponseWriter } from './response-ring.ts';
+import { KIND_ABORT, KIND_DONE, KIND_ERRORS, ResponseWriter } from './response-ring.ts';
 import { ENDED, OPEN, OVER, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
 
@@ -133,6 +133,11 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
   protected override tell(kind: number): void {
     // On a stop nobody listens any more.
     while (!this.writer.control(kind, this.slot, this.generation)) if (!this.#end.awaitSpace()) return;
+  }
+
+  protected override tellErrors(text: Uint8Array): void {
+    const { writer, slot, generation } = this;
+    while (!writer.payload(KIND_ERRORS, slot, generation, text)) if (!this.#end.awaitSpace()) return;
   }
 }
 

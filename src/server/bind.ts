@@ -4,8 +4,13 @@ import { type AddressInfo, connect, isIP, type ListenOptions, type Server } from
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 
-/** A place to listen. */
-export type Bind =
+/** What is spoken on a connection. */
+export type Protocol = 'http' | 'fastcgi' | 'scgi';
+
+/** A place to listen, and the protocol spoken there; HTTP where it is left out. */
+export type Bind = Place & { protocol?: Protocol };
+
+type Place =
   /** `host` is `''` for every address of the machine; port 0 asks for a free one. */
   | { type: 'tcp'; host: string; port: number }
   | { type: 'unix'; path: string }
@@ -23,13 +28,16 @@ export class BindError extends QuaichError {
 const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
 
 /**
- * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address), `unix:PATH` or `fd://N`.
+ * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address), `unix:PATH` or `fd://N`; behind `fastcgi+` or `scgi+` for
+ * these protocols, or with TCP as `fastcgi://HOST:PORT`.
  *
  * @param directory what a relative socket path is relative to
  * @throws ConfigurationError
  */
 export function parseBind(text: string, directory = process.cwd()): Bind {
   const wrong = (reason: string) => new ConfigurationError(`address "${text}": ${reason}`);
+  const [, protocol, place] = /^(fastcgi|scgi)(?:\+|:\/\/)(.*)$/s.exec(text) ?? [];
+  if (place !== undefined) return { ...parseBind(place, directory), protocol: protocol as Protocol };
   if (text.startsWith('unix:')) {
     const given = text.slice(5);
     if (given === '' || given.includes('\0')) throw wrong('expected unix:PATH');
@@ -64,16 +72,25 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
 
 /** The inverse of `parseBind`. */
 export function formatBind(bind: Bind): string {
+  if (isGateway(bind)) return `${bind.protocol}+${formatBind({ ...bind, protocol: 'http' })}`;
   if (bind.type === 'unix') return `unix:${bind.path}`;
   if (bind.type === 'fd') return `fd://${bind.fd}`;
   return `${bracketed(bind.host)}:${bind.port}`;
 }
 
-/** The address of a listening server as a URL, `http://[::1]:8000` or `unix:/run/site.sock`. */
-export function formatUrl(address: AddressInfo | string | null): string {
+/**
+ * The address of a listening server as a URL: `http://[::1]:8000`, `unix:/run/site.sock`, `fastcgi://127.0.0.1:9000`,
+ * `fastcgi+unix:/run/site.sock`.
+ */
+export function formatUrl(address: AddressInfo | string | null, protocol: Protocol = 'http'): string {
   if (address === null) throw new TypeError('the server does not listen');
-  if (typeof address === 'string') return `unix:${address}`;
-  return `http://${bracketed(address.address)}:${address.port}`;
+  if (typeof address === 'string') return `${protocol === 'http' ? '' : `${protocol}+`}unix:${address}`;
+  return `${protocol}://${bracketed(address.address)}:${address.port}`;
+}
+
+/** Whether front servers connect there, and not the clients themselves. */
+export function isGateway(bind: Bind): boolean {
+  return bind.protocol !== undefined && bind.protocol !== 'http';
 }
 
 function bracketed(host: string): string {
@@ -105,7 +122,7 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
     if (server.listening) server.close();
     throw listenError(error, bind);
   }
-  return formatUrl(server.address());
+  return formatUrl(server.address(), bind.protocol);
 }
 
 function listenOptions(bind: Bind, backlog: number | undefined): ListenOptions & { fd?: number } {

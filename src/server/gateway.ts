@@ -21,16 +21,20 @@ import {
   HEAD_TARGET_START,
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
+import { FastCgiConnection } from '../gateways/fastcgi/connection.ts';
+import { ScgiConnection } from '../gateways/scgi/connection.ts';
+import { REMOTE_ADDRESS, type VariableLimits } from '../gateways/variables.ts';
 import '../http/latin1.ts';
 import { Connection, type ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { HostedConnection } from '../http/host.ts';
+import type { ConnectionHost, HostedConnection } from '../http/host.ts';
 import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { formatDateTime } from '../toolbox/format-date-time.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';
 import type { Acceptor } from './accept.ts';
 import type { AccessLog, AccessRecord } from './access-log.ts';
+import type { Protocol } from './bind.ts';
 import type { Mounted, MountTable } from './mounts.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
 import { TurnEnd } from './turn.ts';
@@ -49,6 +53,8 @@ export interface GatewayOptions {
   acceptor: Acceptor;
   mounts: MountTable<Destination>;
   connection: ConnectionOptions;
+  /** For protocols that send CGI variables. */
+  variables: VariableLimits;
   /** Milliseconds for each WAIT_*; 0: no limit. */
   deadlines: readonly number[];
   accessLog: AccessLog | null;
@@ -68,6 +74,8 @@ const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
 const SLOWEST_TICK = 250;
 
 interface LogFacts {
+  /** Where a front server tells it; else that of the socket. */
+  remoteAddress?: string;
   method: string;
   target: string;
   protocol: string;
@@ -110,14 +118,25 @@ export class Gateway implements SocketContext {
   }
 
   /** Takes a connection that a listening socket has accepted. */
-  accept(socket: net.Socket): void {
+  accept(socket: net.Socket, protocol: Protocol = 'http'): void {
     if (this.closing || this.hosts.size >= this.options.maxConnections) {
       socket.destroy();
       return;
     }
+    this.hosts.add(new SocketHost(socket, this, this.now, (host) => this.connect(host, protocol)));
+  }
+
+  private connect(host: ConnectionHost, protocol: Protocol): HostedConnection {
     const { parser } = this;
-    const { connection } = this.options;
-    this.hosts.add(new SocketHost(socket, this, this.now, (host) => new Connection(host, parser, connection)));
+    const { connection, variables } = this.options;
+    switch (protocol) {
+      case 'fastcgi':
+        return new FastCgiConnection(host, parser, { ...connection, variables });
+      case 'scgi':
+        return new ScgiConnection(host, parser, { ...connection, variables });
+      default:
+        return new Connection(host, parser, connection);
+    }
   }
 
   /** Connections that are open. */
@@ -204,8 +223,8 @@ export class Gateway implements SocketContext {
     const time = Date.now();
     const facts = (exchange.record as LogFacts | null) ?? NOT_PARSED;
     const record: AccessRecord = {
-      ...facts,
       remoteAddress: host.info.remoteAddress,
+      ...facts,
       status: exchange.status,
       bytes: exchange.sent,
       durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
@@ -272,10 +291,11 @@ export class Gateway implements SocketContext {
     const end = RECORD + HEAD_WORDS + FIELD_WORDS * words[RECORD + HEAD_FIELD_COUNT];
     for (let field = RECORD + HEAD_WORDS; field < end; field += FIELD_WORDS) {
       const name = words[field + FIELD_NAME] >>> 16;
-      if (name !== REFERER && name !== USER_AGENT) continue;
+      if (name !== REFERER && name !== USER_AGENT && name !== REMOTE_ADDRESS) continue;
       const value = text(words[field + FIELD_VALUE_START], words[field + FIELD_VALUE_LENGTH]);
       if (name === REFERER) facts.referer = value;
-      else facts.userAgent = value;
+      else if (name === USER_AGENT) facts.userAgent = value;
+      else facts.remoteAddress = value;
     }
     exchange.record = facts;
     exchange.startTime = performance.now();

@@ -1,5 +1,6 @@
 import { HEAD_RECORD } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
+import { createErrorStream } from '../engine/error-stream.ts';
 import { runAsync } from '../engine/run-async.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
@@ -87,6 +88,9 @@ export class InlineApplications {
       runnable.prefix,
       new AsyncInput(hasBody ? request : null),
     );
+    if (exchange.connection.takesErrors) {
+      environ['wsgi.errors'] = createErrorStream(2, (text) => exchange.connection.errors(exchange, text));
+    }
     const running = runAsync(runnable.app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return true;

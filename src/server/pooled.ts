@@ -1,4 +1,5 @@
 import { close } from 'node:fs';
+import { writeFully } from '../engine/error-stream.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import { RESPONSE_AWAITED } from '../http/states.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
@@ -241,6 +242,12 @@ export class PooledRequests implements ResponseHandler {
   wantBody(slot: number): void {
     const { exchange } = this.requests[slot];
     exchange?.connection.wantBody(exchange);
+  }
+
+  errors(slot: number, start: number, length: number): void {
+    const { exchange } = this.requests[slot];
+    const text = this.bytes.subarray(start, start + length);
+    if (exchange === null || !exchange.connection.errors(exchange, text)) writeFully(2, text);
   }
 
   note(worker: number, code: number, text: string): void {

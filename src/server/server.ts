@@ -1,5 +1,6 @@
 import { createServer, type Server as NetServer } from 'node:net';
-import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { MAX_FIELDS, PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import type { VariableLimits } from '../gateways/variables.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError } from '../interface/errors.ts';
@@ -7,7 +8,7 @@ import { describeFailure } from '../pool/applications.ts';
 import { createMemory, type RingLayout, type RingParameters, ringLayout } from '../rings/index.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
-import { listen } from './bind.ts';
+import { isGateway, listen } from './bind.ts';
 import { type Destination, Gateway } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { MountTable } from './mounts.ts';
@@ -93,12 +94,13 @@ class RunningServer implements Server {
       }
       return inline && kinds[index] === 'async' ? 'inline' : kinds[index];
     });
+    const variables = variableLimits(options);
     const layout = checkedLayout({
       slots: options.maxRequestsInProgress,
       syncWorkers: places.includes('sync') ? options.syncWorkers : 0,
       asyncWorkers: places.includes('async') ? options.asyncWorkers : 0,
-      headSize: options.limitRequestHead,
-      maxFields: options.limitRequestFields,
+      headSize: variables.size,
+      maxFields: variables.count,
       bodySize: options.maxRequestsInProgress <= MANY_REQUESTS ? BODY_SPACE : BODY_SPACE / 4,
     });
     const memory = layout.workers > 0 ? createMemory(layout) : createSharedMemory(PARSER_END);
@@ -159,6 +161,7 @@ class RunningServer implements Server {
         pipelined: PIPELINED,
         keepAlive: options.timeoutKeepAlive > 0,
       },
+      variables,
       deadlines: [
         // Without keep-alive only new connections wait for a request.
         options.timeoutKeepAlive || options.timeoutHead,
@@ -198,7 +201,7 @@ class RunningServer implements Server {
     const { options } = this;
     const gateway = this.gateway as Gateway;
     for (const bind of options.bind) {
-      const listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket));
+      const listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket, bind.protocol));
       this.listeners.push(listener);
       this.urls.push(await listen(listener, bind, { backlog: options.backlog, socketMode: options.socketMode }));
       listener.on('error', (error) => this.fail(error));
@@ -236,6 +239,9 @@ const DISCARD_LIMIT = 256 * 1024;
 const HALF_CLOSED_LIMIT = 1000;
 /** Milliseconds in which a client may take the last response in and close. */
 const LINGER_LIMIT = 2000;
+/** Variables that a front server adds to the fields of a request, and their bytes. */
+const OWN_VARIABLES = 64;
+const OWN_VARIABLES_SIZE = 16384;
 /** Milliseconds that shutdown hooks get at least. */
 const HOOK_LIMIT = 1000;
 
@@ -246,6 +252,15 @@ function checkedLayout(parameters: RingParameters): RingLayout {
     // So many requests in progress, with heads so large, that their memory would exceed what threads can share.
     throw error instanceof RangeError ? new ConfigurationError(error.message) : error;
   }
+}
+
+/** What front servers send is as large as a head, and as many variables as fields; beside those of the server itself. */
+function variableLimits(options: ResolvedOptions): VariableLimits {
+  const gateway = options.bind.some(isGateway);
+  return {
+    size: options.limitRequestHead + (gateway ? OWN_VARIABLES_SIZE : 0),
+    count: Math.min(options.limitRequestFields + (gateway ? OWN_VARIABLES : 0), MAX_FIELDS),
+  };
 }
 
 function parserLimits(options: ResolvedOptions): Partial<ParserLimits> {

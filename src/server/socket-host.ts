@@ -144,7 +144,8 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   }
 
   destroy(reset: boolean): void {
-    if (reset && !this.socket.destroyed) this.socket.resetAndDestroy();
+    // Only TCP knows a reset.
+    if (reset && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 

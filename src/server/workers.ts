@@ -5,6 +5,7 @@ import type { Kind } from '../interface/types.ts';
 import { describeFailure } from '../pool/applications.ts';
 import { type PoolEvents, StartupError, WorkerPool } from '../pool/pool.ts';
 import type { ProbeResult, ProbeTask } from '../pool/probe.ts';
+import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import type { Gateway } from './gateway.ts';
@@ -114,7 +115,7 @@ export class Workers {
     const slot = rings.acquire();
     if (slot < 0) return false;
     const gateway = this.gateway();
-    rings.fill(slot, mount, 0, host.meta, gateway.parser.headStart);
+    rings.fill(slot, mount, exchange.connection.takesErrors ? TAKES_ERRORS : 0, host.meta, gateway.parser.headStart);
     if (!hasBody) rings.endBody(slot);
     this.requests.begin(slot, exchange, hasBody, gateway.now);
     if (kind === 'async') rings.dispatchAsync(slot, worker);

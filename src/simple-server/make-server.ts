@@ -153,6 +153,7 @@ class RunningSimpleServer implements SimpleServer {
           pipelined: 1,
           keepAlive: true,
         },
+        variables: { size: 0, count: 0 }, // HTTP alone is spoken
         deadlines: DEADLINES,
         accessLog: {
           dropped: 0,

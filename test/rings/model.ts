@@ -286,6 +286,10 @@ export class ModelGateway implements ResponseHandler {
     this.#request(slot).awaitsRoom = false;
   }
 
+  errors(slot: number, _start: number, length: number): void {
+    this.notes.push(`errors of ${slot}: ${length} bytes`);
+  }
+
   note(worker: number, code: number, text: string): void {
     this.notes.push(`${worker} ${code} ${text}`);
   }

@@ -69,6 +69,10 @@ class Recorder implements ResponseHandler {
     this.calls.push(['wantBody', slot]);
   }
 
+  errors(slot: number, start: number, length: number): void {
+    this.calls.push(['errors', slot, this.#text(start, length)]);
+  }
+
   note(worker: number, code: number, text: string): void {
     this.calls.push(['note', worker, code, text]);
   }

@@ -201,6 +201,10 @@ class Load implements ResponseHandler {
     if (request !== undefined) request.waits = false;
   }
 
+  errors(): void {
+    throw new Error('nobody writes errors');
+  }
+
   note(): void {
     this.ready++;
   }

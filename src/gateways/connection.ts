@@ -1,0 +1,533 @@
+import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { Exchange } from '../http/exchange.ts';
+import { errorHead } from '../http/framing.ts';
+import {
+  type ConnectionHost,
+  type HostedConnection,
+  WAIT_APPLICATION,
+  WAIT_BODY,
+  WAIT_CLIENT,
+  WAIT_HALF_CLOSED,
+  WAIT_HEAD,
+  WAIT_LINGERING,
+  WAIT_REQUEST,
+} from '../http/host.ts';
+import '../http/latin1.ts';
+import { FLAG_CONTENT_LENGTH, FLAG_HEAD_METHOD } from '../../assembly/layout.ts';
+import type { Parser } from '../http/parser.ts';
+import {
+  nextResponse,
+  nextSocket,
+  RESPONSE_AWAITED,
+  RESPONSE_BREAK,
+  RESPONSE_BROKEN,
+  RESPONSE_COMPLETE,
+  RESPONSE_DONE,
+  RESPONSE_END,
+  RESPONSE_HEAD,
+  RESPONSE_OVER,
+  RESPONSE_STARTED,
+  SOCKET_CLOSED,
+  SOCKET_ENDING,
+  SOCKET_FIN,
+  SOCKET_FLUSHED,
+  SOCKET_GONE,
+  SOCKET_LINGERING,
+  SOCKET_OPEN,
+  StateError,
+} from '../http/states.ts';
+import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import { repairVariables, type VariableLimits, type Variables, VariablesError, writeVariables } from './variables.ts';
+
+export interface VariablesConnectionOptions {
+  /** Largest request body in bytes; above it 413. */
+  limitBody: number;
+  variables: VariableLimits;
+  /** False: every connection ends with its first response. */
+  keepAlive: boolean;
+}
+
+/** Chunks up to this size (bytes) travel as text with what stands before them. */
+const TEXT_CHUNK = 2048;
+/** Output (bytes) after which an application is asked to wait for the end of the turn. */
+const FLUSH_AT = 65536;
+/** Bytes read after the last response before the socket is dropped. */
+const LINGER_BYTES = 1 << 20;
+
+const TOO_LARGE = 'the request body is larger than this server accepts';
+
+/**
+ * A connection to a front server that sends requests as CGI variables and takes responses in the form of CGI (RFC 3875, 6).
+ * Like the connection for HTTP it has no I/O of its own. One request is in progress at a time; what comes meanwhile
+ * waits unread.
+ */
+export abstract class VariablesConnection implements HostedConnection {
+  abstract readonly takesErrors: boolean;
+  progress = 0;
+  protected readonly host: ConnectionHost;
+  protected readonly parser: Parser;
+  protected readonly options: VariablesConnectionOptions;
+  /** The request in progress, until its body is closed. */
+  protected exchange: Exchange | null = null;
+  protected socket: number = SOCKET_OPEN;
+  /** The server stops. */
+  protected closing = false;
+  /** The transport is over its high-water mark. */
+  protected blocked = false;
+
+  /** Variables of a request that nobody had room for. */
+  private waiting: Variables | null = null;
+  /** The owner of the exchange takes body bytes. */
+  private receiving = false;
+  /** Bytes of the body that are still to come; -1: its sender says when it ends. */
+  private bodyLeft = -1;
+  private bodySize = 0;
+  /** Body bytes that the owner had no room for. */
+  private refused: Buffer | null = null;
+  /** Raw bytes behind the point where reading had to stop. */
+  private backlog: Buffer | null = null;
+  private paused = false;
+  private running = false;
+  /** `proceed` is due at the end of the turn. */
+  private deferred = false;
+  /** The client has sent its last byte. */
+  private finished = false;
+  private out = '';
+  private scheduled = false;
+  private lingered = 0;
+
+  constructor(host: ConnectionHost, parser: Parser, options: VariablesConnectionOptions) {
+    this.host = host;
+    this.parser = parser;
+    this.options = options;
+  }
+
+  // ---- The protocol
+
+  /** Takes bytes from address `at`, before `to`; returns the address of the first one not taken (past `at`). */
+  protected abstract read(at: number, to: number): number;
+  /** Reading has to stop until something else has happened. */
+  protected get held(): boolean {
+    return this.waiting !== null || this.refused !== null;
+  }
+  /** Part of a request has come. */
+  protected abstract readonly inHead: boolean;
+  /** What stands before `length` bytes of a response. */
+  protected abstract before(length: number): string;
+  /** What no front server takes for the end of a response, where the end of the connection might be; or ''. */
+  protected abstract readonly breach: string;
+  /** The most bytes of a response that may follow on one `before`. */
+  protected abstract readonly largest: number;
+  /** The response is complete. */
+  protected abstract completed(exchange: Exchange): void;
+  /** The request is over, its body closed. */
+  protected abstract over(exchange: Exchange): void;
+
+  // ---- Events from the host
+
+  receive(length: number): void {
+    this.run(READ_AREA, READ_AREA + length);
+  }
+
+  ended(): void {
+    if (this.finished || this.socket === SOCKET_CLOSED) return;
+    this.finished = true;
+    const { exchange } = this;
+    if (this.socket === SOCKET_LINGERING) {
+      this.drop(false);
+    } else if (exchange === null) {
+      this.finish();
+    } else if (this.receiving) {
+      this.receiving = false;
+      exchange.persist = false;
+      exchange.unanswered = 400;
+      exchange.owner?.bodyFailed(0, 'the front server ended the connection within the request body');
+    } else if (this.waiting !== null) {
+      this.drop(false); // nobody has begun with the request
+    }
+  }
+
+  flushed(): void {
+    if (this.socket === SOCKET_ENDING) this.socket = nextSocket(this.socket, SOCKET_FLUSHED);
+  }
+
+  closed(): void {
+    this.socket = nextSocket(this.socket, SOCKET_GONE);
+    this.out = '';
+    this.backlog = null;
+    this.refused = null;
+    this.receiving = false;
+    const { exchange } = this;
+    if (this.waiting !== null) {
+      this.waiting = null;
+      this.exchange = null;
+    } else if (exchange !== null) {
+      this.breakOff(exchange);
+    }
+  }
+
+  drained(): void {
+    this.progress++;
+    this.blocked = false;
+    const { exchange } = this;
+    if (exchange?.stalled) {
+      exchange.stalled = false;
+      exchange.owner?.drained();
+    }
+  }
+
+  retry(): void {
+    if (this.socket !== SOCKET_CLOSED) this.proceed();
+  }
+
+  get waitingFor(): number {
+    if (this.socket === SOCKET_LINGERING) return WAIT_LINGERING;
+    if (this.blocked || this.socket === SOCKET_ENDING) return WAIT_CLIENT;
+    if (this.exchange === null) return this.inHead ? WAIT_HEAD : WAIT_REQUEST;
+    if (this.receiving && !this.paused) return WAIT_BODY;
+    return this.finished ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
+  }
+
+  expired(): void {
+    switch (this.waitingFor) {
+      case WAIT_REQUEST:
+        this.finish();
+        break;
+      case WAIT_BODY:
+        this.failBody(408, 'the request body did not arrive in time');
+        break;
+      case WAIT_HEAD:
+      case WAIT_LINGERING:
+        this.drop(false);
+        break;
+      case WAIT_CLIENT:
+      case WAIT_HALF_CLOSED:
+        this.drop(true);
+    }
+  }
+
+  shutdown(): void {
+    this.closing = true;
+    if (this.exchange === null && !this.inHead) this.finish();
+  }
+
+  abort(): void {
+    if (this.socket !== SOCKET_CLOSED) this.drop(true);
+  }
+
+  flush(): void {
+    this.scheduled = false;
+    if (this.deferred) {
+      this.deferred = false;
+      this.retry();
+    }
+    if (!this.writeOut()) this.blocked = true;
+    if (this.exchange?.stalled && !this.blocked) this.drained();
+  }
+
+  // ---- Calls from the owner of the exchange
+
+  respond(exchange: Exchange, head: ResponseHead): void {
+    if (this.isCut(exchange)) return;
+    exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
+    exchange.status = head.status;
+    exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
+    const announced = exchange.left < 0 || (head.flags & (HEAD_HAS_LENGTH | HEAD_NO_BODY)) !== 0;
+    const length = announced ? '' : `Content-Length: ${head.length}\r\n`;
+    this.send(`Status: ${head.text}${length}\r\n`);
+  }
+
+  data(exchange: Exchange, source: Buffer, start: number, end: number): boolean {
+    if (this.isCut(exchange)) return true;
+    if (exchange.state !== RESPONSE_STARTED) throw new StateError('body bytes outside of a response');
+    const length = end - start;
+    if (exchange.left >= 0) {
+      exchange.left -= length;
+      if (exchange.left < 0) throw new StateError('more body bytes than announced');
+    }
+    exchange.sent += length;
+    if (length <= TEXT_CHUNK) {
+      this.send(source.latin1Slice(start, end));
+    } else {
+      for (let at = start; at < end; at += this.largest) {
+        const part = Math.min(this.largest, end - at);
+        const lead = this.out + this.before(part);
+        this.out = '';
+        const block = Buffer.allocUnsafe(lead.length + part);
+        block.latin1Write(lead, 0, lead.length);
+        source.copy(block, lead.length, at, at + part);
+        if (!this.host.write(block)) this.blocked = true;
+      }
+    }
+    const wanted = !this.blocked && this.out.length < FLUSH_AT;
+    exchange.stalled = !wanted;
+    return wanted;
+  }
+
+  end(exchange: Exchange): void {
+    if (this.isCut(exchange)) return;
+    if (exchange.left > 0) {
+      this.breakResponse(exchange);
+      return;
+    }
+    exchange.state = nextResponse(exchange.state, RESPONSE_END);
+    this.completed(exchange);
+  }
+
+  /** Ends the connection within the response, which front servers pass on as an error. */
+  breakResponse(exchange: Exchange): void {
+    if (this.isCut(exchange)) return;
+    exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
+    this.out += this.breach;
+    this.writeOut();
+    this.drop(true);
+  }
+
+  done(exchange: Exchange): void {
+    if (exchange.state === RESPONSE_AWAITED) this.answerPage(exchange, exchange.unanswered, '');
+    else if (exchange.state === RESPONSE_STARTED) this.breakResponse(exchange);
+    exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
+    exchange.owner = null;
+    this.host.finished(exchange);
+    this.exchange = null;
+    this.receiving = false;
+    this.refused = null;
+    if (this.socket !== SOCKET_OPEN) return;
+    this.over(exchange);
+    if (this.closing || this.finished || !exchange.persist) this.finish();
+    else this.proceed();
+  }
+
+  wantBody(exchange: Exchange): void {
+    if (exchange === this.exchange && this.refused !== null) this.proceed();
+  }
+
+  answer(exchange: Exchange, status: number, message = ''): void {
+    this.answerPage(exchange, status, message);
+    this.done(exchange);
+  }
+
+  abstract errors(exchange: Exchange, text: Uint8Array): boolean;
+
+  private answerPage(exchange: Exchange, status: number, message: string): void {
+    const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0);
+    this.respond(exchange, head);
+    if (body.length > 0) this.data(exchange, body, 0, body.length);
+    this.end(exchange);
+  }
+
+  // ---- Reading, for the protocol
+
+  /** All variables of a request are there. */
+  protected begin(variables: Variables, persist: boolean): void {
+    this.progress++;
+    let flags: number;
+    try {
+      repairVariables(variables);
+      flags = writeVariables(this.parser, variables, this.options.variables);
+    } catch (error) {
+      if (!(error instanceof VariablesError)) throw error;
+      this.refuse(error.status, error.message);
+      return;
+    }
+    if (Number(variables.CONTENT_LENGTH ?? 0) > this.options.limitBody) {
+      this.refuse(413, TOO_LARGE);
+      return;
+    }
+    const exchange = new Exchange(this, flags, persist && this.options.keepAlive && !this.closing, false, false);
+    this.exchange = exchange;
+    // What the body needs must stand before the host is asked: it may answer at once.
+    this.bodyLeft = (flags & FLAG_CONTENT_LENGTH) !== 0 ? Number(variables.CONTENT_LENGTH) : -1;
+    this.bodySize = 0;
+    this.receiving = this.bodyLeft !== 0;
+    if (!this.host.request(exchange)) this.waiting = variables;
+  }
+
+  /** Answers a request that cannot be taken, and closes. */
+  protected refuse(status: number, message: string): void {
+    const exchange = new Exchange(this, 0, false, false, false);
+    this.exchange = exchange;
+    this.answer(exchange, status, message);
+  }
+
+  /** Body bytes from address `at`. What the owner has no room for is put aside, what nobody wants is dropped. */
+  protected deliver(at: number, length: number): void {
+    const { exchange } = this;
+    this.progress++;
+    if (exchange === null || !this.receiving) return;
+    const size = this.bodyLeft < 0 ? length : Math.min(length, this.bodyLeft);
+    this.bodySize += size;
+    if (this.bodySize > this.options.limitBody) {
+      this.failBody(413, TOO_LARGE);
+      return;
+    }
+    if (this.bodyLeft > 0) this.bodyLeft -= size;
+    const taken = size === 0 ? 0 : (exchange.owner?.body(at, size) ?? size);
+    if (taken < size) this.refused = this.parser.copy(at + taken, at + size);
+    else if (this.bodyLeft === 0) this.endBody();
+  }
+
+  /** The sender says that the body is over. */
+  protected endOfBody(): void {
+    if (!this.receiving) return;
+    if (this.bodyLeft > 0) this.failBody(400, 'the request body is shorter than CONTENT_LENGTH');
+    else this.endBody();
+  }
+
+  /** Bytes that nobody looks at. */
+  protected ignore(length: number): void {
+    this.lingered += length;
+    if (this.lingered > LINGER_BYTES) this.drop(false);
+  }
+
+  /** Tells the owner that its request was given up by the client; what it still sends goes nowhere. */
+  protected breakOff(exchange: Exchange): void {
+    if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
+    this.receiving = false;
+    this.refused = null;
+    exchange.owner?.disconnected();
+  }
+
+  private endBody(): void {
+    this.receiving = false;
+    this.exchange?.owner?.bodyEnd();
+  }
+
+  private failBody(status: number, message: string): void {
+    const { exchange } = this;
+    this.receiving = false;
+    this.refused = null;
+    if (exchange === null) return;
+    exchange.persist = false;
+    exchange.owner?.bodyFailed(status, message);
+  }
+
+  private run(from: number, to: number): void {
+    if (this.socket !== SOCKET_OPEN) {
+      if (this.socket !== SOCKET_CLOSED) this.ignore(to - from);
+      return;
+    }
+    if (this.running) throw new StateError('received while receiving');
+    this.running = true;
+    this.parser.busy = true;
+    try {
+      let at = from;
+      while (at < to && this.socket === SOCKET_OPEN) {
+        if (this.backlog !== null || this.held) {
+          this.keep(at, to);
+          return;
+        }
+        at = this.read(at, to);
+      }
+    } finally {
+      this.parser.busy = false;
+      this.running = false;
+    }
+  }
+
+  /** Goes on with what was put aside. */
+  protected proceed(): void {
+    if (this.running || this.socket !== SOCKET_OPEN) return;
+    if (this.parser.busy) {
+      // Another connection's bytes lie in the parser's memory.
+      this.deferred = true;
+      this.schedule();
+      return;
+    }
+    const { waiting, refused, exchange } = this;
+    if (waiting !== null && exchange !== null) {
+      this.waiting = null;
+      writeVariables(this.parser, waiting, this.options.variables);
+      if (!this.host.request(exchange)) this.waiting = waiting;
+    } else if (refused !== null && exchange !== null) {
+      refused.copy(this.parser.bytes, READ_AREA);
+      const taken = exchange.owner?.body(READ_AREA, refused.length) ?? refused.length;
+      if (taken === refused.length) {
+        this.refused = null;
+        if (this.bodyLeft === 0) this.endBody();
+      } else {
+        this.refused = refused.subarray(taken);
+      }
+    }
+    if (this.held) return;
+    const { backlog } = this;
+    this.backlog = null;
+    if (backlog !== null) {
+      for (let at = 0; at < backlog.length; at += READ_SIZE) {
+        this.run(READ_AREA, READ_AREA + backlog.copy(this.parser.bytes, READ_AREA, at, at + READ_SIZE));
+      }
+    }
+    if (this.paused && this.backlog === null && !this.held) {
+      this.paused = false;
+      this.host.resume();
+    }
+  }
+
+  /** Puts raw bytes aside and stops reading until there is room. */
+  private keep(from: number, to: number): void {
+    const fresh = this.parser.copy(from, to);
+    this.backlog = this.backlog === null ? fresh : Buffer.concat([this.backlog, fresh]);
+    if (this.paused) return;
+    this.paused = true;
+    this.host.pause();
+  }
+
+  // ---- Writing
+
+  private isCut(exchange: Exchange): boolean {
+    return exchange.state === RESPONSE_BROKEN || exchange.state === RESPONSE_OVER;
+  }
+
+  /** Whether the client still expects something of this response. */
+  protected isOpen(exchange: Exchange): boolean {
+    return !this.isCut(exchange) && exchange.state !== RESPONSE_COMPLETE;
+  }
+
+  /** Response bytes as text, a unit for each. */
+  private send(text: string): void {
+    for (let at = 0; at < text.length; at += this.largest) {
+      const part = text.slice(at, at + this.largest);
+      this.emit(this.before(part.length) + part);
+    }
+  }
+
+  protected emit(text: string): void {
+    this.out += text;
+    this.schedule();
+  }
+
+  /** Writes the text that has gathered. False when the transport is over its high-water mark. */
+  private writeOut(): boolean {
+    const { out } = this;
+    if (out === '' || this.socket === SOCKET_CLOSED) return true;
+    this.out = '';
+    return this.host.write(out);
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.host.schedule(this);
+  }
+
+  // ---- Ending
+
+  /** The last response is out: FIN, then read and drop until the client ends too. */
+  protected finish(): void {
+    if (this.socket !== SOCKET_OPEN) return;
+    this.writeOut();
+    this.backlog = null;
+    this.socket = nextSocket(this.socket, SOCKET_FIN);
+    this.progress++;
+    this.host.end();
+    if (!this.paused) return;
+    this.paused = false;
+    this.host.resume();
+  }
+
+  protected drop(reset: boolean): void {
+    if (this.socket === SOCKET_CLOSED) return;
+    this.host.destroy(reset);
+    this.closed();
+  }
+}
