@@ -1,7 +1,7 @@
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Connection, type ConnectionOptions } from '../../src/http/connection.ts';
 import type { Exchange, ExchangeOwner } from '../../src/http/exchange.ts';
-import type { ConnectionHost } from '../../src/http/host.ts';
+import type { ConnectionHost, HostedConnection } from '../../src/http/host.ts';
 import { Parser } from '../../src/http/parser.ts';
 
 export const parser = new Parser();
@@ -81,8 +81,8 @@ export class Recorder implements ExchangeOwner {
 }
 
 /** A connection without a network: every event is called, everything that comes out is kept. */
-export class Driver implements ConnectionHost {
-  readonly connection: Connection;
+export class HostDriver implements ConnectionHost {
+  readonly connection: HostedConnection;
   readonly requests: Recorder[] = [];
   readonly finishedStatuses: number[] = [];
   out = '';
@@ -98,8 +98,8 @@ export class Driver implements ConnectionHost {
   onRequest: (recorder: Recorder) => void = () => {};
   private pending = false;
 
-  constructor(options: Partial<ConnectionOptions> = {}) {
-    this.connection = new Connection(this, parser, { ...OPTIONS, ...options });
+  constructor(connect: (host: ConnectionHost) => HostedConnection) {
+    this.connection = connect(this);
   }
 
   /** Bytes from the client, in pieces of at most `size`. */
@@ -176,6 +176,13 @@ export class Driver implements ConnectionHost {
 
   date(): string {
     return DATE;
+  }
+}
+
+/** The same for HTTP. */
+export class Driver extends HostDriver {
+  constructor(options: Partial<ConnectionOptions> = {}) {
+    super((host) => new Connection(host, parser, { ...OPTIONS, ...options }));
   }
 }
 
