@@ -36,7 +36,8 @@ import {
   SOCKET_OPEN,
   StateError,
 } from '../http/states.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import { HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import { cgiHead } from './response-form.ts';
 import { repairVariables, type VariableLimits, type Variables, VariablesError, writeVariables } from './variables.ts';
 
 export interface VariablesConnectionOptions {
@@ -232,9 +233,7 @@ export abstract class VariablesConnection implements HostedConnection {
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
     exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
-    const announced = exchange.left < 0 || (head.flags & (HEAD_HAS_LENGTH | HEAD_NO_BODY)) !== 0;
-    const length = announced ? '' : `Content-Length: ${head.length}\r\n`;
-    this.send(`Status: ${head.text}${length}\r\n`);
+    this.send(cgiHead(head));
   }
 
   data(exchange: Exchange, source: Buffer, start: number, end: number): boolean {
