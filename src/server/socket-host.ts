@@ -2,7 +2,7 @@ import type net from 'node:net';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_REQUEST } from '../http/host.ts';
-import { type Acceptor, type SocketEvents, unsentBytes } from './accept.ts';
+import { type Acceptor, reset, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
@@ -143,9 +143,8 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     this.socket.end();
   }
 
-  destroy(reset: boolean): void {
-    // Only TCP knows a reset.
-    if (reset && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
+  destroy(withReset: boolean): void {
+    if (withReset) reset(this.socket);
     else this.socket.destroy();
   }
 
