@@ -19,6 +19,12 @@ export function* syncApp(environ, startResponse) {
       for (let block = input.read(10_000); block.length > 0; block = input.read(10_000)) yield block;
       break;
     }
+    case '/collect': {
+      const body = input.read();
+      startResponse('200 OK', TEXT);
+      yield body;
+      break;
+    }
     case '/ignore':
       startResponse('200 OK', TEXT);
       yield bytes('not read');
@@ -43,6 +49,12 @@ export async function* asyncApp(environ, startResponse) {
       startResponse('200 OK', TEXT);
       yield* environ['wsgi.input'].chunks();
       break;
+    case '/collect': {
+      const body = await environ['wsgi.input'].read();
+      startResponse('200 OK', TEXT);
+      yield body;
+      break;
+    }
     case '/breaks':
       startResponse('200 OK', TEXT);
       yield bytes('half');
