@@ -36,7 +36,7 @@ const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
  */
 export function parseBind(text: string, directory = process.cwd()): Bind {
   const wrong = (reason: string) => new ConfigurationError(`address "${text}": ${reason}`);
-  const [, protocol, place] = /^(fastcgi|scgi)(?:\+|:\/\/)(.*)$/s.exec(text) ?? [];
+  const [, protocol, place] = /^(fastcgi|scgi)(?:\+|:\/\/)(?!fastcgi|scgi)(.*)$/s.exec(text) ?? [];
   if (place !== undefined) return { ...parseBind(place, directory), protocol: protocol as Protocol };
   if (text.startsWith('unix:')) {
     const given = text.slice(5);
@@ -52,6 +52,7 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
     return { type: 'fd', fd: Number(text.slice(5)) };
   }
   if (/^https?:/i.test(text)) throw wrong('expected HOST:PORT without a scheme');
+  if (/^[a-z]+:\/\//i.test(text)) throw wrong('the protocols are fastcgi, scgi and, without a name, HTTP');
   if (/^\d+$/.test(text)) throw wrong(`expected HOST:PORT, for example "127.0.0.1:${text}"`);
   if (/^[^[]*:.*:/.test(text)) throw wrong('write an IPv6 address in brackets, as in "[::1]:8000"');
   const colon = text.lastIndexOf(':');
@@ -122,7 +123,9 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
     if (server.listening) server.close();
     throw listenError(error, bind);
   }
-  return formatUrl(server.address(), bind.protocol);
+  const address = server.address();
+  // Of an inherited Unix socket Node does not tell the path.
+  return address === null && bind.type === 'fd' ? formatBind(bind) : formatUrl(address, bind.protocol);
 }
 
 function listenOptions(bind: Bind, backlog: number | undefined): ListenOptions & { fd?: number } {

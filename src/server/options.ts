@@ -132,7 +132,7 @@ const bind: Setting<readonly string[], string | readonly string[]> = {
   default: ['127.0.0.1:8000'],
   short: 'b',
   separator: ',',
-  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); port 0 takes a free one; repeatable',
+  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with fastcgi+ or scgi+ before it for a front server of these protocols; port 0 takes a free one; repeatable',
   read(input) {
     const list: readonly unknown[] = Array.isArray(input) ? input : [input];
     if (list.length === 0) throw expected('at least one address', input);

@@ -13,6 +13,10 @@ describe('parseBind', () => {
     ['unix:/run/site.sock', { type: 'unix', path: '/run/site.sock' }],
     ['unix:site.sock', { type: 'unix', path: '/srv/site.sock' }],
     ['fd://3', { type: 'fd', fd: 3 }],
+    ['fastcgi://127.0.0.1:9000', { type: 'tcp', host: '127.0.0.1', port: 9000, protocol: 'fastcgi' }],
+    ['fastcgi+[::1]:9000', { type: 'tcp', host: '::1', port: 9000, protocol: 'fastcgi' }],
+    ['scgi+unix:site.sock', { type: 'unix', path: '/srv/site.sock', protocol: 'scgi' }],
+    ['fastcgi+fd://0', { type: 'fd', fd: 0, protocol: 'fastcgi' }],
   ])('reads %s', (text, bind) => {
     expect(parseBind(text, '/srv')).toEqual(bind);
   });
@@ -36,12 +40,15 @@ describe('parseBind', () => {
     [`unix:/${'x'.repeat(108)}`, 'the path of a Unix socket has at most'],
     ['fd:3', 'expected fd://N'],
     ['fd://x', 'expected fd://N'],
+    ['fastcgi://', 'the port is missing'],
+    ['fastcgi+scgi+127.0.0.1:80', 'is not a host name'],
+    ['uwsgi://127.0.0.1:80', 'the protocols are fastcgi, scgi and'],
   ])('refuses %j', (text, reason) => {
     expect(() => parseBind(text)).toThrow(reason);
   });
 
   it('is undone by formatBind', () => {
-    for (const text of ['127.0.0.1:8000', '[::1]:1', ':80', 'unix:/run/a.sock', 'fd://3']) {
+    for (const text of ['127.0.0.1:8000', '[::1]:1', ':80', 'unix:/run/a.sock', 'fd://3', 'scgi+unix:/run/a.sock']) {
       expect(formatBind(parseBind(text))).toBe(text);
     }
   });
@@ -52,5 +59,7 @@ describe('formatUrl', () => {
     expect(formatUrl({ address: '::1', family: 'IPv6', port: 80 })).toBe('http://[::1]:80');
     expect(formatUrl({ address: '127.0.0.1', family: 'IPv4', port: 80 })).toBe('http://127.0.0.1:80');
     expect(formatUrl('/run/a.sock')).toBe('unix:/run/a.sock');
+    expect(formatUrl('/run/a.sock', 'fastcgi')).toBe('fastcgi+unix:/run/a.sock');
+    expect(formatUrl({ address: '127.0.0.1', family: 'IPv4', port: 80 }, 'scgi')).toBe('scgi://127.0.0.1:80');
   });
 });

@@ -58,6 +58,7 @@ describe('the documentation', () => {
       'CONTRIBUTING.md',
       'CHANGELOG.md',
       'docs/architecture.md',
+      'docs/front-servers.md',
       'docs/writing-applications.md',
       'docs/middleware.md',
       'docs/porting.md',

@@ -213,6 +213,20 @@ describe('serving', () => {
     expect((await get(url)).status).toBe(200);
   });
 
+  it('listens on an inherited Unix socket', async () => {
+    const socketPath = join(directory, 'inherited.sock');
+    const kept = join(directory, 'kept.sock');
+    const listener = await new Promise<Server>((resolve) => {
+      const server = createServer().listen(socketPath, () => resolve(server));
+    });
+    const handle: { fd: number } = Reflect.get(listener, '_handle');
+    const command = quaich(['./site.js', '-b', 'fd://3'], { stdio: ['ignore', 'pipe', 'pipe', handle.fd] });
+    expect(await ready(command)).toEqual(['fd://3']);
+    renameSync(socketPath, kept); // closing removes the path
+    listener.close();
+    expect((await get(`unix:${kept}`)).status).toBe(200);
+  });
+
   it.runIf(ipv6)('listens on IPv6', async () => {
     const [url] = await ready(quaich(['./site.js', '-b', '[::1]:0']));
     expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
