@@ -6,7 +6,7 @@ import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
-import { addField, statusOf } from './response-fields.ts';
+import { isSent, statusOf, trimmed } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;
@@ -68,14 +68,14 @@ function checkResponse(value: unknown): asserts value is Response {
   throw new ApplicationError(`the fetch handler returned ${typeName(value)}, expected a Response (B-69)`);
 }
 
-function headersOf(response: Response): HeaderField[] {
-  const { headers } = response;
+function headersOf({ headers }: Response): HeaderField[] {
   const fields: HeaderField[] = [];
   headers.forEach((value, name) => {
-    if (name !== 'set-cookie') addField(fields, name, value);
+    const lower = name.toLowerCase();
+    if (lower !== 'set-cookie' && isSent(lower)) fields.push([name, trimmed(value)]);
   });
   // Never joined: a cookie may contain a comma (RFC 9110, 5.3).
-  for (const cookie of headers.getSetCookie()) addField(fields, 'set-cookie', cookie);
+  for (const cookie of headers.getSetCookie()) fields.push(['set-cookie', trimmed(cookie)]);
   return fields;
 }
 

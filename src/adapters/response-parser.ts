@@ -4,7 +4,7 @@
  */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
-import { addField, statusOf } from './response-fields.ts';
+import { isSent, statusOf, trimmed } from './response-fields.ts';
 
 /** A head, ready for `startResponse`. */
 export interface ParsedHead {
@@ -106,7 +106,7 @@ export class ResponseParser {
       return bytes.byteLength;
     }
     this.#pending = null;
-    this.#readHead(all.latin1Slice(0, end));
+    this.#readHead(all.toString('latin1', 0, end));
     return end + END_OF_HEAD.length - before;
   }
 
@@ -125,10 +125,11 @@ export class ResponseParser {
     for (const line of lines) {
       const colon = line.indexOf(':');
       const name = line.substring(0, colon);
-      const value = line.substring(colon + 1);
-      if (/^transfer-encoding$/i.test(name)) chunked ||= /chunked/i.test(value);
-      else if (/^content-length$/i.test(name)) length = Number(value);
-      addField(headers, name, value);
+      const value = trimmed(line.substring(colon + 1));
+      const lower = name.toLowerCase();
+      if (lower === 'transfer-encoding') chunked ||= /chunked/i.test(value);
+      else if (lower === 'content-length') length = Number(value);
+      if (isSent(lower)) headers.push([name, value]);
     }
     this.head = { status: statusOf(code, match[2] ?? ''), headers };
     if (this.#forHead || code === 204 || code === 304) this.#state = COMPLETE;
