@@ -179,13 +179,18 @@ h3.get('/fail', () => {
 /** An upload that no parser reads to the end, and a download that nobody finishes, for tests of what breaks off. */
 export const endless = express();
 export const events: string[] = [];
+let written = 0;
 endless.get('/', async (_request, response) => {
   response.on('finish', () => events.push('finish')).on('close', () => events.push('close'));
+  const closed = once(response, 'close');
   response.type('text');
   while (!response.destroyed) {
-    if (!response.write('x'.repeat(16_384))) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    written += 1;
+    if (response.write('x'.repeat(16_384))) continue;
+    await Promise.race([new Promise((resolve) => response.once('drain', resolve)), closed]);
   }
 });
+endless.get('/written', (_request, response) => void response.json(written));
 endless.get('/events', (_request, response) => void response.json(events));
 
 const json = { 'Content-Type': 'application/json' };

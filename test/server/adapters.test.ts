@@ -108,8 +108,18 @@ describe.each([
     const client = new Client(server.url).send(textOf('endless', {}));
     await client.until((text) => text.length > 100_000);
     client.socket.pause();
-    // A client that does not read holds up only itself.
-    expect((await ask(server.url, 'express', { path: '/hello' })).body).toBe('hello');
+    // A client that does not read holds up only itself: the listener stands when all buffers on the way are full.
+    const written = async () => Number((await ask(server.url, 'endless', { path: '/written' })).body);
+    let last = -1;
+    await expect
+      .poll(async () => {
+        const now = await written();
+        const stands = now === last;
+        last = now;
+        return stands;
+      })
+      .toBe(true);
+    expect(last * 16_384).toBeLessThan(50_000_000);
     const before = client.received.length;
     client.socket.resume();
     const text = await client.until((received) => received.length > before + 5_000_000);
