@@ -3,8 +3,8 @@
  *
  * Node's own server runs them. It never listens; each request is written into a stream that is given to it as a connection,
  * which Node documents ("any Duplex stream can be passed"), and what it writes there is read again. The other way would be
- * to construct IncomingMessage and ServerResponse with a socket that is none, as test tools do. That saves COST of
- * the time of a request, and loses what only the server keeps: it alone clears the need of a 'drain', finishes and
+ * to construct IncomingMessage and ServerResponse with a socket that is none, as test tools do. That saves a third of
+ * the CPU time of a small request, and loses what only the server keeps: it alone clears the need of a 'drain', finishes and
  * closes request and response in the right order, tells of aborts, knows which framing a header asks for. Frameworks rely on all of these.
  */
 import { createServer, METHODS, type RequestListener, type Server } from 'node:http';

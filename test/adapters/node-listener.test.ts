@@ -82,6 +82,7 @@ describe('requests', () => {
       const { remoteAddress, remotePort, remoteFamily, localPort, readyState } = socket;
       found.push({ remoteAddress, remotePort, remoteFamily, localPort, readyState, address: socket.address() });
       found.push(Reflect.get(socket, 'encrypted'));
+      expect(Reflect.get(socket, 'environ')).toMatchObject({ 'quaich.async': true });
       socket.setNoDelay().setKeepAlive().ref().unref();
       text(response, '');
     });
