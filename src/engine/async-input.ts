@@ -60,6 +60,11 @@ export class AsyncInput implements AsyncInputStream {
     this.#source = source;
   }
 
+  /** Whether a request has a body, which no variable of a chunked one tells; undefined for an input of another make. */
+  static hasBody(input: object): boolean | undefined {
+    return #source in input ? input.#source !== null : undefined;
+  }
+
   /**
    * Rejects with ClientDisconnected or RequestBodyError when the body will never be complete (G-63), with a TypeError
    * for a size that is no integer.

@@ -259,7 +259,7 @@ function lookUp(exports: Exports, path: string): unknown {
 
 function notAFunction(spec: AppOptions, name: string, value: unknown): ConfigurationError {
   const fetch = isObject(value) && typeof value.fetch === 'function';
-  const hint = fetch ? '; wrap an application written for fetch with the adapter for fetch' : '';
+  const hint = fetch ? '; make an application of it with fromFetchHandler of quaich/adapters' : '';
   return new ConfigurationError(`"${name}" in ${spec.module} is ${describe(value)}, expected a function${hint}`);
 }
 

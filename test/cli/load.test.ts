@@ -150,7 +150,7 @@ describe('loadApplication', () => {
     ['./nested.js:sites.text', /^"sites\.text" in \.\/nested\.js is 'x', expected a function$/],
     [
       './object.js',
-      /^"app" in \.\/object\.js is an object, expected a function; wrap an application written for fetch/,
+      /^"app" in \.\/object\.js is an object, expected a function; make an application of it with fromFetchHandler/,
     ],
     ['./promise.js', /^"app" in \.\/promise\.js is a Promise, expected a function$/],
     ['./class.js', /^"app" in \.\/class\.js is a class: export a function/],

@@ -24,6 +24,7 @@ const ENTRIES: readonly (readonly [string, string])[] = [
   ['quaich/testing', 'src/testing/index.ts'],
   ['quaich/validate', 'src/validate/index.ts'],
   ['quaich/shim', 'src/shim/index.ts'],
+  ['quaich/adapters', 'src/adapters/index.ts'],
   ['quaich', 'src/index.ts'],
 ];
 

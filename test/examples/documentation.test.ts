@@ -57,6 +57,7 @@ describe('the documentation', () => {
       'README.md',
       'CONTRIBUTING.md',
       'CHANGELOG.md',
+      'docs/adapters.md',
       'docs/architecture.md',
       'docs/front-servers.md',
       'docs/writing-applications.md',

@@ -133,9 +133,13 @@ function takeChunks(text: string, response: WireResponse): string {
       response.body += rest.slice(start);
       return '';
     }
+    if (size === 0) {
+      const end = rest.indexOf('\r\n\r\n', start - 2); // behind the trailers, which are dropped
+      response.complete = end >= 0;
+      return end < 0 ? '' : rest.slice(end + 4);
+    }
     if (rest.slice(start + size, start + size + 2) !== '\r\n') throw new Error('a chunk without CR LF');
     response.body += rest.slice(start, start + size);
     rest = rest.slice(start + size + 2);
-    if (size === 0) return rest;
   }
 }

@@ -59,6 +59,7 @@ describe('the packed package in an empty folder', () => {
     writeFileSync(
       join(folder, 'types.ts'),
       `import { type Application, type AsyncApplication, type Server, serve } from 'quaich';
+      import { fromFetchHandler, fromNodeListener } from 'quaich/adapters';
       export const app: Application = (environ, startResponse) => {
         startResponse('200 OK', []);
         return [environ['wsgi.input'].read(10)];
@@ -67,6 +68,10 @@ describe('the packed package in an empty folder', () => {
         startResponse('200 OK', []);
         return [await environ['wsgi.input'].read(10)];
       };
+      export const adapted: AsyncApplication[] = [
+        fromNodeListener((_request, response) => response.end()),
+        fromFetchHandler(() => new Response(), { arguments: (environ) => [environ] }),
+      ];
       export const server: Promise<Server> = serve({ apps: './app.js', bind: 'unix:site.sock' });
       // @ts-expect-error: an application of numbers
       export const wrong: Application = (_environ, startResponse) => (startResponse('200 OK', []), [1]);`,

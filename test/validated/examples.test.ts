@@ -92,6 +92,7 @@ const all: Example[] = [
   { prefix: '', module: './index.js', kind: 'sync', links: ['/'] },
   { prefix: '/hello', module: './typescript/hello.ts', kind: 'sync', links: ['/?name=Ada'] },
   { prefix: '/hello', module: './typescript/hello.ts', name: 'echo', kind: 'async', links: ['/'] },
+  { prefix: '/express', module: './express.js', kind: 'async', links: ['/'] },
 ];
 
 describe('the validator around every example', () => {

@@ -1,0 +1,283 @@
+/** The connection on which Node's own HTTP server meets one request of ours. */
+import { IncomingMessage, type ServerResponse } from 'node:http';
+import { Duplex } from 'node:stream';
+import { ApplicationError } from '../interface/errors.ts';
+import type { AsyncEnviron } from '../interface/types.ts';
+import { type BodySink, RequestBody } from './request-body.ts';
+import { bodyLength, eachField } from './request-fields.ts';
+import { type RequestTarget, requestTarget } from './request-target.ts';
+import { ResponseParser } from './response-parser.ts';
+
+type Callback = (error?: Error | null) => void;
+
+/**
+ * Node's server reads the request from this stream and writes the response to it. It shows as much of a `net.Socket` as
+ * listeners look at, taken from the environ.
+ *
+ * Backpressure is one to one: a write is acknowledged (`release`) only when the gateway asks for what comes after it, and a
+ * block of the request body is read only when the listener asks for one.
+ */
+export class ListenerSocket extends Duplex implements BodySink {
+  readonly environ: AsyncEnviron;
+  readonly response: ResponseParser;
+  /** Set, with the reason beside it, when the response will never be complete. */
+  failed = false;
+  reason: unknown = undefined;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly connecting = false;
+  readonly pending = false;
+  timeout: number | undefined = undefined;
+  readonly #target: RequestTarget;
+  #head: string;
+  #body: RequestBody | null = null;
+  /** The write that the gateway has not taken yet. */
+  #written: Callback | null = null;
+  #wake: (() => void) | null = null;
+  #timer: NodeJS.Timeout | undefined = undefined;
+
+  /** @throws ApplicationError or RangeError for an environ that cannot be written down as a request */
+  constructor(environ: AsyncEnviron) {
+    super();
+    this.environ = environ;
+    this.#target = requestTarget(environ);
+    this.response = new ResponseParser(environ.REQUEST_METHOD === 'HEAD');
+    const length = bodyLength(environ);
+    const version = environ.SERVER_PROTOCOL === 'HTTP/1.0' ? 'HTTP/1.0' : 'HTTP/1.1';
+    const { path, query } = this.#target;
+    // Below a mount a path may be empty; Express adds the slash there as well.
+    let head = `${environ.REQUEST_METHOD} ${path === '' ? '/' : path}${query} ${version}\r\n`;
+    eachField(environ, (name, value) => {
+      head += `${name}: ${value}\r\n`;
+    });
+    if (length > 0 || environ.CONTENT_LENGTH === '0') head += `Content-Length: ${length}\r\n`;
+    else if (length < 0) head += 'Transfer-Encoding: chunked\r\n';
+    if (length !== 0) this.#body = new RequestBody(environ['wsgi.input'], length, this);
+    this.#head = `${head}\r\n`;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.environ.REMOTE_ADDR;
+  }
+
+  get remotePort(): number | undefined {
+    const { REMOTE_PORT: port } = this.environ;
+    return port === undefined || port === '' ? undefined : Number(port);
+  }
+
+  get remoteFamily(): 'IPv4' | 'IPv6' | undefined {
+    return family(this.remoteAddress);
+  }
+
+  get localAddress(): string | undefined {
+    // A host name is no address.
+    return /^[0-9.]+$|:/.test(this.environ.SERVER_NAME) ? this.environ.SERVER_NAME : undefined;
+  }
+
+  get localPort(): number {
+    return Number(this.environ.SERVER_PORT);
+  }
+
+  get localFamily(): 'IPv4' | 'IPv6' | undefined {
+    return family(this.localAddress);
+  }
+
+  /** As of a TLSSocket: what frameworks tell the scheme from. Undefined, as of a plain socket, without TLS. */
+  get encrypted(): true | undefined {
+    return this.environ['wsgi.url_scheme'] === 'https' ? true : undefined;
+  }
+
+  get readyState(): string {
+    return this.destroyed ? 'closed' : 'open';
+  }
+
+  address(): { address?: string; family?: string; port?: number } {
+    const { localAddress: address, localFamily: family, localPort: port } = this;
+    return address === undefined ? {} : { address, family, port };
+  }
+
+  setTimeout(milliseconds: number, listener?: () => void): this {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.timeout = milliseconds;
+    if (milliseconds > 0 && !this.destroyed) {
+      this.#timer = setTimeout(() => this.emit('timeout'), milliseconds).unref();
+      if (listener !== undefined) this.once('timeout', listener);
+    } else if (listener !== undefined) {
+      this.off('timeout', listener);
+    }
+    return this;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  /** Ends, and destroys when everything has been taken; Node's server asks for it. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', this.destroy);
+  }
+
+  /** Prepares what Node's server has made of the request, before the listener sees it. */
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    response.sendDate = false; // the gateway's (G-97)
+    // Keep-alive or not, there is one request on a connection. What middleware leaves on a socket stays with its client.
+    response.once('close', () => (response.writableFinished ? this.destroySoon() : this.destroy()));
+    const { script, path, query } = this.#target;
+    if (script !== '') Object.assign(request, { baseUrl: script, originalUrl: script + path + query });
+    const body = this.#body;
+    if (body === null) return;
+    // Own properties stay when a framework exchanges the prototype, as Express does. The input is left alone until the
+    // listener reads: the first read is what lets the gateway send `100 Continue` (G-67).
+    request._read = (size) => {
+      IncomingMessage.prototype._read.call(request, size);
+      body.pull();
+    };
+  }
+
+  /** Whether there is something for the gateway: body bytes, the end or a failure; or, before the first of them, a head. */
+  get ready(): boolean {
+    return this.response.hasPiece || this.response.complete || this.failed;
+  }
+
+  /** Fulfils, for its only caller, when something has changed. */
+  change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** The gateway has taken what was written: the listener may go on. */
+  release(): void {
+    const written = this.#written;
+    this.#written = null;
+    written?.();
+  }
+
+  /** The response will never be complete. Has no effect on one that is. */
+  fail(reason: unknown): void {
+    if (!this.failed && !this.response.complete) {
+      this.failed = true;
+      this.reason = reason;
+    }
+    this.destroy();
+  }
+
+  /** Nobody takes the response any longer. */
+  abandon(): void {
+    if (this.response.complete) this.release();
+    else this.destroy();
+  }
+
+  /** The signal of the request has aborted (G-48). */
+  handleEvent(event: Event): void {
+    this.fail(event.target instanceof AbortSignal ? event.target.reason : undefined);
+  }
+
+  deliver(bytes: Uint8Array): void {
+    this.bytesRead += bytes.byteLength;
+    this.#timer?.refresh();
+    this.push(bytes);
+  }
+
+  broken(error: unknown): void {
+    this.fail(error);
+  }
+
+  override _read(): void {
+    if (this.#head === '') return; // what follows is delivered as it is asked for
+    const head = Buffer.from(this.#head, 'latin1');
+    this.#head = '';
+    this.deliver(head);
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    this.#take([{ chunk }], callback);
+  }
+
+  override _writev(chunks: readonly { chunk: Uint8Array }[], callback: Callback): void {
+    this.#take(chunks, callback);
+  }
+
+  override _final(callback: Callback): void {
+    if (!this.response.end()) {
+      this.fail(unfinished(this.response));
+      callback();
+      return;
+    }
+    this.#notify();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    clearTimeout(this.#timer);
+    this.#body?.stop();
+    if (!this.failed && !this.response.complete) {
+      this.failed = true;
+      this.reason = error ?? unfinished(this.response);
+    }
+    const written = this.#written;
+    this.#written = null;
+    written?.(error ?? new Error('the connection was closed before this was sent'));
+    this.#notify();
+    callback(error);
+  }
+
+  #take(chunks: readonly { chunk: Uint8Array }[], callback: Callback): void {
+    this.#timer?.refresh();
+    const { response } = this;
+    const hadHead = response.head !== null;
+    try {
+      for (const { chunk } of chunks) {
+        this.bytesWritten += chunk.byteLength;
+        response.feed(chunk);
+      }
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    if (this.ready) {
+      this.#written = callback;
+      this.#notify();
+      return;
+    }
+    if (!hadHead && response.head !== null) this.#notify();
+    callback(); // no bytes for the gateway in it
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}
+
+function family(address: string | undefined): 'IPv4' | 'IPv6' | undefined {
+  if (address === undefined || address === '') return undefined;
+  return address.includes(':') ? 'IPv6' : 'IPv4';
+}
+
+/** The error for a listener that broke off. */
+function unfinished(response: ResponseParser): ApplicationError {
+  const { head, interim } = response;
+  if (head !== null) return new ApplicationError('the listener ended the connection before its response was complete');
+  return new ApplicationError(
+    interim === 0
+      ? 'the listener ended the connection without a response'
+      : `the listener answered with status ${interim} and nothing after it; a response has a status from 200 to 599 (G-89)`,
+  );
+}

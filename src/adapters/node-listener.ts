@@ -1,0 +1,174 @@
+/**
+ * Applications written for node:http: Express, Koa, Fastify, Connect, or a plain request listener (B-68).
+ *
+ * Node's own server runs them. It never listens; each request is written into a stream that is given to it as a connection,
+ * which Node documents ("any Duplex stream can be passed"), and what it writes there is read again. The other way would be
+ * to construct IncomingMessage and ServerResponse with a socket that is none, as test tools do. That saves a third of
+ * the CPU time of a small request, and loses what only the server keeps: it alone clears the need of a 'drain', finishes and
+ * closes request and response in the right order, tells of aborts, knows which framing a header asks for. Frameworks rely on all of these.
+ */
+import { createServer, METHODS, type RequestListener, type Server } from 'node:http';
+import { isPromise } from 'node:util/types';
+import { describeError, report } from '../engine/report.ts';
+import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
+import type { AsyncApplication, AsyncBody, AsyncStartResponse, HeaderField, Lifespan } from '../interface/types.ts';
+import { ListenerSocket } from './listener-socket.ts';
+
+/** What Node's server emits 'request' to; another server serves as the list of its listeners. */
+export interface RequestEmitter {
+  emit(event: 'request', ...parameters: Parameters<RequestListener>): boolean;
+}
+
+/** Hooks of the application (L-01): where a framework connects to its databases, and leaves them. */
+export type NodeListenerOptions = Pick<Lifespan, 'startup' | 'shutdown'>;
+
+const NOTHING = new Uint8Array(0);
+const NOT_IMPLEMENTED: HeaderField[] = [['Content-Type', 'text/plain; charset=utf-8']];
+/** Methods that Node's parser knows; CONNECT asks for a tunnel, and is never given to listeners. */
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS.filter((method) => method !== 'CONNECT'));
+/** The gateway has limited the head already (G-31). */
+const MOST_HEAD_BYTES = 2 ** 30;
+
+/** The body of a response that did not come in one piece. */
+class ListenerBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #socket: ListenerSocket;
+
+  constructor(socket: ListenerSocket) {
+    this.#socket = socket;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    const socket = this.#socket;
+    // What was given before has been taken.
+    if (!socket.response.hasPiece) socket.release();
+    for (;;) {
+      if (socket.failed) throw socket.reason;
+      const value = socket.response.takePiece();
+      if (value !== null) return { done: false, value };
+      if (socket.response.complete) {
+        socket.release();
+        return { done: true, value: undefined };
+      }
+      await socket.change();
+    }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  close(): void {
+    this.#socket.abandon();
+  }
+}
+
+/** Gives a request to the listener. What it throws, or rejects with, fails the request and nothing else. */
+function call(listen: RequestListener, socket: ListenerSocket, ...parameters: Parameters<RequestListener>): void {
+  try {
+    const result: unknown = listen(...parameters);
+    if (isPromise(result)) result.then(undefined, (error) => threw(socket, error));
+  } catch (error) {
+    threw(socket, error);
+  }
+}
+
+function threw(socket: ListenerSocket, error: unknown): void {
+  if (socket.response.complete) {
+    const { 'wsgi.errors': errors, REQUEST_METHOD: method, PATH_INFO: path } = socket.environ;
+    const what = 'the listener failed after its response was complete';
+    report(errors, `${method} ${JSON.stringify(path)}`, what, describeError(error));
+  }
+  socket.fail(error);
+}
+
+/** The server that runs a listener. */
+function serverFor(listen: RequestListener): Server {
+  const server = createServer({ requireHostHeader: false, maxHeaderSize: MOST_HEAD_BYTES, keepAliveTimeout: 0 });
+  server.maxHeadersCount = 0;
+  server.on('request', (request, response) => {
+    const socket: unknown = request.socket;
+    if (!(socket instanceof ListenerSocket)) throw new TypeError('a connection that is none of ours');
+    socket.begin(request, response);
+    call(listen, socket, request, response);
+  });
+  // Without this listener the server would write an answer of its own.
+  server.on('clientError', (error, socket) => {
+    socket.destroy(error);
+  });
+  return server;
+}
+
+function listenerOf(target: RequestListener | RequestEmitter): RequestListener {
+  if (typeof target === 'function') return target;
+  if (typeof target !== 'object' || target === null || typeof target.emit !== 'function') {
+    throw new ConfigurationError(
+      'fromNodeListener: expected a request listener, (request, response) => ..., or a server',
+    );
+  }
+  return (request, response) => {
+    if (!target.emit('request', request, response))
+      throw new ApplicationError('the server has no listener for requests');
+  };
+}
+
+/**
+ * An async application of a listener for node:http: `fromNodeListener(express())`, `fromNodeListener(koa.callback())`,
+ * `fromNodeListener(fastify.routing)` after `await fastify.ready()`, or a server whose 'request' listeners are called (B-68).
+ *
+ * Request and response are Node's own and behave as they do under its server; `request.socket` is a stream that has the
+ * addresses and `encrypted`. `request.url` is the part below the mount; Express finds the mount in `baseUrl`, and the whole in
+ * `originalUrl`. Interim responses, trailers, fields of the connection and upgrades go no further. A client that leaves shows
+ * as 'aborted' and 'close'; a listener that throws, rejects or destroys the response fails its request, not the
+ * process. A method that Node does not know is answered with 501.
+ *
+ * @throws ConfigurationError for anything else than a listener or a server
+ */
+export function fromNodeListener(
+  listener: RequestListener | RequestEmitter,
+  options: NodeListenerOptions = {},
+): AsyncApplication {
+  const server = serverFor(listenerOf(listener));
+
+  const app: AsyncApplication = async (environ, startResponse) => {
+    if (!KNOWN_METHODS.has(environ.REQUEST_METHOD)) {
+      startResponse('501 Not Implemented', NOT_IMPLEMENTED);
+      return [Buffer.from('501 Not Implemented\n')];
+    }
+    const signal = environ['quaich.signal'];
+    signal?.throwIfAborted();
+    const socket = new ListenerSocket(environ);
+    signal?.addEventListener('abort', socket, { once: true });
+    server.emit('connection', socket);
+    try {
+      return await respond(socket, startResponse);
+    } catch (error) {
+      socket.fail(error);
+      throw error;
+    }
+  };
+  if (options.startup !== undefined) app.startup = options.startup;
+  if (options.shutdown !== undefined) app.shutdown = options.shutdown;
+  return app;
+}
+
+async function respond(socket: ListenerSocket, startResponse: AsyncStartResponse): Promise<AsyncBody> {
+  const { response } = socket;
+  while (response.head === null) {
+    if (socket.failed) throw socket.reason;
+    await socket.change();
+  }
+  const write = startResponse(response.head.status, response.head.headers);
+  if (response.complete) {
+    const piece = response.takePiece();
+    socket.release();
+    return piece === null ? [] : [piece];
+  }
+  // `flushHeaders`: the head goes ahead of the body (G-81).
+  if (!socket.ready) await write(NOTHING);
+  return new ListenerBody(socket);
+}

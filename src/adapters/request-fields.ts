@@ -1,0 +1,78 @@
+/** The header fields of a request, from its environ. */
+import { AsyncInput } from '../engine/async-input.ts';
+import { shown } from '../engine/response-head.ts';
+import { ApplicationError } from '../interface/errors.ts';
+import type { AsyncEnviron } from '../interface/types.ts';
+
+/** RFC 9110, 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110, 5.5, obs-text as bytes of a native string. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const DIGITS = /^[0-9]+$/;
+
+/** Names by key. Clients choose the names: the memory is bounded. */
+const KNOWN_NAMES = new Map<string, string>();
+const MOST_KNOWN = 512;
+const LONGEST_KNOWN = 64;
+
+/** Keys that no gateway sets (G-28, G-36): as fields they would frame the message a second time. */
+const NOT_FIELDS: ReadonlySet<string> = new Set(['HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING']);
+
+/** Methods whose requests are taken to have no body where nothing tells of one. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** `Accept-Language` for `HTTP_ACCEPT_LANGUAGE`: how the client spelt it is not known. */
+function fieldName(key: string): string {
+  const known = KNOWN_NAMES.get(key);
+  if (known !== undefined) return known;
+  const name = key
+    .substring(5)
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.substring(1))
+    .join('-');
+  if (!TOKEN.test(name)) throw new ApplicationError(`environ: ${shown(key)} is not the key of a header field (G-29)`);
+  if (key.length <= LONGEST_KNOWN) {
+    if (KNOWN_NAMES.size >= MOST_KNOWN) KNOWN_NAMES.clear();
+    KNOWN_NAMES.set(key, name);
+  }
+  return name;
+}
+
+/**
+ * Takes each header field but those that frame the body. Repeated fields come joined, as the gateway has joined them (G-30).
+ *
+ * @throws ApplicationError for a name or value that middleware has spoilt: it could end the field, or the head
+ */
+export function eachField(environ: AsyncEnviron, take: (name: string, value: string) => void): void {
+  for (const key of Object.keys(environ)) {
+    const field = key.startsWith('HTTP_') ? !NOT_FIELDS.has(key) : key === 'CONTENT_TYPE';
+    if (!field) continue;
+    const value = environ[key];
+    if (value === undefined || (value === '' && key === 'CONTENT_TYPE')) continue;
+    if (typeof value !== 'string' || !VALUE.test(value)) {
+      throw new ApplicationError(`environ: ${key} is no value of a header field: ${shown(value)} (G-34)`);
+    }
+    take(key === 'CONTENT_TYPE' ? 'Content-Type' : fieldName(key), value);
+  }
+}
+
+/**
+ * The size of the request body in bytes: 0 where there is none, -1 where only its end will tell (G-62). Nothing is read to
+ * find out: a client may wait for the answer before it sends its body, or for `100 Continue`.
+ *
+ * A chunked body has no variable. The input of our own gateways knows whether there is one; behind another input, such as
+ * the validator's, the method decides.
+ *
+ * @throws ApplicationError for a CONTENT_LENGTH that is none
+ */
+export function bodyLength(environ: AsyncEnviron): number {
+  const { CONTENT_LENGTH: length, REQUEST_METHOD: method } = environ;
+  if (length !== undefined && length !== '') {
+    const number = Number(length);
+    if (DIGITS.test(length) && Number.isSafeInteger(number)) return number;
+    throw new ApplicationError(`environ: CONTENT_LENGTH is ${shown(length)}, which is no length (G-27)`);
+  }
+  const hasBody = AsyncInput.hasBody(environ['wsgi.input']) ?? !WITHOUT_BODY.has(method);
+  return hasBody ? -1 : 0;
+}

@@ -1,0 +1,253 @@
+/** Listeners for node:http, and requests to them, whose responses must be the same wherever they run (B-68). */
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { Readable } from 'node:stream';
+
+/** A request as it stands on the wire, but for Host and Connection. */
+export interface WireRequest {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  /** Latin-1. */
+  body?: string;
+  version?: '1.0' | '1.1';
+}
+
+export interface ListenerCase extends WireRequest {
+  title: string;
+  listener: RequestListener;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  request.setEncoding('latin1');
+  let text = '';
+  for await (const piece of request) text += piece;
+  return text;
+}
+
+const HEX = 'abcdef0123456789';
+
+export const LISTENERS: readonly ListenerCase[] = [
+  { title: 'end with text', listener: (_request, response) => void response.end('hello') },
+  { title: 'end with nothing', listener: (_request, response) => void response.end() },
+  { title: 'end with bytes', listener: (_request, response) => void response.end(Buffer.from([0, 128, 255])) },
+  {
+    title: 'several writes, in several encodings',
+    listener: (_request, response) => {
+      response.write('caf\u00e9');
+      response.write('caf\u00e9', 'latin1');
+      response.write('caf\u00e9', 'utf16le');
+      response.write(HEX, 'hex');
+      response.write('YWJj', 'base64');
+      response.write(Buffer.alloc(100_000, 'x'));
+      response.end('\u20ac');
+    },
+  },
+  {
+    title: 'writes in several turns',
+    listener: async (_request, response) => {
+      for (const part of ['one', 'two', 'three']) {
+        response.write(part);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      response.end();
+    },
+  },
+  {
+    title: 'writeHead with a message and an object',
+    listener: (_request, response) =>
+      void response.writeHead(418, 'Short And Stout', { 'X-A': 'b', 'x-n': 5 }).end('tea'),
+  },
+  {
+    title: 'writeHead with a raw array',
+    listener: (_request, response) => {
+      response.setHeader('X-Before', 'kept');
+      response.writeHead(200, ['X-a', '1', 'x-A', '2', 'SET-cookie', 'c=1', 'set-COOKIE', 'd=2']);
+      response.end('raw');
+    },
+  },
+  {
+    title: 'setHeader, appendHeader, removeHeader, and what is read of them',
+    listener: (_request, response) => {
+      response.setHeader('Set-Cookie', ['a=1', 'b=2']);
+      response.setHeader('X-Gone', 'x').setHeader('X-Number', 7).setHeader('X-Empty', '');
+      response.appendHeader('X-List', 'one').appendHeader('X-List', ['two', 'three']);
+      response.removeHeader('x-gone');
+      const { headersSent, sendDate: _, writableEnded, finished, statusCode } = response;
+      response.end(
+        JSON.stringify([
+          response.getHeaderNames(),
+          response.getHeaders(),
+          headersSent,
+          writableEnded,
+          finished,
+          statusCode,
+        ]),
+      );
+    },
+  },
+  {
+    title: 'a status and a message of its own, with obs-text',
+    listener: (_request, response) => {
+      response.statusCode = 444;
+      response.statusMessage = 'No \u00e9nd';
+      response.setHeader('X-Latin', '\u00e9\u00ff');
+      response.end(Buffer.from('x'));
+    },
+  },
+  {
+    title: 'a latin-1 field before text, which Node writes in UTF-8',
+    listener: (_request, response) => void response.setHeader('X-Latin', '\u00e9').end('text'),
+  },
+  {
+    title: 'flushHeaders, then a body',
+    listener: (_request, response) => {
+      response.writeHead(202, { 'X-A': 'b' });
+      response.flushHeaders();
+      setImmediate(() => response.end('late'));
+    },
+  },
+  {
+    title: 'trailers',
+    listener: (_request, response) => {
+      response.writeHead(200, { Trailer: 'X-Sum', 'X-A': 'b' });
+      response.write('sum');
+      response.addTrailers({ 'X-Sum': '6' });
+      response.end('med');
+    },
+  },
+  {
+    title: 'a Transfer-Encoding of its own',
+    listener: (_request, response) => void response.writeHead(200, { 'transfer-encoding': 'chunked' }).end('proxied'),
+  },
+  {
+    title: 'no Transfer-Encoding, by its own wish',
+    listener: (_request, response) => {
+      response.removeHeader('Transfer-Encoding');
+      response.write('up to ');
+      response.end('the end');
+    },
+  },
+  {
+    title: 'fields of the connection',
+    listener: (_request, response) =>
+      void response.writeHead(200, { Connection: 'keep-alive', 'Keep-Alive': 'timeout=9', 'X-A': 'b' }).end('x'),
+  },
+  {
+    title: 'interim responses',
+    listener: (_request, response) => {
+      response.writeProcessing();
+      response.writeEarlyHints({ link: '</a.css>; rel=preload' });
+      response.end('final');
+    },
+  },
+  {
+    title: 'cork and uncork',
+    listener: (_request, response) => {
+      response.cork();
+      response.write('a');
+      response.write('b');
+      process.nextTick(() => {
+        response.uncork();
+        response.end('c');
+      });
+    },
+  },
+  { title: '204 with a body', listener: (_request, response) => void response.writeHead(204).end('no') },
+  { title: '304 with fields', listener: (_request, response) => void response.writeHead(304, { ETag: '"a"' }).end() },
+  { title: 'HEAD', method: 'HEAD', listener: (_request, response) => void response.end('hello') },
+  {
+    title: 'HEAD with a length, in writes',
+    method: 'HEAD',
+    listener: (_request, response) => {
+      response.setHeader('Content-Length', 10);
+      response.write('hello');
+      response.end('world');
+    },
+  },
+  {
+    title: 'HTTP/1.0',
+    version: '1.0',
+    listener: (request, response) => {
+      response.write(request.httpVersion);
+      response.end();
+    },
+  },
+  {
+    title: 'less than its Content-Length, and a broken connection',
+    listener: (_request, response) => {
+      response.writeHead(200, { 'Content-Length': 10 });
+      response.write('half', () => response.destroy());
+    },
+  },
+  {
+    title: 'the request: target, method, fields',
+    method: 'PUT',
+    path: '/a%2Fb//c/../%C3%A9?x=%20&y=?z',
+    headers: { 'X-Mixed-Case': 'a  b', cookie: 'a=1; b=2', Accept: '*/*', 'Content-Length': '0', 'X-Empty': '' },
+    listener: (request, response) => {
+      const { method, url, headers, httpVersion, httpVersionMajor, complete } = request;
+      response.end(
+        JSON.stringify({
+          method,
+          url,
+          headers: Object.entries(headers).toSorted(),
+          httpVersion,
+          httpVersionMajor,
+          complete,
+        }),
+      );
+    },
+  },
+  {
+    title: 'the request body, with a length',
+    method: 'POST',
+    body: 'x'.repeat(300_000),
+    listener: async (request, response) => void response.end(String((await bodyOf(request)).length)),
+  },
+  {
+    title: 'the request body, chunked',
+    method: 'POST',
+    headers: { 'Transfer-Encoding': 'chunked' },
+    body: '3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n',
+    listener: async (request, response) => {
+      const body = await bodyOf(request);
+      const { 'transfer-encoding': coding, 'content-length': length } = request.headers;
+      response.end(JSON.stringify({ body, coding, length, trailers: request.trailers, ended: request.readableEnded }));
+    },
+  },
+  {
+    title: 'the request body, piped back',
+    method: 'POST',
+    body: '0123456789'.repeat(50_000),
+    listener: (request, response) => void request.pipe(response),
+  },
+  {
+    title: 'an upload that is not read',
+    method: 'POST',
+    body: 'ignored',
+    listener: (_request, response) => void response.writeHead(413).end('too large'),
+  },
+  {
+    title: 'Expect: 100-continue',
+    method: 'POST',
+    headers: { Expect: '100-continue' },
+    body: 'expected',
+    listener: async (request, response) => void response.end(`${request.headers.expect} ${await bodyOf(request)}`),
+  },
+  {
+    title: 'a stream, piped, with drain',
+    listener: (_request, response) => void Readable.from(Array(40).fill(Buffer.alloc(16_384, 'y'))).pipe(response),
+  },
+  {
+    title: 'the order of events',
+    method: 'POST',
+    body: 'abc',
+    listener: (request, response) => {
+      const events: string[] = [];
+      for (const name of ['resume', 'data', 'end', 'close', 'aborted'])
+        request.on(name, () => events.push(`request ${name}`));
+      for (const name of ['pipe', 'finish', 'close', 'drain']) response.on(name, () => events.push(`response ${name}`));
+      request.on('end', () => response.write('x', () => setImmediate(() => response.end(events.join()))));
+    },
+  },
+];
