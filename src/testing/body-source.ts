@@ -106,17 +106,12 @@ export class SyncBody implements BodySource<false> {
 export class AsyncBodySource implements BodySource<true> {
   readonly pieces: Pieces;
   private readonly iterator: AsyncIterator<BodyPiece> | Iterator<BodyPiece>;
-  /** Rejects when the client goes. */
-  private readonly gone: Promise<never>;
+  /** Ends the wait for a piece. */
   private leave: (reason: Error) => void = () => {};
 
   constructor(source: AsyncIterable<BodyPiece> | Iterable<BodyPiece>, length: number, limit: number) {
     this.pieces = new Pieces(length, limit);
     this.iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-    this.gone = new Promise<never>((_, reject) => {
-      this.leave = reject;
-    });
-    this.gone.catch(() => {});
   }
 
   /** The client has gone: reads in progress and those to come reject (G-63). */
@@ -140,7 +135,7 @@ export class AsyncBodySource implements BodySource<true> {
       if (pieces.complete) return null;
       let step: IteratorResult<BodyPiece>;
       try {
-        step = await Promise.race([this.iterator.next(), this.gone]);
+        step = await this.next();
       } catch (error) {
         pieces.failure ??= error as Error;
         throw pieces.failure;
@@ -148,5 +143,13 @@ export class AsyncBodySource implements BodySource<true> {
       if (step.done) pieces.end();
       else pieces.add(step.value);
     }
+  }
+
+  /** The next piece, or a rejection when the client goes first. No race with one promise for all pieces: it would keep them. */
+  private next(): Promise<IteratorResult<BodyPiece>> {
+    return new Promise((resolve, reject) => {
+      this.leave = reject;
+      Promise.resolve(this.iterator.next()).then(resolve, reject);
+    });
   }
 }
