@@ -15,7 +15,12 @@ export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
 function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
   const mounts = runnables<true>(
     applications,
-    { async: true, multithread: true, multiprocess: data.multiprocess, fileWrapper: asyncFileWrapper },
+    {
+      async: true,
+      multithread: data.multithread,
+      multiprocess: data.multiprocess,
+      fileWrapper: asyncFileWrapper,
+    },
     data.environ,
   );
   const run = (request: AsyncRequest): void => {

@@ -35,10 +35,19 @@ export class InlineApplications {
   private readonly report: Report;
   private readonly applications = new Applications();
   private mounts: (Runnable<true> | null)[] = [];
+  private readonly mostRequests: number;
+  private inProgress = 0;
+  private readonly roomAgain: () => void;
 
-  constructor(parser: Parser, report: Report) {
+  /**
+   * @param asyncRequests in progress at a time; 0: no limit (G-09)
+   * @param roomAgain there is room after `accept` returned false
+   */
+  constructor(parser: Parser, report: Report, asyncRequests: number, roomAgain: () => void) {
     this.parser = parser;
     this.report = report;
+    this.mostRequests = asyncRequests || Number.POSITIVE_INFINITY;
+    this.roomAgain = roomAgain;
   }
 
   /** Loads and starts up. Throws ConfigurationError or QuaichError. */
@@ -55,7 +64,7 @@ export class InlineApplications {
     }
     this.mounts = runnables<true>(
       this.applications,
-      { async: true, multithread: true, multiprocess: false, fileWrapper: asyncFileWrapper },
+      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
       env,
     );
   }
@@ -71,12 +80,13 @@ export class InlineApplications {
     return failures;
   }
 
-  /** See `Destination.accept`; there is always room. */
+  /** See `Destination.accept`. */
   accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     const { parser } = this;
     const runnable = this.mounts[mount];
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
-    const request = new InlineRequest(exchange, parser, hasBody);
+    if (this.inProgress >= this.mostRequests) return false;
+    const request = new InlineRequest(exchange, parser, hasBody, this.over);
     exchange.owner = request;
     const text = parser.headText();
     const environ = runnable.builder.build(
@@ -91,8 +101,14 @@ export class InlineApplications {
     if (exchange.connection.takesErrors) {
       environ['wsgi.errors'] = createErrorStream(2, (text) => exchange.connection.errors(exchange, text));
     }
+    this.inProgress++;
     const running = runAsync(runnable.app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return true;
   }
+
+  /** One function for all requests. */
+  private readonly over = (): void => {
+    if (this.inProgress-- === this.mostRequests) this.roomAgain();
+  };
 }

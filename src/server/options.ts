@@ -224,6 +224,12 @@ export const settings = {
       defaultText: 'one per core but one, at least 1',
     },
   ),
+  asyncRequests: count(
+    'Workers',
+    0,
+    [0, 16_384],
+    'Requests that one async worker, or the inline thread, works on at a time; more of them wait; 0 for no limit',
+  ),
   inline: toggle(
     'Workers',
     false,

@@ -109,7 +109,7 @@ class RunningServer implements Server {
     const mountsOf = (place: string) =>
       apps.map((app, index) => (places[index] === place ? { prefix: app.prefix, app } : null));
 
-    const inline = new InlineApplications(parser, report);
+    const inline = new InlineApplications(parser, report, options.asyncRequests, () => this.gateway?.retry());
     this.inline = inline;
     await inline.start(mountsOf('inline'), options);
 
@@ -125,9 +125,11 @@ class RunningServer implements Server {
             mounts: apps.map((app, index) => (places[index] === 'inline' ? null : { prefix: app.prefix, app })),
             validate: options.validate,
             environ: options.env,
+            multithread: options.asyncRequests !== 1,
           },
           timeoutStartup: options.timeoutStartup,
           limitWorkerMemory: options.limitWorkerMemory,
+          asyncRequests: options.asyncRequests,
           timeoutStep: options.timeoutStep,
           report,
         },

@@ -46,6 +46,8 @@ export interface WorkersOptions {
   timeoutStartup: number;
   /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
   limitWorkerMemory: number;
+  /** Requests of one async worker at a time; 0: no limit (G-09). */
+  asyncRequests: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
   report: Report;
@@ -63,6 +65,8 @@ export class Workers {
   private readonly pools: { kind: Kind; first: number; size: number; pool: WorkerPool<WorkerData> }[] = [];
   /** Async workers that take requests, by their index in the rings. */
   private readonly ready: boolean[] = [];
+  /** Requests of one async worker at a time. */
+  private readonly mostRequests: number;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
@@ -72,6 +76,7 @@ export class Workers {
     this.gateway = gateway;
     const { memory, layout } = options.data;
     this.rings = new GatewayEnd(memory, layout);
+    this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.requests = new PooledRequests({
       rings: this.rings,
       scheduleRings: () => this.schedule(),
@@ -187,11 +192,17 @@ export class Workers {
     this.gateway().endTurn();
   }
 
+  /** The async worker with the fewest requests; -1 when none may have one more. */
   private leastLoaded(): number {
-    const { layout } = this.rings;
+    const { rings } = this;
+    const { syncWorkers, workers } = rings.layout;
     let best = -1;
-    for (let worker = layout.syncWorkers; worker < layout.workers; worker++) {
-      if (this.ready[worker] && (best < 0 || this.rings.inFlight(worker) < this.rings.inFlight(best))) best = worker;
+    let least = this.mostRequests;
+    for (let worker = syncWorkers; worker < workers; worker++) {
+      const load = rings.inFlight(worker);
+      if (load >= least || !this.ready[worker]) continue;
+      best = worker;
+      least = load;
     }
     return best;
   }
