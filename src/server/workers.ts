@@ -48,6 +48,8 @@ export interface WorkersOptions {
   limitWorkerMemory: number;
   /** Requests of one async worker at a time; 0: no limit (G-09). */
   asyncRequests: number;
+  /** Bytes of a request body that sync workers are not to wait for; at most the body space of the rings (B-44). */
+  bufferBody: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
   report: Report;
@@ -124,6 +126,7 @@ export class Workers {
     if (!hasBody) rings.endBody(slot);
     this.requests.begin(slot, exchange, hasBody, gateway.now);
     if (kind === 'async') rings.dispatchAsync(slot, worker);
+    else if (hasBody && this.options.bufferBody > 0) this.requests.hold(slot, this.options.bufferBody);
     else rings.dispatchSync(slot);
     this.schedule();
     return true;
