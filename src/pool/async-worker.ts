@@ -12,7 +12,7 @@ export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
   return live(task, (applications) => serve(task, applications));
 }
 
-function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<boolean> {
   const mounts = runnables<true>(
     applications,
     {
@@ -31,5 +31,7 @@ function serve({ index, data }: WorkerTask<WorkerData>, applications: Applicatio
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };
   // Async workers come after the sync ones in the rings.
-  return new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run).run();
+  const end = new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run);
+  await end.run();
+  return end.stopped;
 }

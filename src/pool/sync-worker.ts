@@ -19,7 +19,7 @@ export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
   return live(task, (applications) => serve(task, applications));
 }
 
-async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<boolean> {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   let current: SyncRequest | null = null;
   const disconnected = (): boolean => current === null || current.disconnected();
@@ -45,7 +45,7 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
     }
     current = end.take(TURN_EVERY);
     if (current === null) {
-      if (end.leaving) return;
+      if (end.leaving) return end.stopped;
       continue;
     }
     const mount = mounts[current.mount];

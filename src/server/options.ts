@@ -242,6 +242,18 @@ export const settings = {
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
+  maxRequests: count(
+    'Workers',
+    0,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Requests after which a worker is replaced by a new thread, when it is idle; 0 for never',
+  ),
+  maxRequestsJitter: count(
+    'Workers',
+    0,
+    [0, 2 ** 31],
+    'Most requests, at random, that a worker serves beyond that, so that not all of them are replaced in a row',
+  ),
   bufferBody: size(
     'Workers',
     0,

@@ -14,8 +14,8 @@ export interface PooledContext {
   readonly rings: GatewayEnd;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
-  /** A slot is free again. */
-  slotFreed(): void;
+  /** A slot is free again; `worker` has had its request, or none where it is -1. */
+  slotFreed(worker: number): void;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
   /** Milliseconds; need not be exact. */
@@ -115,8 +115,7 @@ class PooledRequest implements ExchangeOwner {
   release(): void {
     this.exchange = null;
     this.awaited = 0;
-    this.context.rings.release(this.slot);
-    this.context.slotFreed();
+    this.context.slotFreed(this.context.rings.release(this.slot));
   }
 }
 

@@ -12,6 +12,7 @@ import type { Gateway } from './gateway.ts';
 import type { ResolvedApp } from './options.ts';
 import { PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
+import { Retirement } from './retirement.ts';
 import type { SocketHost } from './socket-host.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
@@ -50,6 +51,11 @@ export interface WorkersOptions {
   asyncRequests: number;
   /** Bytes of a request body that sync workers are not to wait for; at most the body space of the rings (B-44). */
   bufferBody: number;
+  /** Requests after which a worker is replaced; 0: never (L-16). */
+  maxRequests: number;
+  maxRequestsJitter: number;
+  /** Milliseconds for the requests, then the shutdown hooks, of a worker that is replaced. */
+  leaveTimeout: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
   report: Report;
@@ -67,6 +73,8 @@ export class Workers {
   private readonly pools: { kind: Kind; first: number; size: number; pool: WorkerPool<WorkerData> }[] = [];
   /** Async workers that take requests, by their index in the rings. */
   private readonly ready: boolean[] = [];
+  /** By index of the worker in the rings; empty where workers are not replaced. */
+  private readonly retirements: Retirement[] = [];
   /** Requests of one async worker at a time. */
   private readonly mostRequests: number;
   /** The owner knows that requests are stranded in the queue. */
@@ -82,7 +90,11 @@ export class Workers {
     this.requests = new PooledRequests({
       rings: this.rings,
       scheduleRings: () => this.schedule(),
-      slotFreed: () => this.gateway().retry(),
+      slotFreed: (worker) => {
+        const gateway = this.gateway();
+        gateway.retry();
+        if (options.maxRequests > 0 && worker >= 0) this.retirements[worker].finished(worker, gateway.now);
+      },
       note: (_worker, _code, text) => options.report('info', text),
       now: () => this.gateway().now,
     });
@@ -149,6 +161,7 @@ export class Workers {
         found?.pool.kill(worker - found.first);
       });
     }
+    for (const retirement of new Set(this.retirements)) retirement.tick(now);
     const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - QUEUE_WARNING) : 0;
     if (stranded > 0 && !this.warned) {
       report('warn', `all sync workers have been busy for ${QUEUE_WARNING} ms and ${stranded} requests wait (B-42)`);
@@ -158,13 +171,29 @@ export class Workers {
 
   private addPool(kind: Kind, first: number, size: number): void {
     if (size === 0) return;
+    const { maxRequests, maxRequestsJitter, leaveTimeout, report } = this.options;
+    if (maxRequests > 0) {
+      const retirement = new Retirement({
+        rings: this.rings,
+        first,
+        size,
+        maxRequests,
+        maxRequestsJitter,
+        patience: leaveTimeout,
+        ready: this.ready,
+        resumed: () => this.gateway().retry(),
+        report: (message) => report('info', message),
+      });
+      for (let index = 0; index < size; index++) this.retirements[first + index] = retirement;
+    }
     const events: PoolEvents = {
       ready: (index) => {
         this.ready[first + index] = true;
+        this.retirements[first + index]?.started(first + index);
         this.gateway().retry();
       },
       lost: (index, stopped) => this.lost(first + index, stopped),
-      report: (message) => this.options.report('error', message),
+      report: (message) => report('error', message),
     };
     const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
     const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
@@ -176,6 +205,7 @@ export class Workers {
         data,
         startupTimeout: this.options.timeoutStartup,
         heapLimit: this.options.limitWorkerMemory,
+        leaveTimeout,
       },
       events,
     );
@@ -184,6 +214,7 @@ export class Workers {
 
   private lost(worker: number, stopped: boolean): void {
     this.ready[worker] = false;
+    this.retirements[worker]?.ended(worker);
     const slots = this.rings.workerLost(worker, this.requests);
     if (slots.length > 0 && !stopped) {
       this.options.report(
