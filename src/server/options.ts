@@ -321,6 +321,12 @@ export const settings = {
     ['debug', 'info', 'warn', 'error', 'silent'],
     'Least severe messages of the server that standard error shows',
   ),
+  queueWarning: duration(
+    'Logs',
+    5000,
+    0,
+    'Warn when requests have waited so long because all sync workers are busy; 0 for never',
+  ),
   serverHeader: toggle('Responses and environ', true, 'Send a Server field where the application sends none'),
   env,
 };

@@ -135,6 +135,7 @@ class RunningServer implements Server {
           leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
           bufferBody: Math.min(options.bufferBody, layout.bodySize),
           timeoutStep: options.timeoutStep,
+          queueWarning: options.queueWarning,
           report,
         },
         gateway,

@@ -58,11 +58,10 @@ export interface WorkersOptions {
   leaveTimeout: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
+  /** Milliseconds in the queue of the sync workers after which the owner is told; 0: never (B-42). */
+  queueWarning: number;
   report: Report;
 }
-
-/** Milliseconds in the queue after which the owner is told. */
-const QUEUE_WARNING = 5000;
 
 /** The worker threads of a server and what its gateway exchanges with them. */
 export class Workers {
@@ -153,7 +152,7 @@ export class Workers {
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
   tick(now: number): void {
-    const { timeoutStep, report } = this.options;
+    const { timeoutStep, queueWarning, report } = this.options;
     if (timeoutStep > 0) {
       this.requests.checkSteps(timeoutStep, now, (worker) => {
         report('warn', `an application took longer than ${timeoutStep} ms for a step: its worker is replaced`);
@@ -162,9 +161,13 @@ export class Workers {
       });
     }
     for (const retirement of new Set(this.retirements)) retirement.tick(now);
-    const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - QUEUE_WARNING) : 0;
+    if (queueWarning === 0) return;
+    const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - queueWarning) : 0;
     if (stranded > 0 && !this.warned) {
-      report('warn', `all sync workers have been busy for ${QUEUE_WARNING} ms and ${stranded} requests wait (B-42)`);
+      report(
+        'warn',
+        `all sync workers have been busy for ${queueWarning} ms while requests wait (${stranded}); if an application requests its own server, none may ever be free (B-42)`,
+      );
     }
     this.warned = stranded > 0;
   }
