@@ -56,6 +56,11 @@ describe('the documentation', () => {
     expect(pitfalls).toMatch(/\*\*Asking your own server\.\*\*[^*]*they wait for ever/);
   });
 
+  it('warns of state in modules, of which each worker has a copy (A-25)', () => {
+    const pitfalls = read('docs/writing-applications.md').split('## Pitfalls')[1];
+    expect(pitfalls).toMatch(/\*\*Module state\.\*\* Every worker loads its own copy/);
+  });
+
   it('links pages that exist, apart from those that a script writes', () => {
     const generated = ['docs/configuration.md', 'docs/connection-states.md', 'docs/CONFORMANCE.md'];
     for (const file of [
