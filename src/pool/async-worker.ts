@@ -1,4 +1,5 @@
 import { AsyncInput } from '../engine/async-input.ts';
+import { earlyHints } from '../engine/early-hints.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
@@ -27,6 +28,7 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null));
+    if (data.earlyHints) environ['quaich.early_hints'] = earlyHints(request);
     const running = runAsync(mount.app, environ, request);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };

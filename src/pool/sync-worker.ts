@@ -1,3 +1,4 @@
+import { earlyHints } from '../engine/early-hints.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
@@ -51,6 +52,7 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
     const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null));
+    if (data.earlyHints) environ['quaich.early_hints'] = earlyHints(current);
     runSync(mount.app, environ, current, options);
     current = null;
   }

@@ -1,5 +1,6 @@
 import { HEAD_RECORD } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
+import { earlyHints } from '../engine/early-hints.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { runAsync } from '../engine/run-async.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -14,7 +15,7 @@ import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
-type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 'timeoutStartup'>;
+type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 'timeoutStartup' | 'earlyHints'>;
 
 /** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
 async function within(promise: Promise<void>, timeout: number, what: string): Promise<void> {
@@ -37,6 +38,7 @@ export class InlineApplications {
   private mounts: (Runnable<true> | null)[] = [];
   private readonly mostRequests: number;
   private inProgress = 0;
+  private offersHints = false;
   private readonly roomAgain: () => void;
 
   /**
@@ -53,7 +55,7 @@ export class InlineApplications {
   /** Loads and starts up. Throws ConfigurationError or QuaichError. */
   async start(
     mounts: readonly (WorkerMount | null)[],
-    { directory, env, validate, timeoutStartup }: InlineOptions,
+    { directory, env, validate, timeoutStartup, earlyHints }: InlineOptions,
   ): Promise<void> {
     try {
       const started = this.applications.start(mounts, directory, validate);
@@ -62,6 +64,7 @@ export class InlineApplications {
       if (error instanceof ConfigurationError) throw error;
       throw new QuaichError('QUAICH_STARTUP', describeFailure(error).message, { cause: error });
     }
+    this.offersHints = earlyHints;
     this.mounts = runnables<true>(
       this.applications,
       { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
@@ -101,6 +104,7 @@ export class InlineApplications {
     if (exchange.connection.takesErrors) {
       environ['wsgi.errors'] = createErrorStream(2, (text) => exchange.connection.errors(exchange, text));
     }
+    if (this.offersHints) environ['quaich.early_hints'] = earlyHints(request);
     this.inProgress++;
     const running = runAsync(runnable.app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);

@@ -66,6 +66,10 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     return sendFile(this.exchange, descriptor, length, () => this.drain());
   }
 
+  hint(lines: string): void {
+    this.connection.hint?.(this.exchange, lines);
+  }
+
   abort(): void {
     this.connection.breakResponse(this.exchange);
   }

@@ -328,6 +328,11 @@ export const settings = {
     'Warn when requests have waited so long because all sync workers are busy; 0 for never',
   ),
   serverHeader: toggle('Responses and environ', true, 'Send a Server field where the application sends none'),
+  earlyHints: toggle(
+    'Responses and environ',
+    false,
+    'Offer quaich.early_hints to applications, which sends a 103 response ahead of theirs',
+  ),
   env,
 };
 

@@ -271,6 +271,11 @@ export class PooledRequests implements ResponseHandler {
       });
   }
 
+  hint(slot: number, start: number, length: number): void {
+    const { exchange } = this.requests[slot];
+    exchange?.connection.hint?.(exchange, this.bytes.latin1Slice(start, start + length));
+  }
+
   abort(slot: number): void {
     const { exchange } = this.requests[slot];
     exchange?.connection.breakResponse(exchange);

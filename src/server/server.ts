@@ -126,6 +126,7 @@ class RunningServer implements Server {
             validate: options.validate,
             environ: options.env,
             multithread: options.asyncRequests !== 1,
+            earlyHints: options.earlyHints,
           },
           timeoutStartup: options.timeoutStartup,
           limitWorkerMemory: options.limitWorkerMemory,
