@@ -264,7 +264,8 @@ export class Gateway implements SocketContext {
 
   private retryWaiting(): void {
     this.room = false;
-    const waiting = this.waiting;
+    if (this.waiting.length === 0) return;
+    const { waiting } = this;
     this.waiting = [];
     // Each has room or none for itself: whoever waits for one that is full keeps its place, the others go on.
     const full = new Set<Destination>();

@@ -1,7 +1,9 @@
+import type { Kind } from '../interface/types.ts';
 import type { GatewayEnd } from '../rings/index.ts';
 
 export interface RetirementOptions {
   rings: Pick<GatewayEnd, 'layout' | 'inFlight' | 'retire'>;
+  kind: Kind;
   /** The workers of one pool: the first one's index in the rings, and their number. */
   first: number;
   size: number;
@@ -78,11 +80,11 @@ export class Retirement {
   /** With every tick of the clock. */
   tick(now: number): void {
     if (!this.resting) return;
-    const { first, size, patience, ready, resumed, report } = this.options;
+    const { kind, first, size, patience, ready, resumed, report } = this.options;
     const limit = size > 1 ? patience : Math.min(patience, ONLY_WORKER_PATIENCE);
     if (now - this.since < limit) return;
     const worker = this.leaving;
-    report(`worker ${worker} was not replaced: its requests went on for ${limit} ms`);
+    report(`${kind} worker ${worker - first} was not replaced: its requests went on for ${limit} ms`);
     this.resting = false;
     this.leaving = -1;
     this.served[worker - first] = 0;
@@ -91,9 +93,9 @@ export class Retirement {
   }
 
   private retire(worker: number): void {
-    const { rings, first, report } = this.options;
+    const { rings, kind, first, report } = this.options;
     this.resting = false;
-    report(`worker ${worker} is replaced after ${this.served[worker - first]} requests`);
+    report(`${kind} worker ${worker - first} is replaced after ${this.served[worker - first]} requests`);
     rings.retire(worker);
   }
 

@@ -178,6 +178,7 @@ export class Workers {
     if (maxRequests > 0) {
       const retirement = new Retirement({
         rings: this.rings,
+        kind,
         first,
         size,
         maxRequests,

@@ -147,6 +147,7 @@ describe('the order of replacements', () => {
     const resumed = vi.fn();
     const one = new Retirement({
       rings: { layout, inFlight: (worker) => inFlight[worker], retire: (worker) => retired.push(worker) },
+      kind: 'sync',
       first: 0,
       size: 2,
       maxRequests: 3,
