@@ -193,9 +193,8 @@ const accessLogFile: Setting<string, string> = {
 const cores = availableParallelism();
 
 /**
- * Bytes of a request body on their way to a worker. Each time they are used up costs two wake-ups: uploads take half the
- * time that they take with a quarter of it. Only what is used is ever memory, but all of it is address space, of which
- * threads can share 4 GiB: hence less of it for many requests (server.ts).
+ * Bytes of a request body on their way to a worker. Each time they are used up costs two wake-ups: with a quarter of it
+ * uploads take twice the time. All of it is address space, of which threads share 4 GiB: less for many requests.
  */
 export const BODY_SPACE = 262_144;
 

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as fastcgi from '../gateways/fastcgi-client.ts';
+import * as scgi from '../gateways/scgi-client.ts';
 import { Client, parseResponses, talk } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));
@@ -158,5 +160,66 @@ describe('an upload that is held back (pooled sync)', () => {
     expect(await get(server, '/uploads')).toBe('0');
     await server.close();
     expect(await client.all()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  });
+});
+
+describe('behind a front server (pooled sync)', () => {
+  const { ABORT_REQUEST, begin, contentOf, END_REQUEST, PARAMS, pairs, readRecords, record, STDIN, STDOUT, stream } =
+    fastcgi;
+  const variables = { ...fastcgi.VARIABLES, REQUEST_METHOD: 'POST', CONTENT_LENGTH: '3000' };
+  const opening = begin(1) + stream(PARAMS, 1, pairs(variables));
+  const hello = 'h'.repeat(3000);
+
+  async function both(options: Partial<ServeOptions> = {}): Promise<{ server: Server; front: () => Client }> {
+    const server = await start({
+      bufferBody: '64k',
+      bind: ['127.0.0.1:0', 'fastcgi://127.0.0.1:0', 'scgi://127.0.0.1:0'],
+      ...options,
+    });
+    return { server, front: () => new Client(server.urls[1]) };
+  }
+
+  const ended = (text: string) => readRecords(text).records.some(({ type }) => type === END_REQUEST);
+
+  it('B-44 G-174 slow uploads by FastCGI keep no worker', async () => {
+    const { server, front } = await both();
+    const slow = [front(), front(), front()].map((client) =>
+      client.send(opening + record(STDIN, 1, hello.slice(0, 9))),
+    );
+    for (let i = 0; i < 3; i++) expect(await get(server, '/')).toBe('quick');
+    expect(await get(server, '/uploads')).toBe('0');
+    for (const client of slow) client.send(record(STDIN, 1, hello.slice(9)) + record(STDIN, 1));
+    for (const client of slow) {
+      const { records } = readRecords(await client.until(ended));
+      expect(contentOf(records, STDOUT, 1)).toContain(answerTo(hello));
+      client.socket.destroy();
+    }
+  });
+
+  it('B-44 G-174 an upload that is aborted before a worker has it frees its place, and the connection goes on', async () => {
+    const { server, front } = await both({ maxRequestsInProgress: 1 });
+    const client = front().send(opening + record(STDIN, 1, 'abc') + record(ABORT_REQUEST, 1));
+    await client.until(ended);
+    client.send(fastcgi.request(2, { PATH_INFO: '/uploads' }));
+    const { records } = readRecords(
+      await client.until(
+        (text) => readRecords(text).records.some(({ id }) => id === 2) && text.length > 100 && ended(text.slice(-16)),
+      ),
+    );
+    expect(contentOf(records, STDOUT, 2)).toMatch(/\r\n\r\n0$/);
+    client.socket.destroy();
+    expect(await get(server, '/uploads')).toBe('0');
+  });
+
+  it('B-44 G-175 slow uploads by SCGI keep no worker, and free their place when the front server goes', async () => {
+    const { server } = await both({ maxRequestsInProgress: 2 });
+    const text = scgi.request({ REQUEST_METHOD: 'POST' }, hello);
+    const gone = new Client(server.urls[2]).send(text.slice(0, -2000));
+    expect(await get(server, '/')).toBe('quick');
+    gone.socket.destroy();
+    const slow = new Client(server.urls[2]).send(text.slice(0, -2000));
+    expect(await get(server, '/uploads')).toBe('0');
+    slow.send(text.slice(-2000));
+    expect(await slow.all()).toContain(answerTo(hello));
   });
 });
