@@ -25,6 +25,8 @@ const FILES_SHOWN = 3;
 
 const isMust = (row) => row.level.startsWith('MUST');
 const isBuilt = (row) => row.scope === undefined || !row.scope.startsWith('not built yet');
+/** Of rows that allow something: it is left out, for the reason that follows. */
+const isOffered = (row) => row.scope === undefined || !row.scope.startsWith('not offered');
 
 /**
  * What the tests say of each row.
@@ -41,7 +43,8 @@ export function judge(rows, tests) {
     const all = own.length > 0 ? own : borrowed ? row.by.flatMap((id) => carried.get(id)) : [];
     const failed = all.some((test) => !test.passed);
     // A test of something smaller does not make up for what is not built.
-    const result = failed ? 'fail' : all.length === 0 || !isBuilt(row) ? 'none' : 'pass';
+    const none = isOffered(row) ? 'none' : 'not offered';
+    const result = failed ? 'fail' : all.length === 0 || !isBuilt(row) ? none : 'pass';
     return {
       row,
       tests: own,
@@ -80,8 +83,8 @@ export function page({ judged, missing }) {
     '',
     '## Summary',
     '',
-    '| level | rows | with tests | pass | fail | without | of these not built yet |',
-    '|---|--:|--:|--:|--:|--:|--:|',
+    '| level | rows | with tests | pass | fail | not offered | without | of these not built yet |',
+    '|---|--:|--:|--:|--:|--:|--:|--:|',
     ...LEVELS.map((level) =>
       count(
         level,
@@ -121,9 +124,10 @@ function count(level, some) {
   const tally = (wanted) => some.filter(wanted).length;
   const cells = [
     some.length,
-    tally(({ result }) => result !== 'none'),
+    tally(({ result }) => result === 'pass' || result === 'fail'),
     tally(({ result }) => result === 'pass'),
     tally(({ result }) => result === 'fail'),
+    tally(({ result }) => result === 'not offered'),
     tally(({ result }) => result === 'none'),
     tally(({ row, result }) => result === 'none' && !isBuilt(row)),
   ];
@@ -131,8 +135,8 @@ function count(level, some) {
 }
 
 function line({ row, tests, borrowed, result, ways }) {
-  const shown = ways.map((way) => (row.ways || way !== '' ? way : '–'));
-  const sign = { pass: '✓', fail: '✗', none: '' }[result];
+  const shown = ways.map((way) => (row.ways || way !== '' ? way : result === 'not offered' ? '' : '–'));
+  const sign = { pass: '✓', fail: '✗', 'not offered': '', none: '' }[result];
   return `| ${[row.id, row.level, row.title, carriers(row, tests, borrowed), sign, ...shown].join(' | ')} |`;
 }
 

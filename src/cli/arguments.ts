@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConfigurationError } from '../interface/errors.ts';
-import { nearest, readSetting, type SettingName, settingNames, settings } from '../server/options.ts';
+import { nearest } from '../server/names.ts';
+import { readSetting, type SettingName, settingNames, settings } from '../server/options.ts';
 
 /** What the command line has beside the settings. */
 export const commands = {

@@ -3,7 +3,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { type AppOptions, describe, importModule, parseApplication, resolveModule } from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { formatBind, parseBind } from '../server/bind.ts';
-import { checkApp, checkNames, readSetting, type SettingName, settingNames } from '../server/options.ts';
+import { checkNames } from '../server/names.ts';
+import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';
 import type { Layer } from './arguments.ts';
 
 const NAMES = ['quaich.config.js', 'quaich.config.mjs', 'quaich.config.ts'];

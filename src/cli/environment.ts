@@ -1,4 +1,5 @@
-import { nearest, readSetting, settingNames, settings } from '../server/options.ts';
+import { nearest } from '../server/names.ts';
+import { readSetting, settingNames, settings } from '../server/options.ts';
 import { flagName, type Layer } from './arguments.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

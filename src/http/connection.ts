@@ -1,4 +1,10 @@
-import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_KEEP_ALIVE, READ_AREA } from '../../assembly/layout.ts';
+import {
+  FLAG_EXPECT_CONTINUE,
+  FLAG_HEAD_METHOD,
+  FLAG_HTTP_1_0,
+  FLAG_KEEP_ALIVE,
+  READ_AREA,
+} from '../../assembly/layout.ts';
 import type { ResponseHead } from '../interface/transport.ts';
 import { Exchange } from './exchange.ts';
 import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';
@@ -250,6 +256,17 @@ export class Connection implements HostedConnection, Responder {
     const wanted = exchange === this.front ? !this.blocked && this.out.length < FLUSH_AT : exchange.heldSize < FLUSH_AT;
     exchange.stalled = !wanted;
     return wanted;
+  }
+
+  /**
+   * Sends a 103 with these field lines ahead of the response (RFC 8297). Ignored once the head was sent, for HTTP/1.0, and
+   * where the client is behind: hints are not worth keeping.
+   */
+  hint(exchange: Exchange, lines: string): void {
+    if (exchange.state !== RESPONSE_AWAITED || (exchange.flags & FLAG_HTTP_1_0) !== 0) return;
+    const kept = exchange === this.front ? this.out.length : exchange.heldSize;
+    if (this.blocked || kept + lines.length > FLUSH_AT) return;
+    this.emit(exchange, `HTTP/1.1 103 Early Hints\r\n${lines}\r\n`);
   }
 
   /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */

@@ -29,6 +29,8 @@ export interface ResponseConnection {
    * catch up first: `drained` of the owner tells when.
    */
   data(exchange: Exchange, source: Buffer, start: number, end: number): boolean;
+  /** Sends a 103 with these field lines (G-152), or ignores them; absent where the protocol has no such responses. */
+  hint?(exchange: Exchange, lines: string): void;
   /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */
   end(exchange: Exchange): void;
   /** Breaks the response off so that the client cannot take it for complete (G-141). */

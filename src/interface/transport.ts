@@ -55,6 +55,11 @@ export interface Transport<Async extends boolean> {
    * breaks the connection (G-122). Absent where the transport cannot.
    */
   sendFile?(head: ResponseHead, descriptor: number, length: number): Wait<Async>;
+  /**
+   * Sends a 103 with these field lines, each with its CR LF (G-152). Never waits: ignored once a head was sent, where
+   * there is no room, and for HTTP/1.0. Absent where the protocol has no such thing.
+   */
+  hint?(lines: string): void;
   /** Breaks the connection, so that the client cannot take the response for complete (G-141). */
   abort(): void;
   /** The request is over and its body closed (G-131). Not called after a DONE that arrived. */

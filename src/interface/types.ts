@@ -113,9 +113,19 @@ interface CommonEnviron {
   'wsgi.input_terminated'?: boolean;
   /** What the startup hook of this worker left (L-06). */
   'quaich.state'?: Record<string, unknown>;
+  /** Sends a 103 ahead of the response; there only where the owner of the server wants it (G-152). */
+  'quaich.early_hints'?: EarlyHints;
   [key: `HTTP_${string}`]: string | undefined;
   [key: string]: unknown;
 }
+
+/**
+ * Sends a 103 response with these fields, `Link` above all, which a client may use while the response is in the making.
+ * Ignored for HTTP/1.0, once the head was sent, and where the client is slow.
+ *
+ * @throws ApplicationError for what `startResponse` would refuse too, and for a Content-Length
+ */
+export type EarlyHints = (headers: HeaderField[]) => void;
 
 /** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
 export interface Environ extends CommonEnviron {

@@ -1,4 +1,5 @@
 import { AsyncInput } from '../engine/async-input.ts';
+import { earlyHints } from '../engine/early-hints.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
@@ -12,19 +13,27 @@ export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
   return live(task, (applications) => serve(task, applications));
 }
 
-function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<boolean> {
   const mounts = runnables<true>(
     applications,
-    { async: true, multithread: true, multiprocess: data.multiprocess, fileWrapper: asyncFileWrapper },
+    {
+      async: true,
+      multithread: data.multithread,
+      multiprocess: data.multiprocess,
+      fileWrapper: asyncFileWrapper,
+    },
     data.environ,
   );
   const run = (request: AsyncRequest): void => {
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null));
+    if (data.earlyHints) environ['quaich.early_hints'] = earlyHints(request);
     const running = runAsync(mount.app, environ, request);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };
   // Async workers come after the sync ones in the rings.
-  return new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run).run();
+  const end = new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run);
+  await end.run();
+  return end.stopped;
 }

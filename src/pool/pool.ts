@@ -9,7 +9,11 @@ export type WorkerMessage =
   /** Loading or startup failed (L-05). `configuration`: the fault is the owner's, and the message says all. */
   | { type: 'failed'; message: string; configuration: boolean }
   /** A shutdown hook threw (L-10). */
-  | { type: 'shutdown-failed'; message: string };
+  | { type: 'shutdown-failed'; message: string }
+  /** It was told to leave, serves no more and runs its shutdown hooks (L-16). */
+  | { type: 'leaving' }
+  /** They have run: its thread can be ended. */
+  | { type: 'left' };
 
 /** What every worker gets with its task. */
 export interface WorkerTask<Data> {
@@ -46,6 +50,8 @@ export interface PoolOptions<Data> {
   startupTimeout: number;
   /** Bytes of JavaScript heap for each thread; 0: as Node has it. */
   heapLimit: number;
+  /** Milliseconds for the shutdown hooks of a worker that leaves; no limit where left out. */
+  leaveTimeout?: number;
 }
 
 /** Milliseconds before a worker that died is started again: doubles with each death in a row (G-147). */
@@ -76,7 +82,7 @@ export class StartupError extends Error {
 
 /**
  * Keeps `size` worker threads of one kind alive. Piscina owns the threads: each runs one long-lived task, whose end is
- * the end of the worker. A worker that dies is replaced, with growing delay.
+ * the end of the worker. A worker that dies is replaced, with growing delay; one that was told to leave, at once.
  */
 export class WorkerPool<Data> {
   private readonly options: PoolOptions<Data>;
@@ -172,6 +178,7 @@ export class WorkerPool<Data> {
     const link = options.link?.(index);
     const task: WorkerTask<Data> = { index, incarnation: worker.incarnation, port: port2, link, data: options.data };
     let failure: StartupError | null = null;
+    let left = false;
     let timer: NodeJS.Timeout | undefined;
 
     return new Promise<void>((resolve, reject) => {
@@ -183,9 +190,19 @@ export class WorkerPool<Data> {
           resolve();
         } else if (message.type === 'failed') {
           failure = new StartupError(message.message, message.configuration);
-        } else {
+        } else if (message.type === 'shutdown-failed') {
           this.shutdownFailures++;
           events.report(message.message);
+        } else if (message.type === 'left') {
+          left = true;
+          worker.abort.abort();
+        } else if (options.leaveTimeout !== undefined) {
+          timer = setTimeout(() => {
+            events.report(
+              `the shutdown hooks of ${options.kind} worker ${index} took too long: it is ended without them`,
+            );
+            worker.abort.abort();
+          }, options.leaveTimeout);
         }
       });
       // The other end of the port closes when the thread has ended: only then does nothing write any more.
@@ -207,9 +224,13 @@ export class WorkerPool<Data> {
         const wasReady = worker.readySince > 0;
         const lasted = Date.now() - worker.readySince;
         worker.readySince = -1;
-        events.lost(index, this.stopping && problem === null);
+        events.lost(index, left || (this.stopping && problem === null));
         if (!wasReady) reject(failure ?? new StartupError(problem ?? 'the worker ended during startup', false));
         if (this.stopping) return;
+        if (left) {
+          this.launch(index).catch(() => {});
+          return;
+        }
         if (wasReady) events.report(`${options.kind} worker ${index} ended${problem === null ? '' : `: ${problem}`}`);
         else if (worker.incarnation === 1) return;
         else events.report(`${options.kind} worker ${index} did not start: ${failure?.message ?? problem ?? ''}`);

@@ -1,3 +1,4 @@
+import { earlyHints } from '../engine/early-hints.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
@@ -19,7 +20,7 @@ export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
   return live(task, (applications) => serve(task, applications));
 }
 
-async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<boolean> {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   let current: SyncRequest | null = null;
   const disconnected = (): boolean => current === null || current.disconnected();
@@ -45,12 +46,13 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
     }
     current = end.take(TURN_EVERY);
     if (current === null) {
-      if (end.leaving) return;
+      if (end.leaving) return end.stopped;
       continue;
     }
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
     const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null));
+    if (data.earlyHints) environ['quaich.early_hints'] = earlyHints(current);
     runSync(mount.app, environ, current, options);
     current = null;
   }

@@ -23,4 +23,8 @@ export interface WorkerData {
   environ: Readonly<Record<string, string>>;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
+  /** Applications are offered `quaich.early_hints` (G-152). */
+  earlyHints: boolean;
+  /** Whether an async worker may have several requests in progress (G-09, G-44). */
+  multithread: boolean;
 }

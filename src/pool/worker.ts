@@ -79,12 +79,14 @@ function connectionInfo(meta: string): ConnectionInfo {
 }
 
 /**
- * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop, runs the
- * shutdown hooks.
+ * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to leave,
+ * runs the shutdown hooks.
+ *
+ * @param serve fulfils with true when the whole server stops, with false when this worker alone is to leave (L-16)
  */
 export async function live(
   { port, data }: WorkerTask<WorkerData>,
-  serve: (applications: Applications) => void | Promise<void>,
+  serve: (applications: Applications) => Promise<boolean>,
 ): Promise<void> {
   const post = (message: WorkerMessage): void => (port as MessagePort).postMessage(message);
   const applications = new Applications();
@@ -96,10 +98,16 @@ export async function live(
       return;
     }
     post({ type: 'ready' });
-    await serve(applications);
+    const stopped = await serve(applications);
+    if (!stopped) post({ type: 'leaving' });
     await applications.stop((error) => {
       post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
     });
+    if (!stopped) {
+      post({ type: 'left' });
+      // The pool ends the thread: one that returned would be used again, with all that its modules have kept.
+      await new Promise<never>(() => {});
+    }
   } finally {
     // Tells the pool that this thread touches shared memory no more.
     port.close();

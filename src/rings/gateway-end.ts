@@ -344,8 +344,11 @@ export class GatewayEnd {
     return this.#sleeper.arm(callback);
   }
 
-  /** Gives a slot back, after DONE or `workerLost`; whatever of its request is still on its way is ignored. */
-  release(slot: number): void {
+  /**
+   * Gives a slot back, after DONE or `workerLost`, or without a dispatch; whatever of its request is still on its way is
+   * ignored. Returns the worker that had it, or -1.
+   */
+  release(slot: number): number {
     const { words, layout } = this;
     const header = layout.slot + slot * layout.slotWords;
     const worker = words[header + OWNER] - 1;
@@ -354,6 +357,7 @@ export class GatewayEnd {
     // Releases the new generation to a late worker, which compares it before it writes.
     Atomics.store(words, header + OWNER, 0);
     this.#free[this.#freeCount++] = slot;
+    return Math.max(-1, worker);
   }
 
   /** Index of the worker that has claimed the slot, or -1. */

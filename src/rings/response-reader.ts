@@ -10,6 +10,7 @@ import {
   KIND_DONE,
   KIND_ERRORS,
   KIND_FILE,
+  KIND_HINT,
   KIND_NOTE,
   KIND_SEND,
   KIND_SKIP,
@@ -59,6 +60,8 @@ export interface ResponseHandler {
     descriptor: number,
     size: number,
   ): void;
+  /** Field lines of a 103 (G-152): `length` bytes at `start`. Meaningless once a head was sent. */
+  hint(slot: number, start: number, length: number): void;
   /** Break the connection (G-141). DONE is still to come. */
   abort(slot: number): void;
   /** The worker is through with the request: `release` it. Not called after a `final` of DONE, which says the same. */
@@ -193,6 +196,9 @@ export class ResponseReader {
         handler.file(slot, status, flags, length, start + FILE_HEADER, text, chunk, size);
         break;
       }
+      case KIND_HINT:
+        handler.hint(slot, start, chunk);
+        break;
       case KIND_ABORT:
         handler.abort(slot);
         break;

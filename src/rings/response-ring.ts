@@ -29,6 +29,7 @@ export const KIND_CONTINUE = 5;
 export const KIND_WANT_BODY = 6;
 export const KIND_NOTE = 7;
 export const KIND_ERRORS = 8;
+export const KIND_HINT = 9;
 
 /** In `final` of a message: a head is present. */
 export const HEAD_PRESENT = 4;

@@ -26,6 +26,7 @@ import {
   highWord,
   KIND_CONTINUE,
   KIND_FILE,
+  KIND_HINT,
   KIND_SEND,
   KIND_WANT_BODY,
   lowWord,
@@ -185,6 +186,14 @@ export abstract class RingRequest {
     writer.publish(address);
     this.state = ENDED;
     return true;
+  }
+
+  /** See `Transport.hint`. */
+  hint(lines: string): void {
+    const { writer, slot, generation } = this;
+    if (this.state !== OPEN || MESSAGE_HEADER + lines.length > writer.largest) return;
+    // Where there is no room, it is left out.
+    writer.payload(KIND_HINT, slot, generation, Buffer.from(lines, 'latin1'));
   }
 
   #header(address: number, kind: number, head: ResponseHead | null, chunk: number): void {

@@ -73,6 +73,11 @@ const REFERER = FIELD_NAMES.indexOf('referer');
 const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
 const SLOWEST_TICK = 250;
 
+interface Waiting {
+  readonly host: SocketHost;
+  readonly destination: Destination;
+}
+
 interface LogFacts {
   /** Where a front server tells it; else that of the socket. */
   remoteAddress?: string;
@@ -100,7 +105,7 @@ export class Gateway implements SocketContext {
   private dirty: HostedConnection[] = [];
   private spare: HostedConnection[] = [];
   /** Those with a request that nobody had room for, in order. */
-  private waiting: SocketHost[] = [];
+  private waiting: Waiting[] = [];
   private room = false;
   private dateText = '';
   private dateUntil = 0;
@@ -213,7 +218,7 @@ export class Gateway implements SocketContext {
       ((flags & FLAG_CONTENT_LENGTH) !== 0 &&
         (words[RECORD + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[RECORD + HEAD_CONTENT_LENGTH_HIGH] !== 0));
     if (destination.accept(exchange, host, hasBody)) return true;
-    this.waiting.push(host);
+    this.waiting.push({ host, destination });
     return false;
   }
 
@@ -259,14 +264,16 @@ export class Gateway implements SocketContext {
 
   private retryWaiting(): void {
     this.room = false;
-    const waiting = this.waiting;
+    if (this.waiting.length === 0) return;
+    const { waiting } = this;
     this.waiting = [];
-    for (let i = 0; i < waiting.length; i++) {
-      waiting[i].connection.retry();
-      if (this.waiting.length > 0) {
-        // Still no room: the others keep their places behind.
-        for (i++; i < waiting.length; i++) this.waiting.push(waiting[i]);
-      }
+    // Each has room or none for itself: whoever waits for one that is full keeps its place, the others go on.
+    const full = new Set<Destination>();
+    for (const one of waiting) {
+      const before = this.waiting.length;
+      if (full.has(one.destination)) this.waiting.push(one);
+      else one.host.connection.retry();
+      for (let i = before; i < this.waiting.length; i++) full.add(this.waiting[i].destination);
     }
   }
 

@@ -1,5 +1,6 @@
 import { HEAD_RECORD } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
+import { earlyHints } from '../engine/early-hints.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { runAsync } from '../engine/run-async.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -14,7 +15,7 @@ import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
-type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 'timeoutStartup'>;
+type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 'timeoutStartup' | 'earlyHints'>;
 
 /** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
 async function within(promise: Promise<void>, timeout: number, what: string): Promise<void> {
@@ -35,16 +36,26 @@ export class InlineApplications {
   private readonly report: Report;
   private readonly applications = new Applications();
   private mounts: (Runnable<true> | null)[] = [];
+  private readonly mostRequests: number;
+  private inProgress = 0;
+  private offersHints = false;
+  private readonly roomAgain: () => void;
 
-  constructor(parser: Parser, report: Report) {
+  /**
+   * @param asyncRequests in progress at a time; 0: no limit (G-09)
+   * @param roomAgain there is room after `accept` returned false
+   */
+  constructor(parser: Parser, report: Report, asyncRequests: number, roomAgain: () => void) {
     this.parser = parser;
     this.report = report;
+    this.mostRequests = asyncRequests || Number.POSITIVE_INFINITY;
+    this.roomAgain = roomAgain;
   }
 
   /** Loads and starts up. Throws ConfigurationError or QuaichError. */
   async start(
     mounts: readonly (WorkerMount | null)[],
-    { directory, env, validate, timeoutStartup }: InlineOptions,
+    { directory, env, validate, timeoutStartup, earlyHints }: InlineOptions,
   ): Promise<void> {
     try {
       const started = this.applications.start(mounts, directory, validate);
@@ -53,9 +64,10 @@ export class InlineApplications {
       if (error instanceof ConfigurationError) throw error;
       throw new QuaichError('QUAICH_STARTUP', describeFailure(error).message, { cause: error });
     }
+    this.offersHints = earlyHints;
     this.mounts = runnables<true>(
       this.applications,
-      { async: true, multithread: true, multiprocess: false, fileWrapper: asyncFileWrapper },
+      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
       env,
     );
   }
@@ -71,12 +83,13 @@ export class InlineApplications {
     return failures;
   }
 
-  /** See `Destination.accept`; there is always room. */
+  /** See `Destination.accept`. */
   accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     const { parser } = this;
     const runnable = this.mounts[mount];
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
-    const request = new InlineRequest(exchange, parser, hasBody);
+    if (this.inProgress >= this.mostRequests) return false;
+    const request = new InlineRequest(exchange, parser, hasBody, this.over);
     exchange.owner = request;
     const text = parser.headText();
     const environ = runnable.builder.build(
@@ -91,8 +104,15 @@ export class InlineApplications {
     if (exchange.connection.takesErrors) {
       environ['wsgi.errors'] = createErrorStream(2, (text) => exchange.connection.errors(exchange, text));
     }
+    if (this.offersHints) environ['quaich.early_hints'] = earlyHints(request);
+    this.inProgress++;
     const running = runAsync(runnable.app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return true;
   }
+
+  /** One function for all requests. */
+  private readonly over = (): void => {
+    if (this.inProgress-- === this.mostRequests) this.roomAgain();
+  };
 }

@@ -1,3 +1,4 @@
+import { nothing } from '../engine/body.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
 import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
@@ -16,6 +17,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private readonly connection: ResponseConnection;
   private readonly exchange: Exchange;
   private readonly parser: Parser;
+  private readonly over: () => void;
   private gone: ClientDisconnected | null = null;
   private resolveDrained: (() => void) | null = null;
   private rejectDrained: ((error: Error) => void) | null = null;
@@ -27,10 +29,12 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private full = false;
   private wake: (() => void) | null = null;
 
-  constructor(exchange: Exchange, parser: Parser, hasBody: boolean) {
+  /** @param over called once, when the request is over and its body closed */
+  constructor(exchange: Exchange, parser: Parser, hasBody: boolean, over: () => void = nothing) {
     this.exchange = exchange;
     this.connection = exchange.connection;
     this.parser = parser;
+    this.over = over;
     this.ended = !hasBody;
   }
 
@@ -39,7 +43,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
     const { connection, exchange } = this;
     if (this.gone !== null) {
-      if (final === DONE) connection.done(exchange);
+      if (final === DONE) this.done();
       return final === MORE ? Promise.reject(this.gone) : undefined;
     }
     if (head !== null) connection.respond(exchange, head);
@@ -50,7 +54,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     }
     if (final !== MORE) {
       connection.end(exchange);
-      if (final === DONE) connection.done(exchange);
+      if (final === DONE) this.done();
       return undefined;
     }
     return wanted ? undefined : this.drain();
@@ -62,12 +66,17 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     return sendFile(this.exchange, descriptor, length, () => this.drain());
   }
 
+  hint(lines: string): void {
+    this.connection.hint?.(this.exchange, lines);
+  }
+
   abort(): void {
     this.connection.breakResponse(this.exchange);
   }
 
   done(): void {
     this.connection.done(this.exchange);
+    this.over();
   }
 
   private drain(): Promise<void> {

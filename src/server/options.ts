@@ -5,6 +5,7 @@ import { type AppOptions, describe, parseApplication } from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { TextSink } from './access-log.ts';
 import { type Bind, formatBind, parseBind } from './bind.ts';
+import { checkNames } from './names.ts';
 
 export type { AppOptions } from '../engine/load.ts';
 
@@ -192,6 +193,12 @@ const accessLogFile: Setting<string, string> = {
 const cores = availableParallelism();
 
 /**
+ * Bytes of a request body on their way to a worker. Each time they are used up costs two wake-ups: with a quarter of it
+ * uploads take twice the time. All of it is address space, of which threads share 4 GiB: less for many requests.
+ */
+export const BODY_SPACE = 262_144;
+
+/**
  * Every setting, once: flags (`syncWorkers` is `--sync-workers`), environment variables (`QUAICH_SYNC_WORKERS`), keys of
  * the configuration file, options of `serve()`, help and documentation all come from these rows.
  */
@@ -224,10 +231,34 @@ export const settings = {
       defaultText: 'one per core but one, at least 1',
     },
   ),
+  asyncRequests: count(
+    'Workers',
+    0,
+    [0, 16_384],
+    'Requests that one async worker, or the inline thread, works on at a time; more of them wait; 0 for no limit',
+  ),
   inline: toggle(
     'Workers',
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
+  ),
+  maxRequests: count(
+    'Workers',
+    0,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Requests after which a worker is replaced by a new thread, when it is idle; 0 for never',
+  ),
+  maxRequestsJitter: count(
+    'Workers',
+    0,
+    [0, 2 ** 31],
+    'Most requests, at random, that a worker serves beyond that, so that not all of them are replaced in a row',
+  ),
+  bufferBody: size(
+    'Workers',
+    0,
+    [0, BODY_SPACE],
+    'Bytes of a request body, unless it is shorter, that must be there before a sync worker gets the request',
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),
@@ -289,7 +320,18 @@ export const settings = {
     ['debug', 'info', 'warn', 'error', 'silent'],
     'Least severe messages of the server that standard error shows',
   ),
+  queueWarning: duration(
+    'Logs',
+    5000,
+    0,
+    'Warn when requests have waited so long because all sync workers are busy; 0 for never',
+  ),
   serverHeader: toggle('Responses and environ', true, 'Send a Server field where the application sends none'),
+  earlyHints: toggle(
+    'Responses and environ',
+    false,
+    'Offer quaich.early_hints to applications, which sends a 103 response ahead of theirs',
+  ),
   env,
 };
 
@@ -455,45 +497,4 @@ function normalizePrefix(prefix: string): string {
 /** The native string of a text: one unit for each byte of its UTF-8. */
 function native(text: string): string {
   return Buffer.from(text).toString('latin1');
-}
-
-/** Refuses names that are not known, with the nearest known one. */
-export function checkNames(given: object, known: readonly string[], what: string): void {
-  for (const name of Object.keys(given)) {
-    if (known.includes(name)) continue;
-    const meant = nearest(name, known);
-    throw new ConfigurationError(`unknown ${what}: ${name}${meant ? `; did you mean ${meant}?` : ''}`);
-  }
-}
-
-/** The known word that a misspelt one stands for, if one is near: about one mistake in three letters. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < least) {
-      least = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
-function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        row[j] = Math.min(row[j], beforeLast[j - 2] + 1);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length];
 }

@@ -14,8 +14,8 @@ export interface PooledContext {
   readonly rings: GatewayEnd;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
-  /** A slot is free again. */
-  slotFreed(): void;
+  /** A slot is free again; `worker` has had its request, or none where it is -1. */
+  slotFreed(worker: number): void;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
   /** Milliseconds; need not be exact. */
@@ -41,6 +41,8 @@ class PooledRequest implements ExchangeOwner {
   begun = 0;
   /** The client still owes body bytes. */
   receiving = false;
+  /** Body bytes that are to come before a sync worker gets the request; 0: the workers have it (B-44). */
+  awaited = 0;
   /** Its application has been told that the server gives up. */
   givenUp = false;
   /** A file is being sent: the slot rests until that has ended. */
@@ -54,18 +56,28 @@ class PooledRequest implements ExchangeOwner {
 
   body(address: number, length: number): number {
     this.context.scheduleRings();
-    return this.context.rings.writeBody(this.slot, address, length);
+    const taken = this.context.rings.writeBody(this.slot, address, length);
+    if (this.awaited > 0) {
+      this.awaited -= taken;
+      if (taken < length || this.awaited <= 0) this.dispatch();
+    }
+    return taken;
   }
 
   bodyEnd(): void {
     this.receiving = false;
     this.context.scheduleRings();
     this.context.rings.endBody(this.slot);
+    if (this.awaited > 0) this.dispatch();
   }
 
-  bodyFailed(status: number): void {
+  bodyFailed(status: number, message: string): void {
     this.receiving = false;
-    if (status === 0) {
+    if (status !== 0 && this.awaited > 0) {
+      // Nobody has begun to answer it.
+      this.exchange?.connection.answer(this.exchange, status, message);
+      this.release();
+    } else if (status === 0) {
       this.disconnected();
     } else {
       this.context.scheduleRings();
@@ -74,6 +86,11 @@ class PooledRequest implements ExchangeOwner {
   }
 
   disconnected(): void {
+    if (this.awaited > 0) {
+      this.exchange?.connection.done(this.exchange);
+      this.release();
+      return;
+    }
     this.context.scheduleRings();
     this.context.rings.cancel(this.slot);
     this.file?.rejectWait?.(new ClientDisconnected());
@@ -85,6 +102,20 @@ class PooledRequest implements ExchangeOwner {
     this.context.scheduleRings();
     this.context.rings.grant(this.slot, this.owed);
     this.owed = 0;
+  }
+
+  /** Hands a request that was held back to the sync workers. */
+  private dispatch(): void {
+    this.awaited = 0;
+    this.begun = this.context.now();
+    this.context.rings.dispatchSync(this.slot);
+  }
+
+  /** Gives the slot back: the request is over, and no worker has it any more, or none ever had. */
+  release(): void {
+    this.exchange = null;
+    this.awaited = 0;
+    this.context.slotFreed(this.context.rings.release(this.slot));
   }
 }
 
@@ -115,6 +146,17 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /**
+   * Keeps a request that has begun from the sync workers until `size` bytes of its body have come, or all of them, or
+   * their space is full (B-44). Asks the client for them where it waits to be asked (G-67).
+   */
+  hold(slot: number, size: number): void {
+    const request = this.requests[slot];
+    request.awaited = size;
+    const { exchange } = request;
+    if (exchange?.expectsContinue) exchange.connection.wantBody(exchange);
+  }
+
+  /**
    * Looks for applications that have not moved for `limit` milliseconds while it was their turn (G-148): first the
    * request is given up, and where that changes nothing in another `limit`, its worker is passed to `stuck`.
    */
@@ -141,7 +183,13 @@ export class PooledRequests implements ResponseHandler {
   queuedSince(time: number): number {
     let count = 0;
     for (const request of this.requests) {
-      if (request?.exchange && request.begun < time && this.context.rings.owner(request.slot) < 0) count++;
+      if (
+        request?.exchange &&
+        request.awaited === 0 &&
+        request.begun < time &&
+        this.context.rings.owner(request.slot) < 0
+      )
+        count++;
     }
     return count;
   }
@@ -159,7 +207,7 @@ export class PooledRequests implements ResponseHandler {
       exchange.connection.breakResponse(exchange);
       exchange.connection.done(exchange);
     }
-    this.detach(slot);
+    this.requests[slot].release();
   }
 
   // ---- ResponseHandler
@@ -223,6 +271,11 @@ export class PooledRequests implements ResponseHandler {
       });
   }
 
+  hint(slot: number, start: number, length: number): void {
+    const { exchange } = this.requests[slot];
+    exchange?.connection.hint?.(exchange, this.bytes.latin1Slice(start, start + length));
+  }
+
   abort(slot: number): void {
     const { exchange } = this.requests[slot];
     exchange?.connection.breakResponse(exchange);
@@ -231,7 +284,7 @@ export class PooledRequests implements ResponseHandler {
   done(slot: number): void {
     const { exchange } = this.requests[slot];
     if (exchange !== null) exchange.connection.done(exchange);
-    this.detach(slot);
+    this.requests[slot].release();
   }
 
   wantContinue(slot: number): void {
@@ -285,11 +338,5 @@ export class PooledRequests implements ResponseHandler {
     }
     connection.end(exchange);
     if (final === DONE) this.done(slot);
-  }
-
-  private detach(slot: number): void {
-    this.requests[slot].exchange = null;
-    this.context.rings.release(slot);
-    this.context.slotFreed();
   }
 }

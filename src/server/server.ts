@@ -12,7 +12,7 @@ import { isGateway, listen } from './bind.ts';
 import { type Destination, Gateway } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { MountTable } from './mounts.ts';
-import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { BODY_SPACE, type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
 import { createReport, type Report } from './report.ts';
 import { probeKinds, Workers } from './workers.ts';
 
@@ -109,7 +109,7 @@ class RunningServer implements Server {
     const mountsOf = (place: string) =>
       apps.map((app, index) => (places[index] === place ? { prefix: app.prefix, app } : null));
 
-    const inline = new InlineApplications(parser, report);
+    const inline = new InlineApplications(parser, report, options.asyncRequests, () => this.gateway?.retry());
     this.inline = inline;
     await inline.start(mountsOf('inline'), options);
 
@@ -125,10 +125,18 @@ class RunningServer implements Server {
             mounts: apps.map((app, index) => (places[index] === 'inline' ? null : { prefix: app.prefix, app })),
             validate: options.validate,
             environ: options.env,
+            multithread: options.asyncRequests !== 1,
+            earlyHints: options.earlyHints,
           },
           timeoutStartup: options.timeoutStartup,
           limitWorkerMemory: options.limitWorkerMemory,
+          asyncRequests: options.asyncRequests,
+          maxRequests: options.maxRequests,
+          maxRequestsJitter: options.maxRequestsJitter,
+          leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
+          bufferBody: Math.min(options.bufferBody, layout.bodySize),
           timeoutStep: options.timeoutStep,
+          queueWarning: options.queueWarning,
           report,
         },
         gateway,
@@ -226,12 +234,7 @@ class RunningServer implements Server {
 
 /** Requests of one connection that are begun before the first is answered. */
 const PIPELINED = 16;
-/**
- * Bytes of a request body on their way to a worker. Each time they are used up costs two wake-ups: uploads take half the
- * time that they take with a quarter of it. Only what is used is ever memory, but all of it is address space, of which
- * threads can share 4 GiB: hence less of it for many requests.
- */
-const BODY_SPACE = 262144;
+/** From this number of requests on, each has a quarter of BODY_SPACE. */
 const MANY_REQUESTS = 8192;
 /** Unread body bytes that are dropped for the sake of the connection. */
 const DISCARD_LIMIT = 256 * 1024;

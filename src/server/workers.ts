@@ -12,6 +12,7 @@ import type { Gateway } from './gateway.ts';
 import type { ResolvedApp } from './options.ts';
 import { PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
+import { Retirement } from './retirement.ts';
 import type { SocketHost } from './socket-host.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
@@ -46,13 +47,21 @@ export interface WorkersOptions {
   timeoutStartup: number;
   /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
   limitWorkerMemory: number;
+  /** Requests of one async worker at a time; 0: no limit (G-09). */
+  asyncRequests: number;
+  /** Bytes of a request body that sync workers are not to wait for; at most the body space of the rings (B-44). */
+  bufferBody: number;
+  /** Requests after which a worker is replaced; 0: never (L-16). */
+  maxRequests: number;
+  maxRequestsJitter: number;
+  /** Milliseconds for the requests, then the shutdown hooks, of a worker that is replaced. */
+  leaveTimeout: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
+  /** Milliseconds in the queue of the sync workers after which the owner is told; 0: never (B-42). */
+  queueWarning: number;
   report: Report;
 }
-
-/** Milliseconds in the queue after which the owner is told. */
-const QUEUE_WARNING = 5000;
 
 /** The worker threads of a server and what its gateway exchanges with them. */
 export class Workers {
@@ -63,6 +72,10 @@ export class Workers {
   private readonly pools: { kind: Kind; first: number; size: number; pool: WorkerPool<WorkerData> }[] = [];
   /** Async workers that take requests, by their index in the rings. */
   private readonly ready: boolean[] = [];
+  /** By index of the worker in the rings; empty where workers are not replaced. */
+  private readonly retirements: Retirement[] = [];
+  /** Requests of one async worker at a time. */
+  private readonly mostRequests: number;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
@@ -72,10 +85,15 @@ export class Workers {
     this.gateway = gateway;
     const { memory, layout } = options.data;
     this.rings = new GatewayEnd(memory, layout);
+    this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.requests = new PooledRequests({
       rings: this.rings,
       scheduleRings: () => this.schedule(),
-      slotFreed: () => this.gateway().retry(),
+      slotFreed: (worker) => {
+        const gateway = this.gateway();
+        gateway.retry();
+        if (options.maxRequests > 0 && worker >= 0) this.retirements[worker].finished(worker, gateway.now);
+      },
       note: (_worker, _code, text) => options.report('info', text),
       now: () => this.gateway().now,
     });
@@ -119,6 +137,7 @@ export class Workers {
     if (!hasBody) rings.endBody(slot);
     this.requests.begin(slot, exchange, hasBody, gateway.now);
     if (kind === 'async') rings.dispatchAsync(slot, worker);
+    else if (hasBody && this.options.bufferBody > 0) this.requests.hold(slot, this.options.bufferBody);
     else rings.dispatchSync(slot);
     this.schedule();
     return true;
@@ -133,7 +152,7 @@ export class Workers {
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
   tick(now: number): void {
-    const { timeoutStep, report } = this.options;
+    const { timeoutStep, queueWarning, report } = this.options;
     if (timeoutStep > 0) {
       this.requests.checkSteps(timeoutStep, now, (worker) => {
         report('warn', `an application took longer than ${timeoutStep} ms for a step: its worker is replaced`);
@@ -141,22 +160,44 @@ export class Workers {
         found?.pool.kill(worker - found.first);
       });
     }
-    const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - QUEUE_WARNING) : 0;
+    for (const retirement of new Set(this.retirements)) retirement.tick(now);
+    if (queueWarning === 0) return;
+    const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - queueWarning) : 0;
     if (stranded > 0 && !this.warned) {
-      report('warn', `all sync workers have been busy for ${QUEUE_WARNING} ms and ${stranded} requests wait (B-42)`);
+      report(
+        'warn',
+        `all sync workers have been busy for ${queueWarning} ms while requests wait (${stranded}); if an application requests its own server, none may ever be free (B-42)`,
+      );
     }
     this.warned = stranded > 0;
   }
 
   private addPool(kind: Kind, first: number, size: number): void {
     if (size === 0) return;
+    const { maxRequests, maxRequestsJitter, leaveTimeout, report } = this.options;
+    if (maxRequests > 0) {
+      const retirement = new Retirement({
+        rings: this.rings,
+        kind,
+        first,
+        size,
+        maxRequests,
+        maxRequestsJitter,
+        patience: leaveTimeout,
+        ready: this.ready,
+        resumed: () => this.gateway().retry(),
+        report: (message) => report('info', message),
+      });
+      for (let index = 0; index < size; index++) this.retirements[first + index] = retirement;
+    }
     const events: PoolEvents = {
       ready: (index) => {
         this.ready[first + index] = true;
+        this.retirements[first + index]?.started(first + index);
         this.gateway().retry();
       },
       lost: (index, stopped) => this.lost(first + index, stopped),
-      report: (message) => this.options.report('error', message),
+      report: (message) => report('error', message),
     };
     const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
     const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
@@ -168,6 +209,7 @@ export class Workers {
         data,
         startupTimeout: this.options.timeoutStartup,
         heapLimit: this.options.limitWorkerMemory,
+        leaveTimeout,
       },
       events,
     );
@@ -176,6 +218,7 @@ export class Workers {
 
   private lost(worker: number, stopped: boolean): void {
     this.ready[worker] = false;
+    this.retirements[worker]?.ended(worker);
     const slots = this.rings.workerLost(worker, this.requests);
     if (slots.length > 0 && !stopped) {
       this.options.report(
@@ -187,11 +230,17 @@ export class Workers {
     this.gateway().endTurn();
   }
 
+  /** The async worker with the fewest requests; -1 when none may have one more. */
   private leastLoaded(): number {
-    const { layout } = this.rings;
+    const { rings } = this;
+    const { syncWorkers, workers } = rings.layout;
     let best = -1;
-    for (let worker = layout.syncWorkers; worker < layout.workers; worker++) {
-      if (this.ready[worker] && (best < 0 || this.rings.inFlight(worker) < this.rings.inFlight(best))) best = worker;
+    let least = this.mostRequests;
+    for (let worker = syncWorkers; worker < workers; worker++) {
+      const load = rings.inFlight(worker);
+      if (load >= least || !this.ready[worker]) continue;
+      best = worker;
+      least = load;
     }
     return best;
   }

@@ -12,7 +12,7 @@ import {
   PART_END,
   type PartHead,
 } from './multipart-splitter.ts';
-import { BLOCK, checkLength, contentType, isAsync, joined } from './request-body.ts';
+import { BLOCK, checkLength, contentType, isAsync, joined, readable } from './request-body.ts';
 import { unsupported } from './request-data-error.ts';
 
 export const MULTIPART = 'multipart/form-data';
@@ -95,18 +95,22 @@ function refuseOld(): never {
 class SyncReader {
   private readonly input: InputStream;
   private readonly splitter: MultipartSplitter;
+  private left: number;
   current: SyncPart | null = null;
 
   constructor(environ: Environ, options: MultipartLimits) {
     this.splitter = splitterOf(environ, options);
     this.input = environ['wsgi.input'];
+    this.left = readable(environ);
   }
 
   next(): MultipartEvent {
     for (;;) {
       const event = this.splitter.next();
       if (event !== null) return event;
-      this.splitter.feed(this.input.read(BLOCK));
+      const block = this.input.read(Math.min(BLOCK, this.left));
+      this.left -= block.byteLength;
+      this.splitter.feed(block);
     }
   }
 
@@ -160,18 +164,22 @@ class SyncPart extends AnyPart implements Part {
 class AsyncReader {
   private readonly input: AsyncInputStream;
   private readonly splitter: MultipartSplitter;
+  private left: number;
   current: AsyncPartReader | null = null;
 
   constructor(environ: AsyncEnviron, options: MultipartLimits) {
     this.splitter = splitterOf(environ, options);
     this.input = environ['wsgi.input'];
+    this.left = readable(environ);
   }
 
   async next(): Promise<MultipartEvent> {
     for (;;) {
       const event = this.splitter.next();
       if (event !== null) return event;
-      this.splitter.feed(await this.input.read(BLOCK));
+      const block = await this.input.read(Math.min(BLOCK, this.left));
+      this.left -= block.byteLength;
+      this.splitter.feed(block);
     }
   }
 

@@ -50,6 +50,14 @@ export function checkLength(environ: Environ | AsyncEnviron, maxSize: number): v
   if (Number(environ.CONTENT_LENGTH || 0) > maxSize) throw tooLong(maxSize);
 }
 
+/**
+ * Bytes of the body that may be asked for: any number where the input ends by itself; else those that are announced, since
+ * some servers would wait for more for ever (A-12).
+ */
+export function readable(environ: Environ | AsyncEnviron): number {
+  return environ['wsgi.input_terminated'] === true ? Number.POSITIVE_INFINITY : Number(environ.CONTENT_LENGTH || 0);
+}
+
 function tooLong(maxSize: number): Error {
   return tooLarge(`the request body is larger than ${maxSize} bytes`);
 }
@@ -58,15 +66,17 @@ function tooLong(maxSize: number): Error {
 class Collected {
   private readonly blocks: Uint8Array[] = [];
   private readonly maxSize: number;
+  private readonly readable: number;
   private size = 0;
 
-  constructor(maxSize: number) {
+  constructor(environ: Environ | AsyncEnviron, maxSize: number) {
     this.maxSize = maxSize;
+    this.readable = readable(environ);
   }
 
-  /** What to ask for: no more than shows that the limit is passed. */
+  /** What to ask for: no more than shows that the limit is passed, and nothing at the end. */
   get wanted(): number {
-    return Math.min(BLOCK, this.maxSize - this.size + 1);
+    return Math.min(BLOCK, this.maxSize - this.size + 1, this.readable - this.size);
   }
 
   add(block: Uint8Array): void {
@@ -83,7 +93,7 @@ class Collected {
 function collect(environ: Environ, maxSize: number): Uint8Array {
   checkLength(environ, maxSize);
   const input = environ['wsgi.input'];
-  const collected = new Collected(maxSize);
+  const collected = new Collected(environ, maxSize);
   for (;;) {
     const block = input.read(collected.wanted);
     if (block.byteLength === 0) return collected.bytes;
@@ -94,7 +104,7 @@ function collect(environ: Environ, maxSize: number): Uint8Array {
 async function collectAsync(environ: AsyncEnviron, maxSize: number): Promise<Uint8Array> {
   checkLength(environ, maxSize);
   const input = environ['wsgi.input'];
-  const collected = new Collected(maxSize);
+  const collected = new Collected(environ, maxSize);
   for (;;) {
     const block = await input.read(collected.wanted);
     if (block.byteLength === 0) return collected.bytes;

@@ -1,14 +1,8 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
-import {
-  nearest,
-  readSetting,
-  resolveOptions,
-  type ServeOptions,
-  settingNames,
-  settings,
-} from '../../src/server/options.ts';
+import { nearest } from '../../src/server/names.ts';
+import { readSetting, resolveOptions, type ServeOptions, settingNames, settings } from '../../src/server/options.ts';
 
 const message = (options: unknown): string => {
   try {

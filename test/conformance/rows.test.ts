@@ -36,6 +36,12 @@ describe('rows.json', () => {
     expect(rows.map(key)).toEqual(rows.map(key).toSorted((a, b) => a - b));
   });
 
+  it('leaves out, for a reason, only what may be left out', () => {
+    const left = rows.filter(({ scope }) => scope?.startsWith('not offered'));
+    for (const { id, level, scope } of left)
+      expect([id, level, scope]).toEqual([id, 'MAY', expect.stringMatching(/: ./)]);
+  });
+
   it('leaves a row to others only if they exist', () => {
     for (const { id, by = [] } of rows) expect([id, by.filter((other) => !ids.has(other))]).toEqual([id, []]);
   });
@@ -104,6 +110,7 @@ describe('the reporter', () => {
         row('G-03'),
         row('U-31', { by: ['G-01'], scope: 'by the engine' }),
         row('L-01', { level: 'MAY' }),
+        row('L-02', { level: 'MAY', scope: 'not offered: too dear' }),
       ],
       [test('G-01', true), test('G-02', false), test('G-99', true)],
     );
@@ -113,5 +120,7 @@ describe('the reporter', () => {
     expect(text).toContain('| ✗ | ✗ |  | ✗ |  |');
     expect(text).toContain('| U-31 | MUST | x | by the engine: G-01 | ✓ |');
     expect(text).toContain('MUST rows without a test: G-03.');
+    expect(text).toContain('| L-02 | MAY | x | not offered: too dear |  |');
+    expect(text).toContain('| MAY | 2 | 0 | 0 | 0 | 1 | 1 | 0 |');
   });
 });

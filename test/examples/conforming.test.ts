@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { examples } from '../../examples/catalogue.js';
-import type { Application, AsyncApplication, Environ, Lifespan } from '../../src/index.ts';
+import { type Application, type AsyncApplication, type Environ, kindOf, type Lifespan } from '../../src/index.ts';
 import { AsyncTestClient, SyncTestClient, type TestResponse } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 
@@ -80,6 +80,74 @@ describe('A-01 A-02 A-03 A-04 A-07 A-08 A-09 A-11 A-14 A-23 A-26 examples confor
       await one.shutdown();
     }
     expect(warnings.filter((text) => !text.includes('V-126'))).toEqual([]);
+  });
+});
+
+/** One of the examples with something around it, and what its bodies were. */
+async function watched({ module, name = 'app', prefix }: Example, write: () => never) {
+  const exports: Record<string, unknown> & Lifespan = await import(
+    new URL(`../../examples/${module}`, import.meta.url).href
+  );
+  const app = exports[name] as (environ: unknown, startResponse: unknown) => unknown;
+  const bodies: unknown[] = [];
+  const call = (environ: Environ, startResponse: Parameters<Application>[1]): unknown =>
+    app(environ, (...head: Parameters<typeof startResponse>) => {
+      startResponse(...head);
+      return write;
+    });
+  const options = { prefix, lifespan: { startup: exports.startup, shutdown: exports.shutdown } };
+  const kept = <T>(body: T): T => {
+    bodies.push(body);
+    return body;
+  };
+  const one =
+    kindOf(app as Application) === 'async'
+      ? new AsyncTestClient((async (...args: Parameters<Application>) => kept(await call(...args))) as never, {
+          ...options,
+          kind: 'async',
+        })
+      : new SyncTestClient((...args) => kept(call(...args)) as ReturnType<Application>, options);
+  return { one, bodies };
+}
+
+describe('A-15 no example calls write', () => {
+  it.each(REQUESTS)('$url', async (example) => {
+    let calls = 0;
+    const { one } = await watched(example, () => {
+      calls++;
+      throw new Error('write is not for new code');
+    });
+    await one.startup();
+    try {
+      conforms(await one.get(example.url));
+      conforms(
+        await one.post(example.url, { body: 'a=1', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } }),
+      );
+    } finally {
+      await one.shutdown();
+    }
+    expect(calls).toBe(0);
+  });
+});
+
+describe('A-16 a small page of an example is one chunk, in an array unless the application is a generator', () => {
+  // What is passed on from another server comes in its blocks, a file in those of the file wrapper.
+  const pages = REQUESTS.filter(({ url }) => !url.startsWith('/proxy/') && url !== '/download/');
+
+  it.each(pages)('$url', async (example) => {
+    const { one, bodies } = await watched(example, () => expect.fail('write was called'));
+    await one.startup();
+    try {
+      const page = await one.get(example.url);
+      conforms(page);
+      expect(page.chunks).toHaveLength(1);
+      expect(page.headers.get('Content-Length')).toBe(String(page.body.byteLength));
+    } finally {
+      await one.shutdown();
+    }
+    expect(bodies).toHaveLength(1);
+    // The gateway would join several.
+    if (example.module !== './events.js') expect(bodies[0]).toEqual([expect.any(Uint8Array)]);
   });
 });
 

@@ -51,6 +51,16 @@ describe('the documentation', () => {
     for (const key of keys.filter((key) => key !== 'HTTP_HOST')) expect(page, key).toContain(`\`${key}\``);
   });
 
+  it('warns of an application that requests its own server (B-42)', () => {
+    const pitfalls = read('docs/writing-applications.md').split('## Pitfalls')[1];
+    expect(pitfalls).toMatch(/\*\*Asking your own server\.\*\*[^*]*they wait for ever/);
+  });
+
+  it('warns of state in modules, of which each worker has a copy (A-25)', () => {
+    const pitfalls = read('docs/writing-applications.md').split('## Pitfalls')[1];
+    expect(pitfalls).toMatch(/\*\*Module state\.\*\* Every worker loads its own copy/);
+  });
+
   it('links pages that exist, apart from those that a script writes', () => {
     const generated = ['docs/configuration.md', 'docs/connection-states.md', 'docs/CONFORMANCE.md'];
     for (const file of [

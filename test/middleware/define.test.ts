@@ -447,3 +447,29 @@ describe.each(KINDS)('in the %s convention', (kind) => {
     expect(reply.errors).toContain('G-103');
   });
 });
+
+describe('M-19 one definition for both conventions', () => {
+  it('maps head and body and runs at the close in either form, with the same outcome', async () => {
+    const log: string[] = [];
+    // Written once, without a word about promises.
+    const signed = middleware({
+      name: 'signed',
+      request: () => ({
+        onHead: (head) => void head.headers.push(['X-Signed', 'yes']),
+        mapBody: () => sentences(log),
+        onClose: () => void log.push('over'),
+      }),
+    });
+    const replies = [];
+    for (const kind of KINDS) {
+      expect(kindOf(signed(make(kind, hello())))).toBe(kind);
+      const { status, headers, text, sends } = await call(kind, signed, streamed(['a.', 'b', '.c']));
+      replies.push({ status, headers, text, sends, log: log.splice(0) });
+    }
+    const [sync, async] = replies;
+    expect(sync.text).toBe('A.B.C');
+    expect(sync.headers).toContainEqual(['X-Signed', 'yes']);
+    expect(sync.log).toEqual(['mapping closed', 'over']);
+    expect(async).toEqual(sync);
+  });
+});

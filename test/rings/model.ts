@@ -261,6 +261,10 @@ export class ModelGateway implements ResponseHandler {
     request.fileSeen = true;
   }
 
+  hint(): void {
+    throw new Error('no plan has hints');
+  }
+
   abort(slot: number): void {
     const request = this.#request(slot);
     expect(request.plan.ending).toBe('abort');

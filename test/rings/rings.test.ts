@@ -52,6 +52,10 @@ class Recorder implements ResponseHandler {
     this.calls.push(['file', slot]);
   }
 
+  hint(slot: number, start: number, text: number): void {
+    this.calls.push(['hint', slot, this.#text(start, text)]);
+  }
+
   abort(slot: number): void {
     this.calls.push(['abort', slot]);
   }

@@ -59,6 +59,60 @@ describe('startup', () => {
       ).rejects.toThrow(/500 ms/);
     },
   );
+
+  it('L-04 L-05 also that of an inline application', async () => {
+    const apps = [{ module, export: 'stuck', kind: 'async' as const, inline: true }];
+    await expect(serve({ apps, bind: '127.0.0.1:0', timeoutStartup: 200 })).rejects.toThrow(/200 ms/);
+  });
+});
+
+describe('shutdown', () => {
+  it('L-10 L-11 one of an inline application that does not end is cut short, and told', async () => {
+    const messages: string[] = [];
+    const server = await serve({
+      apps: [{ module, export: 'stuckEnd', inline: true }],
+      bind: '127.0.0.1:0',
+      timeoutGraceful: 0,
+      errorLog: { write: (text) => messages.push(text) },
+    });
+    await expect(server.close()).rejects.toThrow('1 shutdown hooks failed');
+    expect(messages.join('')).toContain('longer than 1000 ms');
+  });
+});
+
+describe('an application that requests its own server (pooled sync)', () => {
+  const ask = ({ url }: Server) => `GET /?${url}/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+
+  it('B-42 holds the only worker while it waits for it, which the owner is told once', async () => {
+    const messages: string[] = [];
+    const server = await serve({
+      apps: [{ module, export: 'selfish' }],
+      bind: '127.0.0.1:0',
+      syncWorkers: 1,
+      queueWarning: 200,
+      errorLog: { write: (text) => messages.push(text) },
+    });
+    running.push(server);
+    const [response] = parseResponses(await new Client(server.url).send(ask(server)).all());
+    expect(response.body).toBe('got none');
+    expect(messages.filter((text) => text.includes('B-42'))).toEqual([
+      expect.stringContaining('all sync workers have been busy for 200 ms while requests wait (1)'),
+    ]);
+  });
+
+  it('B-42 gets its answer, and nobody is told, where another worker is free', async () => {
+    const messages: string[] = [];
+    const server = await serve({
+      apps: [{ module, export: 'selfish' }],
+      bind: '127.0.0.1:0',
+      syncWorkers: 2,
+      queueWarning: 200,
+      errorLog: { write: (text) => messages.push(text) },
+    });
+    running.push(server);
+    const [response] = parseResponses(await new Client(server.url).send(ask(server)).all());
+    expect([response.body, messages]).toEqual(['got an answer', []]);
+  });
 });
 
 describe.each(WAYS.filter(({ way }) => !way.startsWith('shimmed')))('$way', (way) => {

@@ -184,6 +184,10 @@ class Load implements ResponseHandler {
     throw new Error('no files here');
   }
 
+  hint(): void {
+    throw new Error('nobody hints here');
+  }
+
   abort(): void {
     throw new Error('nothing is broken off here');
   }

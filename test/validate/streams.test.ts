@@ -80,7 +80,7 @@ describe('what the application does with wsgi.input', () => {
     expect((await tryAsync(usingLater(async (input) => void (await input)))).row).toBeNull();
   });
 
-  it('V-109 warns of reading past CONTENT_LENGTH without wsgi.input_terminated', () => {
+  it('A-12 V-109 warns of reading past CONTENT_LENGTH without wsgi.input_terminated', () => {
     const environ = (terminated: boolean) =>
       Object.assign(syncEnviron('GET', undefined, ['abc']), {
         CONTENT_LENGTH: '3',

@@ -55,10 +55,11 @@ export {};
 //: server gave. So no middleware is bypassed. (A validator puts its own `startResponse` in the place of the server's.)
 //:
 //: G-152: A server MAY offer `quaich.early_hints(headers)`, which sends a 103 response after the checks of G-90 and G-91; it does nothing for
-//: HTTP/1.0 and after the head was sent.
+//: HTTP/1.0 and after the head was sent. (Here it is there where the owner of the server wants it.)
 //:
 //: G-153: A server MAY offer `quaich.response_finished`: an array of functions that are called in reverse order after the response with environ, status,
-//: headers and error; what they throw is logged.
+//: headers and error; what they throw is logged. (Not offered here: it would cost every request an array. Middleware has `onClose` for the
+//: same purpose.)
 //:
 //: G-154: Work that goes on after the response MUST NOT be able to write to it, and does not delay the next request of the connection.
 

@@ -120,6 +120,7 @@ export {};
 //: | `quaich.async` | always | which convention is in force | [G-47](#g-47) |
 //: | `quaich.signal` | should be (async) | an `AbortSignal` | [G-48](#g-48) |
 //: | `quaich.client_disconnected` | should be (sync) | a function that answers the same | [B-37](#b-37) |
+//: | `quaich.early_hints` | may be | a function that sends a 103 response | [G-152](#g-152) |
 //: | `quaich.state` | with a startup hook | a copy of its state | [L-06](#l-06) |
 //:
 //: @clauses environ

@@ -1,4 +1,5 @@
 // Applications for the beginning of a server, the end of a request, and what stands between client and application.
+import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -93,3 +94,19 @@ export async function* asyncEcho(environ, start) {
     echoes--;
   }
 }
+
+/** Asks the server itself, as a synchronous HTTP client does, and waits for the answer; the query is the address. */
+export const selfish = (environ, start) => {
+  let answer = 'answered';
+  if (environ.QUERY_STRING !== '') {
+    const program = 'fetch(process.argv[1], { signal: AbortSignal.timeout(1500) }).catch(() => process.exit(1))';
+    const { status } = spawnSync(process.execPath, ['-e', program, environ.QUERY_STRING]);
+    answer = status === 0 ? 'got an answer' : 'got none';
+  }
+  start('200 OK', []);
+  return [Buffer.from(answer)];
+};
+
+/** Its shutdown does not end. */
+export const stuckEnd = async (environ, start) => lateApp(environ, start);
+stuckEnd.shutdown = () => new Promise(() => {});

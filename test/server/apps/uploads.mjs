@@ -1,0 +1,31 @@
+// Applications for bodies that come slowly.
+import { createHash } from 'node:crypto';
+
+let uploads = 0;
+
+/** Answers a POST with size and SHA-256 of its body, as soon as it has begun to come; `GET /uploads` tells how many POSTs came here. */
+export function* app(environ, startResponse) {
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  if (environ.REQUEST_METHOD === 'GET') {
+    yield Buffer.from(environ.PATH_INFO === '/uploads' ? String(uploads) : 'quick');
+    return;
+  }
+  uploads++;
+  const hash = createHash('sha256');
+  let size = 0;
+  for (;;) {
+    const block = environ['wsgi.input'].read(100);
+    if (block.length === 0) break;
+    if (size === 0) yield Buffer.from('begun ');
+    size += block.length;
+    hash.update(block);
+  }
+  yield Buffer.from(`${size} ${hash.digest('hex')}`);
+}
+
+/** Keeps its worker busy for as many milliseconds as the query says. */
+export function busy(environ, startResponse) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(environ.QUERY_STRING));
+  startResponse('200 OK', []);
+  return [Buffer.from('done')];
+}

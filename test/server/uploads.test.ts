@@ -1,0 +1,225 @@
+/** B-44: slow uploads do not occupy workers, where the server is told to wait for their bodies. */
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { type ServeOptions, type Server, serve } from 'quaich';
+import { afterEach, describe, expect, it } from 'vitest';
+import * as fastcgi from '../gateways/fastcgi-client.ts';
+import * as scgi from '../gateways/scgi-client.ts';
+import { Client, parseResponses, talk } from './client.ts';
+
+const module = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));
+const running: Server[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.close()));
+});
+
+async function start(options: Partial<ServeOptions>): Promise<Server> {
+  const server = await serve({
+    apps: [
+      { module, export: 'app' },
+      { prefix: '/busy', module, export: 'busy' },
+    ],
+    bind: '127.0.0.1:0',
+    syncWorkers: 1,
+    timeoutGraceful: 0,
+    ...options,
+  });
+  running.push(server);
+  return server;
+}
+
+const GET = (path = '/') => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+const POST = (length: number, more = '') =>
+  `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${more}Content-Length: ${length}\r\n\r\n`;
+const CHUNKED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+const answerTo = (body: string) => `begun ${body.length} ${createHash('sha256').update(body, 'latin1').digest('hex')}`;
+
+async function get(server: Server, path: string): Promise<string> {
+  return parseResponses(await talk(server.url, GET(path)))[0].body;
+}
+
+describe.each([true, false])('uploads to pooled sync applications (direct reads: %s)', (directReads) => {
+  it('B-44 a quick request gets through beside more slow uploads than there are workers', async () => {
+    const server = await start({ directReads, bufferBody: '64k' });
+    const bodies = Array.from({ length: 5 }, (_, i) => String(i).repeat(3000));
+    const slow = bodies.map((body) => new Client(server.url).send(POST(body.length) + body.slice(0, 1000)));
+    for (let i = 0; i < 5; i++) expect(await get(server, '/')).toBe('quick');
+    expect(await get(server, '/uploads')).toBe('0');
+    for (const [i, client] of slow.entries()) client.send(bodies[i].slice(1000, 2000));
+    expect(await get(server, '/')).toBe('quick');
+    for (const [i, client] of slow.entries()) client.send(bodies[i].slice(2000));
+    for (const [i, client] of slow.entries()) {
+      const [response] = parseResponses(await client.all());
+      expect(response).toMatchObject({ status: 200, body: answerTo(bodies[i]), complete: true });
+    }
+  });
+
+  it('without the setting it waits for the slow one', async () => {
+    const server = await start({ directReads });
+    const body = 'x'.repeat(3000);
+    const slow = new Client(server.url).send(POST(body.length) + body.slice(0, 1000));
+    await slow.until((text) => text.includes('begun'));
+    const quick = new Client(server.url).send(GET());
+    // What the gateway answers itself comes after the other has been taken in, and before it is answered.
+    expect(await talk(server.url, 'nonsense\r\n\r\n')).toContain(' 400 ');
+    expect(quick.received).toBe('');
+    slow.send(body.slice(1000));
+    expect(parseResponses(await slow.all())[0].body).toBe(answerTo(body));
+    expect(await quick.until((text) => text.includes('quick'))).toContain('200 OK');
+    quick.socket.destroy();
+  });
+
+  it('B-44 a worker gets the request when the configured part of the body is there', async () => {
+    const server = await start({ directReads, bufferBody: 1000 });
+    const body = 'y'.repeat(5000);
+    const client = new Client(server.url).send(POST(body.length) + body.slice(0, 999));
+    expect(await get(server, '/uploads')).toBe('0');
+    expect(client.received).toBe('');
+    client.send(body.slice(999, 1000));
+    await client.until((text) => text.includes('begun'));
+    client.send(body.slice(1000));
+    expect(parseResponses(await client.all())[0].body).toBe(answerTo(body));
+  });
+
+  it('B-44 or all of it, also where its length was not announced', async () => {
+    const server = await start({ directReads, bufferBody: '256k' });
+    const client = new Client(server.url).send(`${CHUNKED}5\r\nhello\r\n`);
+    expect(await get(server, '/uploads')).toBe('0');
+    client.send('6\r\n world\r\n0\r\n\r\n');
+    await client.until((text) => text.endsWith('0\r\n\r\n'));
+    // Nothing at all, and the next request of the same connection.
+    client.send(`${CHUNKED}0\r\n\r\n`);
+    await client.until((text) => text.split('0\r\n\r\n').length === 3);
+    client.socket.end();
+    const [first, second] = parseResponses(await client.all());
+    expect(first.body).toBe(answerTo('hello world'));
+    expect(second.body).toBe(answerTo('').slice('begun '.length));
+  });
+
+  it('B-44 a body larger than what can be kept of it arrives unchanged', async () => {
+    const server = await start({ directReads, bufferBody: '256k' });
+    const body = Array.from({ length: 300_000 }, (_, i) => String(i % 997)).join('');
+    const client = new Client(server.url).send(POST(body.length) + body);
+    expect(parseResponses(await client.all())[0].body).toBe(answerTo(body));
+  });
+});
+
+describe('an upload that is held back (pooled sync)', () => {
+  it('B-44 G-67 is asked for by the gateway, once, while all workers are busy', async () => {
+    const server = await start({ bufferBody: '64k' });
+    const busy = new Client(server.url).send(GET('/busy?1500'));
+    const client = new Client(server.url).send(POST(5, 'Expect: 100-continue\r\n'));
+    await client.until((text) => text.includes('\r\n\r\n'));
+    expect(client.received).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    expect(busy.received).toBe('');
+    client.send('hello');
+    const text = await client.all();
+    expect(text.split('100 Continue')).toHaveLength(2);
+    expect(parseResponses(text)[0].body).toBe(answerTo('hello'));
+    busy.socket.destroy();
+  });
+
+  it('B-44 frees its place when the client vanishes, and no application is called', async () => {
+    const server = await start({ bufferBody: '64k', maxRequestsInProgress: 1 });
+    const gone = new Client(server.url).send(POST(1000, 'Expect: 100-continue\r\n'));
+    await gone.until((text) => text.includes('100 Continue'));
+    gone.send('abc');
+    const next = new Client(server.url).send(GET('/uploads'));
+    expect(await talk(server.url, 'nonsense\r\n\r\n')).toContain(' 400 ');
+    expect(next.received).toBe('');
+    // What waits for the one place gets it.
+    gone.socket.destroy();
+    await next.until((text) => text.includes('0\r\n\r\n'));
+    next.socket.end();
+    expect(parseResponses(await next.all())[0].body).toBe('0');
+  });
+
+  it('B-44 is refused when the client ends its side within the body', async () => {
+    const server = await start({ bufferBody: '64k', maxRequestsInProgress: 1 });
+    expect(parseResponses(await talk(server.url, `${POST(1000)}abc`))[0].status).toBe(400);
+    expect(await get(server, '/uploads')).toBe('0');
+  });
+
+  it.each([
+    ['408 when the rest does not come', `${POST(1000)}abc`, 408],
+    ['400 when its framing breaks', `${CHUNKED}5\r\nhello\r\nnonsense\r\n`, 400],
+    ['413 when it turns out too large', `${CHUNKED}1000\r\n${'x'.repeat(4096)}\r\n`, 413],
+  ])('B-44 gets %s, and no application is called', async (_title, text, status) => {
+    const server = await start({ bufferBody: '64k', timeoutBody: 200, limitBody: 2000, maxRequestsInProgress: 1 });
+    const client = new Client(server.url).send(text);
+    expect(parseResponses(await client.all())[0].status).toBe(status);
+    expect(await get(server, '/uploads')).toBe('0');
+  });
+
+  it('B-44 is given up when the server stops', async () => {
+    const server = await start({ bufferBody: '64k' });
+    const client = new Client(server.url).send(POST(1000, 'Expect: 100-continue\r\n'));
+    await client.until((text) => text.includes('100 Continue'));
+    client.send('abc');
+    expect(await get(server, '/uploads')).toBe('0');
+    await server.close();
+    expect(await client.all()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  });
+});
+
+describe('behind a front server (pooled sync)', () => {
+  const { ABORT_REQUEST, begin, contentOf, END_REQUEST, PARAMS, pairs, readRecords, record, STDIN, STDOUT, stream } =
+    fastcgi;
+  const variables = { ...fastcgi.VARIABLES, REQUEST_METHOD: 'POST', CONTENT_LENGTH: '3000' };
+  const opening = begin(1) + stream(PARAMS, 1, pairs(variables));
+  const hello = 'h'.repeat(3000);
+
+  async function both(options: Partial<ServeOptions> = {}): Promise<{ server: Server; front: () => Client }> {
+    const server = await start({
+      bufferBody: '64k',
+      bind: ['127.0.0.1:0', 'fastcgi://127.0.0.1:0', 'scgi://127.0.0.1:0'],
+      ...options,
+    });
+    return { server, front: () => new Client(server.urls[1]) };
+  }
+
+  const ended = (text: string) => readRecords(text).records.some(({ type }) => type === END_REQUEST);
+
+  it('B-44 G-174 slow uploads by FastCGI keep no worker', async () => {
+    const { server, front } = await both();
+    const slow = [front(), front(), front()].map((client) =>
+      client.send(opening + record(STDIN, 1, hello.slice(0, 9))),
+    );
+    for (let i = 0; i < 3; i++) expect(await get(server, '/')).toBe('quick');
+    expect(await get(server, '/uploads')).toBe('0');
+    for (const client of slow) client.send(record(STDIN, 1, hello.slice(9)) + record(STDIN, 1));
+    for (const client of slow) {
+      const { records } = readRecords(await client.until(ended));
+      expect(contentOf(records, STDOUT, 1)).toContain(answerTo(hello));
+      client.socket.destroy();
+    }
+  });
+
+  it('B-44 G-174 an upload that is aborted before a worker has it frees its place, and the connection goes on', async () => {
+    const { server, front } = await both({ maxRequestsInProgress: 1 });
+    const client = front().send(opening + record(STDIN, 1, 'abc') + record(ABORT_REQUEST, 1));
+    await client.until(ended);
+    client.send(fastcgi.request(2, { PATH_INFO: '/uploads' }));
+    const { records } = readRecords(
+      await client.until(
+        (text) => readRecords(text).records.some(({ id }) => id === 2) && text.length > 100 && ended(text.slice(-16)),
+      ),
+    );
+    expect(contentOf(records, STDOUT, 2)).toMatch(/\r\n\r\n0$/);
+    client.socket.destroy();
+    expect(await get(server, '/uploads')).toBe('0');
+  });
+
+  it('B-44 G-175 slow uploads by SCGI keep no worker, and free their place when the front server goes', async () => {
+    const { server } = await both({ maxRequestsInProgress: 2 });
+    const text = scgi.request({ REQUEST_METHOD: 'POST' }, hello);
+    const gone = new Client(server.urls[2]).send(text.slice(0, -2000));
+    expect(await get(server, '/')).toBe('quick');
+    gone.socket.destroy();
+    const slow = new Client(server.urls[2]).send(text.slice(0, -2000));
+    expect(await get(server, '/uploads')).toBe('0');
+    slow.send(text.slice(-2000));
+    expect(await slow.all()).toContain(answerTo(hello));
+  });
+});
