@@ -149,6 +149,9 @@ class FetchMount {
  *
  * @throws ConfigurationError for options that are wrong
  */
+export function toFetchHandler(app: AsyncApplication, options?: FetchHandlerOptions): FetchHandler;
+export function toFetchHandler(app: Application, options?: FetchHandlerOptions): FetchHandler;
+export function toFetchHandler(app: Application | AsyncApplication, options?: FetchHandlerOptions): FetchHandler;
 export function toFetchHandler(app: Application | AsyncApplication, options: FetchHandlerOptions = {}): FetchHandler {
   const inside = new FetchMount(app, options);
   const handler = (request: Request, info?: FetchInfo): Promise<Response> => inside.handle(request, info);

@@ -220,6 +220,9 @@ function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
  *
  * @throws ConfigurationError for options that are wrong
  */
+export function toNodeListener(app: AsyncApplication, options?: NodeListenerOptions): NodeListener;
+export function toNodeListener(app: Application, options?: NodeListenerOptions): NodeListener;
+export function toNodeListener(app: Application | AsyncApplication, options?: NodeListenerOptions): NodeListener;
 export function toNodeListener(app: Application | AsyncApplication, options: NodeListenerOptions = {}): NodeListener {
   const inside = new NodeMount(app, options);
   const listener = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void =>
