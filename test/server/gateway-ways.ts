@@ -2,16 +2,16 @@
  * The gateways through which the shared table of applications runs (G-181). A further gateway is one more entry of
  * `GATEWAYS`: how it is opened, how it is asked, and what its protocol cannot carry.
  */
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type http from 'node:http';
 import express from 'express';
 import { Hono } from 'hono';
-import type { Application, AsyncApplication, ErrorStream } from 'quaich';
+import type { Application, AsyncApplication } from 'quaich';
 import { toFetchHandler, toNodeListener } from 'quaich/gateways';
 import type { ApplicationCase } from '../engine/application-table.ts';
 import type { GatewayAnswer } from './application-check.ts';
 import { asyncApp, syncApp } from './apps/application-ways.ts';
 import { Client, parseResponses } from './client.ts';
+import { listening, MemoryErrors } from './listening.ts';
 
 /** What a gateway makes of a case in another way than the table says, and why that cannot be helped. */
 export interface Exception {
@@ -34,30 +34,8 @@ export interface GatewayWay {
   open(): Promise<OpenGateway>;
 }
 
-class Errors implements ErrorStream {
-  text = '';
-
-  write(text: string): void {
-    this.text += text;
-  }
-
-  writelines(lines: Iterable<string>): void {
-    for (const line of lines) this.write(line);
-  }
-
-  flush(): void {}
-
-  take(): string {
-    const { text } = this;
-    this.text = '';
-    return text;
-  }
-}
-
-async function overHttp(listener: http.RequestListener, errors: Errors, prefix: string): Promise<OpenGateway> {
-  const server = http.createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function overHttp(listener: http.RequestListener, errors: MemoryErrors, prefix: string): Promise<OpenGateway> {
+  const { url, close } = await listening(listener);
   return {
     async ask(method, path) {
       const client = new Client(url).send(
@@ -66,7 +44,7 @@ async function overHttp(listener: http.RequestListener, errors: Errors, prefix: 
       return parseResponses(await client.all(), [method])[0];
     },
     errors: () => errors.take(),
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close,
   };
 }
 
@@ -107,7 +85,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       way: `node:http mount, ${kind}`,
       exceptions: [],
       async open() {
-        const errors = new Errors();
+        const errors = new MemoryErrors();
         return overHttp(toNodeListener(app, { errors }), errors, '');
       },
     },
@@ -124,7 +102,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
         },
       ],
       async open() {
-        const errors = new Errors();
+        const errors = new MemoryErrors();
         const host = express();
         host.use('/mounted', toNodeListener(app, { errors }));
         return overHttp(host, errors, '/mounted');
@@ -134,7 +112,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       way: `fetch mount, ${kind}`,
       exceptions: [HEADERS_OBJECT],
       async open() {
-        const errors = new Errors();
+        const errors = new MemoryErrors();
         const handler = toFetchHandler(app, { errors });
         return {
           ask: async (method, path) => answerOf(await handler(new Request(`http://a${path}`, { method }))),
@@ -147,7 +125,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       way: `fetch mount under Hono, ${kind}`,
       exceptions: [HEADERS_OBJECT],
       async open() {
-        const errors = new Errors();
+        const errors = new MemoryErrors();
         const handler = toFetchHandler(app, { errors, prefix: '/mounted' });
         const host = new Hono().all('/mounted/*', (context) => handler(context.req.raw));
         return {

@@ -31,7 +31,8 @@ export class StreamBody implements BodySource<true> {
 
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
     if (!this.#started) this.#start();
-    return this.#next(max) ?? this.#wait(max);
+    const next = this.#next(max);
+    return next === undefined ? this.#wait(max) : next;
   }
 
   /** Reads in progress and those to come reject (G-63). */
@@ -78,14 +79,15 @@ export class StreamBody implements BodySource<true> {
     return Promise.reject(this.#failure);
   }
 
+  /** Nothing may come between a look at the stream and the wait for its next event, or the event is lost. */
   async #wait(max: number): Promise<Uint8Array | null> {
     for (;;) {
-      const next = await this.#next(max);
-      if (next !== undefined) return next;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         this.#request.read(0); // asks for more; at the end, for the `end` event
       });
+      const next = this.#next(max);
+      if (next !== undefined) return next;
     }
   }
 
