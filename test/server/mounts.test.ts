@@ -207,6 +207,19 @@ describe('framing', () => {
     expect(header(second, 'Date')).toBe('Thu, 01 Jan 1970 00:00:00 GMT');
   });
 
+  test.each(['299 Very \u00e9t\u00e9', '299 '])(
+    'G-88 G-106 the head %j reaches the wire byte for byte',
+    async (status) => {
+      const { url } = await mounted(async (_environ, startResponse) => {
+        startResponse(status, [['X-Bytes', '\u0080\u00ff']]);
+        return [bytes('\u00e9')];
+      });
+      const text = await new Client(url).send(get('/', LAST)).all();
+      expect(text.startsWith(`HTTP/1.1 ${status}\r\nX-Bytes: \u0080\u00ff\r\nContent-Length: 2\r\n`)).toBe(true);
+      expect(text.endsWith('\r\n\r\n\u00c3\u00a9')).toBe(true);
+    },
+  );
+
   test('G-104 head and first chunk go out before the second is made', async () => {
     let go = () => {};
     const gate = new Promise<void>((resolve) => {
