@@ -135,6 +135,7 @@ describe('environ', () => {
       SERVER_SOFTWARE: 'quaich',
       GATEWAY_INTERFACE: 'CGI/1.1',
     });
+    expect((await environOf(request, {}, { remoteAddress: '192.0.2.1' })).REMOTE_PORT).toBe(undefined);
     expect((await environOf(request)).REMOTE_ADDR).toBe(undefined); // G-39
   });
 
