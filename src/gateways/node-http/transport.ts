@@ -103,11 +103,15 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     if (this.#foreign || response.destroyed) return;
     const { socket } = response;
     if (socket === null) {
-      response.destroy(); // Node breaks the connection when it is this response's turn
+      // Behind others on its connection: when it is its turn. `destroy()` of such a response leaves the connection hanging
+      // on Node 24 and later.
+      response.once('socket', () => process.nextTick(() => this.abort()));
     } else if (this.#closeDelimited && !('encrypted' in socket)) {
       socket.resetAndDestroy(); // nothing but a reset tells the client that this was not the end
     } else {
-      socket.destroySoon(); // what was sent before still goes out
+      // What was sent before still goes out; Node 26 holds it back in the response until the next turn.
+      while (response.writableCorked > 0) response.uncork();
+      socket.destroySoon();
     }
   }
 
