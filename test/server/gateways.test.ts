@@ -22,9 +22,10 @@ describe.each(GATEWAYS)('G-181 $way', ({ exceptions, open }) => {
       expect(JSON.parse((await gateway.ask('GET', `/trace/${index}`)).body)).toEqual(one.trace ?? []);
     });
     const reports = gateway.errors();
-    if (one.errors === undefined) expect(reports).toBe('');
+    if (reports === null) return;
+    if (expected.errors === undefined) expect(reports).toBe('');
     else {
-      expect(reports).toMatch(one.errors);
+      expect(reports).toMatch(expected.errors);
       expect(reports.match(/^quaich: /gm)).toHaveLength(1); // one report for each failure
     }
   });
