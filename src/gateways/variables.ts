@@ -31,7 +31,7 @@ import {
   MAX_FIELDS,
 } from '../../assembly/layout.ts';
 import '../http/latin1.ts';
-import { nameServer } from '../http/environ.ts';
+import { nameServer } from '../http/environ-variables.ts';
 import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';

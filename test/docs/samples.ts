@@ -25,6 +25,7 @@ const ENTRIES: readonly (readonly [string, string])[] = [
   ['quaich/validate', 'src/validate/index.ts'],
   ['quaich/shim', 'src/shim/index.ts'],
   ['quaich/adapters', 'src/adapters/index.ts'],
+  ['quaich/gateways', 'src/gateways/index.ts'],
   ['quaich', 'src/index.ts'],
 ];
 
@@ -44,9 +45,14 @@ export function blocks(file: string): Block[] {
 export class SampleFolder {
   readonly #path: string;
   readonly #replace: Readonly<Record<string, string>>;
+  readonly #entries: typeof ENTRIES;
 
-  /** @param replace further texts of the blocks, and what takes their place */
-  constructor(file: string, replace: Readonly<Record<string, string>> = {}) {
+  /**
+   * @param replace further texts of the blocks, and what takes their place
+   * @param entries the package's entries and their sources; without any the built package is imported
+   */
+  constructor(file: string, replace: Readonly<Record<string, string>> = {}, entries = ENTRIES) {
+    this.#entries = entries;
     mkdirSync(join(root, 'build'), { recursive: true });
     this.#path = mkdtempSync(join(root, 'build', 'samples-'));
     this.#replace = replace;
@@ -56,7 +62,8 @@ export class SampleFolder {
   /** One more module. */
   write(name: string, code: string): void {
     let text = code;
-    for (const [entry, source] of ENTRIES) text = text.replaceAll(`from '${entry}'`, `from '${join(root, source)}'`);
+    for (const [entry, source] of this.#entries)
+      text = text.replaceAll(`from '${entry}'`, `from '${join(root, source)}'`);
     for (const [from, to] of Object.entries(this.#replace)) text = text.replaceAll(from, to);
     writeFileSync(join(this.#path, name), text);
   }
@@ -64,6 +71,11 @@ export class SampleFolder {
   /** What a block takes for granted. */
   prepend(name: string, code: string): void {
     this.write(name, `${code}\n${readFileSync(join(this.#path, name), 'utf8')}`);
+  }
+
+  /** Changes a block that stays as it is else. */
+  replaceIn(name: string, from: string, to: string): void {
+    this.write(name, readFileSync(join(this.#path, name), 'utf8').replaceAll(from, to));
   }
 
   /** Runs a block as a module, and gives its exports. */

@@ -4,29 +4,10 @@ import type { Server } from 'quaich';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { APPLICATIONS, type ApplicationCase } from '../engine/application-table.ts';
 import { serveWay, WAYS } from './all-ways.ts';
-import { header, parseResponses, talk, type WireResponse } from './client.ts';
+import { checkAnswer } from './application-check.ts';
+import { parseResponses, talk, type WireResponse } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/application-ways.ts', import.meta.url));
-const FRAMING = ['Connection', 'Content-Length', 'Date', 'Keep-Alive', 'Server', 'Transfer-Encoding'];
-
-/** The field lines of the application: those of the gateway's framing left out, unless they are expected. */
-function ownFields(response: WireResponse, expected: string[]): string[] {
-  return response.headers
-    .map(([name, value]) => `${name}: ${value}`)
-    .filter((line) => expected.includes(line) || !FRAMING.includes(line.slice(0, line.indexOf(':'))));
-}
-
-function check(one: ApplicationCase, response: WireResponse): void {
-  expect(response.status).toBe(one.status);
-  expect(response.complete).toBe(one.broken !== true);
-  if (one.fields !== undefined) expect(ownFields(response, one.fields)).toEqual(one.fields);
-  if (one.body !== undefined) expect(response.body).toBe(one.body);
-  if (one.length !== undefined) {
-    const bare = one.length < 0 || one.status === 204;
-    expect(header(response, 'Content-Length')).toBe(bare ? undefined : String(one.length));
-  }
-}
-
 describe.each(WAYS)('$way', (way) => {
   let server: Server;
 
@@ -48,7 +29,7 @@ describe.each(WAYS)('$way', (way) => {
       : one;
 
   test.each(APPLICATIONS.map((one, index) => ({ ...one, index })))('$title', async ({ index, ...one }) => {
-    check(expected(one), await ask(`/${index}`, one.method));
+    checkAnswer(expected(one), await ask(`/${index}`, one.method));
     // The end of a response may be on the wire before the body is closed.
     await vi.waitFor(async () => {
       expect(JSON.parse((await ask(`/trace/${index}`)).body)).toEqual(one.trace ?? []);

@@ -1,0 +1,1 @@
+export { type FetchHandler, type FetchHandlerOptions, type FetchInfo, toFetchHandler } from './handler.ts';

@@ -1,0 +1,133 @@
+/** The request body of a node:http request (G-54 to G-67, G-178). */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isUint8Array } from 'node:util/types';
+import { ClientDisconnected, RequestBodyError } from '../../interface/errors.ts';
+import type { BodySource } from '../../interface/transport.ts';
+import type { FrameworkRequest } from './target.ts';
+
+/**
+ * Reads from the stream when the application reads, in paused mode: Node keeps what its own high-water mark allows, and
+ * takes no more off the socket.
+ */
+export class StreamBody implements BodySource<true> {
+  readonly #request: IncomingMessage;
+  /** Sends 100 Continue with the first read (G-67); null where Node has done so. */
+  #response: ServerResponse | null;
+  readonly #limit: number;
+  #came = 0;
+  #started = false;
+  #failure: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  /**
+   * @param limit most bytes, above which reads fail with 413 (G-65)
+   * @param awaited the response, where the client still waits for 100 Continue
+   */
+  constructor(request: IncomingMessage, limit: number, awaited: ServerResponse | null) {
+    this.#request = request;
+    this.#limit = limit;
+    this.#response = awaited;
+  }
+
+  read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
+    if (!this.#started) this.#start();
+    const next = this.#next(max);
+    return next === undefined ? this.#wait(max) : next;
+  }
+
+  /** Reads in progress and those to come reject (G-63). */
+  fail(reason: Error): void {
+    if (!this.#request.readableEnded) this.#failure ??= reason;
+    this.#wakeReader();
+  }
+
+  /** The request is over: what was not read is read and thrown away, so that the next request can follow (G-64). */
+  abandon(): void {
+    if (!this.#started) return; // Node does it by itself for a stream that nobody has touched
+    const request = this.#request;
+    request.off('readable', this.#wakeReader);
+    if (!request.readableEnded && !request.destroyed) request.resume();
+  }
+
+  #start(): void {
+    this.#started = true;
+    const request = this.#request;
+    const response = this.#response;
+    this.#response = null;
+    if (response !== null && !response.headersSent && !response.destroyed) response.writeContinue();
+    const broken = (): void => {
+      if (!request.readableEnded) this.fail(new ClientDisconnected('the client left within the request body'));
+    };
+    request.on('readable', this.#wakeReader);
+    request.on('end', this.#wakeReader);
+    request.on('error', broken);
+    request.on('close', broken);
+    if (request.destroyed) broken();
+  }
+
+  /** A block, a rejection, or undefined where nothing has come; null at the end. */
+  #next(max: number): Uint8Array | null | undefined | Promise<never> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const request = this.#request;
+    const available = request.readableLength;
+    if (available === 0) return request.readableEnded ? null : undefined;
+    const block: unknown = request.read(Math.min(max, available));
+    if (!isUint8Array(block)) return undefined;
+    this.#came += block.byteLength;
+    if (this.#came <= this.#limit) return block;
+    this.#failure = new RequestBodyError(`the request body is larger than ${this.#limit} bytes`, 413);
+    return Promise.reject(this.#failure);
+  }
+
+  /** Nothing may come between a look at the stream and the wait for its next event, or the event is lost. */
+  async #wait(max: number): Promise<Uint8Array | null> {
+    for (;;) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#request.read(0); // asks for more; at the end, for the `end` event
+      });
+      const next = this.#next(max);
+      if (next !== undefined) return next;
+    }
+  }
+
+  readonly #wakeReader = (): void => {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  };
+}
+
+/** A body that another middleware has collected. */
+export class BytesBody implements BodySource<true> {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Copies: the bytes are the other middleware's (G-66). */
+  read(max: number): Uint8Array | null {
+    const from = this.#at;
+    if (from >= this.#bytes.byteLength) return null;
+    this.#at = Math.min(from + max, this.#bytes.byteLength);
+    return new Uint8Array(this.#bytes.subarray(from, this.#at));
+  }
+}
+
+/** Whether the stream of the body is as Node made it: nobody has read from it, or asked to be given strings. */
+export function isUntouched(request: IncomingMessage): boolean {
+  return (
+    !request.readableDidRead &&
+    !request.readableEnded &&
+    request.readableFlowing !== true &&
+    request.readableEncoding === null
+  );
+}
+
+/** The bytes that another middleware has left in the place of the stream, or null (G-178). */
+export function collectedBytes({ rawBody, body }: FrameworkRequest): Uint8Array | null {
+  if (isUint8Array(rawBody)) return rawBody;
+  return isUint8Array(body) ? body : null;
+}
