@@ -18,6 +18,11 @@ export interface MountOptions {
   /** Overrules what the function itself shows (B-01). */
   kind?: Kind;
   /**
+   * Runs a sync application on the event loop of the host, where it blocks everybody while it blocks. There is no default:
+   * without it a sync application is refused (B-20). `syncToAsync('./module.js:app')` runs it on worker threads.
+   */
+  where?: 'here';
+  /**
    * Where the application is mounted, where the host does not take that off the path itself: `''` or `/app`, ordinary
    * text, not percent-encoded (G-11). Behind what a framework has taken off.
    */
@@ -70,15 +75,20 @@ export interface Refusal {
 const GRACEFUL = 5000;
 
 /** A sync application as an async one on this thread; an async one as it is. */
-function runnable(app: Application | AsyncApplication, { kind, limitBody }: MountOptions): AsyncApplication {
+function runnable(app: Application | AsyncApplication, { kind, where, limitBody }: MountOptions): AsyncApplication {
   if (typeof app !== 'function') {
     throw new ConfigurationError(
       `a mount takes the application itself, a function, got ${typeof app}; import it, or see syncToAsync for a worker`,
     );
   }
   if ((kind ?? kindOf(app)) === 'async') return app as AsyncApplication;
+  if (where !== 'here') {
+    throw new ConfigurationError(
+      "a sync application would block this event loop: mount syncToAsync('./module.js:app'), which runs it on worker threads, or choose { where: 'here' } (B-20)",
+    );
+  }
   return syncToAsync(app as Application, {
-    where: 'here',
+    where,
     ...(limitBody !== undefined && { limit: limitBody }),
   });
 }

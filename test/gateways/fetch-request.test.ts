@@ -250,12 +250,17 @@ describe('the request body', () => {
 });
 
 describe('a sync application', () => {
+  test('B-20 is refused where nobody has chosen that it may block this thread', () => {
+    const app: Application = () => [];
+    expect(() => toFetchHandler(app)).toThrow(/syncToAsync\('\.\/module\.js:app'\).*where: 'here'/);
+  });
+
   test('B-20 B-21 runs on this thread, behind its whole body', async () => {
     const app: Application = (environ, startResponse) => {
       startResponse('200 OK', []);
       return [environ['wsgi.input'].read()];
     };
-    const response = await toFetchHandler(app)(post(counted('he', 'llo').stream));
+    const response = await toFetchHandler(app, { where: 'here' })(post(counted('he', 'llo').stream));
     expect(await response.text()).toBe('hello');
   });
 

@@ -75,7 +75,7 @@ describe('hooks', () => {
       },
       { startup: () => void events.push('startup') },
     );
-    const handler = toFetchHandler(app);
+    const handler = toFetchHandler(app, { where: 'here' });
     expect((await handler(request())).status).toBe(500);
     await handler.startup();
     expect((await handler(request())).status).toBe(200);

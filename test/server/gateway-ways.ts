@@ -92,7 +92,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       exceptions: [],
       async open() {
         const errors = new MemoryErrors();
-        return overHttp(toNodeListener(app, { errors }), errors, '');
+        return overHttp(toNodeListener(app, { errors, where: 'here' }), errors, '');
       },
     },
     {
@@ -110,7 +110,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       async open() {
         const errors = new MemoryErrors();
         const host = express();
-        host.use('/mounted', toNodeListener(app, { errors }));
+        host.use('/mounted', toNodeListener(app, { errors, where: 'here' }));
         return overHttp(host, errors, '/mounted');
       },
     },
@@ -119,7 +119,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       exceptions: [HEADERS_OBJECT],
       async open() {
         const errors = new MemoryErrors();
-        const handler = toFetchHandler(app, { errors });
+        const handler = toFetchHandler(app, { errors, where: 'here' });
         return {
           ask: async (method, path) => answerOf(await handler(new Request(`http://a${path}`, { method }))),
           errors: () => errors.take(),
@@ -132,7 +132,7 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
       exceptions: [HEADERS_OBJECT],
       async open() {
         const errors = new MemoryErrors();
-        const handler = toFetchHandler(app, { errors, prefix: '/mounted' });
+        const handler = toFetchHandler(app, { errors, where: 'here', prefix: '/mounted' });
         const host = new Hono().all('/mounted/*', (context) => handler(context.req.raw));
         return {
           ask: async (method, path) => answerOf(await host.request(`/mounted${path}`, { method })),

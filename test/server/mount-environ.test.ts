@@ -19,8 +19,8 @@ describe.each([
   let port = 0;
 
   beforeAll(async () => {
-    const root = toNodeListener(app);
-    const mounted = toNodeListener(app, { prefix: '/app/' });
+    const root = toNodeListener(app, { where: 'here' });
+    const mounted = toNodeListener(app, { where: 'here', prefix: '/app/' });
     server = http.createServer((request, response) => mounted(request, response, () => root(request, response)));
     // The tests' client ends its side when it has sent all; Node takes that for a client that has left.
     Object.assign(server, { httpAllowHalfOpen: true });

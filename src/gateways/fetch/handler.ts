@@ -143,11 +143,11 @@ class FetchMount {
 
 /**
  * A function from `Request` to `Response` that runs a Quaich application: for Hono, `Deno.serve`, `Bun.serve`, and whatever
- * else calls fetch handlers. An async application runs as it does under the server. A **sync** application runs on the event
- * loop as well: its request body is collected first, and whatever it blocks it blocks for everybody; to run it on threads,
- * mount `syncToAsync('./module.js:app')` in its place.
+ * else calls fetch handlers. An async application runs as it does under the server. A **sync** one needs a place
+ * where it may block: `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole
+ * request body.
  *
- * @throws ConfigurationError for options that are wrong
+ * @throws ConfigurationError for options that are wrong, and for a sync application without a place (B-20)
  */
 export function toFetchHandler(app: AsyncApplication, options?: FetchHandlerOptions): FetchHandler;
 export function toFetchHandler(app: Application, options?: FetchHandlerOptions): FetchHandler;

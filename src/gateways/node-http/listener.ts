@@ -214,11 +214,10 @@ function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
 
 /**
  * A listener for `http.createServer`, and middleware for Express and Connect, that runs a Quaich application. An async
- * application runs as it does under the server. A **sync** application runs on the event loop as well: its request body is
- * collected first, and whatever it blocks it blocks for everybody; to run it on threads, mount
- * `syncToAsync('./module.js:app')` in its place.
+ * application runs as it does under the server. A **sync** one needs a place where it may block:
+ * `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole request body.
  *
- * @throws ConfigurationError for options that are wrong
+ * @throws ConfigurationError for options that are wrong, and for a sync application without a place (B-20)
  */
 export function toNodeListener(app: AsyncApplication, options?: NodeListenerOptions): NodeListener;
 export function toNodeListener(app: Application, options?: NodeListenerOptions): NodeListener;
