@@ -37,8 +37,9 @@ import {
   StateError,
 } from '../http/states.ts';
 import { HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
-import { cgiHead } from './response-form.ts';
-import { repairVariables, type VariableLimits, type Variables, VariablesError, writeVariables } from './variables.ts';
+import { RefusedRequest } from './refused.ts';
+import { cgiHead } from './response-head.ts';
+import { repairVariables, type VariableLimits, type Variables, writeVariables } from './variables.ts';
 
 export interface VariablesConnectionOptions {
   /** Largest request body in bytes; above it 413. */
@@ -325,7 +326,7 @@ export abstract class VariablesConnection implements HostedConnection {
       repairVariables(variables);
       flags = writeVariables(this.parser, variables, this.options.variables);
     } catch (error) {
-      if (!(error instanceof VariablesError)) throw error;
+      if (!(error instanceof RefusedRequest)) throw error;
       this.refuse(error.status, error.message);
       return;
     }

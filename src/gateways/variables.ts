@@ -36,20 +36,11 @@ import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';
 import { guessScheme } from '../toolbox/request-uri.ts';
+import { withoutFinalSlashes } from './prefix.ts';
+import { RefusedRequest } from './refused.ts';
 
 /** Variables by name: native strings, in an object with null prototype. */
 export type Variables = Record<string, string>;
-
-/** Variables that no request can be made of. */
-export class VariablesError extends Error {
-  /** The status to answer with. */
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
 
 /** Not for applications: httpoxy (G-35, G-172), names that have a variable of their own (G-28), framing (G-36). */
 const HIDDEN = ['HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING'] as const;
@@ -63,7 +54,7 @@ const LENGTH = /^[0-9]{1,15}$/;
  * Repairs, in place, what front servers leave out or send in their own way, so that the variables are those of an environ
  * (G-10 to G-36).
  *
- * @throws VariablesError for a method or a length that is none
+ * @throws RefusedRequest for a method or a length that is none
  */
 export function repairVariables(variables: Variables): void {
   for (const name of HIDDEN) delete variables[name];
@@ -71,9 +62,9 @@ export function repairVariables(variables: Variables): void {
   // The keys of the interface are the gateway's own.
   for (const name in variables) if (/^(?:wsgi|quaich)\./.test(name)) delete variables[name];
 
-  if (!TOKEN.test(variables.REQUEST_METHOD ?? '')) throw new VariablesError(400, 'REQUEST_METHOD is no method');
+  if (!TOKEN.test(variables.REQUEST_METHOD ?? '')) throw new RefusedRequest('REQUEST_METHOD is no method');
   if (variables.CONTENT_LENGTH !== undefined && !LENGTH.test(variables.CONTENT_LENGTH)) {
-    throw new VariablesError(400, 'CONTENT_LENGTH is no number of bytes');
+    throw new RefusedRequest('CONTENT_LENGTH is no number of bytes');
   }
   const target = variables.REQUEST_URI ?? '';
   const question = target.indexOf('?');
@@ -102,7 +93,7 @@ function repairPath(variables: Variables, requested: string): void {
       path = whole.startsWith(`${script}/`) ? whole.slice(script.length) : script === '' ? whole : '';
     }
   }
-  script = script.replace(/\/+$/, '');
+  script = withoutFinalSlashes(script);
   if (script !== '' && !script.startsWith('/')) script = `/${script}`;
   if (path !== '' && path !== '*' && !path.startsWith('/')) path = `/${path}`;
   variables.SCRIPT_NAME = script;
@@ -140,7 +131,7 @@ export interface VariableLimits {
  * Without CONTENT_LENGTH the body is as long as its sender says at its end.
  *
  * @returns FLAG_* bits of the record
- * @throws VariablesError when there are too many
+ * @throws RefusedRequest when there are too many
  */
 export function writeVariables(parser: Parser, variables: Variables, limits: VariableLimits): number {
   const { words } = parser;
@@ -150,7 +141,7 @@ export function writeVariables(parser: Parser, variables: Variables, limits: Var
   words.fill(0, RECORD, RECORD + HEAD_WORDS);
   const most = Math.min(limits.count, MAX_FIELDS);
   for (const name in variables) {
-    if (count === most || name.length > 0xffff) throw new VariablesError(431, 'too many variables');
+    if (count === most || name.length > 0xffff) throw new RefusedRequest('too many variables', 431);
     const value = variables[name];
     const field = RECORD + HEAD_WORDS + FIELD_WORDS * count++;
     words[field + FIELD_NAME_START] = text.length;
@@ -166,7 +157,7 @@ export function writeVariables(parser: Parser, variables: Variables, limits: Var
     }
     text += name + value;
   }
-  if (text.length > Math.min(limits.size, CARRY_SIZE)) throw new VariablesError(431, 'the variables are too large');
+  if (text.length > Math.min(limits.size, CARRY_SIZE)) throw new RefusedRequest('the variables are too large', 431);
   parser.bytes.latin1Write(text, INPUT_AREA, text.length);
   parser.headStart = INPUT_AREA;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cutScriptName, repairVariables, type Variables, VariablesError } from '../../src/gateways/variables.ts';
+import { RefusedRequest } from '../../src/gateways/refused.ts';
+import { cutScriptName, repairVariables, type Variables } from '../../src/gateways/variables.ts';
 
 /** What becomes of some variables of a request. */
 function repaired(variables: { [name: string]: string }): Variables {
@@ -109,6 +110,6 @@ describe('G-176 G-172 the other variables', () => {
     ['a length below zero', { CONTENT_LENGTH: '-1' }],
     ['a length beyond all numbers', { CONTENT_LENGTH: '9'.repeat(16) }],
   ])('a request with %s cannot be', (_, variables) => {
-    expect(() => repaired(variables as { [name: string]: string })).toThrow(VariablesError);
+    expect(() => repaired(variables as { [name: string]: string })).toThrow(RefusedRequest);
   });
 });

@@ -13,8 +13,9 @@ import type { Application, AsyncApplication, Kind } from '../../interface/types.
 import { asyncFileWrapper, fileWrapper } from '../../toolbox/file-wrapper.ts';
 import { isNativeString, textToNative } from '../../toolbox/native-strings.ts';
 import { readEnviron } from '../../toolbox/read-environ.ts';
-import { cgiHead } from '../response-form.ts';
-import { cutScriptName, repairVariables, type Variables, VariablesError } from '../variables.ts';
+import { RefusedRequest } from '../refused.ts';
+import { cgiHead } from '../response-head.ts';
+import { cutScriptName, repairVariables, type Variables } from '../variables.ts';
 import { writeAllSync } from './descriptors.ts';
 import { AsyncCgiBody, AsyncCgiResponse, SyncCgiBody, SyncCgiResponse } from './transport.ts';
 
@@ -58,7 +59,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
   try {
     repairVariables(variables);
   } catch (error) {
-    if (!(error instanceof VariablesError)) throw error;
+    if (!(error instanceof RefusedRequest)) throw error;
     const [head, body] = errorHead(error.status, error.message, false);
     writeAllSync(stdout, Buffer.concat([Buffer.from(cgiHead(head), 'latin1'), body]));
     return;

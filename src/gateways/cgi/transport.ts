@@ -1,6 +1,6 @@
 import { ClientDisconnected } from '../../interface/errors.ts';
 import { type BodySource, DONE, type Final, type ResponseHead, type Transport } from '../../interface/transport.ts';
-import { cgiHead } from '../response-form.ts';
+import { cgiHead } from '../response-head.ts';
 import { readSome, readSomeSync, writeAll, writeAllSync } from './descriptors.ts';
 
 /** Bytes. */
