@@ -24,7 +24,6 @@ const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY', 'warn', 'repo
 const FILES_SHOWN = 3;
 
 const isMust = (row) => row.level.startsWith('MUST');
-const isBuilt = (row) => row.scope === undefined || !row.scope.startsWith('not built yet');
 /** Of rows that allow something: it is left out, for the reason that follows. */
 const isOffered = (row) => row.scope === undefined || !row.scope.startsWith('not offered');
 
@@ -42,9 +41,8 @@ export function judge(rows, tests) {
     const borrowed = row.by?.every((id) => carried.get(id)?.length > 0) === true;
     const all = own.length > 0 ? own : borrowed ? row.by.flatMap((id) => carried.get(id)) : [];
     const failed = all.some((test) => !test.passed);
-    // A test of something smaller does not make up for what is not built.
     const none = isOffered(row) ? 'none' : 'not offered';
-    const result = failed ? 'fail' : all.length === 0 || !isBuilt(row) ? none : 'pass';
+    const result = failed ? 'fail' : all.length === 0 ? none : 'pass';
     return {
       row,
       tests: own,
@@ -56,9 +54,7 @@ export function judge(rows, tests) {
   const ids = new Set(rows.map((row) => row.id));
   return {
     judged,
-    missing: judged
-      .filter(({ row, result }) => isMust(row) && isBuilt(row) && result === 'none')
-      .map(({ row }) => row.id),
+    missing: judged.filter(({ row, result }) => isMust(row) && result === 'none').map(({ row }) => row.id),
     failed: judged.filter(({ result }) => result === 'fail').map(({ row }) => row.id),
     unknown: [...new Set(tests.flatMap((test) => test.rows).filter((id) => !ids.has(id)))],
   };
@@ -74,7 +70,6 @@ function inWay(tests, way) {
 
 /** @param {ReturnType<typeof judge>} report */
 export function page({ judged, missing }) {
-  const unbuilt = judged.filter(({ row }) => !isBuilt(row));
   const lines = [
     '# Conformance',
     '',
@@ -83,8 +78,8 @@ export function page({ judged, missing }) {
     '',
     '## Summary',
     '',
-    '| level | rows | with tests | pass | fail | not offered | without | of these not built yet |',
-    '|---|--:|--:|--:|--:|--:|--:|--:|',
+    '| level | rows | with tests | pass | fail | not offered | without |',
+    '|---|--:|--:|--:|--:|--:|--:|',
     ...LEVELS.map((level) =>
       count(
         level,
@@ -93,12 +88,7 @@ export function page({ judged, missing }) {
     ),
     count('all', judged),
     '',
-    missing.length === 0
-      ? `MUST rows without a test: none, apart from parts that are not built yet: ${unbuilt
-          .filter(({ row }) => isMust(row))
-          .map(({ row }) => row.id)
-          .join(', ')}.`
-      : `MUST rows without a test: ${missing.join(', ')}.`,
+    `MUST rows without a test: ${missing.length === 0 ? 'none' : missing.join(', ')}.`,
     '',
     'The four columns on the right are the ways an application can run: a sync application on a worker thread (pooled sync),',
     'an async one on a worker thread (pooled async) or on the thread of the gateway (inline), and an application of either',
@@ -129,7 +119,6 @@ function count(level, some) {
     tally(({ result }) => result === 'fail'),
     tally(({ result }) => result === 'not offered'),
     tally(({ result }) => result === 'none'),
-    tally(({ row, result }) => result === 'none' && !isBuilt(row)),
   ];
   return `| ${level} | ${cells.join(' | ')} |`;
 }
@@ -142,7 +131,7 @@ function line({ row, tests, borrowed, result, ways }) {
 
 function carriers(row, tests, borrowed) {
   if (borrowed) return `${row.scope}: ${row.by.join(', ')}`;
-  if (tests.length === 0 || !isBuilt(row)) return row.scope ?? '';
+  if (tests.length === 0) return row.scope ?? '';
   const files = [...new Set(tests.map((test) => test.file))];
   const links = files
     .slice(0, FILES_SHOWN)

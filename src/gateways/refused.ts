@@ -1,6 +1,6 @@
 import { QuaichError } from '../interface/errors.ts';
 
-/** A request that breaks a rule and does not come to the application. Thrown inside a mount, never out of it. */
+/** A request that breaks a rule and does not come to the application. Thrown inside gateways, never out of them. */
 export class RefusedRequest extends QuaichError {
   /** 400 to 599. */
   readonly status: number;

@@ -26,7 +26,6 @@ const named = new Set(
     .flatMap((file) => rowsIn(withoutComments(readFileSync(new URL(file, tests), 'utf8')))),
 );
 
-const isBuilt = (row: Row): boolean => row.scope?.startsWith('not built yet') !== true;
 const isNamed = (row: Row): boolean => named.has(row.id) || row.by?.every((id) => named.has(id)) === true;
 
 describe('rows.json', () => {
@@ -48,8 +47,8 @@ describe('rows.json', () => {
 });
 
 describe('the tests', () => {
-  it('name every MUST row of what is built', () => {
-    const open = rows.filter((row) => row.level.startsWith('MUST') && isBuilt(row) && !isNamed(row));
+  it('name every MUST row', () => {
+    const open = rows.filter((row) => row.level.startsWith('MUST') && !isNamed(row));
     expect(open.map((row) => row.id)).toEqual([]);
   });
 
@@ -121,6 +120,6 @@ describe('the reporter', () => {
     expect(text).toContain('| U-31 | MUST | x | by the engine: G-01 | ✓ |');
     expect(text).toContain('MUST rows without a test: G-03.');
     expect(text).toContain('| L-02 | MAY | x | not offered: too dear |  |');
-    expect(text).toContain('| MAY | 2 | 0 | 0 | 0 | 1 | 1 | 0 |');
+    expect(text).toContain('| MAY | 2 | 0 | 0 | 0 | 1 | 1 |');
   });
 });
