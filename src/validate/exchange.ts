@@ -212,6 +212,18 @@ export class Exchange {
     }
   }
 
+  /** A file wrapper is closed. Where the server sent the file itself, nobody has seen a chunk. */
+  closeFile(): void {
+    const { head } = this;
+    if (this.steps > 0 || head === null || head.hasType || head.code >= 300 || !this.#counts(head)) return;
+    this.warn(
+      'V-60',
+      this.link.inside,
+      `a ${head.code} response with a file has no Content-Type`,
+      'give the field, unless the file is empty',
+    );
+  }
+
   /** The application or a step of its body came back normally. */
   cameBack(): void {
     //: @in start-response

@@ -10,7 +10,7 @@ import { CheckedBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
 import { checkedErrorStream } from './error-stream.ts';
 import { Exchange } from './exchange.ts';
-import { checkedFileWrapper, isFileWrapper } from './file-wrapper.ts';
+import { checkedFileWrapper, isFileWrapper, watchFileWrapper } from './file-wrapper.ts';
 import { checkedInput } from './input.ts';
 import { LINK, Link } from './link.ts';
 import { Settings, type ValidatorOptions } from './settings.ts';
@@ -156,9 +156,18 @@ function taken(exchange: Exchange, body: unknown): unknown {
 function checkedBody(exchange: Exchange, body: object): object {
   const { link, settings } = exchange;
   //: @in file-wrapper
-  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. The validator does: such a body is the
-  //: one thing that it does not look into.
-  if (isFileWrapper(body)) return body;
+  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. A validator hands on the very object: where
+  //: the server iterates and closes it, that is checked as for any body; what the server sends by itself, it does not see.
+  if (isFileWrapper(body)) {
+    const closing = watchFileWrapper(exchange, body);
+    if (closing !== null) {
+      link.open = true;
+      closing.untrack = track(body, exchange.request, settings);
+    } else if (!hasMethod(body, 'close')) {
+      link.checkClosed();
+    }
+    return body;
+  }
   const finish = (checked: object) => (settings.strictProperties ? strictBody(exchange, checked) : checked);
   if (exchange.async && hasMethod(body, Symbol.asyncIterator)) {
     const checked = new CheckedAsyncBody(exchange, body);
