@@ -135,7 +135,9 @@ class CheckedAsyncIterator {
       return Promise.reject(violation);
     }
     if (!hasMethod(this.#inner, 'return')) return Promise.resolve({ done: true, value: args[0] });
-    const result = callMethod(this.#inner, 'return', args);
+    let result = callMethod(this.#inner, 'return', args);
+    // What is no promise but has a `then` is awaited like one.
+    if (!types.isPromise(result) && hasMethod(result, 'then')) result = Promise.resolve(result);
     if (!types.isPromise(result)) return result;
     const closing = this.#closing;
     closing.returning = true;
