@@ -12,7 +12,7 @@ import { checkedErrorStream } from './error-stream.ts';
 import { Exchange } from './exchange.ts';
 import { checkedFileWrapper, isFileWrapper, watchFileWrapper } from './file-wrapper.ts';
 import { checkedInput } from './input.ts';
-import { LINK, Link } from './link.ts';
+import { LINK, Link, targetOf } from './link.ts';
 import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
@@ -102,7 +102,7 @@ function isAwaitable(result: unknown): boolean {
 
 function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
-  const link = new Link(Link.nearest(found));
+  const link = new Link(Link.nearest(found), targetOf(environ));
   const read = (key: string): string => {
     const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
     return typeof value === 'string' ? value : '';
