@@ -186,7 +186,7 @@ export class MultipartSplitter {
   #delimiterLine(): boolean {
     const end = this.#rest.indexOf(CRLF);
     if (end < 0 && this.#rest.byteLength <= MOST_PADDING + 1) return false;
-    const line = end < 0 || end > MOST_PADDING ? null : /^(--)?[ \t]*$/.exec(this.#rest.latin1Slice(0, end));
+    const line = end < 0 || end > MOST_PADDING ? null : /^(--)?[ \t]*$/.exec(this.#rest.toString('latin1', 0, end));
     if (line === null) {
       throw malformed('a line of the multipart body begins with the delimiter and goes on with something else');
     }
@@ -222,7 +222,7 @@ export class MultipartSplitter {
     this.#headSize += size;
     if (rest.subarray(0, end).indexOf(this.#delimiter.subarray(2)) === 0)
       throw malformed('the head of a part has no end');
-    this.#fields.add(rest.latin1Slice(0, end));
+    this.#fields.add(rest.toString('latin1', 0, end));
     this.#rest = rest.subarray(end + 2);
     return true;
   }

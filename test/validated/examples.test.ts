@@ -99,7 +99,7 @@ describe('the validator around every example', () => {
   it('hears a complaint that the application keeps for itself', async () => {
     const careless = validator((_environ, startResponse) => {
       try {
-        startResponse('200', []);
+        startResponse('200' as string, []);
       } catch (error) {
         startResponse('200 OK', [['Content-Type', 'text/plain']], error as Error);
       }
