@@ -15,21 +15,14 @@ export type AsyncWrite = (chunk: Uint8Array) => Promise<void>;
 
 type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9';
 type StatusLine = `${'2' | '3' | '4' | '5'}${Digit}${Digit} ${string}`;
-type LineEnd = `${string}${'\r' | '\n'}${string}`;
 
 /**
- * A status as it may be written: of a literal, the compiler sees whether it is three digits from 200 to 599, a space and a
- * reason phrase on one line (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. A `string`, or a
- * template with a part that is not known, passes: `startResponse` checks it (G-87).
+ * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and a
+ * reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Other literals are `never`. A
+ * `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). Of those, and of no
+ * literal, an object without any property is a record.
  */
-export type Status<S extends string> =
-  Record<never, 1> extends Record<S, 1>
-    ? S
-    : S extends LineEnd
-      ? "a status is one line, such as '200 OK' (G-88)"
-      : S extends StatusLine
-        ? S
-        : "a status is three digits from 200 to 599, a space and a reason phrase, such as '200 OK' (G-88)";
+export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : S extends StatusLine ? S : never;
 
 /**
  * Stores the head of the response and transmits nothing (G-80).
