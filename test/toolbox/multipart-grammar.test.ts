@@ -217,7 +217,9 @@ describe('what a body means does not depend on how it is cut (G-57)', () => {
     }
   });
 
-  test('nor do the refusals and limits, whatever was done to it, and nothing else is ever thrown (G-63)', () => {
+  test('nor do the refusals and limits, whatever was done to it, and nothing else is ever thrown (G-63)', {
+    timeout: 30_000,
+  }, () => {
     const statuses = new Set<number>();
     fc.assert(
       fc.property(fc.oneof(pieces, damaged), cuts, limits, fc.boolean(), (body, places, most, lost) => {

@@ -134,7 +134,7 @@ test.each([
   ]);
 });
 
-test('any form comes out as it was put in, however its body is cut into reads', async () => {
+test('any form comes out as it was put in, however its body is cut into reads', { timeout: 30_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(part, { maxLength: 5 }),
