@@ -327,7 +327,7 @@ describe('cookies', () => {
     ]);
   });
 
-  test('what setCookie writes, cookies reads', () => {
+  test('what setCookie writes, cookies reads', { timeout: 30_000 }, () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (value) => {
         const [, line] = setCookie('id', value);
