@@ -135,7 +135,7 @@ export class Exchange {
     this.#checkBodiless(head);
     //: @in headers
     //: V-60: A response with a body has a Content-Type. Where the code is 2xx and the body is not empty, it MUST have one;
-    //: elsewhere its absence is a warning (a redirect without body needs none). 204 and 304 are exempt.
+    //: elsewhere its absence is a warning, unless there is a Content-Length of 0 (a redirect without body needs none). 204 and 304 are exempt.
     if (!head.hasType && head.code < 300) {
       throw this.inside(
         'V-60',

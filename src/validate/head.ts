@@ -200,7 +200,7 @@ function checkHeaders(exchange: Exchange, headers: unknown, code: number): { len
   return { length, hasType };
 }
 
-function checkType(exchange: Exchange, code: number, hasType: boolean): void {
+function checkType(exchange: Exchange, code: number, hasType: boolean, length: number): void {
   //: V-61: There MUST be no Content-Type with 204; with 304 it is a warning.
   if (hasType && code === 204) {
     throw exchange.inside('V-61', 'a 204 response has a Content-Type', 'leave it out: there is no content');
@@ -208,7 +208,8 @@ function checkType(exchange: Exchange, code: number, hasType: boolean): void {
   if (hasType && code === 304) {
     exchange.warn('V-61', exchange.link.inside, 'a 304 response has a Content-Type', 'leave it out');
   }
-  if (!hasType && code >= 300 && code !== 304) {
+  // Where the head says so itself, there is no body to have a type.
+  if (!hasType && code >= 300 && code !== 304 && length !== 0) {
     exchange.warn(
       'V-60',
       exchange.link.inside,
@@ -238,7 +239,7 @@ export function checkHead(
   //: V-07: Status, headers, Content-Type and error argument are checked in this order, before the outer `startResponse` is called.
   const code = checkStatus(exchange, status);
   const { length, hasType } = checkHeaders(exchange, headers, code);
-  checkType(exchange, code, hasType);
+  checkType(exchange, code, hasType, length);
   const error = checkError(exchange, errorArgument);
   return { head: { code, length, hasType }, error };
 }

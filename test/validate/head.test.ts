@@ -109,6 +109,11 @@ describe('status, headers and error', () => {
     expect(trySync(answering(['201 Created', []], steps([CHUNK]))).row).toBe('V-60');
     expect(trySync(answering(['404 Not Found', []], [CHUNK]))).toMatchObject({ row: null, warned: ['V-60'] });
     expect(trySync(answering(['204 No Content', []]))).toMatchObject({ row: null, warned: [] });
+    const redirect = [
+      ['Location', '/'],
+      ['Content-Length', '0'],
+    ];
+    expect(trySync(answering(['301 Moved Permanently', redirect]))).toMatchObject({ row: null, warned: [] });
     expect(trySync(answering(['304 Not Modified', []]))).toMatchObject({ row: null, warned: [] });
     expect(trySync(answering(['200 OK', [['CONTENT-TYPE', 'a/b']]], [CHUNK]))).toMatchObject({ row: null, warned: [] });
   });
