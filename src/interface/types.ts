@@ -13,6 +13,17 @@ export type Write = (chunk: Uint8Array) => void;
 /** As `Write`; the promise settles when the transport wants more and rejects when the client has gone (B-09). */
 export type AsyncWrite = (chunk: Uint8Array) => Promise<void>;
 
+type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9';
+type StatusLine = `${'2' | '3' | '4' | '5'}${Digit}${Digit} ${string}`;
+
+/**
+ * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and a
+ * reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Other literals are `never`. A
+ * `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). Of those, and of no
+ * literal, an object without any property is a record.
+ */
+export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : S extends StatusLine ? S : never;
+
 /**
  * Stores the head of the response and transmits nothing (G-80).
  *
@@ -21,10 +32,18 @@ export type AsyncWrite = (chunk: Uint8Array) => Promise<void>;
  * @param error the error that made a second call necessary (PEP 3333: exc_info). Thrown back where the head has been
  *   sent already (G-84)
  */
-export type StartResponse = (status: string, headers: HeaderField[], error?: Error | null) => Write;
+export type StartResponse = <const S extends string>(
+  status: Status<S>,
+  headers: HeaderField[],
+  error?: Error | null,
+) => Write;
 
 /** As `StartResponse`; itself synchronous (B-08). */
-export type AsyncStartResponse = (status: string, headers: HeaderField[], error?: Error | null) => AsyncWrite;
+export type AsyncStartResponse = <const S extends string>(
+  status: Status<S>,
+  headers: HeaderField[],
+  error?: Error | null,
+) => AsyncWrite;
 
 /** The request body for a sync application: every method blocks until it can answer (G-51 to G-63). */
 export interface InputStream extends Iterable<Uint8Array> {
@@ -174,7 +193,7 @@ export type SyncMiddleware = (app: Application) => Application;
 /** Middleware for async applications. */
 export type AsyncMiddleware = (app: AsyncApplication) => AsyncApplication;
 
-/** Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18). */
+/** Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18), lifespan hooks included (L-14). */
 export interface Middleware {
   (app: Application): Application;
   (app: AsyncApplication): AsyncApplication;

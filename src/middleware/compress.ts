@@ -101,8 +101,8 @@ export function compress(options: CompressOptions = {}): Middleware {
           const coding = choose(accept, available);
           if (coding === null) return undefined;
           head.set('Content-Encoding', coding);
-          // Of the bytes before (M-10); ranges of what is made on the spot cannot be asked for.
-          head.delete('Content-Length', 'Content-MD5', 'Content-Digest', 'Digest', 'Accept-Ranges');
+          // Of the bytes before (M-10; RFC 9530, 2 and 3); ranges of what is made on the spot cannot be asked for.
+          head.delete('Content-Length', 'Content-MD5', 'Content-Digest', 'Repr-Digest', 'Digest', 'Accept-Ranges');
           head.weakenETag();
           return headOnly ? DROP : encoder(coding, levels[coding], async);
         },

@@ -68,6 +68,19 @@ function isSyncBody(body: Body | AsyncBody): body is Body {
   return isBody(body, Symbol.iterator);
 }
 
+/**
+ * Closes the body of an answer whose head was refused: the gateway never sees it (G-111). A failure to close is not the
+ * news. A promise is returned as one that may reject.
+ */
+function closeRefused(body: Body | AsyncBody): Promise<void> | null {
+  try {
+    const closed = body.close?.();
+    return isPromise(closed) ? closed : null;
+  } catch {
+    return null;
+  }
+}
+
 function syncForm(definition: Definition, app: Application): Application {
   return markSync((environ, startResponse) => {
     const handled = definition.request<Environ>(environ);
@@ -77,11 +90,17 @@ function syncForm(definition: Definition, app: Application): Application {
       throw new ApplicationError(`${definition.name}: request() gave a promise to a sync application (B-02)`);
     }
     if (isAnswer(handled)) {
-      if (!isSyncBody(handled.body)) {
-        throw new ApplicationError(`${definition.name}: an async body answers a sync request (B-02)`);
+      const { body } = handled;
+      try {
+        if (!isSyncBody(body)) {
+          throw new ApplicationError(`${definition.name}: an async body answers a sync request (B-02)`);
+        }
+        startResponse(handled.status, handled.headers);
+      } catch (error) {
+        closeRefused(body)?.catch(() => {});
+        throw error;
       }
-      startResponse(handled.status, handled.headers);
-      return handled.body;
+      return body;
     }
     return new SyncExchange(handled, startResponse).run(app, handled.environ ?? environ, startResponse);
   });
@@ -95,7 +114,14 @@ function asyncForm(definition: Definition, app: AsyncApplication): AsyncApplicat
   ): AsyncBody | Promise<AsyncBody> {
     if (handled === undefined) return app(environ, startResponse);
     if (isAnswer(handled)) {
-      startResponse(handled.status, handled.headers);
+      try {
+        startResponse(handled.status, handled.headers);
+      } catch (error) {
+        const refused = () => {
+          throw error;
+        };
+        return closeRefused(handled.body)?.then(refused, refused) ?? refused();
+      }
       return handled.body;
     }
     return new AsyncExchange(handled, startResponse).run(app, handled.environ ?? environ, startResponse);

@@ -123,6 +123,12 @@ function requestLine(environ: AnyEnviron): string {
   return `${environ.REQUEST_METHOD} ${JSON.stringify((environ.SCRIPT_NAME ?? '') + (environ.PATH_INFO ?? ''))}`;
 }
 
+function report(environ: AnyEnviron, what: string, error: unknown): void {
+  const errors = environ['wsgi.errors'];
+  errors.write(`quaich: ${requestLine(environ)}: ${what}\n${describe(error)}\n`);
+  errors.flush();
+}
+
 function wantsHtml(environ: AnyEnviron): boolean {
   const accept = environ.HTTP_ACCEPT;
   if (accept === undefined) return false;
@@ -150,7 +156,14 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
       }
       return { type: 'text/html; charset=utf-8', text: page(line, requestLine(environ), source, stack) };
     }
-    return custom?.(status, environ) ?? { type: 'text/plain; charset=utf-8', text: `${line}\n` };
+    const plain = { type: 'text/plain; charset=utf-8', text: `${line}\n` };
+    try {
+      return custom?.(status, environ) ?? plain;
+    } catch (failure) {
+      // It must not take the place of the error that it is for.
+      report(environ, 'the page for an error failed', failure);
+      return plain;
+    }
   }
 
   return middleware({
@@ -172,10 +185,7 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
         },
         // Only now: an error that went on is reported by the gateway. A client's fault is not the application's.
         onAnswered(error) {
-          if (statusOf(error) < 500) return;
-          const errors = environ['wsgi.errors'];
-          errors.write(`quaich: ${requestLine(environ)}: the application failed\n${describe(error)}\n`);
-          errors.flush();
+          if (statusOf(error) >= 500) report(environ, 'the application failed', error);
         },
       };
     },

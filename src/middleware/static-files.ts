@@ -68,10 +68,13 @@ const REDIRECT: unique symbol = Symbol('redirect');
 
 /** The part of a file that a Range field asks for; null: all of it; `'unsatisfiable'`: 416. */
 function rangeOf(field: string, size: number): { start: number; end: number } | null | 'unsatisfiable' {
-  // A suffix longer than the file means all of it (RFC 9110, 14.1.2); range-parser takes it for unsatisfiable.
-  const limited = field.replace(/([=,][ \t]*)-([0-9]+)/g, (range, before: string, suffix: string) =>
-    Number(suffix) > size ? `${before}-${size}` : range,
-  );
+  // The name of the unit is of either case (RFC 9110, 14.1). A suffix longer than the file means all of it (14.1.2), which
+  // range-parser takes for unsatisfiable.
+  const limited = field
+    .replace(/^bytes=/i, 'bytes=')
+    .replace(/([=,][ \t]*)-([0-9]+)/g, (range, before: string, suffix: string) =>
+      Number(suffix) > size ? `${before}-${size}` : range,
+    );
   const ranges = parseRange(size, limited);
   if (ranges === -1) return limited.startsWith('bytes=') ? 'unsatisfiable' : null;
   if (ranges === -2 || ranges.type !== 'bytes') return null;

@@ -49,6 +49,13 @@ const PREFIX = /^(?:\/[\x21-\x2e\x30-\x7e]+)+$/;
 
 /** Elements of a field that are looked at. */
 const MOST_HOPS = 64;
+/** Commas of `Forwarded` that are looked at: each costs a look at what follows it. */
+const MOST_COMMAS = 2 * MOST_HOPS;
+
+/** A port as a proxy wrote it; null for what is none. */
+function parsePort(text: string | undefined): string | null {
+  return text !== undefined && /^[0-9]{1,5}$/.test(text) && Number(text) <= 65535 ? text : null;
+}
 
 function parseAddress(text: string): Address | null {
   // `isValid` also takes 127.1 and 0x7f000001; a proxy writes neither.
@@ -81,9 +88,9 @@ interface Hop {
 /** `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; anything else, such as `unknown`, has no address. */
 function parseNode(text: string): { address: Address | null; port: string | null } {
   const bracketed = /^\[([^\]]+)\](?::([0-9]{1,5}))?$/.exec(text);
-  if (bracketed !== null) return { address: parseAddress(bracketed[1]), port: bracketed[2] ?? null };
+  if (bracketed !== null) return { address: parseAddress(bracketed[1]), port: parsePort(bracketed[2]) };
   const dotted = /^([0-9.]+)(?::([0-9]{1,5}))?$/.exec(text);
-  if (dotted !== null) return { address: parseAddress(dotted[1]), port: dotted[2] ?? null };
+  if (dotted !== null) return { address: parseAddress(dotted[1]), port: parsePort(dotted[2]) };
   return { address: parseAddress(text), port: null };
 }
 
@@ -91,18 +98,40 @@ function list(field: string | undefined): string[] {
   return field === undefined ? [] : field.split(',').map((element) => element.replace(/^[ \t]+|[ \t]+$/g, ''));
 }
 
-/** The hops of `Forwarded`, as they were written; none when the field is malformed. */
-function forwardedHops(environ: AnyEnviron): Hop[] {
-  if (environ.HTTP_FORWARDED === undefined) return [];
+/** One element of `Forwarded`; null where it is malformed, or says something twice (RFC 7239, 4). */
+function forwardedHop(text: string): Hop | null {
   try {
-    return parseForwarded(environ.HTTP_FORWARDED).map((element) => ({
-      ...parseNode(element.for ?? ''),
-      proto: element.proto,
-      host: element.host,
-    }));
+    const elements = parseForwarded(text);
+    if (elements.length !== 1) return null;
+    const [element] = elements;
+    const pairs = text.replace(/"(?:[^"\\]|\\.)*"/g, '').split(';').length;
+    if (Object.keys(element).length !== pairs) return null;
+    return { ...parseNode(element.for ?? ''), proto: element.proto, host: element.host };
   } catch {
-    return [];
+    return null;
   }
+}
+
+/**
+ * The hops of `Forwarded`, as far as it can be read from the right. What a client sent stands at the left of what proxies
+ * wrote: whatever it is, and be it an open quote, it must not keep from reading what is at the right of it.
+ */
+function forwardedHops(environ: AnyEnviron): Hop[] {
+  const field = environ.HTTP_FORWARDED ?? '';
+  const hops: Hop[] = [];
+  let end = field.length;
+  let looked = 0;
+  for (let comma = end; comma >= 0 && hops.length < MOST_HOPS && looked < MOST_COMMAS; looked++) {
+    comma = comma === 0 ? -1 : field.lastIndexOf(',', comma - 1);
+    const text = field.slice(comma + 1, end).replace(/^[ \t]+|[ \t]+$/g, '');
+    const hop = text === '' ? null : forwardedHop(text);
+    if (hop !== null) hops.unshift(hop);
+    else if (text.includes('"'))
+      continue; // the comma may stand in a quoted string
+    else if (text !== '') break;
+    end = comma;
+  }
+  return hops;
 }
 
 /**
@@ -182,7 +211,7 @@ export function trustProxy(options: TrustProxyOptions): Middleware {
     }
     const defaultPort = environ['wsgi.url_scheme'] === 'https' ? '443' : '80';
     const host = hop.host === undefined ? null : HOST.exec(hop.host);
-    if (host !== null) {
+    if (host !== null && (host[2] === undefined || parsePort(host[2]) !== null)) {
       environ.HTTP_HOST = host[0];
       environ.SERVER_NAME = host[1];
       environ.SERVER_PORT = host[2] ?? defaultPort;
@@ -194,8 +223,8 @@ export function trustProxy(options: TrustProxyOptions): Middleware {
 
   /** `X-Forwarded-Port` and `-Prefix`, which have one value: that of the nearest proxy. */
   function applySingle(environ: AnyEnviron): void {
-    const port = list(environ.HTTP_X_FORWARDED_PORT).at(-1);
-    if (port !== undefined && /^[0-9]{1,5}$/.test(port)) environ.SERVER_PORT = port;
+    const port = parsePort(list(environ.HTTP_X_FORWARDED_PORT).at(-1));
+    if (port !== null) environ.SERVER_PORT = port;
     const script = prefix ? list(environ.HTTP_X_FORWARDED_PREFIX).at(-1)?.replace(/\/+$/, '') : undefined;
     if (script !== undefined && PREFIX.test(script)) environ.SCRIPT_NAME = script + (environ.SCRIPT_NAME ?? '');
   }

@@ -19,12 +19,7 @@ export type AnyEnviron = Environ | AsyncEnviron;
 
 export type AnyApplication = Application | AsyncApplication;
 
-/** Wraps an application in one of the same kind, lifespan hooks included (B-03, L-14). */
-export interface Middleware {
-  (app: Application): Application;
-  (app: AsyncApplication): AsyncApplication;
-  (app: AnyApplication): AnyApplication;
-}
+export type { Middleware } from '../interface/types.ts';
 
 /** Bytes, or, in the async convention only, a promise of them. */
 export type Bytes = Uint8Array | Promise<Uint8Array>;

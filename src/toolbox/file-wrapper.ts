@@ -125,12 +125,15 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
     return isFileHandle(this.file) ? this.file.fd : -1;
   }
 
+  /** Whether the gateway recognises the body as a wrapper (G-161). */
+  static made(body: unknown): body is Wrapper<SyncFile | AsyncFile> {
+    return typeof body === 'object' && body !== null && #closed in body;
+  }
+
   /** The file behind a body that is a wrapper, unopened and of a regular file; else null. */
   static range(body: unknown): FileRange | null {
-    if (typeof body !== 'object' || body === null || !(#closed in body)) return null;
-    const wrapper = body as Wrapper<SyncFile | AsyncFile>;
-    if (wrapper.over || wrapper.#closed) return null;
-    const file = wrapper.file;
+    if (!Wrapper.made(body) || body.over || body.#closed) return null;
+    const { file } = body;
     const descriptor = typeof file === 'number' ? file : file.fd;
     if (typeof descriptor !== 'number' || descriptor < 0) return null;
     const stat = fstatSync(descriptor);
@@ -237,4 +240,9 @@ export function asyncFileWrapper(
 /** The file that a body consists of, when it is an untouched wrapper of a regular file (G-161); else null. */
 export function fileOf(body: unknown): FileRange | null {
   return Wrapper.range(body);
+}
+
+/** Whether a body is a file wrapper of this project, which is to be handed on as the object that it is (M-16). */
+export function isFileWrapper(body: unknown): boolean {
+  return Wrapper.made(body);
 }

@@ -1,6 +1,7 @@
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { MULTIPART, multipart } from './multipart.ts';
-import type { MultipartLimits, PartHead } from './multipart-splitter.ts';
+import type { PartHead } from './multipart-head.ts';
+import type { MultipartLimits } from './multipart-splitter.ts';
 import { contentType, isAsync } from './request-body.ts';
 import { unsupported } from './request-data-error.ts';
 import { readUrlencoded, URLENCODED } from './urlencoded.ts';

@@ -1,15 +1,16 @@
 /** Bodies for middleware that has something to do when the request is over (U-52, M-08). */
 import { isPromise } from 'node:util/types';
 import type { AsyncBody, Body } from '../interface/types.ts';
+import { isFileWrapper } from './file-wrapper.ts';
 
 type Closed = () => void | Promise<void>;
 type AnyBody = Partial<Iterable<Uint8Array>> & Partial<AsyncIterable<Uint8Array>> & { close?(): void | Promise<void> };
 
-/** Closes `body`, then calls `onClose`, whatever the first does. Waits where one of them is a promise. */
-function closeBoth(body: AnyBody, onClose: Closed): void | Promise<void> {
+/** Calls `close` of the body, then `onClose`, whatever the first does. Waits where one of them is a promise. */
+function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): void | Promise<void> {
   let closing: unknown;
   try {
-    closing = body.close?.();
+    closing = close?.call(body);
   } catch (error) {
     const after = onClose();
     if (!isPromise(after)) throw error;
@@ -24,7 +25,8 @@ function closeBoth(body: AnyBody, onClose: Closed): void | Promise<void> {
  * A body with the chunks of `body` whose `close` closes `body` and then calls `onClose`, both exactly once, even when the
  * first throws, and also when iteration was never begun (where the `finally` of a generator would not run).
  *
- * An array stays an array, of the same chunks, so that the gateway still knows its size (G-123). Of any other body the
+ * An array stays an array, of the same chunks, so that the gateway still knows its size (G-123). A file wrapper stays the
+ * object that it is, with another `close`, so that the gateway still sends the file itself (M-16). Of any other body the
  * iterator is taken only when the gateway asks for it (M-02). Which convention it serves is that of `body` (B-04).
  *
  * @param onClose may return a promise in the async convention; it is awaited
@@ -36,8 +38,14 @@ export function guardedBody(body: AnyBody, onClose: Closed): AsyncBody {
   const close = (): void | Promise<void> => {
     if (closed) return undefined;
     closed = true;
-    return closeBoth(body, onClose);
+    return closeBoth(body, isFile ? original : body.close, onClose);
   };
+  const isFile = isFileWrapper(body);
+  const original = isFile ? body.close : undefined;
+  if (isFile) {
+    body.close = close;
+    return body as AsyncBody;
+  }
   // An array that iterates in a way of its own is left to the gateway to iterate.
   if (Array.isArray(body) && body[Symbol.iterator] === Array.prototype[Symbol.iterator]) {
     return Object.assign([...(body as Uint8Array[])], { close });

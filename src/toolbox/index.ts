@@ -10,7 +10,8 @@ export { json } from './json.ts';
 export { type ParameterizedValue, parseParameterized } from './media-type.ts';
 export { MemoryErrorStream } from './memory-error-stream.ts';
 export { type AsyncPart, multipart, type Part } from './multipart.ts';
-export type { MultipartLimits, PartHead } from './multipart-splitter.ts';
+export type { PartHead } from './multipart-head.ts';
+export type { MultipartLimits } from './multipart-splitter.ts';
 export {
   isNativeString,
   latin1Decode,

@@ -4,6 +4,8 @@ export interface ParameterizedValue {
   readonly value: string;
   /** By name in lower case; of repeated ones the first. */
   readonly parameters: ReadonlyMap<string, string>;
+  /** A parameter stands there twice. */
+  readonly repeated: boolean;
 }
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -25,13 +27,15 @@ export function parseParameterized(text: string): ParameterizedValue | null {
   const start = VALUE.exec(text);
   if (start === null) return null;
   const parameters = new Map<string, string>();
+  let repeated = false;
   PARAMETER.lastIndex = start[0].length;
   while (PARAMETER.lastIndex < text.length) {
     const match = PARAMETER.exec(text);
     if (match === null) return null;
     const [, name, token, quoted] = match;
-    if (name === undefined || parameters.has(name.toLowerCase())) continue;
-    parameters.set(name.toLowerCase(), token ?? quoted.replace(/\\(["\\])/g, '$1'));
+    if (name === undefined) continue;
+    if (parameters.has(name.toLowerCase())) repeated = true;
+    else parameters.set(name.toLowerCase(), token ?? quoted.replace(/\\(["\\])/g, '$1'));
   }
-  return { value: start[1].toLowerCase(), parameters };
+  return { value: start[1].toLowerCase(), parameters, repeated };
 }

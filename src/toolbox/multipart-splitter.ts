@@ -1,16 +1,13 @@
 /**
- * Cuts a multipart/form-data body (RFC 7578) into the heads and the data of its parts, block by block and without waiting:
- * the parser is Dicer of `@fastify/busboy`, which finds delimiters and heads however the blocks are cut.
+ * Cuts a multipart/form-data body (RFC 7578; RFC 2046, 5.1) into the heads and the data of its parts, block by block and
+ * without waiting. What it finds does not depend on how the blocks are cut.
  *
- * Dicer hands a part out as a stream and reports ends by events of a later turn, and a sync application has none. So
- * what it pushes into the stream is taken at once, by a `push` of our own; and whether the body was whole is asked with
- * one more delimiter, which Dicer ignores after the closing one, and only then.
+ * Preamble and epilogue are ignored, as they have to be (RFC 2046, 5.1.1). Everything else is understood or refused: also a
+ * line that begins with a delimiter and goes on with anything but blanks, a line of a head that is no header field, and
+ * a lone CR or LF for the end of a line.
  */
-import { Dicer } from '@fastify/busboy';
-import type { HeaderField } from '../interface/types.ts';
-import { Headers } from './headers.ts';
-import { parseParameterized } from './media-type.ts';
-import { latin1Encode, nativeToText } from './native-strings.ts';
+import { PartFields, type PartHead } from './multipart-head.ts';
+import { latin1Decode, latin1Encode } from './native-strings.ts';
 import { malformed, tooLarge } from './request-data-error.ts';
 
 /** Sizes in bytes. Above a limit: 413. */
@@ -25,18 +22,6 @@ export interface MultipartLimits {
   maxHeaderSize?: number;
   /** Largest body; 128 MiB by default. */
   maxTotalSize?: number;
-}
-
-/** What is known of a part before its data. */
-export interface PartHead {
-  /** Of the form control. */
-  readonly name: string;
-  /** The last segment of the name that the client gave, which may be `''`; absent for parts that are no files. */
-  readonly filename: string | undefined;
-  /** Media type without parameters, in lower case; `text/plain` where the part names none. */
-  readonly type: string;
-  /** All fields of the part, as native strings with names in lower case. */
-  readonly headers: Headers;
 }
 
 /** The data of a part are complete. */
@@ -54,15 +39,6 @@ const DEFAULTS: Required<MultipartLimits> = {
   maxTotalSize: 134217728,
 };
 
-/** Fields of one part. */
-const MOST_FIELDS = 32;
-
-/** The part of a stream that Dicer uses. */
-interface PartStream {
-  push(chunk: unknown): boolean;
-  on(event: 'header', listener: (fields: Record<string, string[]>) => void): unknown;
-}
-
 /** Limits with the defaults for those left out. */
 export function multipartLimits(limits: MultipartLimits): Required<MultipartLimits> {
   const all = { ...DEFAULTS };
@@ -75,70 +51,47 @@ export function multipartLimits(limits: MultipartLimits): Required<MultipartLimi
   return all;
 }
 
-/** The escapes of browsers in names (HTML standard, multipart/form-data). */
-function unescaped(native: string): string {
-  return nativeToText(native.replace(/%22/g, '"').replace(/%0D/gi, '\r').replace(/%0A/gi, '\n'));
+/** The boundary of a body, checked for what delimiters may be made of (RFC 2046, 5.1.1). */
+export function checkBoundary(boundary: string | undefined): string {
+  if (boundary === undefined || !/^[\x20-\x7e]{0,69}[\x21-\x7e]$/.test(boundary)) {
+    throw malformed('the Content-Type of the form has no proper boundary');
+  }
+  return boundary;
 }
 
-function partHead(fields: Readonly<Record<string, string[]>>, maxSize: number): PartHead {
-  const list: HeaderField[] = [];
-  let size = 0;
-  for (const [name, values] of Object.entries(fields)) {
-    for (const value of values) {
-      list.push([name, value]);
-      size += name.length + value.length + 4; // colon, space, CR LF
-    }
-  }
-  if (size > maxSize) throw tooLarge(`the head of a part is larger than ${maxSize} bytes`);
-  if (list.length > MOST_FIELDS) throw tooLarge(`a part has more than ${MOST_FIELDS} header fields`);
-  let headers: Headers;
-  try {
-    headers = new Headers(list);
-  } catch {
-    throw malformed('the head of a part has a control character');
-  }
-  const disposition = parseParameterized(headers.get('content-disposition', ''));
-  const name = disposition?.parameters.get('name');
-  if (disposition?.value !== 'form-data' || name === undefined) {
-    throw malformed('a part has no Content-Disposition: form-data with a name');
-  }
-  // `filename*` must not be used here (RFC 7578, 4.2).
-  const filename = disposition.parameters.get('filename');
-  return {
-    name: unescaped(name),
-    filename: filename === undefined ? undefined : unescaped(filename).replace(/^.*[/\\]/s, ''),
-    type: parseParameterized(headers.get('content-type', ''))?.value ?? 'text/plain',
-    headers,
-  };
-}
+const CR = 13;
+const CRLF = Buffer.from('\r\n');
+const NOTHING = Buffer.alloc(0);
+
+/** Blanks behind a delimiter on its line that are waited for; nobody writes any. */
+const MOST_PADDING = 256;
+
+/** What the bytes at hand belong to. */
+type State = 'preamble' | 'delimiter' | 'head' | 'empty line' | 'data' | 'epilogue';
 
 export class MultipartSplitter {
-  readonly #dicer: Dicer;
-  readonly #boundary: string;
+  /** CR LF, two dashes, the boundary. */
+  readonly #delimiter: Buffer;
   readonly #limits: Required<MultipartLimits>;
   /** What was found, in order; an Error ends it. */
   #found: (MultipartEvent | Error)[] = [];
   #at = 0;
-  #parts = 0;
+  /** Bytes that are not told yet. The first delimiter needs no line end before it; so it gets one. */
+  #rest: Buffer = CRLF;
+  #state: State = 'preamble';
   #total = 0;
-  /** Nothing more is looked for: a limit was passed, a part was malformed, or all is over. */
+  #parts = 0;
+  #fields = new PartFields();
+  #headSize = 0;
+  /** Bytes that the part may still have. */
+  #left = 0;
+  #isFile = false;
+  /** A limit was passed, something was malformed, or all is over. */
   #over = false;
-  #block: Uint8Array | null = null;
 
   constructor(boundary: string, limits: Required<MultipartLimits>) {
-    this.#boundary = boundary;
+    this.#delimiter = Buffer.from(latin1Encode(`\r\n--${boundary}`));
     this.#limits = limits;
-    // Dicer cuts what is above its limits off without a word; so they are put where our own are passed before.
-    this.#dicer = new Dicer({
-      boundary,
-      maxHeaderPairs: MOST_FIELDS + 1,
-      maxHeaderSize: 2 * limits.maxHeaderSize + 256,
-    } as ConstructorParameters<typeof Dicer>[0]);
-    this.#dicer.on('preamble', (part) => {
-      (part as unknown as PartStream).push = () => true;
-    });
-    this.#dicer.on('part', (part) => this.#part(part as unknown as PartStream));
-    this.#dicer.on('error', () => this.#fail(malformed('the multipart body is malformed')));
   }
 
   /** The next thing found; null when more of the body is needed. Throws RequestDataError. */
@@ -157,87 +110,147 @@ export class MultipartSplitter {
   /** Takes the next block of the body, which is the splitter's from now on; an empty one is the end. */
   feed(block: Uint8Array): void {
     if (this.#over) return;
+    const { maxTotalSize } = this.#limits;
+    const room = maxTotalSize - this.#total;
     this.#total += block.byteLength;
-    if (this.#total > this.#limits.maxTotalSize) {
-      this.#fail(tooLarge(`the request body is larger than ${this.#limits.maxTotalSize} bytes`));
-    } else if (block.byteLength > 0) {
-      this.#block = block;
-      this.#dicer.write(Buffer.from(block.buffer, block.byteOffset, block.byteLength));
-    } else {
-      this.#end();
+    try {
+      if (block.byteLength === 0) {
+        this.#end();
+        return;
+      }
+      const bytes = Buffer.from(block.buffer, block.byteOffset, Math.min(block.byteLength, room));
+      this.#rest = this.#rest.byteLength === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+      while (this.#advance());
+      if (block.byteLength > room) throw tooLarge(`the request body is larger than ${maxTotalSize} bytes`);
+    } catch (error) {
+      this.#over = true;
+      this.#found.push(error as Error);
     }
   }
 
   #end(): void {
-    const parts = this.#parts;
-    const kept = this.#found.length;
-    this.#dicer.write(Buffer.from(`\r\n--${this.#boundary}\r\nX: y\r\n\r\n`, 'latin1'));
-    if (this.#over) return;
-    if (this.#parts !== parts || this.#found.length !== kept) {
-      this.#found.length = kept;
-      this.#fail(malformed('the multipart body ends before its closing delimiter'));
-    } else {
-      this.#found.push(BODY_END);
-      this.#over = true;
-    }
-  }
-
-  #fail(error: Error): void {
-    if (this.#over) return;
+    const closed =
+      this.#state === 'epilogue' || (this.#state === 'delimiter' && /^--[ \t]*$/.test(latin1Decode(this.#rest)));
+    if (!closed) throw malformed('the multipart body ends before its closing delimiter');
     this.#over = true;
-    this.#found.push(error);
+    this.#found.push(BODY_END);
   }
 
-  #part(part: PartStream): void {
-    const limits = this.#limits;
-    let head: PartHead | null = null;
-    let left = 0;
-    if (++this.#parts > limits.maxParts) this.#fail(tooLarge(`the form has more than ${limits.maxParts} parts`));
-    part.on('header', (fields) => {
-      if (this.#over) return;
-      try {
-        head = partHead(fields, limits.maxHeaderSize);
-      } catch (error) {
-        this.#fail(error as Error);
-        return;
-      }
-      left = head.filename === undefined ? limits.maxFieldSize : limits.maxFileSize;
-      this.#found.push(head);
-    });
-    part.push = (chunk) => {
-      if (this.#over) return true;
-      if (head === null) {
-        this.#fail(malformed('a part of the form has no complete head'));
-      } else if (chunk === null) {
-        this.#found.push(PART_END);
-      } else {
-        const data = chunk as Uint8Array;
-        left -= data.byteLength;
-        if (left < 0) {
-          const most = head.filename === undefined ? limits.maxFieldSize : limits.maxFileSize;
-          this.#fail(tooLarge(`a part of the form is larger than ${most} bytes`));
-        } else {
-          this.#found.push(this.#own(data));
-        }
-      }
-      return true;
-    };
-  }
-
-  /** Data of a part as bytes of its own: Dicer lends bytes that it has held back, and reuses their memory. */
-  #own(data: Uint8Array): Uint8Array {
-    if (this.#block !== null && data.buffer === this.#block.buffer) {
-      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  /** Does what can be done with the bytes at hand; false when more are needed. */
+  #advance(): boolean {
+    switch (this.#state) {
+      case 'preamble':
+        return this.#toDelimiter(() => {});
+      case 'delimiter':
+        return this.#delimiterLine();
+      case 'head':
+        return this.#headLine();
+      case 'empty line':
+        return this.#emptyLine();
+      case 'data':
+        return this.#toDelimiter((data) => this.#data(data));
+      case 'epilogue':
+        this.#rest = NOTHING;
+        return false;
     }
-    return new Uint8Array(data);
   }
-}
 
-/** The boundary of a body, checked for what delimiters may be made of (RFC 2046, 5.1.1). */
-export function checkBoundary(boundary: string | undefined): string {
-  if (boundary === undefined || !/^[\x20-\x7e]{0,69}[\x21-\x7e]$/.test(boundary)) {
-    throw malformed('the Content-Type of the form has no proper boundary');
+  /** Gives what comes before the next delimiter to `take`, and keeps back what may be the beginning of one. */
+  #toDelimiter(take: (bytes: Buffer) => void): boolean {
+    const rest = this.#rest;
+    const found = rest.indexOf(this.#delimiter);
+    if (found < 0) {
+      const told = this.#mayBegin(rest);
+      if (told > 0) take(rest.subarray(0, told));
+      this.#rest = rest.subarray(told);
+      return false;
+    }
+    if (found > 0) take(rest.subarray(0, found));
+    this.#rest = rest.subarray(found + this.#delimiter.byteLength);
+    if (this.#state === 'data') this.#found.push(PART_END);
+    this.#state = 'delimiter';
+    return true;
   }
-  latin1Encode(boundary);
-  return boundary;
+
+  /** Where the last bytes may be the beginning of a delimiter; else their end. A boundary has no CR. */
+  #mayBegin(rest: Buffer): number {
+    const delimiter = this.#delimiter;
+    const last = rest.lastIndexOf(CR);
+    const size = rest.byteLength - last;
+    return last >= 0 && size < delimiter.byteLength && rest.compare(delimiter, 0, size, last) === 0
+      ? last
+      : rest.byteLength;
+  }
+
+  /** The rest of the line that a delimiter begins: two dashes close the body, blanks mean nothing. */
+  #delimiterLine(): boolean {
+    const end = this.#rest.indexOf(CRLF);
+    if (end < 0 && this.#rest.byteLength <= MOST_PADDING + 1) return false;
+    const line = end < 0 || end > MOST_PADDING ? null : /^(--)?[ \t]*$/.exec(this.#rest.toString('latin1', 0, end));
+    if (line === null) {
+      throw malformed('a line of the multipart body begins with the delimiter and goes on with something else');
+    }
+    if (line[1] !== undefined) {
+      this.#state = 'epilogue';
+      return true;
+    }
+    const { maxParts } = this.#limits;
+    if (++this.#parts > maxParts) throw tooLarge(`the form has more than ${maxParts} parts`);
+    this.#fields = new PartFields();
+    this.#headSize = 0;
+    this.#state = 'head';
+    this.#rest = this.#rest.subarray(end + 2);
+    return true;
+  }
+
+  /** One line of a head; the empty one ends it. */
+  #headLine(): boolean {
+    const rest = this.#rest;
+    const end = rest.indexOf(CRLF);
+    if (end === 0) {
+      this.#begin(this.#fields.head());
+      this.#state = 'empty line';
+      return true;
+    }
+    if (rest.byteLength < 2) return false; // a CR may be that of the empty line, which does not count
+    const size = end < 0 ? rest.byteLength : end + 2;
+    const { maxHeaderSize } = this.#limits;
+    if (this.#headSize + size > maxHeaderSize) {
+      throw tooLarge(`the head of a part is larger than ${maxHeaderSize} bytes`);
+    }
+    if (end < 0) return false;
+    this.#headSize += size;
+    if (rest.subarray(0, end).indexOf(this.#delimiter.subarray(2)) === 0)
+      throw malformed('the head of a part has no end');
+    this.#fields.add(rest.toString('latin1', 0, end));
+    this.#rest = rest.subarray(end + 2);
+    return true;
+  }
+
+  /** The line end of the empty line may be the one of a delimiter already: a part without data (RFC 2046, 5.1.1). */
+  #emptyLine(): boolean {
+    const rest = this.#rest;
+    const size = Math.min(rest.byteLength, this.#delimiter.byteLength);
+    const same = rest.compare(this.#delimiter, 0, size, 0, size) === 0;
+    if (same && size < this.#delimiter.byteLength) return false;
+    if (!same) this.#rest = rest.subarray(2);
+    this.#state = 'data';
+    return true;
+  }
+
+  #begin(head: PartHead): void {
+    this.#isFile = head.filename !== undefined;
+    this.#left = this.#isFile ? this.#limits.maxFileSize : this.#limits.maxFieldSize;
+    this.#found.push(head);
+  }
+
+  #data(bytes: Buffer): void {
+    const size = Math.min(bytes.byteLength, this.#left);
+    if (size > 0) this.#found.push(new Uint8Array(bytes.buffer, bytes.byteOffset, size));
+    this.#left -= size;
+    if (size < bytes.byteLength) {
+      const { maxFileSize, maxFieldSize } = this.#limits;
+      throw tooLarge(`a part of the form is larger than ${this.#isFile ? maxFileSize : maxFieldSize} bytes`);
+    }
+  }
 }

@@ -2,6 +2,7 @@
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../interface/types.ts';
 import type { Headers } from './headers.ts';
+import type { PartHead } from './multipart-head.ts';
 import {
   BODY_END,
   checkBoundary,
@@ -10,7 +11,6 @@ import {
   MultipartSplitter,
   multipartLimits,
   PART_END,
-  type PartHead,
 } from './multipart-splitter.ts';
 import { BLOCK, checkLength, contentType, isAsync, joined, readable } from './request-body.ts';
 import { unsupported } from './request-data-error.ts';

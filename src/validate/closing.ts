@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import type { Exchange } from './exchange.ts';
-import { shown } from './values.ts';
+import { hasMethod, shown } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 /** The end of a body, whatever its form: its one `close`. */
@@ -36,11 +36,13 @@ export class Closing {
     this.closed = true;
     this.untrack?.();
     exchange.link.open = false;
-    let late: unknown = null;
+    let late: unknown = this.returning
+      ? exchange.outside('V-135', 'close() was called before return() had settled', 'await return()')
+      : null;
     try {
       this.before?.();
     } catch (error) {
-      late = error;
+      late ??= error;
     }
     exchange.link.enter();
     let result: unknown;
@@ -52,6 +54,8 @@ export class Closing {
     } finally {
       if (!exchange.stepping) exchange.ended = true;
     }
+    // What is no promise but has a `then` is awaited like one.
+    if (exchange.async && !types.isPromise(result) && hasMethod(result, 'then')) result = Promise.resolve(result);
     if (!types.isPromise(result)) {
       exchange.link.leave();
       this.#check(late);
@@ -107,9 +111,6 @@ export class Closing {
         'the body was closed in the middle of iteration without return() of its iterator',
         'call return() of the iterator first, or leave iteration to for..of',
       );
-    }
-    if (this.returning) {
-      throw exchange.outside('V-135', 'close() was called before return() had settled', 'await return()');
     }
   }
 }

@@ -135,7 +135,7 @@ export class Exchange {
     this.#checkBodiless(head);
     //: @in headers
     //: V-60: A response with a body has a Content-Type. Where the code is 2xx and the body is not empty, it MUST have one;
-    //: elsewhere its absence is a warning (a redirect without body needs none). 204 and 304 are exempt.
+    //: elsewhere its absence is a warning, unless there is a Content-Length of 0 (a redirect without body needs none). 204 and 304 are exempt.
     if (!head.hasType && head.code < 300) {
       throw this.inside(
         'V-60',
@@ -210,6 +210,18 @@ export class Exchange {
         'give the field, or answer 204 No Content',
       );
     }
+  }
+
+  /** A file wrapper is closed. Where the server sent the file itself, nobody has seen a chunk. */
+  closeFile(): void {
+    const { head } = this;
+    if (this.steps > 0 || head === null || head.hasType || head.code >= 300 || !this.#counts(head)) return;
+    this.warn(
+      'V-60',
+      this.link.inside,
+      `a ${head.code} response with a file has no Content-Type`,
+      'give the field, unless the file is empty',
+    );
   }
 
   /** The application or a step of its body came back normally. */

@@ -1,8 +1,12 @@
+import { types } from 'node:util';
+import { CheckedAsyncBody } from './async-body.ts';
+import { CheckedBody } from './body.ts';
+import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { type Callable, hasMethod, shown } from './values.ts';
+import { type Callable, callMethod, hasMethod, isCallable, shown } from './values.ts';
 
-/** What a checked `wsgi.file_wrapper` has returned: such a body reaches the server as the very object it is. */
-const wrappers = new WeakSet<object>();
+/** What a checked `wsgi.file_wrapper` has returned, with the file: such a body reaches the server as the very object it is. */
+const wrappers = new WeakMap<object, unknown>();
 
 export function isFileWrapper(body: object): boolean {
   return wrappers.has(body);
@@ -35,7 +39,7 @@ export function checkedFileWrapper(exchange: Exchange, wrapper: Callable): Calla
     if (typeof file === 'object' && hasMethod(file, 'close') && !hasMethod(result, 'close')) {
       throw exchange.outside('V-111', 'the file has a close, its wrapper has none', 'give it one that closes the file');
     }
-    wrappers.add(result);
+    wrappers.set(result, file);
     return result;
   };
 }
@@ -60,5 +64,94 @@ function spyingOnRead(file: unknown, call: () => unknown): { result: unknown; re
     calling = false;
     if (own === undefined) Reflect.deleteProperty(file, 'read');
     else Object.defineProperty(file, 'read', own);
+  }
+}
+
+/**
+ * Watches a wrapper on its way to the server. The object stays the one that the server made, by which it is recognised;
+ * only its iterator method and `close`, where it has them, go through the checks.
+ *
+ * @returns null where the wrapper has nothing to close, or cannot be watched
+ * @throws ValidationError
+ */
+export function watchFileWrapper(exchange: Exchange, body: object): Closing | null {
+  //: @in file-wrapper
+  //: V-123: A file wrapper of a descriptor has no step in which the application could still run. `startResponse` MUST have been
+  //: called when it is returned.
+  if (exchange.head === null && typeof wrappers.get(body) === 'number') {
+    throw exchange.inside('V-123', 'a file was returned before startResponse was called', 'call startResponse first');
+  }
+  const symbol = exchange.async && hasMethod(body, Symbol.asyncIterator) ? Symbol.asyncIterator : Symbol.iterator;
+  const iterate = replaceable(body, symbol);
+  const close = replaceable(body, 'close');
+  if (iterate === null || Array.isArray(body)) return null;
+
+  // `return()` of a wrapper may close it by itself (U-08), which is no call of the server's.
+  let returning = 0;
+  const original = {
+    [symbol]: () =>
+      withReturn(Reflect.apply(iterate, body, []), (call) => {
+        returning++;
+        const leave = once(() => {
+          returning--;
+        });
+        return settled(call, leave);
+      }),
+    ...(close === null ? {} : { close: () => Reflect.apply(close, body, []) }),
+  };
+  const checked =
+    symbol === Symbol.asyncIterator ? new CheckedAsyncBody(exchange, original) : new CheckedBody(exchange, original);
+  replace(body, symbol, () => callMethod(checked, symbol));
+  if (close === null) return null;
+  replace(body, 'close', () => {
+    if (returning > 0) return Reflect.apply(close, body, []);
+    exchange.closeFile();
+    return checked.close();
+  });
+  return checked.closing;
+}
+
+/** A method that another one can be put in front of; null where there is none, or it is fixed. */
+function replaceable(object: object, key: string | symbol): Callable | null {
+  const method: unknown = Reflect.get(object, key);
+  const own = Object.getOwnPropertyDescriptor(object, key);
+  const free = own === undefined ? Object.isExtensible(object) : own.configurable === true;
+  return isCallable(method) && free ? method : null;
+}
+
+function replace(object: object, key: string | symbol, value: Callable): void {
+  const enumerable = Object.getOwnPropertyDescriptor(object, key)?.enumerable ?? false;
+  Object.defineProperty(object, key, { value, enumerable, configurable: true, writable: true });
+}
+
+/** The iterator, whose `return()`, if it has one, is called by `around`. */
+function withReturn(iterator: unknown, around: (call: () => unknown) => unknown): unknown {
+  if (!hasMethod(iterator, 'next')) return iterator;
+  const next = (...args: unknown[]) => callMethod(iterator, 'next', args);
+  if (!hasMethod(iterator, 'return')) return { next };
+  return { next, return: (...args: unknown[]) => around(() => callMethod(iterator, 'return', args)) };
+}
+
+function once(action: () => void): () => void {
+  let due = true;
+  return () => {
+    if (due) action();
+    due = false;
+  };
+}
+
+/** Makes a call and says when it is over: at the latest in the next turn, since a server need not wait longer (B-36). */
+function settled(call: () => unknown, over: () => void): unknown {
+  let result: unknown;
+  try {
+    result = call();
+    return result;
+  } finally {
+    if (types.isPromise(result)) {
+      result.then(over, over);
+      setImmediate(over);
+    } else {
+      over();
+    }
   }
 }

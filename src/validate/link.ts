@@ -10,10 +10,26 @@ import { type Side, ValidationError } from './validation-error.ts';
  */
 export const LINK = Symbol('quaich.validator');
 
+/**
+ * What a request asks for. Middleware that routes moves segments from PATH_INFO to SCRIPT_NAME, which makes no difference.
+ */
+export function targetOf(environ: unknown): string {
+  const read = (key: string): string => {
+    const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
+    return typeof value === 'string' ? value : '';
+  };
+  return `${read('REQUEST_METHOD')} ${read('SCRIPT_NAME')}${read('PATH_INFO')}?${read('QUERY_STRING')}`;
+}
+
 export class Link {
   readonly parent: Link | null;
   /** Links of the applications that were called from inside. */
   readonly children: Link[] = [];
+  readonly #target: string;
+  /** A head of this application went on to whoever called the one around it. */
+  #passedOn = false;
+  /** Calls of `startResponse` in progress. */
+  #starting = 0;
   /** The application has returned its body. */
   returned = false;
   /** A body was handed out that has a `close` to call, and it was not called yet. */
@@ -28,19 +44,46 @@ export class Link {
   /** The parent's `yields` when this body yielded last. */
   #yieldedAt = -1;
 
-  constructor(parent: Link | null) {
+  /** @param target what `targetOf` gives for the environ of this call */
+  constructor(parent: Link | null, target: string) {
     this.parent = parent;
+    this.#target = target;
     parent?.children.push(this);
+  }
+
+  /**
+   * Whether an application made this call for itself: for another target than it was asked for, and without passing the
+   * head on. It is a server then, not middleware: nobody expects the chunks of this body from it.
+   */
+  get subrequest(): boolean {
+    return this.parent !== null && !this.#passedOn && this.#target !== this.parent.#target;
+  }
+
+  /** The applications inside whose response this one passes on. */
+  get #inner(): Link[] {
+    return this.children.filter((link) => !link.subrequest);
   }
 
   /** The side that called this application. */
   get outside(): Side {
-    return this.parent === null ? 'server' : 'middleware';
+    if (this.parent === null) return 'server';
+    return this.subrequest ? 'application' : 'middleware';
   }
 
   /** The side that this validator wraps. */
   get inside(): Side {
-    return this.children.length === 0 ? 'application' : 'middleware';
+    return this.#inner.length === 0 ? 'application' : 'middleware';
+  }
+
+  /** The application calls `startResponse`; `call` goes on with it. */
+  start<T>(call: () => T): T {
+    for (const inner of this.children) if (inner.#starting > 0) inner.#passedOn = true;
+    this.#starting++;
+    try {
+      return call();
+    } finally {
+      this.#starting--;
+    }
   }
 
   /** The application, a step or the close of its body begins to run; `leave` when it is over. */
@@ -65,7 +108,7 @@ export class Link {
   /** A step of this body is asked for. */
   step(): void {
     const outer = this.parent;
-    if (outer === null) return;
+    if (outer === null || this.subrequest) return;
     //: @in middleware
     //: M-02, V-131: Middleware MUST return its body as soon as the inner application has returned, and MUST NOT iterate the inner
     //: body before that: neither reading it into an array nor looking at its first chunk. It returns a generator or a wrapper
@@ -97,7 +140,7 @@ export class Link {
    * Middleware that reads ahead: a step is asked for while nobody asked the middleware for anything.
    */
   get unasked(): boolean {
-    return this.parent?.returned === true && this.parent.#active === 0;
+    return this.parent?.returned === true && this.parent.#active === 0 && !this.subrequest;
   }
 
   /** A step of this body has yielded, even if only an empty chunk. */
@@ -108,7 +151,10 @@ export class Link {
     //: M-03, M-17, V-131: Middleware MUST yield at least once for each step of the inner body, an empty chunk if it has nothing
     //: to say yet, and MUST NOT wait for several inner chunks before it yields one. (An inner body that is
     //: dropped before its end, M-11, needs no answer to its last chunk.)
-    if (this.#yieldedAt === outer.yields) throw this.#swallowed('took a second chunk of the inner body');
+    //: An application that calls another one for a request of its own, with another method, path or query, and does not pass
+    //: its head on, is a server to it, and may iterate it as it likes.
+    if (this.#yieldedAt === outer.yields && !this.subrequest)
+      throw this.#swallowed('took a second chunk of the inner body');
     this.#yieldedAt = outer.yields;
   }
 
@@ -118,7 +164,7 @@ export class Link {
    */
   ended(): void {
     this.done = true;
-    for (const inner of this.children) {
+    for (const inner of this.#inner) {
       if (inner.done && inner.#yieldedAt === this.yields) throw inner.#swallowed('ended its body');
     }
   }
@@ -139,11 +185,12 @@ export class Link {
     //: iterator made from it, after that iterator's `return()` where iteration was cut short. The replacement MUST have a `close`
     //: when the original has one: a generator's `finally` is not enough, because it never runs if the generator is
     //: never started. When the outer body is closed, the inner one has been.
-    if (this.children.some((inner) => inner.open)) {
+    const open = this.children.find((inner) => inner.open);
+    if (open !== undefined) {
       throw new ValidationError(
         'V-132',
-        'middleware',
-        'the body of the middleware is closed, or has no close, and the inner body was not closed',
+        open.outside,
+        `the body of the ${open.outside} is closed, or has no close, and the inner body was not closed`,
         'give the outer body a close that calls close of the inner one',
       );
     }
@@ -153,7 +200,8 @@ export class Link {
   checkWrite(): void {
     //: M-04, V-133: Middleware MUST NOT use the outer `write` for what the inner body yielded, only for what the inner
     //: application gave to the `write` of the middleware: calls of the outer one happen inside calls of the inner one.
-    if (this.children.length > 0 && !this.children.some((inner) => inner.writing > 0)) {
+    const inner = this.#inner;
+    if (inner.length > 0 && !inner.some((link) => link.writing > 0)) {
       throw new ValidationError(
         'V-133',
         'middleware',

@@ -27,7 +27,7 @@ export function checkedStartResponse(exchange: Exchange, outer: Callable): Calla
     }
     let result: unknown;
     try {
-      result = outer(...args);
+      result = exchange.link.start(() => outer(...args));
     } catch (thrown) {
       if (error !== null && thrown === error) exchange.rethrown = error;
       else if (!exchange.headSent) exchange.head = null;

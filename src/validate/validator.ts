@@ -10,9 +10,9 @@ import { CheckedBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
 import { checkedErrorStream } from './error-stream.ts';
 import { Exchange } from './exchange.ts';
-import { checkedFileWrapper, isFileWrapper } from './file-wrapper.ts';
+import { checkedFileWrapper, isFileWrapper, watchFileWrapper } from './file-wrapper.ts';
 import { checkedInput } from './input.ts';
-import { LINK, Link } from './link.ts';
+import { LINK, Link, targetOf } from './link.ts';
 import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
@@ -102,7 +102,7 @@ function isAwaitable(result: unknown): boolean {
 
 function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
-  const link = new Link(Link.nearest(found));
+  const link = new Link(Link.nearest(found), targetOf(environ));
   const read = (key: string): string => {
     const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
     return typeof value === 'string' ? value : '';
@@ -156,9 +156,18 @@ function taken(exchange: Exchange, body: unknown): unknown {
 function checkedBody(exchange: Exchange, body: object): object {
   const { link, settings } = exchange;
   //: @in file-wrapper
-  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. The validator does: such a body is the
-  //: one thing that it does not look into.
-  if (isFileWrapper(body)) return body;
+  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. A validator hands on the very object: where
+  //: the server iterates and closes it, that is checked as for any body; what the server sends by itself, it does not see.
+  if (isFileWrapper(body)) {
+    const closing = watchFileWrapper(exchange, body);
+    if (closing !== null) {
+      link.open = true;
+      closing.untrack = track(body, exchange.request, settings);
+    } else if (!hasMethod(body, 'close')) {
+      link.checkClosed();
+    }
+    return body;
+  }
   const finish = (checked: object) => (settings.strictProperties ? strictBody(exchange, checked) : checked);
   if (exchange.async && hasMethod(body, Symbol.asyncIterator)) {
     const checked = new CheckedAsyncBody(exchange, body);

@@ -1,17 +1,31 @@
-/** A promise that knows whether somebody has looked at it: awaited it, or attached a handler. */
+/** Runs once, when somebody has looked. */
+interface Look {
+  onLook: (() => void) | null;
+}
+
+function looked(look: Look): void {
+  const { onLook } = look;
+  look.onLook = null;
+  onLook?.();
+}
+
+/**
+ * A promise that knows whether somebody goes on with it: has awaited it, or attached a handler for its value. Whoever only
+ * catches its error does not wait for it, unless he goes on with the promise that `catch` gave him.
+ */
 class WatchedPromise<T> extends Promise<T> {
-  #onLook: (() => void) | null = null;
+  #look: Look | null = null;
 
   // What is derived from it is an ordinary promise.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
 
-  static watch<T>(promise: Promise<T>, onLook: () => void): WatchedPromise<T> {
+  static watch<T>(promise: Promise<T>, look: Look): WatchedPromise<T> {
     const made = new WatchedPromise<T>((resolve, reject) => {
       promise.then(resolve, reject);
     });
-    made.#onLook = onLook;
+    made.#look = look;
     return made;
   }
 
@@ -20,19 +34,21 @@ class WatchedPromise<T> extends Promise<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    const onLook = this.#onLook;
-    this.#onLook = null;
-    onLook?.();
-    return super.then(onFulfilled, onRejected);
+    const look = this.#look;
+    const derived = super.then(onFulfilled, onRejected);
+    if (look === null || look.onLook === null) return derived;
+    if (typeof onFulfilled !== 'function') return WatchedPromise.watch(derived, look);
+    looked(look);
+    return derived;
   }
 }
 
 /** The same promise for whoever awaits it; `onLook` is called when the first one does. */
 export function watched<T>(promise: Promise<T>, onLook: () => void): Promise<T> {
-  return WatchedPromise.watch(promise, onLook);
+  return WatchedPromise.watch(promise, { onLook });
 }
 
-/** The same promise; `ignored` is called when nobody has looked at it by the next turn of the event loop. */
+/** The same promise; `ignored` is called when nobody goes on with it by the next turn of the event loop. */
 export function expectAwaited<T>(promise: Promise<T>, ignored: () => void): Promise<T> {
   const turn = setImmediate(ignored);
   return watched(promise, () => clearImmediate(turn));

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { AsyncBody, Body, HeaderField } from '../../src/index.ts';
 import { kindOf, markAsync, markSync } from '../../src/index.ts';
-import { type BodyMapping, copyEnviron, DROP, type Handling, middleware } from '../../src/middleware/index.ts';
+import { type BodyMapping, compose, copyEnviron, DROP, type Handling, middleware } from '../../src/middleware/index.ts';
 import { asyncEnviron, bytes, call, hello, KINDS, make, type Plain, streamed, syncEnviron } from './drive.ts';
 
 const TEXT: HeaderField[] = [['Content-Type', 'text/plain']];
@@ -330,6 +330,64 @@ describe.each(KINDS)('in the %s convention', (kind) => {
     });
     const reply = await call(kind, wrap, () => expect.fail('the application was called'));
     expect(reply).toMatchObject({ status: '403 Forbidden', text: 'no' });
+  });
+
+  it('closes the body of an answer whose head is refused, by the gateway or by middleware around it (G-111, M-08)', async () => {
+    for (const close of [
+      () => {},
+      async () => {},
+      () => expect.fail('in close'),
+      () => Promise.reject(new Error('x')),
+    ]) {
+      let closed = 0;
+      const wrap = middleware({
+        name: 'answers',
+        request: (environ) => ({
+          status: environ.PATH_INFO === '/bad' ? ('nonsense' as string) : '200 OK',
+          headers: TEXT,
+          body: Object.assign([bytes('a')], {
+            close() {
+              closed++;
+              return close();
+            },
+          }),
+        }),
+      });
+      const never: Plain = () => expect.fail('the application was called');
+      const bad = await call(kind, wrap, never, { path: '/bad' });
+      expect([bad.code, closed]).toEqual([500, 1]);
+      expect(bad.errors).toContain('nonsense');
+      const around = middleware({
+        name: 'refuses',
+        request: () => ({
+          onHead() {
+            throw new TypeError('not this head');
+          },
+        }),
+      });
+      const refused = await call(kind, compose([around, wrap]), never);
+      expect([refused.code, closed]).toEqual([500, 2]);
+      expect(refused.errors).toContain('not this head');
+    }
+  });
+
+  it('reports an error together with the refusal of the answer to it', async () => {
+    const wrap = handle({
+      onError: () => ({ status: '200' as string, headers: TEXT, body: bytes('sorry') }),
+    });
+    for (const app of [
+      () => {
+        throw new Error('the first');
+      },
+      function* (): Generator<Uint8Array> {
+        throw new Error('the first');
+      },
+    ]) {
+      const reply = await call(kind, wrap, app);
+      expect(reply.code).toBe(500);
+      expect(reply.errors).toContain('the first');
+      expect(reply.errors).toContain('G-88');
+    }
   });
 
   it('gives the application an environ of its own (M-12)', async () => {

@@ -64,6 +64,16 @@ describe.each(KINDS)('errorPage in the %s convention', (kind) => {
     expect(reply.text).toBe('<h1>500</h1>');
   });
 
+  it('reports the error, and answers it, though the page for it fails', async () => {
+    const page = () => {
+      throw new RangeError('no template');
+    };
+    const reply = await call(kind, errorPage({ development: false, page }), failing);
+    expect(reply).toMatchObject({ code: 500, text: '500 Internal Server Error\n', broken: false });
+    expect(reply.errors).toContain('no template');
+    expect(reply.errors).toContain('the application failed');
+  });
+
   it('gives a broken request body the status that fits, and does not report it', async () => {
     const reply = await call(kind, errorPage({ development: false }), () => {
       throw new RequestBodyError('too much', 413);

@@ -158,7 +158,48 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
     ['for=1.1.1.1;;', { addr: '10.0.0.1', scheme: 'http' }],
     ['for="1.1.1.1', { addr: '10.0.0.1' }],
     ['', { addr: '10.0.0.1' }],
+    [', ,for=203.0.113.5, ,', { addr: '203.0.113.5' }],
+    [',', { addr: '10.0.0.1' }],
+    ['for=1.1.1.1;host="a, for=2.2.2.2", for=203.0.113.5;host="b.example"', { addr: '203.0.113.5', host: 'b.example' }],
+    ['for="203.0.113.5";by="_a,b", for=10.0.0.2', { addr: '203.0.113.5' }],
+    ['for=203.0.113.5;for=10.0.0.2', { addr: '10.0.0.1' }],
+    ['for="203.0.113.5:65536"', { addr: '203.0.113.5', port: undefined }],
   ];
+
+  // What a client sends ahead of a proxy's word would else make it pass for the proxy.
+  it.each([
+    'garbage',
+    'for',
+    'for=',
+    '"',
+    'for="x',
+    'for="x\\',
+    'for=1.1.1.1;host="',
+    ';',
+    '=',
+    '\u00ff',
+    'for=10.0.0.2, x y',
+  ])('G-39 Forwarded: %j from the client does not hide its address', async (field) => {
+    for (const own of ['for=203.0.113.5', 'for="203.0.113.5:4711";proto=https', 'for="203.0.113.5", for=10.0.0.2']) {
+      const seen = await see({ trusted, fields: 'forwarded' }, { Forwarded: `${field}, ${own}` });
+      expect(seen.addr).toBe('203.0.113.5');
+    }
+  });
+
+  it('looks at a bounded part of a field that is made to be hard to read', async () => {
+    const field = `for=203.0.113.5${','.repeat(40)}${'",'.repeat(8000)}`;
+    const start = performance.now();
+    expect(await see({ trusted, fields: 'forwarded' }, { Forwarded: field })).toMatchObject({ addr: '10.0.0.1' });
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it('takes no port above 65535', async () => {
+    const seen = await see(
+      { trusted },
+      { 'X-Forwarded-For': '203.0.113.5:70000', 'X-Forwarded-Host': 'a.example:99999', 'X-Forwarded-Port': '65536' },
+    );
+    expect(seen).toMatchObject({ addr: '203.0.113.5', port: undefined, host: 'localhost:8000', serverPort: '8000' });
+  });
 
   it.each(forwarded)('Forwarded: %s', async (field, expected) => {
     expect(await see({ trusted, fields: 'forwarded' }, { Forwarded: field })).toMatchObject(expected);

@@ -1,7 +1,9 @@
+import { closeSync, openSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { markAsync } from '../../src/interface/index.ts';
 import type { AsyncBody, Body } from '../../src/interface/types.ts';
 import { testClient } from '../../src/testing/index.ts';
+import { fileOf, fileWrapper } from '../../src/toolbox/file-wrapper.ts';
 import { guardedBody } from '../../src/toolbox/index.ts';
 import { gather } from './gather.ts';
 
@@ -33,6 +35,33 @@ describe('U-52 guardedBody of the sync convention', () => {
     );
     body.close?.();
     expect(closed).toBe(1);
+  });
+
+  test('M-16 a file wrapper stays the object that the gateway sends by itself, and is closed first', () => {
+    const events: string[] = [];
+    const file = { read: () => new Uint8Array(0), close: () => void events.push('close') };
+    const wrapper = fileWrapper(file);
+    const body = guardedBody(wrapper, () => events.push('onClose'));
+    expect(body).toBe(wrapper);
+    body.close?.();
+    body.close?.();
+    expect(events).toEqual(['close', 'onClose']);
+    // It closes itself when it is returned (U-08).
+    const returned = guardedBody(fileWrapper(file), () => events.push('onClose'));
+    for (const _ of returned) break;
+    returned[Symbol.iterator]().return?.();
+    returned.close?.();
+    expect(events).toEqual(['close', 'onClose', 'close', 'onClose']);
+    // The file has no close: what guards it has to be called all the same.
+    const bare = guardedBody(fileWrapper({ read: () => new Uint8Array(0) }), () => events.push('alone'));
+    bare.close?.();
+    expect(events.at(-1)).toBe('alone');
+    const descriptor = openSync(new URL(import.meta.url), 'r');
+    const opened = guardedBody(fileWrapper(descriptor), () => events.push('descriptor'));
+    expect(fileOf(opened)).toMatchObject({ descriptor });
+    opened.close?.();
+    expect([events.at(-1), fileOf(opened)]).toEqual(['descriptor', null]);
+    expect(() => closeSync(descriptor)).toThrow('EBADF');
   });
 
   test('calls onClose also when close throws, and passes the error on', () => {

@@ -40,13 +40,21 @@ async function parts(request: SyncRequest, limits: MultipartLimits = {}): Promis
   return response.status === 200 ? found : response.status;
 }
 
-/** Runs an application that reads parts, on a body. */
+/** Runs an application that reads parts, on a body. What an `expect` inside it throws is the test's, not the application's. */
 function reading(request: SyncRequest, use: (parts: Iterable<Part>) => void, limits?: MultipartLimits) {
-  return testClient((environ, startResponse) => {
-    use(multipart(environ, limits));
+  let failure: unknown;
+  const response = testClient((environ, startResponse) => {
+    try {
+      use(multipart(environ, limits));
+    } catch (error) {
+      if (error instanceof Error && error.name === 'AssertionError') failure = error;
+      throw error;
+    }
     startResponse('200 OK', []);
     return [];
   }).post('/', request);
+  if (failure !== undefined) throw failure;
+  return response;
 }
 
 describe('the parts of a form', () => {
@@ -81,7 +89,7 @@ describe('the parts of a form', () => {
       for (const { headers } of all) {
         expect(headers.items()).toEqual([
           ['content-disposition', 'form-data; name=a'],
-          ['x-y', ' z'],
+          ['x-y', 'z'],
           ['x-y', '\u00e9'],
         ]);
       }
@@ -126,7 +134,7 @@ test.each([
   ]);
 });
 
-test('any form comes out as it was put in, however its body is cut into reads', async () => {
+test('any form comes out as it was put in, however its body is cut into reads', { timeout: 30_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(part, { maxLength: 5 }),
@@ -359,10 +367,11 @@ describe('a part is a stream', () => {
 
   test('it cannot be read once the next one was asked for', () => {
     reading(request, (all) => {
-      const [first] = all;
+      const [first, second] = all;
       expect(() => first.read(1)).toThrow(ApplicationError);
+      expect(second.text()).toBe('2');
     });
-    expect.assertions(1);
+    expect.assertions(2);
   });
 
   test('leaving the loop leaves the rest of the body unread', () => {
@@ -379,7 +388,6 @@ describe('a part is a stream', () => {
   });
 
   test('its bytes are its own: the blocks that were held back do not change afterwards', () => {
-    // Bytes that may begin a delimiter are lent by the parser, which reuses their memory.
     const body = '--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--xy2\r\n--xy3\r\n--xyz--';
     const blocks = [...body].map((unit) => Buffer.from(unit));
     let text = '';

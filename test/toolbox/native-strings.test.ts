@@ -44,7 +44,7 @@ describe('U-50 native strings', () => {
     expect(pathText({})).toBe('');
   });
 
-  test('text survives the way to a native string and back', () => {
+  test('text survives the way to a native string and back', { timeout: 30_000 }, () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         expect(nativeToText(textToNative(text))).toBe(text);

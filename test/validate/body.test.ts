@@ -20,6 +20,11 @@ function later(values: unknown[], close?: () => unknown): object {
   };
 }
 
+function promiseOf(value: unknown): Promise<unknown> {
+  expect(value).toBeInstanceOf(Promise);
+  return value as Promise<unknown>;
+}
+
 /** Takes the iterator and so many steps; then what `then` does. */
 const taking =
   (count: number, then: (body: Wrong, iterator: Wrong) => void): Serve =>
@@ -489,6 +494,67 @@ describe('what the server does with an async body', () => {
       await turn();
     });
     expect(await tryAsync(app, { serve: careful })).toMatchObject({ row: null, warned: [] });
+  });
+
+  it('V-135 warns when somebody only catches the errors of return or close, and goes on without waiting', async () => {
+    const app = answering(
+      OK,
+      later([CHUNK, CHUNK], async () => {}),
+    );
+    const catching = (awaiting: boolean) =>
+      takingLater(1, async (body, iterator) => {
+        const returned = promiseOf(iterator.return()).catch(() => {});
+        if (awaiting) await returned;
+        await turn();
+        const closed = promiseOf(body.close()).catch(() => {});
+        if (awaiting) await closed;
+        await turn();
+        await turn();
+      });
+    expect(await tryAsync(app, { serve: catching(false) })).toMatchObject({ row: null, warned: ['V-135', 'V-135'] });
+    expect(await tryAsync(app, { serve: catching(true) })).toMatchObject({ row: null, warned: [] });
+    const together = takingLater(1, async (body, iterator) => {
+      await Promise.race([iterator.return(), turn()]);
+      await Promise.allSettled([body.close()]);
+      await turn();
+    });
+    expect(await tryAsync(app, { serve: together })).toMatchObject({ row: null, warned: [] });
+  });
+
+  it('V-135 B-13 what has a then is a promise too', async () => {
+    const thenable = () => {
+      let told = 0;
+      const made = {
+        // biome-ignore lint/suspicious/noThenProperty: that is what is tried
+        then(resolve: (value: unknown) => void) {
+          told++;
+          setImmediate(() => resolve({ done: true }));
+        },
+      };
+      return { made, told: () => told };
+    };
+    const closed = thenable();
+    const returned = thenable();
+    const body = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: CHUNK }),
+        return: () => returned.made,
+      }),
+      close: () => closed.made,
+    };
+    const hasty = takingLater(1, async (checked, iterator) => {
+      const going = iterator.return();
+      await Promise.all([going, checked.close()]);
+    });
+    expect((await tryAsync(answering(OK, body), { serve: hasty })).row).toBe('V-135');
+    expect([returned.told(), closed.told()]).toEqual([1, 1]);
+    const careless = takingLater(1, async (checked, iterator) => {
+      await iterator.return();
+      checked.close();
+      await turn();
+      await turn();
+    });
+    expect((await tryAsync(answering(OK, body), { serve: careless })).warned).toEqual(['V-135']);
   });
 
   it('V-135 B-36 return() may be called while a step is running, and that step may still call startResponse', async () => {

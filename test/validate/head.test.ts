@@ -40,7 +40,7 @@ const VIOLATIONS: [row: string, title: string, broken: unknown[], correct?: unkn
   ['V-58', 'a name does not end in an underscore', headers(['X_', '1'])],
   ['V-59', 'a value has no newline', headers(['X', 'a\nb']), headers(['X', 'a b'])],
   ['V-59', 'a value has no NUL', headers(['X', '\0'])],
-  ['V-59', 'a value has no HTAB', headers(['X', 'a\tb'])],
+  ['V-59', 'a value has no CR', headers(['X', 'a\r']), headers(['X', ''])],
   ['V-105', 'a name is not empty', headers(['', '1'])],
   ['V-105', 'a name has no unit above U+00FF', headers(['X\u0101', '1'])],
   ['V-105', 'a value has no unit above U+00FF', headers(['X', '\u010d\u010a']), headers(['X', '\xff'])],
@@ -91,6 +91,11 @@ describe('status, headers and error', () => {
     ['V-57', 'a name with unusual characters', headers(['X!', '1'])],
     ['V-105', 'a value that begins with a blank', headers(['X', ' 1'])],
     ['V-105', 'a value that ends with a blank', headers(['X', '1 '])],
+    ['V-105', 'a value that begins with a HTAB', headers(['X', '\t1'])],
+    ['V-105', 'a value that ends with a HTAB', headers(['X', '1\t'])],
+    // As the engine has it: RFC 9110, 5.5, and G-90.
+    ['V-59', 'a HTAB inside a value', headers(['X', 'a\tb'])],
+    ['V-59', 'a HTAB between blanks inside a value', headers(['X', 'a \t b'])],
     ['V-61', 'Content-Type with 304', ['304 Not Modified', [TYPE]]],
     ['V-60', 'no Content-Type with 302', ['302 Found', [['Location', '/']]]],
     ['V-60', 'no Content-Type with an empty 200', ['200 OK', []]],
@@ -104,6 +109,11 @@ describe('status, headers and error', () => {
     expect(trySync(answering(['201 Created', []], steps([CHUNK]))).row).toBe('V-60');
     expect(trySync(answering(['404 Not Found', []], [CHUNK]))).toMatchObject({ row: null, warned: ['V-60'] });
     expect(trySync(answering(['204 No Content', []]))).toMatchObject({ row: null, warned: [] });
+    const redirect = [
+      ['Location', '/'],
+      ['Content-Length', '0'],
+    ];
+    expect(trySync(answering(['301 Moved Permanently', redirect]))).toMatchObject({ row: null, warned: [] });
     expect(trySync(answering(['304 Not Modified', []]))).toMatchObject({ row: null, warned: [] });
     expect(trySync(answering(['200 OK', [['CONTENT-TYPE', 'a/b']]], [CHUNK]))).toMatchObject({ row: null, warned: [] });
   });

@@ -233,6 +233,95 @@ describe('middleware between two validators', () => {
     expect((await tryAsync(cascadeLater)).row).toBeNull();
   });
 
+  describe('an application that calls another one for a request of its own is a server to it', () => {
+    const ignore = () => () => {};
+    /** Reads all of another application, as a server does. */
+    const read = (app: Wrong, environ: unknown) => {
+      const body = app(environ, ignore);
+      const all = [...body].map(bytesOf);
+      body.close?.();
+      return Buffer.concat(all);
+    };
+    const asking =
+      (changes: object): Middleware =>
+      (app) =>
+      (environ, start) => {
+        const all = read(app, Object.assign({}, environ, changes));
+        start(...OK);
+        return steps([all], () => {});
+      };
+
+    it('V-131 for another path, query or method; the same request, read ahead, is middleware that buffers', () => {
+      for (const changes of [{ PATH_INFO: '/other' }, { QUERY_STRING: 'a' }, { REQUEST_METHOD: 'POST' }]) {
+        expect(trySync(between(asking(changes), inner()))).toMatchObject({ row: null, warned: [] });
+      }
+      expect(trySync(between(asking({}), inner())).row).toBe('V-131');
+      // As mounts do: it is the same request still (M-13).
+      expect(trySync(between(asking({ SCRIPT_NAME: '/path', PATH_INFO: '' }), inner())).row).toBe('V-131');
+    });
+
+    it('V-131 middleware that rewrites the path and passes the head on is middleware still', () => {
+      const rewriting: Middleware = (app) => (environ, start) =>
+        mapped(app(Object.assign({}, environ, { PATH_INFO: '/other' }), start), function* (body) {
+          const all = [];
+          for (const chunk of body) all.push(chunk);
+          yield Buffer.concat(all.map(bytesOf));
+        });
+      expect(trySync(between(rewriting, inner())).row).toBe('V-131');
+    });
+
+    it('V-131 V-133 it may do so in its steps, as often as it likes, and write', () => {
+      const including: Middleware = (app) =>
+        function* (environ: Wrong, start: Wrong): Generator<unknown, void, undefined> {
+          start(...OK);
+          for (const PATH_INFO of ['/a', '/b']) {
+            yield Buffer.concat([read(app, { ...environ, PATH_INFO }), read(app, { ...environ, PATH_INFO })]);
+          }
+        };
+      expect(trySync(between(including, inner()))).toMatchObject({ row: null, warned: [] });
+      const writing: Middleware = (app) => (environ, start) => {
+        start(...OK)(read(app, { ...environ, PATH_INFO: '/a' }));
+        return [];
+      };
+      expect(trySync(between(writing, inner())).row).toBeNull();
+    });
+
+    it('V-132 it has to close what it got, and is an application where it does not', () => {
+      const forgetting: Middleware = (app) => (environ, start) => {
+        app({ ...environ, PATH_INFO: '/a' }, ignore);
+        start(...OK);
+        return [CHUNK];
+      };
+      expect(trySync(between(forgetting, inner()))).toMatchObject({ row: 'V-132', side: 'application' });
+    });
+
+    it('V-139 its own faults are those of an application', () => {
+      const wrong: Middleware = (app) => (environ, start) => {
+        read(app, { ...environ, PATH_INFO: '/a' });
+        start(...OK);
+        return steps(['text']);
+      };
+      expect(trySync(between(wrong, inner()))).toMatchObject({ row: 'V-86', side: 'application' });
+    });
+
+    it('V-131 M-20 in the async convention too', async () => {
+      const askingLater =
+        (changes: object): Middleware =>
+        (app) =>
+        async (environ: Wrong, start: Wrong) => {
+          const body = await app(Object.assign({}, environ, changes), () => async () => {});
+          const all = [];
+          for await (const chunk of body) all.push(bytesOf(chunk));
+          await body.close();
+          start(...OK);
+          return [Buffer.concat(all)];
+        };
+      const seen = await tryAsync(betweenLater(askingLater({ PATH_INFO: '/other' }), innerLater()));
+      expect(seen).toMatchObject({ row: null, warned: [] });
+      expect((await tryAsync(betweenLater(askingLater({}), innerLater()))).row).toBe('V-131');
+    });
+  });
+
   it('M-20 warns of middleware that reads ahead', async () => {
     const ahead: Middleware = (app) => async (environ: Wrong, start: Wrong) => {
       const body = await app(environ, start);

@@ -1,6 +1,14 @@
 /** Applications that keep the rules, made from generated plans. */
 import fc from 'fast-check';
-import type { Application, AsyncApplication, AsyncBody, Body, HeaderField } from '../../src/interface/index.ts';
+import type {
+  Application,
+  AsyncApplication,
+  AsyncBody,
+  AsyncEnviron,
+  Body,
+  Environ,
+  HeaderField,
+} from '../../src/interface/index.ts';
 import { bytes } from './transport.ts';
 
 /** An application, as data. */
@@ -11,7 +19,7 @@ export interface Plan {
   length: boolean;
   written: string[];
   chunks: string[];
-  form: 'array' | 'closable array' | 'iterable' | 'generator' | 'both';
+  form: 'array' | 'closable array' | 'iterable' | 'generator' | 'both' | 'file' | 'bare file';
   /** `startResponse` is called by the first step, where the form allows it. */
   late: boolean;
   /** The head is replaced because of an error before it is sent. */
@@ -42,6 +50,8 @@ export const plans: fc.Arbitrary<Plan> = fc
       'iterable' as const,
       'generator' as const,
       'both' as const,
+      'file' as const,
+      'bare file' as const,
     ),
     late: fc.boolean(),
     replaced: fc.boolean(),
@@ -98,7 +108,26 @@ function close(plan: Plan, trace: Trace): void {
   if (plan.closeThrows) throw new Error('in close');
 }
 
-function syncBody(plan: Plan, trace: Trace, first: () => void): Body {
+/** A file of these chunks; the head may be given by its first read. */
+function fileOf(plan: Plan, trace: Trace, first: () => void) {
+  const chunks = plan.chunks.filter((chunk) => chunk !== '');
+  let at = -1;
+  const read = (): Uint8Array => {
+    at++;
+    trace.push('read');
+    if (at === 0) first();
+    if (at === plan.throws) throw new Error(`read ${at}`);
+    return bytes(chunks[at] ?? '');
+  };
+  return plan.form === 'file' ? { read, close: () => close(plan, trace) } : { read };
+}
+
+function syncBody(environ: Environ, plan: Plan, trace: Trace, first: () => void): Body {
+  if (plan.form.endsWith('file')) return environ['wsgi.file_wrapper']!(fileOf(plan, trace, first));
+  return plainBody(plan, trace, first);
+}
+
+function plainBody(plan: Plan, trace: Trace, first: () => void): Body {
   const chunks = plan.chunks.map(bytes);
   switch (plan.form) {
     case 'array':
@@ -119,9 +148,13 @@ function syncBody(plan: Plan, trace: Trace, first: () => void): Body {
   }
 }
 
-function asyncBody(plan: Plan, trace: Trace, first: () => void): AsyncBody {
+function asyncBody(environ: AsyncEnviron, plan: Plan, trace: Trace, first: () => void): AsyncBody {
+  if (plan.form.endsWith('file')) {
+    const file = fileOf(plan, trace, first);
+    return environ['wsgi.file_wrapper']!({ ...file, read: async () => file.read() });
+  }
   if (plan.form.includes('array') || plan.form === 'both') {
-    const body = syncBody(plan, trace, first);
+    const body = plainBody(plan, trace, first);
     if (plan.form !== 'both') return body;
     return Object.assign(body, { [Symbol.asyncIterator]: () => asyncSteps(iteratorOf(plan, trace, first)) });
   }
@@ -163,7 +196,7 @@ export function syncApplication(plan: Plan, trace: Trace): Application {
       trace.push(Buffer.from(environ['wsgi.input'].read(read)).toString('latin1'));
     };
     if (!plan.late) begin();
-    return syncBody(plan, trace, plan.late ? begin : () => {});
+    return syncBody(environ, plan, trace, plan.late ? begin : () => {});
   };
 }
 
@@ -182,7 +215,7 @@ export function asyncApplication(plan: Plan, trace: Trace): AsyncApplication {
     };
     const make = () => {
       if (!plan.late) begin();
-      return asyncBody(plan, trace, plan.late ? begin : () => {});
+      return asyncBody(environ, plan, trace, plan.late ? begin : () => {});
     };
     if (!plan.promised && plan.written.length === 0) return make();
     return (async () => {

@@ -1,54 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { markAsync } from '../../src/interface/index.ts';
-import {
-  allowMethods,
-  compose,
-  compress,
-  conditionalGet,
-  cors,
-  errorPage,
-  limitBody,
-  type Middleware,
-  requestId,
-  responseTime,
-  session,
-  trustProxy,
-} from '../../src/middleware/index.ts';
 import { type ValidationWarning, type ValidatorOptions, validator } from '../../src/validate/index.ts';
+import { SHIPPED } from '../middleware/shipped.ts';
 import { asyncApplication, plans, syncApplication } from './plans.ts';
 import { runAsyncly, runSyncly } from './transport.ts';
-
-const SHIPPED: [name: string, make: () => Middleware][] = [
-  ['allowMethods', () => allowMethods(['GET', 'POST'])],
-  ['compress', () => compress({ encodings: ['gzip'], threshold: 0 })],
-  ['conditionalGet', () => conditionalGet()],
-  ['cors', () => cors()],
-  ['errorPage', () => errorPage()],
-  ['limitBody', () => limitBody({ maximum: 4 })],
-  ['requestId', () => requestId()],
-  ['responseTime', () => responseTime()],
-  ['session', () => session({ keys: ['k'.repeat(32)], secure: false })],
-  ['trustProxy', () => trustProxy({ trusted: ['127.0.0.1'] })],
-  [
-    'all of them',
-    () =>
-      compose([
-        errorPage(),
-        requestId(),
-        responseTime(),
-        compress({ encodings: ['gzip'], threshold: 0 }),
-        conditionalGet(),
-        cors(),
-      ]),
-  ],
-];
 
 /** A client that asks for everything the middleware can do. */
 const FIELDS = {
   HTTP_ACCEPT_ENCODING: 'gzip, br',
   HTTP_IF_NONE_MATCH: '"x"',
-  HTTP_ORIGIN: 'http://example.org',
+  HTTP_ORIGIN: 'https://a.example',
 };
 
 /** Warnings about the way of calling; what an application may be warned of says nothing about middleware. */

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { examples } from '../../examples/catalogue.js';
 import { origin } from '../../examples/lib/origin.js';
-import { kindOf, type Lifespan } from '../../src/index.ts';
+import {
+  type Application,
+  type AsyncApplication,
+  kindOf,
+  type Lifespan,
+  markAsync,
+  markSync,
+} from '../../src/index.ts';
+import type { TestResponse } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 import { proxyFor } from '../examples/proxy-in-memory.ts';
 import { type AnyApplication, type AnyRequest, clientOf, complaints, expectNoComplaint, OUTSIDE } from './watch.ts';
@@ -95,11 +103,82 @@ const all: Example[] = [
   { prefix: '/express', module: './express.js', kind: 'async', links: ['/'] },
 ];
 
+/** Content-Length may be left out for HEAD (RFC 9110, 8.6). */
+const names = (response: TestResponse): string[] =>
+  [...response.headers.keys()].filter((name) => name !== 'Content-Length');
+
+/** The same application, which finds another environ than the server's. */
+function changing(app: AnyApplication, change: (environ: Record<string, unknown>) => void): AnyApplication {
+  return kindOf(app) === 'async'
+    ? markAsync((environ, startResponse) => {
+        change(environ);
+        return (app as AsyncApplication)(environ, startResponse);
+      })
+    : markSync((environ, startResponse) => {
+        change(environ);
+        return (app as Application)(environ, startResponse);
+      });
+}
+
+/** The same application, whose bodies are kept, and which finds that `write` throws. */
+function watching(app: AnyApplication, bodies: unknown[], calls: unknown[]): AnyApplication {
+  const write = (chunk: unknown): never => {
+    calls.push(chunk);
+    throw new Error('write is not for new code');
+  };
+  return kindOf(app) === 'async'
+    ? markAsync(async (environ, startResponse) => {
+        const body = await (app as AsyncApplication)(environ, (...head) => {
+          startResponse(...head);
+          return write;
+        });
+        bodies.push(body);
+        return body;
+      })
+    : markSync((environ, startResponse) => {
+        const body = (app as Application)(environ, (...head) => {
+          startResponse(...head);
+          return write;
+        });
+        bodies.push(body);
+        return body;
+      });
+}
+
+/** Runs an example within its lifespan, in the validator. */
+async function using(
+  example: Example,
+  use: (request: (request: AnyRequest) => Promise<TestResponse>) => Promise<void>,
+  around: (app: AnyApplication) => AnyApplication = (app) => app,
+): Promise<void> {
+  const { prefix, kind, module: file, name = 'app' } = example;
+  const module = await import(new URL(`../../examples/${file}`, import.meta.url).href);
+  // The proxy asks a server in memory, and has nothing to start.
+  const proxied = prefix === '/proxy';
+  const app: AnyApplication = proxied ? proxyFor(origin) : module[name];
+  const lifespan: Lifespan = proxied ? {} : module;
+  expect(kindOf(app)).toBe(kind);
+  const client = clientOf(kind, validator(around(app), OUTSIDE), { prefix, lifespan });
+  await client.startup();
+  try {
+    await use(async (request) => {
+      const path = `${prefix}${request.path ?? '/'}`;
+      const response = await expectNoComplaint(client, { ...request, path }, `${file}:${name}`);
+      expect([path, response.status < 500, response.failed]).toEqual([path, true, false]);
+      return response;
+    });
+  } finally {
+    await client.shutdown();
+  }
+}
+
+const EVERY = all.map((example) => [`${example.module}:${example.name ?? 'app'}`, example] as const);
+
 describe('the validator around every example', () => {
   it('hears a complaint that the application keeps for itself', async () => {
     const careless = validator((_environ, startResponse) => {
       try {
-        startResponse('200', []);
+        startResponse('200' as string, []);
       } catch (error) {
         startResponse('200 OK', [['Content-Type', 'text/plain']], error as Error);
       }
@@ -109,29 +188,103 @@ describe('the validator around every example', () => {
     expect([response.status, response.errors, complaints().length]).toEqual([200, '', 1]);
   });
 
-  it.each(all.map((example) => [`${example.module}:${example.name ?? 'app'}`, example] as const))(
-    'has no complaint about %s',
-    async (title, example) => {
-      const module = await import(new URL(`../../examples/${example.module}`, import.meta.url).href);
-      // The proxy asks a server in memory, and has nothing to start.
-      const proxied = example.prefix === '/proxy';
-      const app: AnyApplication = proxied ? proxyFor(origin) : module[example.name ?? 'app'];
-      const lifespan: Lifespan = proxied ? {} : module;
-      expect(kindOf(app)).toBe(example.kind);
-      const client = clientOf(example.kind, validator(app, OUTSIDE), { prefix: example.prefix, lifespan });
-      await client.startup();
-      try {
+  it.each(EVERY)(
+    'A-01 A-02 A-03 A-04 A-07 A-08 A-09 A-10 A-11 A-14 A-23 has no complaint about %s',
+    async (_title, example) => {
+      await using(example, async (request) => {
         const statuses: number[] = [];
         const requests = [...everywhere(), ...(own[example.prefix] ?? []), ...example.links.map(linked)];
-        for (const request of requests) {
-          const path = `${example.prefix}${request.path ?? '/'}`;
-          statuses.push((await expectNoComplaint(client, { ...request, path }, title)).status);
-        }
+        for (const one of requests) statuses.push((await request(one)).status);
         expect(statuses).toContain(200);
-        expect(statuses.filter((status) => status >= 500)).toEqual([]);
-      } finally {
-        await client.shutdown();
+      });
+    },
+  );
+
+  it.each(EVERY)('A-26 %s answers HEAD as GET', async (_title, example) => {
+    await using(example, async (request) => {
+      for (const link of example.links) {
+        const one = linked(link);
+        if (one.disconnectAfter !== undefined) continue;
+        const got = await request(one);
+        const head = await request({ ...one, method: 'HEAD' });
+        expect([link, head.status, names(head)]).toEqual([link, got.status, names(got)]);
+      }
+    });
+  });
+
+  it.each(EVERY)('A-15 %s does not call write', async (_title, example) => {
+    const calls: unknown[] = [];
+    await using(
+      example,
+      async (request) => {
+        for (const link of example.links) {
+          const one = linked(link);
+          await request(one);
+          await request({ ...one, method: 'POST', body: 'a=1', headers: FORM_TYPE });
+        }
+      },
+      (app) => watching(app, [], calls),
+    );
+    expect(calls).toEqual([]);
+  });
+
+  // What is passed on from another server comes in its blocks, a file in those of the file wrapper.
+  const pages = EVERY.filter(([, { prefix, name }]) => prefix !== '/proxy' && name !== 'echo');
+
+  it.each(pages)(
+    'A-16 a small page of %s is one chunk, in an array unless it is a generator',
+    async (_title, example) => {
+      for (const link of example.links) {
+        const one = linked(link);
+        if (one.disconnectAfter !== undefined || (example.prefix === '/download' && link === '/')) continue;
+        const bodies: unknown[] = [];
+        await using(
+          example,
+          async (request) => {
+            const page = await request(one);
+            expect([link, page.chunks.length]).toEqual([link, 1]);
+            expect(page.headers.get('Content-Length')).toBe(String(page.body.byteLength));
+          },
+          (app) => watching(app, bodies, []),
+        );
+        expect(bodies).toHaveLength(1);
+        // The gateway would join several.
+        if (example.prefix !== '/events') expect(bodies[0]).toEqual([expect.any(Uint8Array)]);
       }
     },
   );
+
+  it.each(EVERY)('A-18 %s does without what is optional in environ', async (_title, example) => {
+    const optional = ['QUERY_STRING', 'CONTENT_TYPE', 'CONTENT_LENGTH', 'HTTP_HOST', 'REMOTE_ADDR'];
+    const extensions = ['wsgi.file_wrapper', 'quaich.signal', 'quaich.client_disconnected'];
+    await using(
+      example,
+      async (request) => {
+        for (const link of example.links) {
+          const one = linked(link.replace(/\?.*/, ''));
+          await request(one);
+        }
+      },
+      (app) =>
+        changing(app, (environ) => {
+          for (const key of [...optional, ...extensions]) delete environ[key];
+        }),
+    );
+  });
+
+  it.each(EVERY)('A-20 %s takes run_once for no promise, and answers again', async (_title, example) => {
+    await using(
+      example,
+      async (request) => {
+        for (const link of example.links) {
+          const first = await request(linked(link));
+          expect((await request(linked(link))).status).toBe(first.status);
+        }
+      },
+      (app) =>
+        changing(app, (environ) => {
+          environ['wsgi.run_once'] = true;
+        }),
+    );
+  });
 });

@@ -203,7 +203,7 @@ describe('the validator on both sides of a middleware that ships (V-131 to V-133
     });
 
     for (const [title, wrap] of Object.entries(table)) {
-      it(`has no complaint about ${title}, ${kind}`, async () => {
+      it(`M-01 M-03 M-17 has no complaint about ${title}, ${kind}`, async () => {
         const statuses = new Set<number>();
         for (const [name, app] of applications(kind)) {
           const client = clientOf(kind, between(wrap, app));

@@ -7,9 +7,9 @@ import type {
   AsyncStartResponse,
   AsyncWrite,
 } from '../../interface/types.ts';
-import { type BodyMapping, type Bytes, DROP, type Handling } from '../types.ts';
-import { HeadStage } from './head-stage.ts';
-import { chunksOf, isBody, isPlainArray } from './inner-body.ts';
+import { type BodyMapping, type Bytes, DROP } from '../types.ts';
+import { Exchange } from './exchange.ts';
+import { chunksOf, isBody } from './inner-body.ts';
 
 const EMPTY = new Uint8Array(0);
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
@@ -39,39 +39,22 @@ function isArrayBody(body: AsyncBody): body is Uint8Array[] & { close?(): void |
   return Array.isArray(body) && !isAsyncIterable(body);
 }
 
-export class AsyncExchange {
-  readonly #handling: Handling<AsyncEnviron>;
-  readonly stage: HeadStage<AsyncWrite>;
-  /** The file wrapper made for this request, which is passed on untouched (M-16). */
-  #file: AsyncIterable<Uint8Array> | null = null;
-  #wrote = false;
+export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody> {
   #innerClosed = false;
   #over = false;
-  readonly #early: unknown[] = [];
   /** Settles, and never rejects, when the last `write` is through; null when none is under way. */
   #writing: Promise<void> | null = null;
   #writeFailure: { error: unknown } | null = null;
 
-  constructor(handling: Handling<AsyncEnviron>, startResponse: AsyncStartResponse) {
-    this.#handling = handling;
-    this.stage = new HeadStage(handling, startResponse);
-  }
-
   run(app: AsyncApplication, environ: AsyncEnviron, outer: AsyncStartResponse): AsyncBody | Promise<AsyncBody> {
-    const { onHead, mapBody, around, onError, onClose } = this.#handling;
-    const write: AsyncWrite = (chunk) => {
+    const start = this.startFor(outer, (chunk) => {
       const written = (async () => this.#write(chunk))();
       written.catch(nothing); // the application may not look at it (G-146)
       return written;
-    };
-    const startResponse: AsyncStartResponse = (status, headers, error) => {
-      this.stage.start(status, headers, error);
-      return mapBody === undefined ? this.stage.outerWrite! : write;
-    };
-    if (around !== undefined || onError !== undefined || onClose !== undefined) this.#watchFiles(environ);
+    });
+    this.watchFiles(environ);
     let result: AsyncBody | Promise<AsyncBody>;
     try {
-      const start = onHead === undefined && mapBody === undefined ? outer : startResponse;
       result = this.around(() => app(environ, start));
       if (isAwaitable(result)) {
         return Promise.resolve(result).then(
@@ -85,24 +68,10 @@ export class AsyncExchange {
     return this.#returned(result);
   }
 
-  #watchFiles(environ: AsyncEnviron): void {
-    const factory = environ['wsgi.file_wrapper'];
-    if (typeof factory !== 'function') return;
-    environ['wsgi.file_wrapper'] = (...args) => {
-      const file = factory(...args);
-      this.#file = file;
-      return file;
-    };
-  }
-
-  around<T>(step: () => T): T {
-    return this.#handling.around === undefined ? step() : this.#handling.around(step);
-  }
-
   /** Calls take effect in call order, awaited or not, and before the first chunk of the body (B-09). */
   #write(chunk: Uint8Array): Promise<void> {
     this.stage.settle(null);
-    this.#wrote = true;
+    this.wrote = true;
     const decision = this.stage.decision;
     if (decision === DROP) return Promise.resolve();
     const outerWrite = this.stage.requireWrite();
@@ -160,7 +129,7 @@ export class AsyncExchange {
   /** The application failed before it returned a body: there is nothing to close (G-114). */
   async #threw(error: unknown): Promise<AsyncBody> {
     try {
-      return this.#closing([this.stage.answer(error)], null);
+      return this.closing([this.stage.answer(error)], null);
     } catch (failure) {
       await this.end();
       throw failure;
@@ -207,48 +176,37 @@ export class AsyncExchange {
       stage.settle(chunks);
     }
     const decision = stage.decision;
-    if (decision === DROP) return this.dropNow(body, null).then(() => this.#closing([], null));
-    if (decision !== null && decision.whole !== undefined && array && !this.#wrote) {
+    if (decision === DROP) return this.dropNow(body, null).then(() => this.closing([], null));
+    if (decision !== null && decision.whole !== undefined && array && !this.wrote) {
       chunks ??= chunksOf(body);
       if (chunks !== null) return this.#whole(decision.whole(chunks), body);
     }
-    if (decision === null && (stage.started || this.#handling.mapBody === undefined)) {
-      return this.#unchanged(body, chunks);
+    if (decision === null && (stage.started || this.handling.mapBody === undefined)) {
+      return this.unchanged(body, array ? body : null, chunks);
     }
-    return new MappedBody(this, body, chunks ?? body);
+    return this.mapped(body, chunks);
   }
 
   async #whole(mapped: Uint8Array | Promise<Uint8Array>, body: AsyncBody): Promise<AsyncBody> {
-    return this.#closing([await mapped], body);
+    return this.closing([await mapped], body);
   }
 
-  /** A body that is not mapped: the object itself wherever that is possible (G-123, M-16). */
-  #unchanged(body: AsyncBody, taken: readonly Uint8Array[] | null): AsyncBody {
-    const { around, onError, onClose } = this.#handling;
-    if (isArrayBody(body)) {
-      // An array that checks its own iteration was iterated, and must not be again (V-128).
-      const again = taken === null || isPlainArray(body);
-      if (again && onClose === undefined && (around === undefined || body.close === undefined)) return body;
-      const chunks = taken ?? chunksOf(body);
-      if (chunks !== null) return this.#closing(chunks, body);
-    }
-    if (around === undefined && onError === undefined && onClose === undefined) return body;
-    if (body === this.#file) {
-      const close = body.close;
-      body.close = async () => {
-        try {
-          if (close !== undefined) await this.around(() => close.call(body));
-        } finally {
-          await this.end();
-        }
-      };
-      return body;
-    }
-    return new MappedBody(this, body, body);
+  protected mapped(body: AsyncBody, chunks: readonly Uint8Array[] | null): AsyncBody {
+    return new MappedBody(this, body, chunks ?? body);
   }
 
-  /** An array that closes the inner body and ends the exchange. */
-  #closing(chunks: readonly Uint8Array[], body: AsyncBody | null): AsyncBody {
+  protected watchClose(file: AsyncBody): void {
+    const close = file.close;
+    file.close = async () => {
+      try {
+        if (close !== undefined) await this.around(() => close.call(file));
+      } finally {
+        await this.end();
+      }
+    };
+  }
+
+  protected closing(chunks: readonly Uint8Array[], body: AsyncBody | null): AsyncBody {
     let due = true;
     return Object.assign([...chunks], {
       close: async () => {
@@ -274,12 +232,12 @@ export class AsyncExchange {
     try {
       if (iterator !== null) await this.around(() => iterator.return?.());
     } catch (error) {
-      this.#early.push(error);
+      this.early.push(error);
     }
     try {
       await this.#closeInner(body);
     } catch (error) {
-      this.#early.push(error);
+      this.early.push(error);
     }
   }
 
@@ -298,9 +256,9 @@ export class AsyncExchange {
     try {
       this.stage.close();
     } finally {
-      await this.#handling.onClose?.();
+      await this.handling.onClose?.();
     }
-    if (this.#early.length > 0) throw this.#early[0];
+    if (this.early.length > 0) throw this.early[0];
   }
 }
 

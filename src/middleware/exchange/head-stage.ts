@@ -131,7 +131,11 @@ export class HeadStage<W> {
     try {
       this.#pass(answer.status, answer.headers, given, null);
     } catch (refusal) {
-      throw refusal === given ? error : refusal;
+      if (refusal === given) throw error;
+      // Neither says anything about the other: both are to be reported.
+      throw new ApplicationError(`the head of the answer to an error was refused: ${asError(refusal).message}`, {
+        cause: error,
+      });
     }
     this.#handling.onAnswered?.(error);
     return answer.body;

@@ -2,9 +2,9 @@
 import { isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../../interface/errors.ts';
 import type { Application, Body, Environ, StartResponse, Write } from '../../interface/types.ts';
-import { type Bytes, DROP, type Handling } from '../types.ts';
-import { HeadStage } from './head-stage.ts';
-import { chunksOf, isBody, isPlainArray } from './inner-body.ts';
+import { type Bytes, DROP } from '../types.ts';
+import { Exchange } from './exchange.ts';
+import { chunksOf, isBody } from './inner-body.ts';
 
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
 const EMPTY = new Uint8Array(0);
@@ -19,33 +19,15 @@ function bytes(result: Bytes): Uint8Array {
   throw new ApplicationError('a body mapping gave no bytes: in a sync application it cannot give a promise (B-02)');
 }
 
-export class SyncExchange {
-  readonly #handling: Handling<Environ>;
-  readonly stage: HeadStage<Write>;
-  /** The file wrapper made for this request, which is passed on untouched (M-16). */
-  #file: Iterable<Uint8Array> | null = null;
-  #wrote = false;
+export class SyncExchange extends Exchange<Environ, Write, Body> {
   #innerClosed = false;
   #over = false;
-  /** Failures of a close that came before its time; they are thrown by the close that the gateway asks for (G-113). */
-  readonly #early: unknown[] = [];
-
-  constructor(handling: Handling<Environ>, startResponse: StartResponse) {
-    this.#handling = handling;
-    this.stage = new HeadStage(handling, startResponse);
-  }
 
   run(app: Application, environ: Environ, outer: StartResponse): Body {
-    const { onHead, mapBody, around, onError, onClose } = this.#handling;
-    const write: Write = (chunk) => this.#write(chunk);
-    const startResponse: StartResponse = (status, headers, error) => {
-      this.stage.start(status, headers, error);
-      return mapBody === undefined ? this.stage.outerWrite! : write;
-    };
-    if (around !== undefined || onError !== undefined || onClose !== undefined) this.#watchFiles(environ);
+    const start = this.startFor(outer, (chunk) => this.#write(chunk));
+    this.watchFiles(environ);
     let body: Body;
     try {
-      const start = onHead === undefined && mapBody === undefined ? outer : startResponse;
       body = this.around(() => app(environ, start));
     } catch (error) {
       return this.#threw(error);
@@ -53,23 +35,9 @@ export class SyncExchange {
     return this.#returned(body);
   }
 
-  #watchFiles(environ: Environ): void {
-    const factory = environ['wsgi.file_wrapper'];
-    if (typeof factory !== 'function') return;
-    environ['wsgi.file_wrapper'] = (...args) => {
-      const file = factory(...args);
-      this.#file = file;
-      return file;
-    };
-  }
-
-  around<T>(step: () => T): T {
-    return this.#handling.around === undefined ? step() : this.#handling.around(step);
-  }
-
   #write(chunk: Uint8Array): void {
     this.stage.settle(null);
-    this.#wrote = true;
+    this.wrote = true;
     const decision = this.stage.decision;
     if (decision === DROP) return;
     const mapped = decision === null || !isUint8Array(chunk) ? chunk : bytes(decision.chunk(chunk));
@@ -79,7 +47,7 @@ export class SyncExchange {
   /** The application failed before it returned a body: there is nothing to close (G-114). */
   #threw(error: unknown): Body {
     try {
-      return this.#closing([this.stage.answer(error)], null);
+      return this.closing([this.stage.answer(error)], null);
     } catch (failure) {
       this.end();
       throw failure;
@@ -110,45 +78,34 @@ export class SyncExchange {
     const decision = stage.decision;
     if (decision === DROP) {
       this.dropNow(body, null);
-      return this.#closing([], null);
+      return this.closing([], null);
     }
-    if (decision !== null && decision.whole !== undefined && array && !this.#wrote) {
+    if (decision !== null && decision.whole !== undefined && array && !this.wrote) {
       chunks ??= chunksOf(body);
-      if (chunks !== null) return this.#closing([bytes(decision.whole(chunks))], body);
+      if (chunks !== null) return this.closing([bytes(decision.whole(chunks))], body);
     }
-    if (decision === null && (stage.started || this.#handling.mapBody === undefined)) {
-      return this.#unchanged(body, chunks);
+    if (decision === null && (stage.started || this.handling.mapBody === undefined)) {
+      return this.unchanged(body, array ? body : null, chunks);
     }
+    return this.mapped(body, chunks);
+  }
+
+  protected mapped(body: Body, chunks: readonly Uint8Array[] | null): Body {
     return new SyncBody(this, body, chunks ?? body);
   }
 
-  /** A body that is not mapped: the object itself wherever that is possible (G-123, M-16). */
-  #unchanged(body: Body, taken: readonly Uint8Array[] | null): Body {
-    const { around, onError, onClose } = this.#handling;
-    if (isArrayBody(body)) {
-      // An array that checks its own iteration was iterated, and must not be again (V-128).
-      const again = taken === null || isPlainArray(body);
-      if (again && onClose === undefined && (around === undefined || body.close === undefined)) return body;
-      const chunks = taken ?? chunksOf(body);
-      if (chunks !== null) return this.#closing(chunks, body);
-    }
-    if (around === undefined && onError === undefined && onClose === undefined) return body;
-    if (body === this.#file) {
-      const close = body.close;
-      body.close = () => {
-        try {
-          if (close !== undefined) this.around(() => close.call(body));
-        } finally {
-          this.end();
-        }
-      };
-      return body;
-    }
-    return new SyncBody(this, body, body);
+  protected watchClose(file: Body): void {
+    const close = file.close;
+    file.close = () => {
+      try {
+        if (close !== undefined) this.around(() => close.call(file));
+      } finally {
+        this.end();
+      }
+    };
   }
 
-  /** An array that closes the inner body and ends the exchange. */
-  #closing(chunks: readonly Uint8Array[], body: Body | null): Body {
+  protected closing(chunks: readonly Uint8Array[], body: Body | null): Body {
     let due = true;
     return Object.assign([...chunks], {
       close: () => {
@@ -174,12 +131,12 @@ export class SyncExchange {
     try {
       if (iterator !== null) this.around(() => iterator.return?.());
     } catch (error) {
-      this.#early.push(error);
+      this.early.push(error);
     }
     try {
       this.#closeInner(body);
     } catch (error) {
-      this.#early.push(error);
+      this.early.push(error);
     }
   }
 
@@ -198,9 +155,9 @@ export class SyncExchange {
     try {
       this.stage.close();
     } finally {
-      this.#handling.onClose?.();
+      this.handling.onClose?.();
     }
-    if (this.#early.length > 0) throw this.#early[0];
+    if (this.early.length > 0) throw this.early[0];
   }
 }
 

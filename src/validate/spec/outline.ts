@@ -80,7 +80,7 @@ export {};
 //: | `close()` | returns nothing | may return a promise |
 //: | `environ['quaich.async']` | `false` | `true` |
 //:
-//: In the notation of TypeScript (the package exports these types, with the async forms beside them):
+//: In the notation of TypeScript (the package exports these types; that of a status also refuses literals which break G-88 or G-89):
 //:
 //: ```ts
 //: type Application = (environ: Environ, startResponse: StartResponse) => Body;
