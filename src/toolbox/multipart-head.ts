@@ -1,7 +1,4 @@
-/**
- * The head of one part of a form (RFC 7578, 4; RFC 2046, 5.1; RFC 5322, 2.2), line by line. Every line is understood or
- * refused: a field that were dropped here might be the one that another program on the way went by.
- */
+/** What the head of one part of a form says (RFC 7578, 4). */
 import type { HeaderField } from '../interface/types.ts';
 import { Headers } from './headers.ts';
 import { type ParameterizedValue, parseParameterized } from './media-type.ts';
@@ -23,13 +20,6 @@ export interface PartHead {
 /** Fields of one part. */
 const MOST_FIELDS = 32;
 
-/** Name and value (RFC 5322, 2.2). */
-const FIELD = /^([\x21-\x39\x3b-\x7e]+):(.*)$/s;
-
-// HTAB is allowed; CR and LF are left over only where they do not stand together.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
-
 /** Fields that a part has once; which of two counts would be anybody's guess. */
 const SINGLE = new Set(['content-disposition', 'content-type', 'content-transfer-encoding']);
 
@@ -41,50 +31,34 @@ function unescaped(native: string): string {
   return nativeToText(native.replace(/%22/g, '"').replace(/%0D/gi, '\r').replace(/%0A/gi, '\n'));
 }
 
-/** The fields of one part as they arrive. */
-export class PartFields {
-  readonly #list: HeaderField[] = [];
-
-  /**
-   * One more line, a native string without its CR LF.
-   *
-   * @throws RequestDataError
-   */
-  add(line: string): void {
-    if (CONTROL.test(line)) throw malformed('the head of a part has a control character');
-    if (line.startsWith(' ') || line.startsWith('\t')) {
-      const last = this.#list.at(-1);
-      if (last === undefined) throw malformed('the head of a part begins with a blank');
-      last[1] += line; // folded (RFC 5322, 2.2.3)
-      return;
+/**
+ * The head of a part.
+ *
+ * @param fields native strings by name in lower case; several where a field is repeated
+ * @throws RequestDataError
+ */
+export function partHead(fields: Readonly<Record<string, string | readonly string[]>>): PartHead {
+  const list: HeaderField[] = [];
+  for (const [name, given] of Object.entries(fields)) {
+    const values = typeof given === 'string' ? [given] : given;
+    if (SINGLE.has(name) && values.length > 1) throw malformed(`a part has more than one ${name}`);
+    for (const value of values) {
+      // The parser lets a CR through that stands alone.
+      if (value.includes('\r')) throw malformed('the head of a part has a control character');
+      list.push([name, value.replace(/^[ \t]+|[ \t]+$/g, '')]);
     }
-    const field = FIELD.exec(line);
-    if (field === null) throw malformed('the head of a part has a line that is no header field');
-    if (this.#list.length === MOST_FIELDS) throw tooLarge(`a part has more than ${MOST_FIELDS} header fields`);
-    const name = field[1].toLowerCase();
-    if (SINGLE.has(name) && this.#list.some(([each]) => each === name)) {
-      throw malformed(`a part has more than one ${name}`);
-    }
-    this.#list.push([name, field[2]]);
   }
-
-  /**
-   * The head, when all of it has arrived.
-   *
-   * @throws RequestDataError
-   */
-  head(): PartHead {
-    const headers = new Headers(this.#list.map(([name, value]) => [name, value.replace(/^[ \t]+|[ \t]+$/g, '')]));
-    const disposition = parseParameterized(headers.get('content-disposition', ''));
-    const name = disposition?.parameters.get('name');
-    if (disposition?.value !== 'form-data' || name === undefined) {
-      throw malformed('a part has no Content-Disposition: form-data with a name');
-    }
-    if (disposition.repeated) throw malformed('a Content-Disposition has a parameter twice');
-    const encoding = headers.get('content-transfer-encoding', '');
-    if (!IDENTITY.test(encoding)) throw unsupported('a part has a Content-Transfer-Encoding'); // RFC 7578, 4.7
-    return { name: unescaped(name), filename: filenameOf(disposition), type: typeOf(headers), headers };
+  if (list.length > MOST_FIELDS) throw tooLarge(`a part has more than ${MOST_FIELDS} header fields`);
+  const headers = new Headers(list);
+  const disposition = parseParameterized(headers.get('content-disposition', ''));
+  const name = disposition?.parameters.get('name');
+  if (disposition?.value !== 'form-data' || name === undefined) {
+    throw malformed('a part has no Content-Disposition: form-data with a name');
   }
+  if (disposition.repeated) throw malformed('a Content-Disposition has a parameter twice');
+  const encoding = headers.get('content-transfer-encoding', '');
+  if (!IDENTITY.test(encoding)) throw unsupported('a part has a Content-Transfer-Encoding'); // RFC 7578, 4.7
+  return { name: unescaped(name), filename: filenameOf(disposition), type: typeOf(headers), headers };
 }
 
 function filenameOf({ parameters }: ParameterizedValue): string | undefined {

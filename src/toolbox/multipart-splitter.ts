@@ -1,13 +1,15 @@
 /**
  * Cuts a multipart/form-data body (RFC 7578; RFC 2046, 5.1) into the heads and the data of its parts, block by block and
- * without waiting. What it finds does not depend on how the blocks are cut.
+ * without waiting. What it finds does not depend on how the blocks are cut. The parsers are those of `multipasta`: one that
+ * finds delimiters, and one for heads, both as fit for code that blocks as for code that does not.
  *
- * Preamble and epilogue are ignored, as they have to be (RFC 2046, 5.1.1). Everything else is understood or refused: also a
- * line that begins with a delimiter and goes on with anything but blanks, a line of a head that is no header field, and
- * a lone CR or LF for the end of a line.
+ * Preamble and epilogue are ignored, as they have to be (RFC 2046, 5.1.1). Everything else is understood or refused, also a
+ * line that begins with a delimiter and goes on with anything but blanks.
  */
-import { PartFields, type PartHead } from './multipart-head.ts';
-import { latin1Decode, latin1Encode } from './native-strings.ts';
+import { type FailureReason, make as headersParser } from 'multipasta/HeadersParser';
+import { make as search } from 'multipasta/Search';
+import { type PartHead, partHead } from './multipart-head.ts';
+import { latin1Decode } from './native-strings.ts';
 import { malformed, tooLarge } from './request-data-error.ts';
 
 /** Sizes in bytes. Above a limit: 413. */
@@ -59,29 +61,31 @@ export function checkBoundary(boundary: string | undefined): string {
   return boundary;
 }
 
-const CR = 13;
 const CRLF = Buffer.from('\r\n');
 const NOTHING = Buffer.alloc(0);
 
 /** Blanks behind a delimiter on its line that are waited for; nobody writes any. */
 const MOST_PADDING = 256;
 
-/** What the bytes at hand belong to. */
-type State = 'preamble' | 'delimiter' | 'head' | 'empty line' | 'data' | 'epilogue';
+const TOO_LARGE: ReadonlySet<FailureReason> = new Set(['HeaderTooLarge', 'TooManyHeaders']);
+
+/** What the next bytes belong to. */
+type State = 'preamble' | 'delimiter' | 'head' | 'data' | 'epilogue';
 
 export class MultipartSplitter {
-  /** CR LF, two dashes, the boundary. */
-  readonly #delimiter: Buffer;
   readonly #limits: Required<MultipartLimits>;
+  readonly #search: ReturnType<typeof search>;
+  readonly #parseHead = headersParser();
   /** What was found, in order; an Error ends it. */
   #found: (MultipartEvent | Error)[] = [];
   #at = 0;
-  /** Bytes that are not told yet. The first delimiter needs no line end before it; so it gets one. */
-  #rest: Buffer = CRLF;
   #state: State = 'preamble';
+  /** Delimiters so far. */
+  #delimiters = 0;
+  /** What stands behind a delimiter on its line, as far as it has come. */
+  #line: Buffer = NOTHING;
   #total = 0;
   #parts = 0;
-  #fields = new PartFields();
   #headSize = 0;
   /** Bytes that the part may still have. */
   #left = 0;
@@ -90,8 +94,10 @@ export class MultipartSplitter {
   #over = false;
 
   constructor(boundary: string, limits: Required<MultipartLimits>) {
-    this.#delimiter = Buffer.from(latin1Encode(`\r\n--${boundary}`));
     this.#limits = limits;
+    this.#search = search(`\r\n--${boundary}`, (delimiters, bytes) => this.#between(delimiters, bytes));
+    // The first delimiter needs no line end before it; so it gets one.
+    this.#search.write(CRLF);
   }
 
   /** The next thing found; null when more of the body is needed. Throws RequestDataError. */
@@ -118,10 +124,11 @@ export class MultipartSplitter {
         this.#end();
         return;
       }
-      const bytes = Buffer.from(block.buffer, block.byteOffset, Math.min(block.byteLength, room));
-      this.#rest = this.#rest.byteLength === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-      while (this.#advance());
-      if (block.byteLength > room) throw tooLarge(`the request body is larger than ${maxTotalSize} bytes`);
+      this.#search.write(block.byteLength <= room ? block : block.subarray(0, room));
+      if (block.byteLength > room) {
+        this.#search.end(); // gives what it has held back
+        throw tooLarge(`the request body is larger than ${maxTotalSize} bytes`);
+      }
     } catch (error) {
       this.#over = true;
       this.#found.push(error as Error);
@@ -129,119 +136,94 @@ export class MultipartSplitter {
   }
 
   #end(): void {
-    const closed =
-      this.#state === 'epilogue' || (this.#state === 'delimiter' && /^--[ \t]*$/.test(latin1Decode(this.#rest)));
-    if (!closed) throw malformed('the multipart body ends before its closing delimiter');
+    this.#search.end();
+    if (this.#state === 'delimiter' && /^--[ \t]*$/.test(latin1Decode(this.#line))) this.#state = 'epilogue';
+    if (this.#state !== 'epilogue') throw malformed('the multipart body ends before its closing delimiter');
     this.#over = true;
     this.#found.push(BODY_END);
   }
 
-  /** Does what can be done with the bytes at hand; false when more are needed. */
-  #advance(): boolean {
-    switch (this.#state) {
-      case 'preamble':
-        return this.#toDelimiter(() => {});
-      case 'delimiter':
-        return this.#delimiterLine();
-      case 'head':
-        return this.#headLine();
-      case 'empty line':
-        return this.#emptyLine();
-      case 'data':
-        return this.#toDelimiter((data) => this.#data(data));
-      case 'epilogue':
-        this.#rest = NOTHING;
-        return false;
+  /** Bytes that stand behind so many delimiters. */
+  #between(delimiters: number, given: Uint8Array): void {
+    while (this.#delimiters < delimiters) {
+      this.#delimiters++;
+      this.#endPart();
     }
+    let bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
+    if (this.#state === 'delimiter') bytes = this.#delimiterLine(bytes);
+    if (this.#state === 'head') bytes = this.#head(bytes);
+    if (this.#state === 'data' && bytes.byteLength > 0) this.#data(bytes);
   }
 
-  /** Gives what comes before the next delimiter to `take`, and keeps back what may be the beginning of one. */
-  #toDelimiter(take: (bytes: Buffer) => void): boolean {
-    const rest = this.#rest;
-    const found = rest.indexOf(this.#delimiter);
-    if (found < 0) {
-      const told = this.#mayBegin(rest);
-      if (told > 0) take(rest.subarray(0, told));
-      this.#rest = rest.subarray(told);
-      return false;
+  /** A delimiter: its first CR LF may have been the end of a line that is still open (RFC 2046, 5.1.1). */
+  #endPart(): void {
+    if (this.#state === 'delimiter') this.#endLine(latin1Decode(this.#line));
+    if (this.#is('epilogue')) return;
+    if (this.#is('head')) {
+      this.#head(CRLF);
+      if (this.#is('head')) throw malformed('the head of a part has no end');
     }
-    if (found > 0) take(rest.subarray(0, found));
-    this.#rest = rest.subarray(found + this.#delimiter.byteLength);
-    if (this.#state === 'data') this.#found.push(PART_END);
+    if (this.#is('data')) this.#found.push(PART_END);
     this.#state = 'delimiter';
-    return true;
+    this.#line = NOTHING;
   }
 
-  /** Where the last bytes may be the beginning of a delimiter; else their end. A boundary has no CR. */
-  #mayBegin(rest: Buffer): number {
-    const delimiter = this.#delimiter;
-    const last = rest.lastIndexOf(CR);
-    const size = rest.byteLength - last;
-    return last >= 0 && size < delimiter.byteLength && rest.compare(delimiter, 0, size, last) === 0
-      ? last
-      : rest.byteLength;
+  /** For the compiler, which does not see that methods change the state. */
+  #is(state: State): boolean {
+    return this.#state === state;
   }
 
-  /** The rest of the line that a delimiter begins: two dashes close the body, blanks mean nothing. */
-  #delimiterLine(): boolean {
-    const end = this.#rest.indexOf(CRLF);
-    if (end < 0 && this.#rest.byteLength <= MOST_PADDING + 1) return false;
-    const line = end < 0 || end > MOST_PADDING ? null : /^(--)?[ \t]*$/.exec(this.#rest.toString('latin1', 0, end));
-    if (line === null) {
+  /** The rest of the line that a delimiter begins. Returns the bytes behind it. */
+  #delimiterLine(bytes: Buffer): Buffer {
+    const line = Buffer.concat([this.#line, bytes]);
+    const end = line.indexOf(CRLF);
+    if (end < 0 && line.byteLength <= MOST_PADDING + 1) {
+      this.#line = line;
+      return NOTHING;
+    }
+    this.#endLine(line.toString('latin1', 0, end < 0 || end > MOST_PADDING ? MOST_PADDING + 1 : end));
+    return line.subarray(end + 2);
+  }
+
+  /** Two dashes close the body, blanks mean nothing. */
+  #endLine(line: string): void {
+    const match = line.length > MOST_PADDING ? null : /^(--)?[ \t]*$/.exec(line);
+    if (match === null) {
       throw malformed('a line of the multipart body begins with the delimiter and goes on with something else');
     }
-    if (line[1] !== undefined) {
+    if (match[1] !== undefined) {
       this.#state = 'epilogue';
-      return true;
+      return;
     }
     const { maxParts } = this.#limits;
     if (++this.#parts > maxParts) throw tooLarge(`the form has more than ${maxParts} parts`);
-    this.#fields = new PartFields();
     this.#headSize = 0;
     this.#state = 'head';
-    this.#rest = this.#rest.subarray(end + 2);
-    return true;
   }
 
-  /** One line of a head; the empty one ends it. */
-  #headLine(): boolean {
-    const rest = this.#rest;
-    const end = rest.indexOf(CRLF);
-    if (end === 0) {
-      this.#begin(this.#fields.head());
-      this.#state = 'empty line';
-      return true;
+  /** More of a head. Returns the bytes behind it. */
+  #head(bytes: Buffer): Buffer {
+    const { maxHeaderSize, maxFileSize, maxFieldSize } = this.#limits;
+    const room = maxHeaderSize - this.#headSize;
+    // The parser decodes UTF-8. Given each byte as the character of its number, it returns native strings.
+    const text = Buffer.from(bytes.toString('latin1', 0, Math.min(room, bytes.byteLength)));
+    const result = this.#parseHead(text, 0);
+    if (result._tag === 'Failure' && !TOO_LARGE.has(result.reason)) {
+      throw malformed('the head of a part has a line that is no header field');
     }
-    if (rest.byteLength < 2) return false; // a CR may be that of the empty line, which does not count
-    const size = end < 0 ? rest.byteLength : end + 2;
-    const { maxHeaderSize } = this.#limits;
-    if (this.#headSize + size > maxHeaderSize) {
+    if (result._tag === 'Failure' || (result._tag === 'Continue' && bytes.byteLength > room)) {
       throw tooLarge(`the head of a part is larger than ${maxHeaderSize} bytes`);
     }
-    if (end < 0) return false;
-    this.#headSize += size;
-    if (rest.subarray(0, end).indexOf(this.#delimiter.subarray(2)) === 0)
-      throw malformed('the head of a part has no end');
-    this.#fields.add(rest.toString('latin1', 0, end));
-    this.#rest = rest.subarray(end + 2);
-    return true;
-  }
-
-  /** The line end of the empty line may be the one of a delimiter already: a part without data (RFC 2046, 5.1.1). */
-  #emptyLine(): boolean {
-    const rest = this.#rest;
-    const size = Math.min(rest.byteLength, this.#delimiter.byteLength);
-    const same = rest.compare(this.#delimiter, 0, size, 0, size) === 0;
-    if (same && size < this.#delimiter.byteLength) return false;
-    if (!same) this.#rest = rest.subarray(2);
-    this.#state = 'data';
-    return true;
-  }
-
-  #begin(head: PartHead): void {
+    if (result._tag === 'Continue') {
+      this.#headSize += bytes.byteLength;
+      return NOTHING;
+    }
+    const head = partHead(result.headers);
     this.#isFile = head.filename !== undefined;
-    this.#left = this.#isFile ? this.#limits.maxFileSize : this.#limits.maxFieldSize;
+    this.#left = this.#isFile ? maxFileSize : maxFieldSize;
     this.#found.push(head);
+    this.#state = 'data';
+    return bytes.subarray(text.toString('utf8', 0, result.endPosition).length);
   }
 
   #data(bytes: Buffer): void {

@@ -57,6 +57,13 @@ function read(body: string | Uint8Array, cuts: readonly number[] = [], limits: M
   return outcome;
 }
 
+/** The same; where the client goes, what was held back of the last bytes is anybody's guess. */
+function expectSame(outcome: Outcome, once: Outcome, lost: boolean): void {
+  // Never two different refusals.
+  if (lost) expect(new Set([0, once.status, outcome.status]).size).toBeLessThanOrEqual(2);
+  else expect(outcome).toEqual(once);
+}
+
 const form = (head: string, data = '1') => `--x\r\n${head}\r\n\r\n${data}\r\n--x--\r\n`;
 const DISPOSITION = 'Content-Disposition: form-data; name=a';
 
@@ -73,9 +80,6 @@ describe('taken as RFC 2046 and RFC 7578 have it', () => {
     ['a field in another case', form('CONTENT-disposition: Form-Data; NAME=a'), [{ name: 'a' }]],
     ['no blank after the colon', form('Content-Disposition:form-data;name=a'), [{ name: 'a' }]],
     ['blanks around a value', form(`${DISPOSITION} \t`), [{ name: 'a' }]],
-    ['a folded field', form('Content-Disposition: form-data;\r\n name=a;\r\n\tfilename=f'), [{ filename: 'f' }]],
-    ['a field folded from its beginning', form('Content-Disposition:\r\n form-data; name=a'), [{ name: 'a' }]],
-    ['a folded quoted string', form('Content-Disposition: form-data; name="a \r\n b"'), [{ name: 'a  b' }]],
     ['an empty name', form('Content-Disposition: form-data; name=""'), [{ name: '' }]],
     ['an empty value of a field', form(`${DISPOSITION}\r\nX:\r\nContent-Type:`), [{ type: 'text/plain' }]],
     ['an encoding that changes nothing', form(`${DISPOSITION}\r\nContent-Transfer-Encoding: 8bit`), [{ data: '1' }]],
@@ -98,15 +102,16 @@ describe('refused, and nothing passed over', () => {
     ['a field without a name', form(`${DISPOSITION}\r\n: 1`), /no header field/],
     ['a blank before the colon', form(`${DISPOSITION}\r\nX : 1`), /no header field/],
     ['a name that is no ASCII', form(`${DISPOSITION}\r\n\u00e9: 1`), /no header field/],
-    ['a blank at the beginning', form(` ${DISPOSITION}`), /begins with a blank/],
-    ['NUL', form(`${DISPOSITION}\r\nX: \0`), /control character/],
-    ['DEL', form(`${DISPOSITION}\r\nX: \x7f`), /control character/],
-    ['a lone LF', form(`${DISPOSITION}\nContent-Type: text/html`), /control character/],
+    ['a blank at the beginning', form(` ${DISPOSITION}`), /no header field/],
+    ['a folded field', form('Content-Disposition: form-data;\r\n name=a'), /no header field/],
+    ['NUL', form(`${DISPOSITION}\r\nX: \0`), /no header field/],
+    ['DEL', form(`${DISPOSITION}\r\nX: \x7f`), /no header field/],
+    ['a lone LF', form(`${DISPOSITION}\nContent-Type: text/html`), /no header field/],
     ['a lone CR', form(`${DISPOSITION}\rContent-Type: text/html`), /control character/],
     ['LF for every line end', form(DISPOSITION).replaceAll('\r\n', '\n'), /before its closing delimiter/],
     ['no Content-Disposition', form('Content-Type: text/plain'), /no Content-Disposition/],
-    ['no field at all', '--x\r\n\r\n1\r\n--x--', /no Content-Disposition/],
-    ['no field and no data', '--x\r\n\r\n--x--', /no Content-Disposition/],
+    ['no field at all', '--x\r\n\r\n1\r\n--x--', /no header field/],
+    ['no field and no data', '--x\r\n\r\n--x--', /no header field/],
     ['no name', form('Content-Disposition: form-data; filename=a'), /no Content-Disposition/],
     ['two names', form(`${DISPOSITION}; name=b`), /a parameter twice/],
     ['two file names', form(`${DISPOSITION}; filename=b; FileName=c`), /a parameter twice/],
@@ -138,8 +143,8 @@ describe('refused, and nothing passed over', () => {
     expect(outcome.status).toBe(status);
   });
 
-  test('32 header fields pass, one more gives 413; folded lines are part of theirs', () => {
-    const fields = (count: number) => form(`${DISPOSITION}${'\r\nX: y\r\n z'.repeat(count - 1)}`);
+  test('32 header fields pass, one more gives 413', () => {
+    const fields = (count: number) => form(`${DISPOSITION}${'\r\nX: y'.repeat(count - 1)}`);
     expect(read(fields(32)).status).toBe(200);
     expect(read(fields(33))).toMatchObject({ status: 413, parts: [] });
   });
@@ -209,7 +214,7 @@ const limits = fc.record(
 
 describe('what a body means does not depend on how it is cut (G-57)', () => {
   test('also at every single byte of every form above', () => {
-    const bodies = [form(DISPOSITION), form(`${DISPOSITION}\r\nX: y\r\n z\r\n`, '\r\n--\r\n--\r'), Buffer.from(whole)];
+    const bodies = [form(DISPOSITION), form(`${DISPOSITION}\r\nX: y`, '\r\n--\r\n--\r'), Buffer.from(whole)];
     for (const body of bodies.map(bytesOf)) {
       const once = read(body);
       for (let cut = 1; cut < body.byteLength; cut++) expect(read(body, [cut])).toEqual(once);
@@ -225,8 +230,8 @@ describe('what a body means does not depend on how it is cut (G-57)', () => {
       fc.property(fc.oneof(pieces, damaged), cuts, limits, fc.boolean(), (body, places, most, lost) => {
         const once = read(body, [], most, lost);
         statuses.add(once.status);
-        expect(read(body, places, most, lost)).toEqual(once);
-        expect(read(body, [...body.keys()], most, lost)).toEqual(once);
+        expectSame(read(body, places, most, lost), once, lost);
+        expectSame(read(body, [...body.keys()], most, lost), once, lost);
       }),
       { numRuns: 1500 },
     );
@@ -253,7 +258,7 @@ describe('what a body means does not depend on how it is cut (G-57)', () => {
           outcome.status = error instanceof RequestDataError ? error.status : 0;
           outcome.message = error.message;
         }
-        expect(outcome).toEqual(read(body, places, {}, lost));
+        expectSame(outcome, read(body, places, {}, lost), lost);
       }),
       { numRuns: 300 },
     );

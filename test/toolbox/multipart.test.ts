@@ -267,7 +267,7 @@ describe('limits give 413', () => {
   ]);
   const size = two.body.byteLength;
   const headSize =
-    `content-disposition: form-data; name="b"; filename="f"\r\ncontent-type: application/octet-stream\r\n`.length;
+    `content-disposition: form-data; name="b"; filename="f"\r\ncontent-type: application/octet-stream\r\n\r\n`.length;
 
   test.each<[keyof MultipartLimits, number]>([
     ['maxParts', 2],
