@@ -23,7 +23,10 @@ export class RemoteSource implements BodySource<true> {
     if (this.#failure !== null) throw this.#failure.error;
     return new Promise((resolve, reject) => {
       this.#questions.push({ resolve, reject });
-      this.#ask(max, line);
+      // The caller may block for the client when it is asked: first it gets what the application yields in this turn.
+      setImmediate(() => {
+        if (this.#failure === null) this.#ask(max, line);
+      });
     });
   }
 

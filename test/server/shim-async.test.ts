@@ -9,6 +9,7 @@ import { AsyncInput, runAsync } from '../../dist/src/engine/index.js';
 import { Blocks, environWith, Lines, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));
+const plans = fileURLToPath(new URL('./apps/plan.mjs', import.meta.url));
 type App = ReturnType<typeof syncToAsync>;
 const started: App[] = [];
 let reports: string[] = [];
@@ -18,11 +19,11 @@ afterEach(async () => {
   for (const app of started.splice(0)) await app.shutdown?.({});
 });
 
-async function bridge(name: string, options: SyncToAsyncOptions = {}): Promise<App> {
+async function bridge(name: string, options: SyncToAsyncOptions = {}, from = module): Promise<App> {
   const report = (message: string): void => {
     reports.push(message);
   };
-  const app = syncToAsync(`${module}:${name}`, { threads: 1, report, ...options });
+  const app = syncToAsync(`${from}:${name}`, { threads: 1, report, ...options });
   started.push(app);
   await app.startup?.({});
   return app;
@@ -166,6 +167,47 @@ describe('a sync application for an async caller', () => {
     expect(third.transport.events[0]).toContain('503');
   });
 
+  it('B-22 a request does not wait for a worker for ever: 503', async () => {
+    const app = await bridge('sleeps', { queueTimeout: 20 });
+    const [first, second] = await Promise.all([answer(app), answer(app)]);
+    expect(first.transport.body).toBe('awake');
+    expect(second.transport.events[0]).toContain('503');
+    expect((await answer(app)).transport.body).toBe('awake');
+  });
+
+  it('B-38 a write that finds the client gone throws once; later ones are discarded', async () => {
+    const app = await bridge('writesOnSync');
+    const { log } = await answer(app, {
+      prepare: (recording) => {
+        recording.leaving = { at: 1, say: () => Promise.reject(new ClientDisconnected()) };
+      },
+    });
+    expect(log).toBe('written\nClientDisconnected\nwritten\nwritten\n');
+  });
+
+  it('G-103 an array with a bad chunk is checked as a whole: 500, and nothing of it is sent', async () => {
+    const app = await bridge('syncApp', {}, plans);
+    const call = [['start', '200 OK', []]];
+    const plan = { call, body: 'array', close: 'ok', steps: [{ chunk: 'good' }, { chunk: ['bad', 'text'] }] };
+    const { transport, log } = await answer(app, { more: { 'test.plan': JSON.stringify(plan) } });
+    expect(transport.events[0]).toContain('500');
+    expect(log).toContain('chunk 1 of the body must be a Uint8Array, got string; encode text with TextEncoder (G-103)');
+    expect(log.match(/app: close/g)).toHaveLength(1);
+  });
+
+  it('G-117 G-123 an array crosses in one piece, however large, so that its length is known', async () => {
+    const { transport } = await answer(await bridge('largeArraySync'));
+    expect(transport.events[0]).toBe('head "200 OK\\r\\n" 6000000');
+    expect(transport.body).toHaveLength(6_000_000);
+  });
+
+  it('B-29 a body whose gateway has all that it wants is not ahead of it', async () => {
+    const app = await bridge('counts');
+    const { log, transport } = await answer(app);
+    expect(transport.body).toBe('ab');
+    expect(log).toMatch(/^step 1\nstep 2\nquaich: .*surplus was cut \(G-120\)\nreturn\n$/);
+  });
+
   it('B-35 a request whose client goes while it waits for a worker is taken out of the queue', async () => {
     const app = await bridge('sleeps', { queue: 1 });
     const first = answer(app);
@@ -186,15 +228,6 @@ describe('a sync application for an async caller', () => {
     const again = begin(app);
     setTimeout(() => again.running?.disconnect(new ClientDisconnected()), 20);
     await again.transport.over;
-  });
-
-  it('G-147 the death of a worker costs its own request, the next is served by its successor', async () => {
-    const app = await bridge('diesSync');
-    for (let i = 0; i < 2; i++) {
-      const { transport, log } = await answer(app);
-      expect(transport.events[0]).toContain('500');
-      expect(log).toMatch(/BridgeError: the thread of the application has died/);
-    }
   });
 
   it('B-32 G-145 whatever is thrown crosses: null, a stack that throws, a cause that cannot be cloned', async () => {
