@@ -3,7 +3,7 @@
  * (B-23), and what is to be ended together with its applications (L-09).
  */
 
-const duties: string[] = [];
+const duties: { what: string }[] = [];
 
 /**
  * Says that others wait for the event loop of this thread.
@@ -12,16 +12,17 @@ const duties: string[] = [];
  * @returns takes it back
  */
 export function serveByEventLoop(duty: string): () => void {
-  duties.push(duty);
+  const entry = { what: duty };
+  duties.push(entry);
   return () => {
-    const index = duties.indexOf(duty);
+    const index = duties.indexOf(entry);
     if (index >= 0) duties.splice(index, 1);
   };
 }
 
 /** For what others wait for this thread's event loop; undefined where nobody does. */
 export function eventLoopDuty(): string | undefined {
-  return duties.at(-1);
+  return duties.at(-1)?.what;
 }
 
 type End = () => Promise<void>;

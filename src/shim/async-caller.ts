@@ -6,7 +6,7 @@ import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite, HeaderFie
 import { contextToWire, keepContext, type Within } from './context.ts';
 import type { BridgeError } from './errors.ts';
 import type { LoopEnd } from './link.ts';
-import { cost } from './runner.ts';
+import { cost, tellsDisconnect } from './runner.ts';
 import { blocksOf, type NextBlock, readableBytes } from './spool.ts';
 import {
   type CallerMessage,
@@ -97,6 +97,8 @@ export class RemoteCall {
     this.#nextBlock = blocksOf(environ['wsgi.input'], this.#left);
     const signal = environ['quaich.signal'];
     this.#onAbort = () => {
+      // Where the gateway wants no more, `return()` and `close()` say so (B-54); nobody has gone.
+      if (signal !== undefined && !tellsDisconnect(signal)) return;
       this.#post({ type: 'abort', id, error: errorToWire(signal?.reason) });
       this.#limit();
     };

@@ -52,7 +52,7 @@ export function assertNoRecursion(reference: string): void {
   if (!ancestors.includes(reference)) return;
   throw new DeadlockError(
     `the bridge to ${reference} was started on a thread that a bridge to it has started (${ancestors.join(' > ')}): ` +
-      `each would start the next, for ever (B-41)`,
+      `each would start the next, for ever. Call the application itself there, and not a bridge to it (B-41)`,
   );
 }
 

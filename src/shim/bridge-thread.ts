@@ -49,7 +49,8 @@ export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<voi
   };
   const loop = data.kind === 'async';
   enterBridgeThread(data.chain, loop);
-  if (!loop) writeOutputDirectly();
+  // The thread that started this one may be blocked.
+  writeOutputDirectly();
   const applications = new Applications();
   try {
     let application: StartedApplication | null;

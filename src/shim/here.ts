@@ -221,13 +221,12 @@ function arrayHere(body: unknown[], spool: Spool, writer: Writer, step: Step): A
     return body as Uint8Array[];
   }
   const chunks = Array.from(body) as Uint8Array[];
-  return Object.assign(chunks, { close: () => closeHere(body, spool, writer, step) });
+  return Object.assign(chunks, { close: () => closeHere(body, close, spool, writer, step) });
 }
 
-function closeHere(body: unknown, spool: Spool, writer: Writer, step: Step): void {
+function closeHere(body: unknown, close: unknown, spool: Spool, writer: Writer, step: Step): void {
   writer.end();
   try {
-    const close = isObject(body) ? (body as Closable).close : undefined;
     if (typeof close === 'function') disregard(step((): unknown => Reflect.apply(close, body, [])));
   } finally {
     spool.close();
@@ -324,7 +323,9 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
   close(): void {
     this.#ended = true;
     if (this.#refused !== null) this.#writer.response.failed(this.#refused.error);
-    closeHere(this.#body, this.#spool, this.#writer, this.#step);
+    const body = this.#body;
+    const close = isObject(body) ? (body as Closable).close : undefined;
+    closeHere(body, close, this.#spool, this.#writer, this.#step);
   }
 }
 
