@@ -1,5 +1,6 @@
 /** `syncToAsync` on worker threads, which may block while the calling thread's event loop goes on. */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
 import { threadId } from 'node:worker_threads';
 import { ClientDisconnected } from 'quaich';
@@ -158,6 +159,37 @@ describe('a sync application for an async caller', () => {
     });
     expect(transport.chunks).toEqual(['1', '2', '3']);
     expect(most).toBe(1);
+  });
+
+  it('B-60 what the application asks of its gateway happens in the context of the call', async () => {
+    const app = await bridge('syncApp', {}, plans);
+    const storage = new AsyncLocalStorage<string>();
+    const seen: string[] = [];
+    const see = (what: string): void => void seen.push(`${what} in ${storage.getStore()}`);
+    const plan = {
+      call: [
+        ['start', '200 OK', []],
+        ['write', 'a'],
+        ['read', 'read', null],
+      ],
+      body: 'iterator',
+      steps: [],
+    };
+    const source = {
+      read: () => {
+        see('read');
+        return null;
+      },
+    };
+    const environ = environWith(new AsyncInput(source), { 'quaich.async': true, 'test.plan': JSON.stringify(plan) });
+    const body = await storage.run('request 7', () =>
+      app(environ, () => {
+        see('start');
+        return async () => see('write');
+      }),
+    );
+    await body.close?.();
+    expect(seen).toEqual(['start in request 7', 'write in request 7', 'read in request 7']);
   });
 
   it('B-63 a worker has one request at a time, the others wait; beyond the limit they get 503', async () => {

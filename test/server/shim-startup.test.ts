@@ -42,7 +42,7 @@ describe('a bridge at the top level of a module that a server mounts', () => {
     ['closure', 'async'],
     ['exportedAsync', 'sync'],
     ['closureAsync', 'sync'],
-  ])('L-02 L-09 L-13 works as it stands, with each hook run once (%s)', async (name, inner) => {
+  ])('L-02 L-09 L-15 works as it stands, with each hook run once (%s)', async (name, inner) => {
     const server = await serve({
       apps: [{ module, export: name }],
       bind: '127.0.0.1:0',
@@ -59,7 +59,7 @@ describe('a bridge at the top level of a module that a server mounts', () => {
 });
 
 describe('asyncToSync without anybody who calls hooks', () => {
-  it('L-13 the first call starts the thread, although its caller is blocked', async () => {
+  it('L-02 L-15 the first call starts the thread, although its caller is blocked', async () => {
     const app = asyncToSync(`${module}:innerAsync`);
     expect(trace()).toEqual([]);
     expect(ask(app).body).toBe('thread /');

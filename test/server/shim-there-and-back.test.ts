@@ -133,9 +133,9 @@ const requests = (plan: ReturnType<typeof plans>) =>
     slow: fc.boolean(),
   });
 const syncRequest = requests(plans());
-/** A write that is not awaited meets the client's leaving at a time of its own, on any transport: not both. */
+/** What becomes of a write that is not awaited, when the client goes or the application fails, is a matter of time on any transport. */
 const asyncRequest = requests(plans(waiting)).map((request) =>
-  request.gone === null
+  request.gone === null && !request.slow
     ? request
     : { ...request, plan: JSON.parse(JSON.stringify(request.plan).replaceAll('write on', 'write')) },
 );
@@ -204,14 +204,14 @@ describe('B-57 bridging there and back changes nothing that can be observed', ()
         const native = sync(syncApp, request);
         const bridged = sync(syncThereAndBack, request);
         expect(bridged.events).toEqual(native.events);
-        // On an event loop `write` cannot wait for what becomes of its chunk. It returns, and what it was to throw comes
-        // with the next step (SPEC, B-57): the one difference, which begins there.
+        // On an event loop `write` cannot wait for what becomes of its chunk, so that a disconnect which it meets, and which
+        // nobody knew of, comes with the next step (SPEC, B-57): the one difference, which begins there.
         const found = native.log.indexOf(FOUND);
-        if (found < 0) {
+        if (found < 0 || bridged.log.startsWith(FOUND, found)) {
           expect(bridged.log).toBe(native.log);
         } else {
           expect(bridged.log.slice(0, found)).toBe(native.log.slice(0, found));
-          expect(bridged.log.slice(found)).toMatch(/^app: write \n/);
+          expect(bridged.log.slice(found)).toMatch(/^app: write (threw ApplicationError: write went beyond .*)?\n/);
         }
       }),
       { numRuns: RUNS },
