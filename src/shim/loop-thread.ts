@@ -179,7 +179,7 @@ export class LoopThread {
             : new QuaichError('QUAICH_STARTUP', `bridge to ${reference}: ${message.message}`),
         );
         break;
-      default:
+      case 'shutdown-failed':
         this.shutdownFailures++;
         this.#options.report(message.message);
     }

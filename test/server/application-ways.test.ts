@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Server } from 'quaich';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { APPLICATIONS, type ApplicationCase } from '../engine/application-table.ts';
+import { APPLICATIONS } from '../engine/application-table.ts';
 import { serveWay, WAYS } from './all-ways.ts';
 import { checkAnswer } from './application-check.ts';
 import { parseResponses, talk, type WireResponse } from './client.ts';

@@ -1,10 +1,12 @@
 /** No bridge waits for its own thread: each place from which one could is tried, and each that may block does. */
 import { fileURLToPath } from 'node:url';
 import { type AsyncApplication, type Server, serve } from 'quaich';
-import { DeadlockError, syncToAsync } from 'quaich/shim';
+import { toFetchHandler } from 'quaich/gateways';
+import { asyncToSync, DeadlockError, syncToAsync } from 'quaich/shim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AsyncInput, runAsync } from '../../dist/src/engine/index.js';
 import { environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
+import { blocks } from './apps/nested-bridges.mjs';
 
 const module = fileURLToPath(new URL('./apps/nested-bridges.mjs', import.meta.url));
 
@@ -44,6 +46,20 @@ describe('in a server', () => {
   it('B-23 a sync worker may block, B-41 and bridges may follow on bridges', async () => {
     expect(await ask('/sync')).toBe('hello from an event loop');
     expect(await ask('/to-and-fro')).toBe('hello from a worker');
+  });
+});
+
+describe('in a mount inside another server', () => {
+  it('B-23 a call of asyncToSync throws at once while a request waits for the event loop, B-66 and not when none does', async () => {
+    const handler = toFetchHandler(blocks);
+    for (const path of ['/', '/later']) {
+      const response = await handler(new Request(`http://a${path}`));
+      expect(await response.text()).toMatch(/^QUAICH_DEADLOCK at once: .* on the event loop of the host of a mount/);
+    }
+    const app = asyncToSync(`${module}:helloAsync`);
+    const body = app(environWith(null), () => () => {});
+    expect(Buffer.concat([...body]).toString()).toBe('hello from an event loop');
+    await app.shutdown?.({});
   });
 });
 
