@@ -135,9 +135,9 @@ export class AsyncInput implements AsyncInputStream {
   #nextBlock(): Promise<Uint8Array | null> {
     return this.#queue(async () => {
       this.#buffer ??= new InputBuffer(this.#source === null);
-      const rest = this.#buffer.rest();
+      const rest = this.#buffer.rest(BLOCK);
       if (rest !== null || this.#buffer.ended) return rest;
-      const block = await this.#source!.read(BLOCK);
+      const block = await this.#source!.read(BLOCK, false);
       if (block === null) this.#buffer.ended = true;
       return block;
     });
@@ -173,7 +173,7 @@ export class AsyncInput implements AsyncInputStream {
 
   async #wait(buffer: InputBuffer): Promise<Uint8Array> {
     for (;;) {
-      buffer.feed(await this.#source!.read(buffer.wanted));
+      buffer.feed(await this.#source!.read(buffer.wanted, buffer.line));
       const result = buffer.take();
       if (result !== null) return result;
     }

@@ -2,7 +2,7 @@
  * What applications return: telling bodies from promises and from mistakes, by the few properties that a gateway may
  * look at (G-100, G-109).
  */
-import { isPromise } from 'node:util/types';
+import { isPromise, isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import { typeName } from './response-head.ts';
 
@@ -28,6 +28,37 @@ export function refuseNoBody(body: unknown, convention: string): void {
   throw new ApplicationError(
     `the application returned ${body === null ? 'null' : typeName(body)}; ` +
       `${convention} returns an iterable of Uint8Array chunks, such as [chunk] (G-100, A-02)`,
+  );
+}
+
+/**
+ * A chunk of a body, or an error that names what came in its place (G-103). By the internal slot: holds for every realm, and
+ * for nothing that only looks like a Uint8Array.
+ *
+ * @param index its place in an array body; -1 elsewhere
+ */
+export function chunkOf(value: unknown, index: number): Uint8Array {
+  if (isUint8Array(value)) return value;
+  disregard(value);
+  const hint =
+    typeof value === 'string'
+      ? '; encode text with TextEncoder'
+      : isPromise(value)
+        ? '; await it in an async generator'
+        : '';
+  const place = index < 0 ? 'a chunk' : `chunk ${index}`;
+  throw new ApplicationError(`${place} of the body must be a Uint8Array, got ${typeName(value)}${hint} (G-103)`);
+}
+
+/**
+ * Throws where `next()` of a sync body gave a promise, which has neither `done` nor `value` (B-02). For a step without a
+ * value: one that has a value is no promise that anybody made.
+ */
+export function refusePromise(step: object): void {
+  if (!isPromise(step)) return;
+  disregard(step);
+  throw new ApplicationError(
+    'next() of the body returned a promise: declare the application with markAsync, or mount it as async (B-02)',
   );
 }
 

@@ -46,11 +46,12 @@ export class InputBuffer {
   ended: boolean;
   /** The most bytes that the next block may have; valid after `take` returned null. */
   wanted = 0;
+  /** A line is wanted, so that a block may end at its newline. */
+  line = false;
   // The block that is being cut, and the position in it.
   #block: Uint8Array | null = null;
   #at = 0;
   // The operation in progress.
-  #line = false;
   #limit = 0;
   // Bytes gathered for it. One block that is the whole result is handed on as it came.
   #gathered: Uint8Array | null = null;
@@ -63,7 +64,7 @@ export class InputBuffer {
   /** Begins a read of at most `limit` bytes, up to a newline where `line` is set. */
   begin(limit: number, line: boolean): void {
     this.#limit = limit;
-    this.#line = line;
+    this.line = line;
     this.#gathered = null;
     this.#size = 0;
   }
@@ -75,7 +76,7 @@ export class InputBuffer {
       const missing = this.#limit - this.#size;
       let end = Math.min(block.byteLength, this.#at + missing);
       let complete = end - this.#at === missing;
-      if (this.#line) {
+      if (this.line) {
         const newline = block.indexOf(LF, this.#at);
         if (newline >= 0 && newline < end) {
           end = newline + 1;
@@ -89,7 +90,7 @@ export class InputBuffer {
     }
     if (this.ended || this.#size === this.#limit) return this.#result();
     // A line is looked for block by block; of anything else no more is fetched than was asked for.
-    this.wanted = this.#line ? BLOCK : Math.min(BLOCK, this.#limit - this.#size);
+    this.wanted = this.line ? BLOCK : Math.min(BLOCK, this.#limit - this.#size);
     return null;
   }
 
@@ -102,12 +103,15 @@ export class InputBuffer {
     }
   }
 
-  /** What is left of the current block, or null. */
-  rest(): Uint8Array | null {
+  /** What is left of the current block, at most `max` bytes of it; or null. */
+  rest(max: number): Uint8Array | null {
     const block = this.#block;
     if (block === null) return null;
-    this.#block = null;
-    return this.#at === 0 ? block : copyOf(block, this.#at, block.byteLength);
+    const from = this.#at;
+    const end = Math.min(block.byteLength, from + max);
+    if (end === block.byteLength) this.#block = null;
+    else this.#at = end;
+    return from === 0 && end === block.byteLength ? block : copyOf(block, from, end);
   }
 
   #gather(block: Uint8Array, from: number, to: number): void {

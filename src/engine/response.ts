@@ -1,13 +1,12 @@
 /**
  * The state of one response: what the sync and the async engine share. It decides, the engines call, wait and send.
  */
-import { isPromise, isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import type { ErrorStream } from '../interface/types.ts';
-import { disregard } from './body.ts';
+import { chunkOf } from './body.ts';
 import { describeError, isDisconnect, report } from './report.ts';
-import { checkError, checkHead, typeName, writeLength } from './response-head.ts';
+import { checkError, checkHead, writeLength } from './response-head.ts';
 
 /** What happened in a worker, for its statistics. */
 export interface EngineCounters {
@@ -102,21 +101,8 @@ export class ResponseState {
     return this.head;
   }
 
-  #bytes(chunk: unknown, index: number): Uint8Array {
-    // By the internal slot: holds for every realm, and for nothing that only looks like it.
-    if (isUint8Array(chunk)) return chunk;
-    disregard(chunk);
-    const hint =
-      typeof chunk === 'string'
-        ? '; encode text with TextEncoder'
-        : isPromise(chunk)
-          ? '; await it in an async generator'
-          : '';
-    const place = index < 0 ? 'a chunk' : `chunk ${index}`;
-    throw new ApplicationError(`${place} of the body must be a Uint8Array, got ${typeName(chunk)}${hint} (G-103)`);
-  }
-
-  #requireHead(): ResponseHead {
+  /** @throws ApplicationError where the application has not given one (G-102) */
+  requireHead(): ResponseHead {
     if (this.head !== null) return this.head;
     throw new ApplicationError(
       this.called
@@ -144,10 +130,10 @@ export class ResponseState {
    * @throws ApplicationError when it is no chunk (G-103) or has no head (G-102)
    */
   accept(value: unknown): Action {
-    const chunk = this.#bytes(value, -1);
+    const chunk = chunkOf(value, -1);
     const size = chunk.byteLength;
     if (size === 0) return SKIP; // G-107
-    const head = this.#requireHead();
+    const head = this.requireHead();
     if (this.complete) {
       this.#surplus(head);
       return STOP;
@@ -177,18 +163,18 @@ export class ResponseState {
   acceptArray(body: readonly unknown[]): Uint8Array | Uint8Array[] {
     const count = body.length;
     if (count === 1) {
-      const chunk = this.#bytes(body[0], 0);
+      const chunk = chunkOf(body[0], 0);
       return this.#whole(chunk, chunk.byteLength, 1);
     }
     const chunks: Uint8Array[] = [];
     let total = 0;
     for (let i = 0; i < count; i++) {
-      const chunk = this.#bytes(body[i], i);
+      const chunk = chunkOf(body[i], i);
       total += chunk.byteLength;
       if (chunk.byteLength !== 0) chunks.push(chunk);
     }
     if (chunks.length < 2) return this.#whole(chunks[0] ?? NOTHING, total, count);
-    const head = this.#requireHead();
+    const head = this.requireHead();
     if (total > MOST_JOINED && !this.#bodyless(head)) {
       if (head.length < 0 && !this.headSent) head.length = total;
       return chunks;
@@ -203,7 +189,7 @@ export class ResponseState {
   }
 
   #whole(chunk: Uint8Array, size: number, count: number): Uint8Array {
-    const head = this.#requireHead();
+    const head = this.requireHead();
     if (this.#bodyless(head)) {
       if (size > 0) this.#dropped(head);
       // G-123 for HEAD; an empty array may just mean that the application knows HEAD (G-128).
@@ -234,7 +220,7 @@ export class ResponseState {
    *   be broken after the head (G-122)
    */
   end(): boolean {
-    const head = this.#requireHead();
+    const head = this.requireHead();
     if (this.#bodyless(head)) return true;
     if (head.length < 0) {
       if (!this.headSent) head.length = 0; // G-127
@@ -255,8 +241,8 @@ export class ResponseState {
   write(value: unknown): boolean {
     if (this.gone) return false; // B-38
     if (this.complete) throw new ApplicationError('write was called after the response was complete (G-98)');
-    const chunk = this.#bytes(value, -1);
-    const head = this.#requireHead();
+    const chunk = chunkOf(value, -1);
+    const head = this.requireHead();
     const size = chunk.byteLength;
     this.piece = null;
     if (this.#bodyless(head)) {
@@ -280,7 +266,7 @@ export class ResponseState {
 
   /** Content-Length of a file that is sent as a whole (G-165), where the application gave none. */
   setLength(length: number): void {
-    const head = this.#requireHead();
+    const head = this.requireHead();
     if (head.length >= 0 || this.headSent) return;
     if ((head.flags & (HEAD_NO_BODY | HEAD_HAS_LENGTH)) === 0) head.length = length;
     else if (this.#forHead && head.status !== 304) writeLength(head, length);
@@ -288,7 +274,7 @@ export class ResponseState {
 
   /** Whether chunks are sent at all; needs a head. */
   hasBody(): boolean {
-    return !this.#bodyless(this.#requireHead());
+    return !this.#bodyless(this.requireHead());
   }
 
   /** Counts the request as failed, once. */

@@ -169,11 +169,14 @@ class AsyncRun implements RunningRequest {
   /** A body that takes several steps. Never rejects. */
   async #respond(body: unknown): Promise<void> {
     try {
+      // After a `write` that had to wait, an array is still sent as one: how fast the client reads changes no response.
+      const afterWrite = this.#sending !== null;
       while (this.#sending !== null) await this.#sending;
       if (!this.#state.gone) {
-        const file = this.#file(body);
-        if (file === null) await this.#iterate(body);
-        else await file;
+        const array = afterWrite && isPlainArray(body) ? this.#array(body) : null;
+        const sent = array === null ? this.#file(body) : array;
+        if (sent === null) await this.#iterate(body);
+        else if (sent !== undefined) await sent;
       }
     } catch (error) {
       if (this.#ender === DISCONNECT) {

@@ -6,7 +6,7 @@ import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
 import { type FileRange, fileOf } from '../toolbox/file-wrapper.ts';
-import { disregard, isPlainArray, nothing, refuseNoBody } from './body.ts';
+import { disregard, isPlainArray, nothing, refuseNoBody, refusePromise } from './body.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { isClientFault, isDisconnect } from './report.ts';
 import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
@@ -146,6 +146,7 @@ class SyncRun {
         }
         if ((step as IteratorResult<unknown>).done) break;
         const value = (step as IteratorResult<unknown>).value;
+        if (value === undefined) refusePromise(step);
         finished = false;
         if (disconnected?.() === true) throw new ClientDisconnected();
         const action = state.accept(value);

@@ -1,9 +1,11 @@
+import type { BlockInput } from '../interface/read-block.ts';
+import { READ_BLOCK } from '../interface/read-block.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { InputStream } from '../interface/types.ts';
 import { hintArgument, InputBuffer, sizeArgument } from './input-buffer.ts';
 
 /** `wsgi.input` for sync applications: every method blocks in the source until it can answer (G-51 to G-66). */
-export class SyncInput implements InputStream {
+export class SyncInput implements InputStream, BlockInput {
   readonly #source: BodySource<false> | null;
   #buffer: InputBuffer | null = null;
 
@@ -40,13 +42,23 @@ export class SyncInput implements InputStream {
     for (let line = this.readline(); line.byteLength !== 0; line = this.readline()) yield line;
   }
 
+  /** For bridges: what has arrived, at most `max` bytes of it; blocks until there is something. Null at the end. */
+  [READ_BLOCK](max: number): Uint8Array | null {
+    this.#buffer ??= new InputBuffer(this.#source === null);
+    const buffer = this.#buffer;
+    const rest = buffer.rest(max);
+    if (rest !== null || buffer.ended) return rest;
+    buffer.feed(this.#source!.read(max, false));
+    return buffer.rest(max);
+  }
+
   #take(limit: number, line: boolean): Uint8Array {
     this.#buffer ??= new InputBuffer(this.#source === null);
     const buffer = this.#buffer;
     buffer.begin(limit, line);
     let result = buffer.take();
     while (result === null) {
-      buffer.feed(this.#source!.read(buffer.wanted));
+      buffer.feed(this.#source!.read(buffer.wanted, buffer.line));
       result = buffer.take();
     }
     return result;

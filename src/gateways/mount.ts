@@ -5,6 +5,7 @@
 import { createErrorStream } from '../engine/error-stream.ts';
 import { describeError, report } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/response.ts';
+import { serveByEventLoop } from '../engine/this-thread.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, ErrorStream, Kind, Lifespan } from '../interface/types.ts';
@@ -112,6 +113,7 @@ export class Mount implements MountLifespan {
   #stopping: Promise<void> | null = null;
   /** Told when no request is running. */
   #idle: (() => void) | null = null;
+  #leaveEventLoop: () => void = () => {};
 
   /** @throws ConfigurationError */
   constructor(app: Application | AsyncApplication, options: MountOptions) {
@@ -189,12 +191,16 @@ export class Mount implements MountLifespan {
   }
 
   begin(request: MountedRequest): void {
+    // B-23: nothing may wait here for what another thread does, while a request is waiting for this event loop.
+    if (this.#running.size === 0) this.#leaveEventLoop = serveByEventLoop('the event loop of the host of a mount');
     this.#running.add(request);
   }
 
   over(request: MountedRequest): void {
     this.#running.delete(request);
-    if (this.#running.size > 0 || this.#idle === null) return;
+    if (this.#running.size > 0) return;
+    this.#leaveEventLoop();
+    if (this.#idle === null) return;
     const idle = this.#idle;
     this.#idle = null;
     idle();

@@ -69,8 +69,11 @@ export interface Transport<Async extends boolean> {
 /** The bytes of a request body as they arrive. */
 export interface BodySource<Async extends boolean> {
   /**
-   * The next bytes: never empty, never more than `max`, private to the caller. `null` at the end, then always.
-   * Throws (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will never be complete (G-63).
+   * The next bytes: never empty, never more than `max`, private to the caller. `null` at the end, then always. With `line`
+   * set only bytes up to a newline are wanted: a source that cannot tell what has arrived may stop there. Throws (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will never be complete (G-63).
    */
-  read(max: number): Async extends true ? Uint8Array | null | Promise<Uint8Array | null> : Uint8Array | null;
+  read(
+    max: number,
+    line?: boolean,
+  ): Async extends true ? Uint8Array | null | Promise<Uint8Array | null> : Uint8Array | null;
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError, RequestBodyError } from '../interface/errors.ts';
+import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { AsyncInputStream, InputStream } from '../interface/types.ts';
 import { plainAnswer } from './answers.ts';
 import { isAsyncEnviron, middleware } from './define.ts';
@@ -43,8 +44,14 @@ class LimitedInput implements InputStream {
   readonly #allowance: Allowance;
 
   constructor(inner: InputStream, maximum: number) {
+    const allowance = new Allowance(maximum);
     this.#inner = inner;
-    this.#allowance = new Allowance(maximum);
+    this.#allowance = allowance;
+    if (!readsBlocks(inner)) return;
+    this[READ_BLOCK] = (max) => {
+      const block = inner[READ_BLOCK](allowance.size(max));
+      return block === null ? null : allowance.take(block);
+    };
   }
 
   read(size?: number | null): Uint8Array {
@@ -56,6 +63,9 @@ class LimitedInput implements InputStream {
     if (size === 0 || !isSize(size)) return this.#inner.readline(size);
     return this.#allowance.take(this.#inner.readline(this.#allowance.size(size)));
   }
+
+  /** Only where the input inside has it (see the constructor). */
+  [READ_BLOCK]?(max: number): Uint8Array | null;
 
   readlines(hint?: number | null): Uint8Array[] {
     const lines: Uint8Array[] = [];

@@ -1,4 +1,5 @@
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
+import { endThread } from '../engine/this-thread.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { validator } from '../validate/index.ts';
 import type { WorkerMount } from './worker-data.ts';
@@ -46,7 +47,10 @@ export class Applications {
     }
   }
 
-  /** Runs the shutdown hooks in reverse order; one that throws is reported and keeps no other from running (L-10). */
+  /**
+   * Runs the shutdown hooks in reverse order, and ends what the applications have begun on this thread; what throws is
+   * reported and keeps nothing else from running (L-10).
+   */
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
@@ -55,6 +59,7 @@ export class Applications {
         report(error);
       }
     }
+    await endThread(report);
   }
 }
 

@@ -1,6 +1,7 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { earlyHints } from '../engine/early-hints.ts';
 import { runAsync } from '../engine/run-async.ts';
+import { serveByEventLoop } from '../engine/this-thread.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
@@ -10,6 +11,7 @@ import type { WorkerData } from './worker-data.ts';
 
 /** The task of an async worker: many requests at once on its event loop. */
 export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
+  serveByEventLoop('an async worker of the server');
   return live(task, (applications) => serve(task, applications));
 }
 

@@ -1,5 +1,6 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { MAX_FIELDS, PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { serveByEventLoop } from '../engine/this-thread.ts';
 import type { VariableLimits } from '../gateways/variables.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
@@ -67,6 +68,7 @@ class RunningServer implements Server {
   private grace: number;
   private readonly report: Report;
   private fail: (error: Error) => void = () => {};
+  private leaveEventLoop: () => void = () => {};
 
   constructor(options: ResolvedOptions) {
     this.options = options;
@@ -187,6 +189,7 @@ class RunningServer implements Server {
       onTick: (now) => workers?.tick(now),
     });
     await workers?.start();
+    this.leaveEventLoop = serveByEventLoop("the server's own thread");
     await this.listen();
   }
 
@@ -228,6 +231,7 @@ class RunningServer implements Server {
     let failures = (await this.workers?.stop(Math.max(left(), HOOK_LIMIT))) ?? 0;
     failures += (await this.inline?.stop(Math.max(left(), HOOK_LIMIT))) ?? 0;
     await this.accessLog?.close();
+    this.leaveEventLoop();
     if (failures > 0) throw new Error(`${failures} shutdown hooks failed`);
   }
 }

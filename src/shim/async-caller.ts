@@ -6,8 +6,8 @@ import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite, HeaderFie
 import { contextToWire, keepContext, type Within } from './context.ts';
 import type { BridgeError } from './errors.ts';
 import type { LoopEnd } from './link.ts';
-import { cost } from './runner.ts';
-import { blocksOf, readableBytes } from './spool.ts';
+import { cost, tellsDisconnect } from './runner.ts';
+import { blocksOf, type NextBlock, readableBytes } from './spool.ts';
 import {
   type CallerMessage,
   entriesToWire,
@@ -20,9 +20,8 @@ import {
   type WireHead,
 } from './wire.ts';
 
-type Item = Extract<RunnerMessage, { type: 'chunk' } | { type: 'end' } | { type: 'failed' }>;
-
-const BLOCK = 65536;
+/** What the body brings, and writes that must not overtake it. */
+type Item = Extract<RunnerMessage, { type: 'chunk' } | { type: 'end' } | { type: 'failed' } | { type: 'write' }>;
 
 export interface CallEvents {
   /** The worker is free. Called once. */
@@ -57,7 +56,7 @@ export class RemoteCall {
   readonly #events: CallEvents;
   /** Brings the context of the gateway's call back for what a message leads to (B-60). */
   readonly #within: Within = keepContext();
-  readonly #nextBlock: (max: number) => Promise<Uint8Array | null>;
+  readonly #nextBlock: NextBlock;
   #left: number;
   readonly #onAbort: () => void;
   #resolve: (body: AsyncBody) => void = () => {};
@@ -98,6 +97,8 @@ export class RemoteCall {
     this.#nextBlock = blocksOf(environ['wsgi.input'], this.#left);
     const signal = environ['quaich.signal'];
     this.#onAbort = () => {
+      // Where the gateway wants no more, `return()` and `close()` say so (B-54); nobody has gone.
+      if (signal !== undefined && !tellsDisconnect(signal)) return;
       this.#post({ type: 'abort', id, error: errorToWire(signal?.reason) });
       this.#limit();
     };
@@ -140,7 +141,7 @@ export class RemoteCall {
         this.#bodyReturned(message);
         break;
       case 'chunk':
-        this.#credit -= cost(message.chunk);
+        this.#credit = message.enough ? 0 : this.#credit - cost(message.chunk);
         this.#queuedCost += cost(message.chunk);
         this.#queue.push(message);
         break;
@@ -154,10 +155,12 @@ export class RemoteCall {
         else this.#reject(errorFromWire(message.error));
         break;
       case 'write':
-        this.#within(() => this.#passWrite(message.chunk, message.head));
+        // Behind chunks that wait, it waits with them; it comes with the step that it belongs to.
+        if (this.#queue.length > 0) this.#queue.push(message);
+        else this.#within(() => this.#passWrite(message.chunk, message.head));
         break;
       case 'read':
-        this.#within(() => this.#passRead());
+        this.#within(() => this.#passRead(message.max, message.line));
         break;
       case 'errors':
         this.#passErrors(message.text);
@@ -222,11 +225,11 @@ export class RemoteCall {
     this.#post({ type: 'written', id: this.#id, error });
   }
 
-  async #passRead(): Promise<void> {
+  async #passRead(max: number, line: boolean): Promise<void> {
     let value: Uint8Array | null = null;
     let error: WireError | undefined;
     try {
-      const block = await this.#nextBlock(Math.min(BLOCK, this.#left));
+      const block = await this.#nextBlock(Math.min(max, this.#left), line);
       if (block !== null) {
         this.#left -= block.byteLength;
         value = privateBytes(block);
@@ -262,6 +265,10 @@ export class RemoteCall {
   async #next(): Promise<IteratorResult<Uint8Array>> {
     for (;;) {
       const item = this.#queue.shift();
+      if (item?.type === 'write') {
+        await this.#passWrite(item.chunk, item.head);
+        continue;
+      }
       if (item !== undefined) return this.#deliver(item);
       if (this.#lost !== null) throw this.#lost;
       if (this.#over) throw this.#environ['quaich.signal']?.reason ?? new RequestAborted('the request is over');
@@ -270,7 +277,7 @@ export class RemoteCall {
     }
   }
 
-  #deliver(item: Item): IteratorResult<Uint8Array> {
+  #deliver(item: Exclude<Item, { type: 'write' }>): IteratorResult<Uint8Array> {
     if (item.type === 'failed') throw errorFromWire(item.error);
     if (item.head !== null) this.#start(item.head);
     if (item.type === 'end') {
@@ -278,7 +285,7 @@ export class RemoteCall {
       return { done: true, value: undefined };
     }
     this.#queuedCost -= cost(item.chunk);
-    if (this.#queuedCost + Math.max(this.#credit, 0) < this.#ahead / 2) this.#grant();
+    if (!item.enough && this.#queuedCost + Math.max(this.#credit, 0) < this.#ahead / 2) this.#grant();
     return { done: false, value: item.chunk };
   }
 
@@ -300,8 +307,15 @@ export class RemoteCall {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
+  /** Nobody wants what is there any more. */
+  #dropQueue(): void {
+    for (const item of this.#queue.splice(0)) {
+      if (item.type === 'write') this.#post({ type: 'written', id: this.#id });
+    }
+  }
+
   async #returnBody(): Promise<void> {
-    this.#queue.length = 0;
+    this.#dropQueue();
     if (!this.#over && !this.#returnDone) {
       this.#post({ type: 'return', id: this.#id });
       this.#limit();
@@ -312,7 +326,7 @@ export class RemoteCall {
 
   /** Does not fulfil before the application's own `close` is done (B-39). */
   async #closeBody(): Promise<void> {
-    this.#queue.length = 0;
+    this.#dropQueue();
     if (!this.#over) {
       this.#post({ type: 'close', id: this.#id });
       this.#limit();

@@ -2,7 +2,9 @@
  * Runs an async application on an event loop of its own, for a caller that blocks on another thread (B-50).
  */
 import { isPromise } from 'node:util/types';
-import { disregard, nothing, refuseNoBody } from '../engine/body.ts';
+import { AsyncInput } from '../engine/async-input.ts';
+import { disregard, hasMethod, isAwaitable, nothing, refuseNoBody } from '../engine/body.ts';
+import { isDisconnect } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../engine/signal.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
@@ -10,8 +12,8 @@ import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../inte
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import { keepContext, type Within, withContext } from './context.ts';
 import type { LoopEnd } from './link.ts';
-import { RemoteInput } from './remote-input.ts';
-import { chunkOf, cost, RemoteErrors, RunnerHead, wholeArray } from './runner.ts';
+import { RemoteSource } from './remote-source.ts';
+import { closedEarly, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
 import type { RunnerSite } from './sync-runner.ts';
 import {
   type CallerMessage,
@@ -38,14 +40,16 @@ export class AsyncCall {
   readonly #end: LoopEnd<RunnerMessage>;
   readonly #closeTimeout: number;
   readonly #environ: AsyncEnviron;
-  readonly #head: RunnerHead;
+  readonly #response: RunnerResponse;
   readonly #errors: RemoteErrors;
-  readonly #input: RemoteInput;
+  readonly #source: RemoteSource;
   readonly #abort: AbortSource = new RequestAbort();
   /** Brings the context of the call back for what a message leads to (B-60). */
   #within: Within = (step) => step();
   #credit: number;
   #aborted = false;
+  /** A step that is under way is returned at once, and not when it has settled. */
+  #interrupted = false;
   #isOver = false;
   /** Runs from an abort to the end of the request. */
   #abandon: NodeJS.Timeout | undefined;
@@ -64,18 +68,18 @@ export class AsyncCall {
     this.#credit = call.credit;
     this.#over = over;
     this.#errors = new RemoteErrors(call.id, (message) => end.post(message));
-    this.#input = new RemoteInput((method, size) => end.post({ type: 'read', id: call.id, method, size }));
+    this.#source = new RemoteSource((max, line) => end.post({ type: 'read', id: call.id, max, line }));
     const environ = environFromWire(call.environ);
     environ['wsgi.multithread'] = site.multithread;
     environ['wsgi.multiprocess'] = site.multiprocess || environ['wsgi.multiprocess'] === true;
-    environ['wsgi.input'] = this.#input;
+    environ['wsgi.input'] = new AsyncInput(this.#source);
     environ['wsgi.errors'] = this.#errors.stream;
     if (call.flags.fileWrapper) environ['wsgi.file_wrapper'] = asyncFileWrapper;
     environ['quaich.async'] = true;
     environ['quaich.signal'] = this.#abort.signal;
     environ['quaich.state'] = { ...site.state };
     this.#environ = environ as AsyncEnviron;
-    this.#head = new RunnerHead(environ);
+    this.#response = new RunnerResponse(environ);
   }
 
   /** Starts the request; never throws. */
@@ -93,9 +97,9 @@ export class AsyncCall {
     this.#isOver = true;
     clearTimeout(this.#abandon);
     this.#errors.end();
-    this.#head.complete();
+    this.#response.complete();
     const over = new RequestAborted('the request is over');
-    this.#input.fail(over);
+    this.#source.fail(over);
     for (const write of this.#writes.splice(0)) write.reject(over);
     this.#over();
   }
@@ -104,32 +108,44 @@ export class AsyncCall {
     const { id } = this.#call;
     const write = (chunk: Uint8Array): Promise<void> => this.#write(chunk);
     const startResponse: AsyncStartResponse = (status, headers, error) => {
-      this.#head.start(status, headers, error);
+      this.#response.start(status, headers, error);
       return write;
     };
     let body: unknown;
     let close: unknown;
     try {
       body = app(this.#environ, startResponse); // G-01
-      if (isPromise(body) || isThenable(body)) body = await body; // B-06
+      if (isPromise(body) || (!Array.isArray(body) && isAwaitable(body))) body = await body; // B-06
       close = body === null || body === undefined ? undefined : (body as Closable).close; // once (G-109)
     } catch (error) {
       this.#post({ type: 'failed', id, error: errorToWire(error), over: true });
       return;
     }
     const closes = typeof close === 'function';
-    const chunks = hasMethod(body, Symbol.asyncIterator) || this.#writes.length > 0 ? null : wholeArray(body);
-    if (chunks !== null) {
-      this.#head.complete();
-      this.#post({ type: 'returned', id, chunks, head: this.#head.take(), close: closes, over: !closes });
-      if (!closes) return;
-    } else {
+    if (!this.#array(body, closes)) {
       this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
       await this.#iterate(body, closes);
-      if (!closes) return;
     }
+    if (!closes) return;
     while (!this.#closeAsked && !this.#aborted) await this.#news();
     await this.#close(body, close);
+  }
+
+  /** Passes a body on as a whole, or what is wrong with it, where it is an array. Earlier writes are before it on the line. */
+  #array(body: unknown, closes: boolean): boolean {
+    if (Array.isArray(body) && hasMethod(body, Symbol.asyncIterator)) return false; // B-04
+    const { id } = this.#call;
+    const over = !closes;
+    try {
+      const chunks = this.#response.takeArray(body);
+      if (chunks === null) return false;
+      this.#post({ type: 'returned', id, chunks, head: this.#response.takeHead(), close: closes, over });
+    } catch (error) {
+      this.#response.failed(error);
+      this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
+      this.#post({ type: 'failed', id, error: errorToWire(error), over });
+    }
+    return true;
   }
 
   async #iterate(body: unknown, closes: boolean): Promise<void> {
@@ -137,15 +153,17 @@ export class AsyncCall {
     // Whether the iterator is done or threw, or there is none: then `return` is not called (G-110).
     let finished = true;
     let iterator: AnyIterator | null = null;
+    let waits: boolean | null = null;
     let pending: Promise<unknown> | null = null;
     try {
       while (await this.#mayStep()) {
         finished = true;
-        iterator ??= iteratorOf(body);
+        waits ??= hasAsyncIterator(body);
+        iterator ??= iteratorOf(body, waits);
         let step: unknown = iterator.next();
-        if (isPromise(step)) {
-          pending = step;
-          step = await this.#unlessEnded(step);
+        if (waits) {
+          pending = Promise.resolve(step);
+          step = await this.#unlessEnded(pending);
           if (step === ENDED) {
             finished = false;
             break;
@@ -156,34 +174,49 @@ export class AsyncCall {
           throw new ApplicationError(`next() of the body gave ${typeof step}, not an object (G-100)`);
         }
         if ((step as IteratorResult<unknown>).done) {
-          this.#head.complete();
-          this.#post({ type: 'end', id, head: this.#head.take(), over: !closes });
+          while (this.#writes.length > 0 && !this.#ending) await this.#news();
+          if (this.#ending) break;
+          this.#response.end();
+          this.#post({ type: 'end', id, head: this.#response.takeHead(), over: !closes });
           return;
         }
-        finished = false;
         const value = (step as IteratorResult<unknown>).value;
         disregard(value);
-        const chunk = chunkOf(value);
-        this.#credit -= cost(chunk);
-        const head = chunk.byteLength > 0 ? this.#head.take() : null; // G-81
-        this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head });
+        finished = false;
+        while (this.#writes.length > 0 && !this.#ending) await this.#news(); // a `write` inside the body (A-14)
+        if (this.#ending) break;
+        const chunk = this.#response.accept(value);
+        const { enough } = this.#response;
+        this.#credit = enough ? 0 : this.#credit - cost(chunk);
+        const head = chunk.byteLength > 0 ? this.#response.takeHead() : null; // G-81
+        this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head, enough });
       }
     } catch (error) {
-      if (!finished) await this.#return(iterator, null);
+      const failure = finished ? undefined : await this.#return(iterator, null);
+      if (failure !== undefined) this.#reportReturn(failure.error);
+      this.#response.failed(error);
       this.#post({ type: 'failed', id, error: errorToWire(error), over: !closes });
       return;
     }
     // The signal before `return()` (B-54).
-    this.#abort.abort(new RequestAborted('the gateway closed the body before its end'));
-    const error = finished ? undefined : await this.#return(iterator, pending);
+    if (!this.#aborted) this.#within(() => this.#abort.abort(closedEarly()));
+    const failure = finished ? undefined : await this.#return(iterator, pending);
+    // Who has asked for it is told.
+    if (failure !== undefined && !this.#returnAsked) this.#reportReturn(failure.error);
+    const error = failure && this.#returnAsked ? errorToWire(failure.error) : undefined;
     this.#post({ type: 'closing', id, step: 'return', error, over: !closes });
+  }
+
+  #reportReturn(error: unknown): void {
+    reportReturn({ ...this.#environ, 'wsgi.errors': this.#errors.stream }, error, this.#aborted);
   }
 
   /** Waits until the body may take a step; false when it is to end instead. */
   async #mayStep(): Promise<boolean> {
     for (;;) {
       if (this.#ending) return false;
-      if (this.#credit > 0) return true;
+      // No step before what was written is through.
+      if (this.#credit > 0 && this.#writes.length === 0) return true;
       await this.#news();
     }
   }
@@ -206,12 +239,15 @@ export class AsyncCall {
       this.#wake?.();
     });
     disregard(result);
-    while (!settled && !this.#ending) await this.#news();
+    while (!settled && !this.#interrupted) await this.#news();
     return settled ? result : ENDED;
   }
 
   /** Calls `return()` and waits for it, and for a step that is still running (B-36), up to the limit. */
-  async #return(iterator: AnyIterator | null, pending: Promise<unknown> | null): Promise<WireError | undefined> {
+  async #return(
+    iterator: AnyIterator | null,
+    pending: Promise<unknown> | null,
+  ): Promise<{ error: unknown } | undefined> {
     try {
       const method: unknown = iterator?.return;
       const result: unknown = typeof method === 'function' ? Reflect.apply(method, iterator, []) : undefined;
@@ -220,11 +256,12 @@ export class AsyncCall {
       }
       return undefined;
     } catch (error) {
-      return errorToWire(error);
+      return { error };
     }
   }
 
   async #close(body: unknown, close: unknown): Promise<void> {
+    this.#response.close(this.#aborted);
     let failure: WireError | undefined;
     try {
       const result: unknown = typeof close === 'function' ? Reflect.apply(close, body, []) : undefined;
@@ -260,9 +297,12 @@ export class AsyncCall {
   /** Calls take effect in call order: so do messages (B-09). */
   #write(chunk: Uint8Array): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
-      if (this.#aborted) throw this.#abort.signal.reason;
-      const bytes = privateBytes(chunkOf(chunk));
-      this.#post({ type: 'write', id: this.#call.id, chunk: bytes, head: this.#head.take() });
+      if (this.#response.write(chunk) === 'discarded') {
+        resolve(); // the client has gone: discarded (B-38)
+        return;
+      }
+      const head = this.#response.takeHead();
+      this.#post({ type: 'write', id: this.#call.id, chunk: privateBytes(chunk), head });
       this.#writes.push({ resolve, reject });
     });
     disregard(written); // the application may not look at it
@@ -270,20 +310,25 @@ export class AsyncCall {
   }
 
   /** A message about this request. */
-  hear(message: Exclude<CallerMessage, { type: 'call' | 'canary' | 'stop' }>): void {
+  hear(message: Exclude<CallerMessage, { type: 'call' | 'canary' | 'ping' | 'stop' }>): void {
     switch (message.type) {
       case 'pull':
         this.#credit += message.credit;
         break;
       case 'input':
-        if (message.error !== undefined) this.#input.fail(errorFromWire(message.error));
-        else this.#input.answer(message.value);
-        return;
       case 'written': {
-        const write = this.#writes.shift();
-        if (message.error !== undefined) write?.reject(errorFromWire(message.error));
-        else write?.resolve();
-        return;
+        const input = message.type === 'input';
+        if (message.error === undefined) {
+          if (input) this.#source.answer(message.value);
+          else this.#writes.shift()?.resolve();
+          break;
+        }
+        const error = errorFromWire(message.error);
+        // What finds the client gone aborts the signal first, as it does without a bridge; that fails all that waits.
+        if (isDisconnect(error)) this.#abortWith(error);
+        else if (input) this.#source.refuse(error);
+        else this.#writes.shift()?.reject(error);
+        break;
       }
       case 'logged':
         this.#errors.logged(message.length);
@@ -293,9 +338,11 @@ export class AsyncCall {
         break;
       case 'return':
         this.#returnAsked = true;
+        this.#interrupted = true;
         break;
       case 'close':
         this.#closeAsked = true;
+        this.#interrupted = true;
         break;
     }
     this.#wake?.();
@@ -303,12 +350,25 @@ export class AsyncCall {
 
   /** The client has gone, or the bridge ends: signal, then `return`, then `close` (B-36). */
   abort(reason: unknown): void {
-    if (this.#aborted) return;
+    this.#interrupted = true;
+    this.#abortWith(reason);
+  }
+
+  /** The same, as far as it is due when a read or a write of the application has found the client gone. */
+  #abortWith(reason: unknown): void {
+    if (this.#aborted) {
+      this.#wake?.();
+      return;
+    }
     this.#aborted = true;
-    this.#input.fail(reason);
-    for (const write of this.#writes.splice(0)) write.reject(reason);
+    this.#response.lose();
     const error = reason instanceof Error ? reason : new RequestAborted(String(reason));
     this.#within(() => this.#abort.abort(error));
+    this.#source.fail(error);
+    // The first is the one that the transport has; those behind it are discarded (B-38).
+    const [first, ...others] = this.#writes.splice(0);
+    first?.reject(error);
+    for (const write of others) write.resolve();
     this.#wake?.();
     // A step that never ends, or a call: after `return()` and `close()` had their time, the request ends without (B-56).
     const end = (): void => this.#post({ type: 'closing', id: this.#call.id, step: 'close', over: true });
@@ -318,20 +378,16 @@ export class AsyncCall {
 
 const ENDED = Symbol('ended');
 
-function hasMethod(object: unknown, key: symbol | string): boolean {
-  return typeof object === 'object' && object !== null && typeof Reflect.get(object, key) === 'function';
-}
-
-/** Whether a result is to be awaited; a body is asked for nothing but its iterator method (G-109). */
-function isThenable(result: unknown): boolean {
-  return !hasMethod(result, Symbol.asyncIterator) && !hasMethod(result, Symbol.iterator) && hasMethod(result, 'then');
-}
-
-function iteratorOf(body: unknown): AnyIterator {
+/** How a body is iterated: by the async method where it has one (B-04). */
+function hasAsyncIterator(body: unknown): boolean {
   refuseNoBody(body, 'an async application');
-  const asyncMethod: unknown = (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
-  const method: unknown =
-    typeof asyncMethod === 'function' ? asyncMethod : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
+  return typeof (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function';
+}
+
+function iteratorOf(body: unknown, waits: boolean): AnyIterator {
+  const method: unknown = waits
+    ? (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator]
+    : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
   if (typeof method !== 'function') {
     throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
   }

@@ -2,6 +2,7 @@
  * Which threads may block. Node permits `Atomics.wait` on every thread, also on one whose event loop others wait for, so
  * nothing but this module keeps a bridge from waiting for itself (B-23, B-41).
  */
+import { eventLoopDuty } from '../engine/this-thread.ts';
 import { DeadlockError } from './errors.ts';
 
 /** Calls of a sync application on this thread's event loop that are under way (`where: 'here'`). */
@@ -37,6 +38,13 @@ export function assertMayBlock(reference: string): void {
         `stop that loop. Use where: 'worker', or mount the async application itself (B-23)`,
     );
   }
+  const duty = eventLoopDuty();
+  if (duty !== undefined) {
+    throw new DeadlockError(
+      `asyncToSync('${reference}') was called on ${duty}: it would stop the event loop that all requests there wait for. ` +
+        `Await the async application itself there, or call the bridge from a sync application, which runs on a sync worker (B-23)`,
+    );
+  }
 }
 
 /** Throws DeadlockError where a bridge thread for `reference` is about to be started by its own descendant. */
@@ -44,7 +52,7 @@ export function assertNoRecursion(reference: string): void {
   if (!ancestors.includes(reference)) return;
   throw new DeadlockError(
     `the bridge to ${reference} was started on a thread that a bridge to it has started (${ancestors.join(' > ')}): ` +
-      `each would start the next, for ever (B-41)`,
+      `each would start the next, for ever. Call the application itself there, and not a bridge to it (B-41)`,
   );
 }
 

@@ -12,7 +12,7 @@ import { writeOutputDirectly } from '../pool/output.ts';
 import type { WorkerMessage, WorkerTask } from '../pool/pool.ts';
 import { AsyncCall } from './async-runner.ts';
 import { enterBridgeThread } from './blocking.ts';
-import { BlockingEnd, LoopEnd } from './link.ts';
+import { BlockingEnd, LoopEnd, ring } from './link.ts';
 import { runSyncCall, type SyncEnd } from './sync-runner.ts';
 import type { CallerMessage, RunnerMessage } from './wire.ts';
 
@@ -43,10 +43,14 @@ export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<voi
   const { data, index } = task;
   const port = task.port as MessagePort;
   const link = task.link as MessagePort;
-  const post = (message: WorkerMessage): void => port.postMessage(message);
+  const post = (message: WorkerMessage): void => {
+    port.postMessage(message);
+    ring(data.bells, index);
+  };
   const loop = data.kind === 'async';
   enterBridgeThread(data.chain, loop);
-  if (!loop) writeOutputDirectly();
+  // The thread that started this one may be blocked.
+  writeOutputDirectly();
   const applications = new Applications();
   try {
     let application: StartedApplication | null;
@@ -118,6 +122,9 @@ function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>,
           call.start(application.app as AsyncApplication);
           break;
         }
+        case 'ping':
+          end.post({ type: 'pong', id: 0 });
+          break;
         case 'stop':
           stopping = true;
           for (const call of calls.values()) call.abort(new RequestAborted('the bridge is being shut down'));

@@ -3,7 +3,8 @@
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
 import { isPromise } from 'node:util/types';
-import { disregard, isPlainArray, nothing, refuseNoBody } from '../engine/body.ts';
+import { disregard, isPlainArray, nothing, refuseNoBody, refusePromise } from '../engine/body.ts';
+import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import { markAsync } from '../interface/kind.ts';
@@ -22,7 +23,9 @@ import type {
 import { fileOf, fileWrapper } from '../toolbox/file-wrapper.ts';
 import { onEventLoop } from './blocking.ts';
 import { keepContext, type Within } from './context.ts';
+import { reportReturn, tellsDisconnect } from './runner.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';
+import { TrackedResponse } from './tracked-response.ts';
 
 /** Limits of the request body (B-21); bytes. */
 export interface HereOptions {
@@ -57,14 +60,22 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
       if (error instanceof BodyTooLarge) return refusal(startResponse, '413 Content Too Large');
       throw error;
     }
-    const writer = new Writer(limit, environ['quaich.signal']);
+    const writer = new Writer(new TrackedResponse(environ), limit, environ['quaich.signal']);
     const start: StartResponse = (status, headers, error) => {
+      try {
+        writer.response.start(status, headers, error); // throws what the gateway would, and when it would
+      } catch (thrown) {
+        // A head that is refused for what it is, is one for the gateway too (G-83).
+        if (writer.response.head === null) startResponse(status, headers, error);
+        throw thrown;
+      }
       const write = error === undefined ? startResponse(status, headers) : startResponse(status, headers, error);
       return writer.over(write);
     };
+    const step = <T>(run: () => T): T => within(() => onEventLoop(run));
     let body: unknown;
     try {
-      body = within(() => onEventLoop(() => app(environHere(environ, spool), start)));
+      body = step(() => app(environHere(environ, spool), start));
     } catch (error) {
       spool.close();
       throw error;
@@ -72,11 +83,19 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
     if (isPromise(body)) {
       spool.close();
       body.then(closeLate, nothing);
-      throw new ApplicationError('a sync application returned a promise: declare it with markAsync (B-02)');
+      throw new ApplicationError(
+        'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
+      );
     }
-    // What was written goes out first; then an array is as good as any (G-117).
-    if (writer.settled !== null && isPlainArray(body)) await writer.settle();
-    return bodyHere(body, spool, writer, within);
+    if (isPlainArray(body)) {
+      // What was written goes out first; then an array is as good as any (G-117).
+      await writer.settle();
+      if (!writer.failed) return arrayHere(body, spool, writer, step);
+    } else if (writer.settled === null && isObject(body) && fileOf(body) !== null) {
+      spool.close();
+      return body as AsyncBody; // M-16
+    }
+    return new SteppedBody(body, spool, writer, step, environ);
   };
   const async: AsyncApplication = markAsync(bridged);
   return passHooks(app, async);
@@ -104,7 +123,7 @@ function environHere(environ: AsyncEnviron, spool: Spool): Environ {
   inner['wsgi.input_terminated'] = true;
   inner['quaich.async'] = false;
   if (inner['wsgi.file_wrapper'] !== undefined) inner['wsgi.file_wrapper'] = fileWrapper;
-  if (signal !== undefined) inner['quaich.client_disconnected'] = () => signal.aborted;
+  if (signal !== undefined) inner['quaich.client_disconnected'] = () => tellsDisconnect(signal);
   return inner;
 }
 
@@ -117,68 +136,101 @@ function copyEnviron(environ: Record<string, unknown>): Record<string, unknown> 
 
 /** `write` where nothing can wait: chunks queue up in the outer `write`, within bounds. */
 class Writer {
+  readonly response: TrackedResponse;
   readonly #limit: number;
   readonly #signal: AbortSignal | undefined;
   #queued = 0;
-  #failed = false;
-  #failure: unknown;
+  /** What a write failed of after it had returned; boxed, since anything may be thrown. */
+  #failure: { thrown: unknown } | null = null;
   /** Settles, never rejects, when the last write is through. */
   settled: Promise<void> | null = null;
 
-  constructor(limit: number, signal: AbortSignal | undefined) {
+  constructor(response: TrackedResponse, limit: number, signal: AbortSignal | undefined) {
+    this.response = response;
     this.#limit = limit;
     this.#signal = signal;
   }
 
   over(write: AsyncWrite): Write {
     return (chunk) => {
-      this.throwFailure();
-      if (this.#signal?.aborted) throw this.#signal.reason;
-      const size = chunk?.byteLength ?? 0;
+      const { response } = this;
+      const fate = response.write(chunk);
+      if (fate === 'discarded') return;
+      if (fate === 'sent') this.#throwDisconnect();
+      const size = chunk.byteLength;
       if (this.#queued > 0 && this.#queued + size > this.#limit) {
         throw new ApplicationError(
           `write cannot wait on an event loop, and ${this.#queued} bytes are queued: yield them, or use where: 'worker' (B-26)`,
         );
       }
+      const surplus = response.surplus(chunk);
+      response.sendHead();
       this.#queued += size;
       this.settled = write(chunk).then(
         () => {
           this.#queued -= size;
         },
         (error) => {
-          this.#failed = true;
-          this.#failure = error;
+          // The surplus has been thrown where it belongs.
+          if (surplus === null || isDisconnect(error)) this.#failure ??= { thrown: error };
         },
       );
+      if (surplus !== null) throw surplus; // G-121
     };
   }
 
-  /** Waits for what was written; a failure is kept for the first step of the body. */
-  async settle(): Promise<void> {
-    await this.settled;
-    if (!this.#failed) this.settled = null;
+  /** A disconnect that was found after the write that met it had returned: said once, by the next one (B-38). */
+  #throwDisconnect(): void {
+    if (this.#failure === null && this.#signal?.aborted !== true) return;
+    this.response.lose();
+    throw this.#failure === null ? this.#signal?.reason : this.#failure.thrown;
   }
 
-  /** What an earlier write failed of. */
+  /** Waits for what was written; a failure is kept for the next step of the body. */
+  async settle(): Promise<void> {
+    while (this.settled !== null) {
+      const last = this.settled;
+      await last;
+      if (this.settled === last) this.settled = null;
+    }
+  }
+
+  /** The response is over: nothing can be written any more. */
+  end(): void {
+    this.response.close(this.#failure !== null || (this.#signal !== undefined && tellsDisconnect(this.#signal)));
+  }
+
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** What an earlier write failed of, thrown. */
   throwFailure(): void {
-    if (this.#failed) throw this.#failure;
+    if (this.#failure !== null) throw this.#failure.thrown;
   }
 }
 
-function bodyHere(body: unknown, spool: Spool, writer: Writer, within: Within): AsyncBody {
-  if (writer.settled === null && isObject(body)) {
-    if (isPlainArray(body)) {
-      const close: unknown = (body as Closable).close;
-      if (!spool.onDisk || typeof close !== 'function') {
-        if (typeof close !== 'function') spool.close();
-        return body as AsyncBody; // the outer gateway does with an array what it always does (G-123)
-      }
-    } else if (fileOf(body) !== null) {
-      spool.close();
-      return body as AsyncBody; // M-16
-    }
+type Step = <T>(run: () => T) => T;
+
+/** An array goes to the gateway as it is, which does with it what it always does (G-123). Only its `close` is ours. */
+function arrayHere(body: unknown[], spool: Spool, writer: Writer, step: Step): AsyncBody {
+  const close: unknown = (body as Closable).close;
+  writer.response.sendHead();
+  if (typeof close !== 'function') {
+    spool.close();
+    return body as Uint8Array[];
   }
-  return new SteppedBody(body, spool, writer, within);
+  const chunks = Array.from(body) as Uint8Array[];
+  return Object.assign(chunks, { close: () => closeHere(body, close, spool, writer, step) });
+}
+
+function closeHere(body: unknown, close: unknown, spool: Spool, writer: Writer, step: Step): void {
+  writer.end();
+  try {
+    if (typeof close === 'function') disregard(step((): unknown => Reflect.apply(close, body, [])));
+  } finally {
+    spool.close();
+  }
 }
 
 function isObject(body: unknown): body is object {
@@ -190,65 +242,90 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
   readonly #body: unknown;
   readonly #spool: Spool;
   readonly #writer: Writer;
-  readonly #within: Within;
+  readonly #step: Step;
+  readonly #environ: AsyncEnviron;
+  #iterator: Iterator<Uint8Array> | null = null;
   /** `return` or `close` was called: a step that waits for its turn is not taken any more (B-35, G-112). */
   #ended = false;
+  /** What the gateway will say about the last chunk, once it has called `return()`; boxed. */
+  #refused: { error: unknown } | null = null;
 
-  constructor(body: unknown, spool: Spool, writer: Writer, within: Within) {
+  constructor(body: unknown, spool: Spool, writer: Writer, step: Step, environ: AsyncEnviron) {
     this.#body = body;
     this.#spool = spool;
     this.#writer = writer;
-    this.#within = within;
+    this.#step = step;
+    this.#environ = environ;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    const step = <T>(run: () => T): T => this.#within(() => onEventLoop(run));
-    const writer = this.#writer;
-    const body = this.#body;
-    let iterator: Iterator<Uint8Array> | null = null;
-    const next = async (): Promise<IteratorResult<Uint8Array>> => {
-      if (iterator === null) {
-        if (writer.settled !== null) {
-          await writer.settled;
-          if (this.#ended) return { done: true, value: undefined };
-          writer.throwFailure();
-        }
-        iterator = step(() => iteratorOf(body));
-      } else {
-        await turn();
-        if (this.#ended) return { done: true, value: undefined };
-      }
-      const current = iterator;
-      const result: unknown = step(() => current.next());
-      if (isPromise(result)) disregard(result);
-      if (!isObject(result) || isPromise(result)) {
-        throw new ApplicationError('next() of the body returned no result object; a sync body yields chunks (B-02)');
-      }
-      return result as IteratorResult<Uint8Array>;
-    };
     return {
-      next,
+      next: () => this.#next(),
       return: async () => {
         this.#ended = true;
-        const current = iterator;
-        const method: unknown = current?.return;
-        if (typeof method === 'function') disregard(step((): unknown => Reflect.apply(method, current, [])));
+        this.#return();
         return { done: true, value: undefined };
       },
     };
   }
 
+  async #next(): Promise<IteratorResult<Uint8Array>> {
+    const writer = this.#writer;
+    if (this.#iterator !== null) await turn();
+    await writer.settle();
+    if (this.#ended) return { done: true, value: undefined };
+    if (writer.failed) {
+      // The gateway, which is told of the failure, will not call `return()`.
+      try {
+        this.#return();
+      } catch (error) {
+        reportReturn(this.#environ, error, true);
+      }
+      writer.throwFailure();
+    }
+    try {
+      return this.#take();
+    } catch (error) {
+      writer.response.failed(error);
+      throw error;
+    }
+  }
+
+  /** One step of the application's body. */
+  #take(): IteratorResult<Uint8Array> {
+    const { response } = this.#writer;
+    this.#iterator ??= this.#step(() => iteratorOf(this.#body));
+    const iterator = this.#iterator;
+    const result: unknown = this.#step(() => iterator.next());
+    if (!isObject(result)) {
+      throw new ApplicationError(`next() of the body returned ${typeof result}, not an object (G-100)`);
+    }
+    if ((result as IteratorResult<Uint8Array>).done) {
+      response.end();
+      return { done: true, value: undefined };
+    }
+    const { value } = result as IteratorResult<Uint8Array>;
+    if (value === undefined) refusePromise(result);
+    try {
+      response.accept(value);
+    } catch (error) {
+      this.#refused = { error };
+    }
+    return { done: false, value };
+  }
+
+  #return(): void {
+    const iterator = this.#iterator;
+    const method: unknown = iterator?.return;
+    if (typeof method === 'function') disregard(this.#step((): unknown => Reflect.apply(method, iterator, [])));
+  }
+
   close(): void {
     this.#ended = true;
-    try {
-      const body = this.#body;
-      const close = isObject(body) ? (body as Closable).close : undefined;
-      if (typeof close === 'function') {
-        disregard(this.#within(() => onEventLoop(() => Reflect.apply(close, body, []) as unknown)));
-      }
-    } finally {
-      this.#spool.close();
-    }
+    if (this.#refused !== null) this.#writer.response.failed(this.#refused.error);
+    const body = this.#body;
+    const close = isObject(body) ? (body as Closable).close : undefined;
+    closeHere(body, close, this.#spool, this.#writer, this.#step);
   }
 }
 

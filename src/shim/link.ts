@@ -13,6 +13,13 @@ export function createBells(count: number): Int32Array {
   return new Int32Array(new SharedArrayBuffer(count * BELL_WORDS * 4));
 }
 
+/** Wakes whoever sleeps on a bell. */
+export function ring(bells: Int32Array, index: number): void {
+  // After the message is in the queue: a sleeper that read the number before, and found nothing, does not sleep.
+  Atomics.add(bells, index * BELL_WORDS, 1);
+  Atomics.notify(bells, index * BELL_WORDS);
+}
+
 export type Message = CallerMessage | RunnerMessage;
 
 /** Smaller buffers are copied: handing one over costs 2 to 3 µs more. */
@@ -41,14 +48,12 @@ export class LoopEnd<Out extends Message> {
   constructor(port: MessagePort, bells: Int32Array, index: number) {
     this.port = port;
     this.#bells = bells;
-    this.#index = index * BELL_WORDS;
+    this.#index = index;
   }
 
   post(message: Out): void {
     this.port.postMessage(message, transferable(message));
-    // After the message is in the queue: a sleeper that read the number before, and found nothing, does not sleep.
-    Atomics.add(this.#bells, this.#index, 1);
-    Atomics.notify(this.#bells, this.#index);
+    ring(this.#bells, this.#index);
   }
 }
 
@@ -82,6 +87,12 @@ export class BlockingEnd<In extends Message, Out extends Message> {
       }
       if (timeout <= 0 || Atomics.wait(this.#bells, this.#index, number, timeout) === 'timed-out') return undefined;
     }
+  }
+
+  /** Sleeps until the bell rings, for `timeout` milliseconds at most; not at all where `look` has found something. */
+  sleep(look: () => boolean, timeout: number): void {
+    const number = Atomics.load(this.#bells, this.#index); // before the look, as above
+    if (!look()) Atomics.wait(this.#bells, this.#index, number, timeout);
   }
 }
 

@@ -1,20 +1,19 @@
 /**
- * What the two runners share: the state of the head, which is kept where the application runs (B-25), the credit of the
+ * What the two runners share: the state of the response, which is kept where the application runs (B-25), the credit of the
  * body (B-27), and the error stream of the request.
  */
-import { isUint8Array } from 'node:util/types';
 import { isPlainArray } from '../engine/body.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
+import { isAbortError } from '../engine/report.ts';
 import { ResponseState } from '../engine/response.ts';
-import { checkError, typeName } from '../engine/response-head.ts';
-import { ApplicationError } from '../interface/errors.ts';
+import { checkError } from '../engine/response-head.ts';
+import { RequestAborted } from '../interface/errors.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
+import { TrackedResponse } from './tracked-response.ts';
 import { errorToWire, privateBytes, type RunnerMessage, type WireHead } from './wire.ts';
 
 type Post = (message: RunnerMessage) => void;
 
-/** An array body of more bytes than this is taken step by step. */
-const MOST_WHOLE = 1048576;
 /** Characters of error text on their way to the gateway's thread; more goes to standard error directly. */
 const MOST_LOGGED = 1048576;
 /** What a chunk costs beside its bytes, so that the number of small ones is bounded too. */
@@ -25,61 +24,69 @@ export function cost(chunk: Uint8Array): number {
   return CHUNK_COST + chunk.byteLength;
 }
 
-/** The head as the application stored it, and whether it is on its way. */
-export class RunnerHead {
-  readonly #state: ResponseState;
-  #head: WireHead | null = null;
+/** The response of an application whose gateway is on another thread. */
+export class RunnerResponse extends TrackedResponse {
+  /** As the application stored it, until it is on its way. */
+  #stored: WireHead | null = null;
 
-  constructor(environ: Record<string, unknown>) {
-    this.#state = new ResponseState(environ, undefined);
-  }
-
-  /** `startResponse` (G-80 to G-98): checked here, so that the error is thrown into the application. */
-  start(status: string, headers: HeaderField[], error?: Error | null): void {
+  /** Checked here, so that the error is thrown into the application. */
+  override start(status: string, headers: HeaderField[], error?: Error | null): void {
     try {
-      this.#state.start(status, headers, error);
+      super.start(status, headers, error);
     } finally {
       // Refused for what it is, nothing of the earlier one remains (G-83); refused as a second call, the first one stands (G-82).
-      if (this.#state.head === null) this.#head = null;
+      if (this.head === null) this.#stored = null;
     }
     const checked = checkError(error);
-    this.#head = { status, headers: headers.map(([name, value]) => [name, value]) };
-    if (checked !== null) this.#head.error = errorToWire(checked);
+    this.#stored = { status, headers: headers.map(([name, value]) => [name, value]) };
+    if (checked !== null) this.#stored.error = errorToWire(checked);
   }
 
   /** The head, to go with this message; null where it has gone, or there is none. */
-  take(): WireHead | null {
-    const head = this.#head;
-    this.#head = null;
-    if (head !== null) this.#state.headSent = true;
+  takeHead(): WireHead | null {
+    const head = this.#stored;
+    this.#stored = null;
+    if (head !== null) this.sendHead();
     return head;
   }
 
-  /** The response is complete: `startResponse` throws from now on (G-98). */
-  complete(): void {
-    this.#state.complete = true;
+  /**
+   * A body that is an array, for crossing in one piece whatever its size: the gateway checks all of it before it sends
+   * anything, and knows its length (G-117, G-123). Null for other bodies.
+   *
+   * @throws ApplicationError for a chunk that is none (G-103), for a missing head (G-102)
+   */
+  takeArray(body: unknown): Uint8Array[] | null {
+    return isPlainArray(body) ? Array.from(this.acceptArray(body), privateBytes) : null;
   }
 }
 
-/** A chunk of a body, or an error that names what came in its place (G-103). */
-export function chunkOf(value: unknown): Uint8Array {
-  if (isUint8Array(value)) return value;
-  throw new ApplicationError(`a chunk of the body must be a Uint8Array, got ${typeName(value)} (G-103)`);
+const earlyCloses = new WeakSet<object>();
+
+/** The reason of the signal where the gateway has closed a body before its end (B-54). */
+export function closedEarly(): RequestAborted {
+  const reason = new RequestAborted('the gateway closed the body before its end');
+  earlyCloses.add(reason);
+  return reason;
 }
 
-/** The chunks of an array that can cross as a whole, so that its length stays known (G-123); else null. */
-export function wholeArray(body: unknown): Uint8Array[] | null {
-  if (!isPlainArray(body)) return null;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for (let i = 0; i < body.length; i++) {
-    const chunk = body[i];
-    if (!isUint8Array(chunk)) return null;
-    size += cost(chunk);
-    if (size > MOST_WHOLE && body.length > 1) return null;
-    chunks.push(privateBytes(chunk));
-  }
-  return chunks;
+/** Whether a signal tells that the client has gone or the request was given up, and not only that nobody wants the rest. */
+export function tellsDisconnect({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(typeof reason === 'object' && reason !== null && earlyCloses.has(reason));
+}
+
+/**
+ * Says that `return()` of a body failed which the gateway did not call itself, since it was told of a failure, or a
+ * disconnect came first: so it is for the runner to say (G-113). `gone`: the client has gone.
+ */
+export function reportReturn(environ: Record<string, unknown>, error: unknown, gone: boolean): void {
+  if (gone && isAbortError(error)) return;
+  new ResponseState(environ, undefined).logError('return() of the body failed', error);
+}
+
+/** The same of `close()`, of a body that the gateway did not get. */
+export function reportClose(environ: Record<string, unknown>, error: unknown): void {
+  new ResponseState(environ, undefined).logError('close() of the body failed', error);
 }
 
 /** `wsgi.errors`: passed on to that of the gateway's side; out of this thread when the call returns (G-72). */

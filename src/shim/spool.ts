@@ -133,7 +133,7 @@ export async function collect(environ: AsyncEnviron, memory: number, limit: numb
   const next = blocksOf(input, left);
   try {
     for (;;) {
-      const block = await next(Math.min(BLOCK, left));
+      const block = await next(Math.min(BLOCK, left), false);
       if (block === null) break;
       if (spool.size + block.byteLength > limit) throw new BodyTooLarge();
       left -= block.byteLength;
@@ -150,11 +150,14 @@ export async function collect(environ: AsyncEnviron, memory: number, limit: numb
   return spool;
 }
 
+/** Reads the next block of an input: see `BodySource`. */
+export type NextBlock = (max: number, line: boolean) => Promise<Uint8Array | null>;
+
 /**
- * Reads blocks as they arrive where the input can (B-11) and its end is its own; by size, which waits for all of a block,
- * where not.
+ * Reads blocks as they arrive where the input can (B-11) and its end is its own: of any size then. Elsewhere by size or by
+ * line, each of which waits for all of it.
  */
-export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): (max: number) => Promise<Uint8Array | null> {
+export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): NextBlock {
   if (left === Number.POSITIVE_INFINITY && typeof input.chunks === 'function') {
     const iterator = input.chunks()[Symbol.asyncIterator]();
     return async () => {
@@ -162,9 +165,9 @@ export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): (max:
       return step.done ? null : step.value;
     };
   }
-  return async (max) => {
+  return async (max, line) => {
     if (max === 0) return null;
-    const block = await input.read(max);
+    const block = await (line ? input.readline(max) : input.read(max));
     return block.byteLength === 0 ? null : block;
   };
 }

@@ -1,12 +1,14 @@
 /**
  * One request of a sync gateway that an async application on a bridge's thread answers: the gateway's side, which blocks.
  */
+import { isDisconnect } from '../engine/report.ts';
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../interface/errors.ts';
+import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { Body, Environ, StartResponse, Write } from '../interface/types.ts';
 import { noHead, startWith } from './async-caller.ts';
 import { contextToWire } from './context.ts';
 import { BridgeError } from './errors.ts';
-import { cost } from './runner.ts';
+import { cost, reportClose } from './runner.ts';
 import { readableBytes } from './spool.ts';
 import {
   type CallerMessage,
@@ -19,20 +21,34 @@ import {
   type WireHead,
 } from './wire.ts';
 
-type Item = Extract<RunnerMessage, { type: 'chunk' } | { type: 'end' } | { type: 'failed' }>;
+/** What the body brings, and writes that must not overtake it. */
+type Item = Extract<RunnerMessage, { type: 'chunk' } | { type: 'end' } | { type: 'failed' } | { type: 'write' }>;
 
-const BLOCK = 65536;
 /** Milliseconds that the bridge's thread has to say that its own limit has passed. */
 const GRACE = 1000;
+
+export interface WaitOptions {
+  done(): boolean;
+  /** Called every now and then; what it throws ends the wait. */
+  check(): void;
+  /** Does what may block for long, when nothing else is to be done; false where there is no such thing. */
+  idle(): boolean;
+  /** Milliseconds, then BridgeError; 0: no limit. */
+  limit: number;
+  /**
+   * The request is being ended: signs of life do not begin the limit anew, and a thread whose event loop is found stuck when it
+   * has passed is terminated (B-40).
+   */
+  ending: boolean;
+  /** For reports: the request that waits. */
+  request: string;
+}
 
 /** What a request needs of the line to its bridge's thread. */
 export interface Line {
   post(message: CallerMessage): void;
-  /**
-   * Blocks until `done`. Throws what `check` throws, and BridgeError after `limit` milliseconds (0: no limit), which begin
-   * anew with each sign of life where `renewed` is set. When the thread has died, its calls are told.
-   */
-  wait(done: () => boolean, check: () => void, limit: number, renewed: boolean): void;
+  /** Blocks until `done`. When the thread has died, its calls are told. */
+  wait(options: WaitOptions): void;
   /** Throws where this thread must not block (B-23, B-41). */
   assertMayBlock(): void;
   forget(id: number): void;
@@ -60,7 +76,9 @@ export class BlockingCall {
   #credit: number;
   #over = false;
   #lost: BridgeError | null = null;
-  #aborted: Error | null = null;
+  #aborted: unknown = null;
+  /** Blocks of the request body that the application waits for. */
+  readonly #reads: Extract<RunnerMessage, { type: 'read' }>[] = [];
   #returned: Extract<RunnerMessage, { type: 'returned' }> | null = null;
   readonly #closing: { return?: WireError; close?: WireError } = {};
   /** `return()` was called, or is not due any more: the body is ahead of us, and has ended. */
@@ -92,7 +110,7 @@ export class BlockingCall {
     try {
       this.#wait(() => this.#returned !== null || this.#queue.length > 0);
     } catch (error) {
-      this.#line.forget(this.#id); // no body, so nobody will close it
+      this.#leave(); // no body, so nobody will close it
       throw error;
     }
     const returned = this.#returned;
@@ -114,17 +132,36 @@ export class BlockingCall {
   /** Waits for the application; ends with a disconnect, a passed limit, and the death of its thread (B-22). */
   #wait(done: () => boolean): void {
     try {
-      this.#line.wait(
-        () => done() || this.#lost !== null,
-        () => this.#checkDisconnect(),
-        this.#timeout,
-        true,
-      );
+      this.#line.wait({
+        done: () => done() || this.#lost !== null,
+        check: () => this.#checkDisconnect(),
+        idle: () => this.#passRead(),
+        limit: this.#timeout,
+        ending: false,
+        request: this.#request,
+      });
     } catch (error) {
       if (error instanceof BridgeError) this.#abort(new RequestAborted(error.message));
       throw error;
     }
     if (this.#lost !== null && !done()) throw this.#lost;
+  }
+
+  get #request(): string {
+    const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ;
+    return `${REQUEST_METHOD} ${JSON.stringify(`${SCRIPT_NAME}${PATH_INFO}`)}`;
+  }
+
+  /** Gives the application, which was told, the time to end before its caller goes on without it (B-39, B-56). */
+  #leave(): void {
+    try {
+      if (!this.#over) this.#await(() => false, this.#line.closeTimeout);
+    } catch {
+      // Abandoned. What the caller hears is why it left.
+    }
+    this.#line.forget(this.#id);
+    const { close } = this.#closing;
+    if (close !== undefined) reportClose(this.#environ, errorFromWire(close));
   }
 
   #checkDisconnect(): void {
@@ -147,7 +184,7 @@ export class BlockingCall {
         this.#returned = message;
         break;
       case 'chunk':
-        this.#credit -= cost(message.chunk);
+        this.#credit = message.enough ? 0 : this.#credit - cost(message.chunk);
         this.#queuedCost += cost(message.chunk);
         this.#queue.push(message);
         break;
@@ -157,10 +194,12 @@ export class BlockingCall {
         this.#queue.push(message);
         break;
       case 'write':
-        this.#passWrite(message.chunk, message.head);
+        // Behind chunks that wait, it waits with them; it comes with the step that it belongs to.
+        if (this.#queue.length > 0) this.#queue.push(message);
+        else this.#passWrite(message.chunk, message.head);
         break;
       case 'read':
-        this.#passRead(message);
+        this.#reads.push(message);
         break;
       case 'errors':
         this.#passErrors(message.text);
@@ -193,50 +232,43 @@ export class BlockingCall {
       if (this.#write === null) throw noHead();
       this.#write(chunk);
     } catch (thrown) {
-      error = errorToWire(thrown);
+      error = this.#heard(thrown);
     }
     this.#line.post({ type: 'written', id: this.#id, error });
   }
 
-  #passRead({ method, size }: Extract<RunnerMessage, { type: 'read' }>): void {
-    let value: Uint8Array | Uint8Array[] | null = null;
+  /** Reads for the application, if it waits for that; may block until the client sends. */
+  #passRead(): boolean {
+    const question = this.#reads.shift();
+    if (question === undefined) return false;
+    let value: Uint8Array | null = null;
     let error: WireError | undefined;
     try {
-      value = this.#read(method, size);
+      value = this.#read(question.max, question.line);
     } catch (thrown) {
-      error = errorToWire(thrown);
+      error = this.#heard(thrown);
     }
     this.#line.post({ type: 'input', id: this.#id, value, error });
+    return true;
   }
 
   /** Not beyond CONTENT_LENGTH where the input does not end by itself (B-55). Null at the end. */
-  #read(method: string, size: number | null): Uint8Array | Uint8Array[] | null {
+  #read(max: number, line: boolean): Uint8Array | null {
     const input = this.#environ['wsgi.input'];
-    const limited = this.#left !== Number.POSITIVE_INFINITY;
-    if (limited && this.#left === 0) return null;
-    if (method === 'readlines' && !limited) {
-      const lines = input.readlines(size);
-      return lines.map(privateBytes);
-    }
-    if (method === 'readlines') return this.#lines(size);
-    const wanted = method === 'chunks' ? BLOCK : size === null || size < 0 ? -1 : size;
-    const most = limited ? (wanted < 0 ? this.#left : Math.min(wanted, this.#left)) : wanted;
-    const block = method === 'readline' ? input.readline(most) : input.read(most);
+    const most = Math.min(max, this.#left);
+    if (most === 0) return null;
+    let block: Uint8Array | null;
+    if (readsBlocks(input)) block = input[READ_BLOCK](most);
+    else block = line ? input.readline(most) : input.read(most);
+    if (block === null || block.byteLength === 0) return null;
     this.#left -= block.byteLength;
-    return block.byteLength === 0 ? null : privateBytes(block);
+    return privateBytes(block);
   }
 
-  #lines(hint: number | null): Uint8Array[] {
-    const most = hint === null || hint <= 0 ? Number.POSITIVE_INFINITY : hint;
-    const lines: Uint8Array[] = [];
-    for (let total = 0; total < most && this.#left > 0; ) {
-      const line = this.#environ['wsgi.input'].readline(this.#left);
-      if (line.byteLength === 0) break;
-      this.#left -= line.byteLength;
-      total += line.byteLength;
-      lines.push(privateBytes(line));
-    }
-    return lines;
+  /** Something that the gateway threw, for the other side, which aborts its signal where it says that the client has gone. */
+  #heard(thrown: unknown): WireError {
+    if (isDisconnect(thrown)) this.#aborted ??= thrown;
+    return errorToWire(thrown);
   }
 
   #passErrors(text: string): void {
@@ -262,17 +294,7 @@ export class BlockingCall {
   }
 
   #next(): IteratorResult<Uint8Array> {
-    const queue = this.#queue;
-    if (queue.length === 0) {
-      if (this.#aborted !== null) throw this.#aborted;
-      if (this.#lost !== null) throw this.#lost;
-      if (this.#over) throw new ApplicationError('next() was called after the end of the body (G-112)');
-      this.#line.assertMayBlock();
-      if (this.#credit <= 0) this.#grant();
-      this.#wait(() => queue.length > 0 || this.#over);
-    }
-    const item = queue.shift();
-    if (item === undefined) throw this.#lost ?? this.#aborted ?? noHead();
+    const item = this.#take();
     if (item.type === 'failed') throw errorFromWire(item.error);
     if (item.head !== null) this.#start(item.head);
     if (item.type === 'end') {
@@ -280,8 +302,32 @@ export class BlockingCall {
       return { done: true, value: undefined };
     }
     this.#queuedCost -= cost(item.chunk);
-    if (this.#queuedCost + Math.max(this.#credit, 0) < this.#line.ahead / 2) this.#grant();
+    if (!item.enough && this.#queuedCost + Math.max(this.#credit, 0) < this.#line.ahead / 2) this.#grant();
     return { done: false, value: item.chunk };
+  }
+
+  /** What the body brings next; blocks until it does. */
+  #take(): Exclude<Item, { type: 'write' }> {
+    const queue = this.#queue;
+    for (;;) {
+      const item = queue.shift();
+      if (item === undefined) {
+        if (this.#aborted !== null) throw this.#aborted;
+        if (this.#lost !== null) throw this.#lost;
+        if (this.#over) throw new ApplicationError('next() was called after the end of the body (G-112)');
+        this.#line.assertMayBlock();
+        if (this.#credit <= 0) this.#grant();
+        this.#wait(() => queue.length > 0 || this.#over);
+      } else if (item.type === 'write') this.#passWrite(item.chunk, item.head);
+      else return item;
+    }
+  }
+
+  /** Nobody wants what is there any more. */
+  #dropQueue(): void {
+    for (const item of this.#queue.splice(0)) {
+      if (item.type === 'write') this.#line.post({ type: 'written', id: this.#id });
+    }
   }
 
   /** Lets the body go on: as far as it may be ahead, or by one step. */
@@ -295,13 +341,13 @@ export class BlockingCall {
 
   /** B-54: signal, `return()`, `close()` on the other side, in this order. */
   #return(): void {
-    this.#queue.length = 0;
+    this.#dropQueue();
     this.#end('return', () => this.#returnDone);
     this.#throwClosing('return');
   }
 
   #close(): void {
-    this.#queue.length = 0;
+    this.#dropQueue();
     this.#end('close', () => false);
     this.#throwClosing('return');
     this.#throwClosing('close');
@@ -310,22 +356,30 @@ export class BlockingCall {
   #end(type: 'return' | 'close', done: () => boolean): void {
     if (this.#over || done()) return;
     this.#line.assertMayBlock();
+    // The client may have gone since the last look: that is the reason then, and not that the gateway wants no more.
+    if (this.#disconnected?.() === true) this.#abort(new ClientDisconnected());
     this.#line.post({ type, id: this.#id });
     try {
       // `return()` and `close()` may each take as long as their limit.
-      const limit = 2 * this.#line.closeTimeout + GRACE;
-      this.#line.wait(
-        () => this.#over || done(),
-        () => {},
-        limit,
-        false,
-      );
+      this.#await(done, 2 * this.#line.closeTimeout + GRACE);
     } catch (error) {
       // Abandoned (B-56).
       this.#over = true;
       this.#line.forget(this.#id);
       throw error;
     }
+  }
+
+  /** Waits for the end of the request, or `done`, whatever the client does. */
+  #await(done: () => boolean, limit: number): void {
+    this.#line.wait({
+      done: () => this.#over || done(),
+      check: () => {},
+      idle: () => this.#passRead(),
+      limit,
+      ending: true,
+      request: this.#request,
+    });
   }
 
   #throwClosing(step: 'return' | 'close'): void {

@@ -3,7 +3,8 @@
  * its steps here (B-62, B-63).
  */
 import { isPromise } from 'node:util/types';
-import { disregard, nothing } from '../engine/body.ts';
+import { disregard, nothing, refusePromise } from '../engine/body.ts';
+import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
@@ -12,7 +13,7 @@ import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import { withContext } from './context.ts';
 import { iteratorOf } from './here.ts';
 import type { BlockingEnd } from './link.ts';
-import { chunkOf, cost, RemoteErrors, RunnerHead, wholeArray } from './runner.ts';
+import { cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
 import {
   type CallerMessage,
   environFromWire,
@@ -51,7 +52,7 @@ class SyncCall implements BodySource<false> {
   readonly #call: Call;
   readonly #end: SyncEnd;
   readonly #environ: Environ;
-  readonly #head: RunnerHead;
+  readonly #response: RunnerResponse;
   readonly #errors: RemoteErrors;
   #credit: number;
   #aborted: unknown = null;
@@ -60,6 +61,8 @@ class SyncCall implements BodySource<false> {
   #closeAsked = false;
   #reply: Reply | null = null;
   #inputEnded = false;
+  /** What is left of a block that was larger than what was asked for. */
+  #block: Uint8Array | null = null;
 
   constructor(call: Call, end: SyncEnd, site: RunnerSite) {
     this.#call = call;
@@ -76,7 +79,7 @@ class SyncCall implements BodySource<false> {
     environ['quaich.client_disconnected'] = () => this.#disconnected();
     environ['quaich.state'] = { ...site.state };
     this.#environ = environ as Environ;
-    this.#head = new RunnerHead(environ);
+    this.#response = new RunnerResponse(environ);
   }
 
   run(app: Application): void {
@@ -84,7 +87,7 @@ class SyncCall implements BodySource<false> {
       withContext(this.#call.context, () => this.#run(app));
     } finally {
       this.#errors.end();
-      this.#head.complete();
+      this.#response.complete();
     }
   }
 
@@ -96,7 +99,7 @@ class SyncCall implements BodySource<false> {
     const { id } = this.#call;
     const write = (chunk: Uint8Array): void => this.#write(chunk);
     const startResponse: StartResponse = (status, headers, error) => {
-      this.#head.start(status, headers, error);
+      this.#response.start(status, headers, error);
       return write;
     };
     let body: unknown;
@@ -113,25 +116,32 @@ class SyncCall implements BodySource<false> {
       return;
     }
     const closes = typeof close === 'function';
-    const chunks = wholeArray(body);
-    if (chunks !== null) {
-      const over = !closes;
-      this.#head.complete();
-      this.#post({ type: 'returned', id, chunks, head: this.#head.take(), close: closes, over });
-      if (over) return;
-      while (!this.#closeAsked && !this.#isAborted) this.#wait();
-      this.#close(body, close);
-      return;
+    if (!this.#array(body, closes)) {
+      this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
+      this.#iterate(body, closes);
     }
-    this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
-    const ended = this.#iterate(body, closes);
-    if (ended && !closes) return;
+    if (!closes) return;
     while (!this.#closeAsked && !this.#isAborted) this.#wait();
     this.#close(body, close);
   }
 
-  /** Whether the body came to its end, or to its own error. */
-  #iterate(body: unknown, closes: boolean): boolean {
+  /** Passes a body on as a whole, or what is wrong with it, where it is an array. */
+  #array(body: unknown, closes: boolean): boolean {
+    const { id } = this.#call;
+    const over = !closes;
+    try {
+      const chunks = this.#response.takeArray(body);
+      if (chunks === null) return false;
+      this.#post({ type: 'returned', id, chunks, head: this.#response.takeHead(), close: closes, over });
+    } catch (error) {
+      this.#response.failed(error);
+      this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
+      this.#post({ type: 'failed', id, error: errorToWire(error), over });
+    }
+    return true;
+  }
+
+  #iterate(body: unknown, closes: boolean): void {
     const { id } = this.#call;
     // Whether the iterator is done or threw, or there is none: then `return` is not called (G-110).
     let finished = true;
@@ -141,56 +151,68 @@ class SyncCall implements BodySource<false> {
         finished = true;
         iterator ??= iteratorOf(body);
         const step: unknown = iterator.next();
-        if (typeof step !== 'object' || step === null || isPromise(step)) {
-          disregard(step);
-          throw new ApplicationError('next() of the body returned no result object; a sync body yields chunks (B-02)');
+        if (typeof step !== 'object' || step === null) {
+          throw new ApplicationError(`next() of the body returned ${typeof step}, not an object (G-100)`);
         }
         if ((step as IteratorResult<unknown>).done) {
-          this.#head.complete();
-          this.#post({ type: 'end', id, head: this.#head.take(), over: !closes });
-          return true;
+          this.#response.end();
+          this.#post({ type: 'end', id, head: this.#response.takeHead(), over: !closes });
+          return;
         }
-        finished = false;
         const value = (step as IteratorResult<unknown>).value;
-        disregard(value);
-        const chunk = chunkOf(value);
-        this.#credit -= cost(chunk);
-        const head = chunk.byteLength > 0 ? this.#head.take() : null; // G-81, B-24
-        if (!this.#isAborted) this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head });
+        if (value === undefined) refusePromise(step);
+        finished = false;
+        this.#look();
+        if (this.#isAborted || this.#response.gone) break; // B-35
+        const chunk = this.#response.accept(value);
+        const { enough } = this.#response;
+        this.#credit = enough ? 0 : this.#credit - cost(chunk);
+        const head = chunk.byteLength > 0 ? this.#response.takeHead() : null; // G-81, B-24
+        this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head, enough });
       }
     } catch (error) {
-      if (!finished) this.#return(iterator);
+      const failure = finished ? undefined : this.#return(iterator);
+      if (failure !== undefined) this.#reportReturn(failure.error);
+      this.#response.failed(error);
       this.#post({ type: 'failed', id, error: errorToWire(error), over: !closes });
-      return true;
+      return;
     }
-    const error = finished ? undefined : this.#return(iterator);
+    const failure = finished ? undefined : this.#return(iterator);
+    // Who has asked for it is told.
+    if (failure !== undefined && !this.#returnAsked) this.#reportReturn(failure.error);
+    const error = failure && this.#returnAsked ? errorToWire(failure.error) : undefined;
     this.#post({ type: 'closing', id, step: 'return', error, over: !closes });
-    return !closes;
+  }
+
+  #reportReturn(error: unknown): void {
+    reportReturn({ ...this.#environ, 'wsgi.errors': this.#errors.stream }, error, this.#isAborted);
   }
 
   /** Waits until the body may take a step; false when it is to end instead. */
   #mayStep(): boolean {
     this.#look();
     for (;;) {
-      if (this.#isAborted || this.#returnAsked || this.#closeAsked) return false;
+      if (this.#isAborted || this.#response.gone || this.#returnAsked || this.#closeAsked) return false;
       if (this.#credit > 0) return true;
       this.#wait();
     }
   }
 
-  #return(iterator: Iterator<unknown> | null): WireError | undefined {
+  /** Calls `return()`; what it threw comes boxed, since anything may be thrown. */
+  #return(iterator: Iterator<unknown> | null): { error: unknown } | undefined {
     try {
       const method: unknown = iterator?.return;
       if (typeof method === 'function') disregard(Reflect.apply(method, iterator, []));
       return undefined;
     } catch (error) {
-      return errorToWire(error);
+      return { error };
     }
   }
 
   /** On the thread where the body was made (B-30). */
   #close(body: unknown, close: unknown): void {
     let failure: WireError | undefined;
+    this.#response.close(this.#isAborted);
     try {
       if (typeof close === 'function') disregard(Reflect.apply(close, body, []));
     } catch (error) {
@@ -201,20 +223,39 @@ class SyncCall implements BodySource<false> {
 
   /** B-26: returns when the gateway's side wants more. */
   #write(chunk: Uint8Array): void {
-    this.#look();
-    if (this.#isAborted) throw this.#aborted;
-    const bytes = privateBytes(chunkOf(chunk));
-    this.#post({ type: 'write', id: this.#call.id, chunk: bytes, head: this.#head.take() });
-    this.#awaitReply();
+    const fate = this.#response.write(chunk);
+    if (fate === 'discarded') return;
+    try {
+      this.#look();
+      if (this.#isAborted) {
+        if (fate === 'nothing') return;
+        throw this.#aborted;
+      }
+      const head = this.#response.takeHead();
+      this.#post({ type: 'write', id: this.#call.id, chunk: privateBytes(chunk), head });
+      this.#awaitReply();
+    } catch (error) {
+      if (isDisconnect(error)) this.#response.lose(); // said once (B-38)
+      throw error;
+    }
   }
 
-  read(): Uint8Array | null {
+  /** See `BodySource`. */
+  read(max: number, line = false): Uint8Array | null {
+    const block = this.#block ?? this.#ask(max, line);
+    this.#block = null;
+    if (block === null || block.byteLength <= max) return block;
+    this.#block = block.subarray(max);
+    return block.slice(0, max);
+  }
+
+  #ask(max: number, line: boolean): Uint8Array | null {
     if (this.#inputEnded) return null; // B-55
     this.#look();
     if (this.#isAborted) throw this.#aborted;
-    this.#post({ type: 'read', id: this.#call.id, method: 'chunks', size: null });
+    this.#post({ type: 'read', id: this.#call.id, max, line });
     const reply = this.#awaitReply();
-    const block = reply.type === 'input' && reply.value instanceof Uint8Array ? reply.value : null;
+    const block = reply.type === 'input' ? reply.value : null;
     if (block === null) this.#inputEnded = true;
     return block;
   }

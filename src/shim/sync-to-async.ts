@@ -1,6 +1,7 @@
 /** From sync to async: on the same thread, or on worker threads that may block. */
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { atThreadEnd } from '../engine/this-thread.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncBody, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
@@ -9,7 +10,8 @@ import { bridgeKindOf, bridgeOf, rememberBridge } from './bridges.ts';
 import { BridgeError } from './errors.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
 import { LoopEnd } from './link.ts';
-import { BridgeThreads, DEFAULT_AHEAD, type ThreadOptions } from './threads.ts';
+import { BridgeTarget, DEFAULT_AHEAD, type ThreadOptions } from './target.ts';
+import { BridgeThreads } from './threads.ts';
 import type { CallerMessage, RunnerMessage } from './wire.ts';
 
 export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
@@ -23,6 +25,8 @@ export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
   threads?: number;
   /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
   queue?: number;
+  /** Milliseconds that a request may wait for a thread before it is answered with 503; 60000 by default, 0: no limit (B-22). */
+  queueTimeout?: number;
   /** Milliseconds that a request has to end after its client has gone; then its thread is terminated (B-40). 30000 by default. */
   terminateTimeout?: number;
 }
@@ -84,14 +88,24 @@ interface Slot {
   reserved: boolean;
 }
 
+/** A request that waits for a thread. */
+interface Waiting {
+  /** Undefined: it has waited too long. */
+  take(slot: Slot | undefined): void;
+  refuse(error: unknown): void;
+}
+
 /** The threads of one bridged application, and the requests that wait for them. */
 class SyncThreads {
+  readonly #target: BridgeTarget;
   readonly #threads: BridgeThreads;
   readonly #ahead: number;
   readonly #queueLimit: number;
+  readonly #queueTimeout: number;
   readonly #terminateTimeout: number;
   readonly #slots: Slot[] = [];
-  readonly #waiting: ((slot: Slot | null) => void)[] = [];
+  readonly #waiting: Waiting[] = [];
+  #forgetEnd: () => void = () => {};
   #lastId = 0;
   #stopping = false;
 
@@ -99,8 +113,10 @@ class SyncThreads {
     const size = options.threads ?? availableParallelism();
     this.#ahead = options.ahead ?? DEFAULT_AHEAD;
     this.#queueLimit = options.queue ?? 1024;
+    this.#queueTimeout = options.queueTimeout ?? 60_000;
     this.#terminateTimeout = options.terminateTimeout ?? 30_000;
-    this.#threads = new BridgeThreads(reference, 'sync', size, options, {
+    this.#target = new BridgeTarget(reference, 'sync', size, options);
+    this.#threads = new BridgeThreads(this.#target, size, {
       link: (index) => this.#link(index),
       ready: (index) => {
         this.#slots[index].ready = true;
@@ -120,31 +136,31 @@ class SyncThreads {
       this.#stopping = false;
       return this.#threads.start();
     };
-    bridged.shutdown = () => this.#stop();
+    bridged.shutdown = () => this.#stop(true);
     return rememberBridge(bridged, 'syncToAsync', null);
   }
 
   async #run(environ: AsyncEnviron, startResponse: AsyncStartResponse): Promise<AsyncBody> {
     if (this.#stopping) throw new BridgeError('the bridge has been shut down');
-    // Without lifespan hooks: this thread's loop is free, so the first request may start the threads.
-    if (!this.#threads.running) await this.#threads.start();
+    if (!this.#threads.running) await this.#startLate();
     const signal = environ['quaich.signal'];
     let slot = this.#free();
     if (slot === undefined) {
       if (this.#waiting.length >= this.#queueLimit) return refusal(startResponse, '503 Service Unavailable');
       slot = await this.#wait(signal);
+      if (slot === undefined) return refusal(startResponse, '503 Service Unavailable');
     }
     if (signal?.aborted) {
       this.#assign(slot);
       throw signal.reason;
     }
     const taken = slot;
+    taken.reserved = false;
     const call = new RemoteCall(++this.#lastId, environ, startResponse, this.#linkOf(slot), this.#ahead, {
       over: () => this.#release(taken),
       ending: () => this.#limit(taken, environ),
     });
     slot.call = call;
-    slot.reserved = false;
     return call.start();
   }
 
@@ -157,19 +173,37 @@ class SyncThreads {
     return slot.link;
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<Slot> {
+  /** Nobody has called the hooks: the first request does, and the end of this thread's applications ends the threads too. */
+  async #startLate(): Promise<void> {
+    await this.#threads.start();
+    this.#forgetEnd();
+    this.#forgetEnd = atThreadEnd(() => this.#stop(false));
+  }
+
+  /** Waits for a free thread; undefined when that takes too long. */
+  #wait(signal: AbortSignal | undefined): Promise<Slot | undefined> {
     return new Promise((resolve, reject) => {
-      const abort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(given), 1);
-        reject(signal?.reason);
-      };
-      const given = (slot: Slot | null): void => {
+      let timer: NodeJS.Timeout | undefined;
+      const leave = (): void => {
+        clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
-        if (slot === null) reject(new RequestAborted('the bridge is being shut down'));
-        else resolve(slot);
+        const index = this.#waiting.indexOf(waiting);
+        if (index >= 0) this.#waiting.splice(index, 1);
       };
-      this.#waiting.push(given);
+      const waiting: Waiting = {
+        take(slot) {
+          leave();
+          resolve(slot);
+        },
+        refuse(error) {
+          leave();
+          reject(error);
+        },
+      };
+      const abort = (): void => waiting.refuse(signal?.reason);
+      this.#waiting.push(waiting);
       signal?.addEventListener('abort', abort, { once: true });
+      if (this.#queueTimeout > 0) timer = setTimeout(() => waiting.take(undefined), this.#queueTimeout);
     });
   }
 
@@ -180,7 +214,7 @@ class SyncThreads {
     const next = this.#waiting.shift();
     if (next === undefined) return;
     slot.reserved = true;
-    next(slot);
+    next.take(slot);
   }
 
   #release(slot: Slot): void {
@@ -195,7 +229,7 @@ class SyncThreads {
     if (this.#terminateTimeout === 0) return;
     slot.timer = setTimeout(() => {
       const request = `${environ.REQUEST_METHOD} ${environ.SCRIPT_NAME}${environ.PATH_INFO}`;
-      this.#threads.report(
+      this.#target.report(
         `${JSON.stringify(request)} did not end within ${this.#terminateTimeout} ms, its thread is terminated (B-40)`,
       );
       this.#threads.kill(this.#slots.indexOf(slot));
@@ -207,7 +241,7 @@ class SyncThreads {
     const { port1, port2 } = new MessageChannel();
     const slot = this.#slots[index];
     slot.ready = false;
-    slot.link = new LoopEnd<CallerMessage>(port1, this.#threads.bells, index);
+    slot.link = new LoopEnd<CallerMessage>(port1, this.#target.bells, index);
     port1.on('message', (message: RunnerMessage) => {
       // Of a request that is over: nobody listens any more.
       if (slot.link?.port === port1) slot.call?.hear(message);
@@ -226,11 +260,17 @@ class SyncThreads {
     slot.call?.lost(new BridgeError('the thread of the application has died (G-147)'));
   }
 
-  async #stop(): Promise<void> {
+  /** @param final whether no request may start the threads again */
+  async #stop(final: boolean): Promise<void> {
     this.#stopping = true;
-    for (const waiting of this.#waiting.splice(0)) waiting(null);
+    this.#forgetEnd();
+    for (const waiting of this.#waiting.splice(0)) waiting.refuse(new RequestAborted('the bridge is being shut down'));
     for (const { link } of this.#slots) link?.post({ type: 'stop' });
-    await this.#threads.stop();
+    try {
+      await this.#threads.stop();
+    } finally {
+      this.#stopping = final;
+    }
   }
 }
 

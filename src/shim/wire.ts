@@ -45,8 +45,8 @@ export type CallerMessage =
   | { type: 'call'; id: number; environ: WireEntries; context: WireEntries; flags: WireFlags; credit: number }
   /** The body may take steps until it has spent this much more (B-27). */
   | { type: 'pull'; id: number; credit: number }
-  /** What a read gave: bytes, null at the end, lines, or an error. */
-  | { type: 'input'; id: number; value: Uint8Array | Uint8Array[] | null; error?: WireError }
+  /** What a read gave: bytes, null at the end, or an error. */
+  | { type: 'input'; id: number; value: Uint8Array | null; error?: WireError }
   | { type: 'written'; id: number; error?: WireError }
   /** So many characters of `wsgi.errors` have been passed on. */
   | { type: 'logged'; id: number; length: number }
@@ -54,6 +54,8 @@ export type CallerMessage =
   | { type: 'abort'; id: number; error: WireError }
   | { type: 'return'; id: number }
   | { type: 'close'; id: number }
+  /** A thread whose event loop still turns answers with `pong`. */
+  | { type: 'ping' }
   | { type: 'stop' };
 
 /** Entries of an environ that are rebuilt where the outer one has them. */
@@ -64,19 +66,20 @@ export interface WireFlags {
 /** From where the application runs. `over`: the last message of this call. */
 export type RunnerMessage = { id: number; over?: boolean } & (
   | { type: 'returned'; chunks: Uint8Array[] | null; head: WireHead | null; close: boolean }
-  | { type: 'chunk'; chunk: Uint8Array; head: WireHead | null }
+  /** `enough`: the gateway will want no more; the body goes on when it is pulled nevertheless. */
+  | { type: 'chunk'; chunk: Uint8Array; head: WireHead | null; enough: boolean }
   | { type: 'end'; head: WireHead | null }
   /** The application threw, or a step of its body. */
   | { type: 'failed'; error: WireError }
   | { type: 'write'; chunk: Uint8Array; head: WireHead | null }
-  | { type: 'read'; method: InputMethod; size: number | null }
+  /** A block of the request body, as `BodySource` has it. */
+  | { type: 'read'; max: number; line: boolean }
   | { type: 'errors'; text: string }
   /** `return` and `close`, in this order, are done as far as they were due; each with what it threw. */
   | { type: 'closing'; step: 'return' | 'close'; error?: WireError }
+  /** The answer to `ping`; of no request. */
+  | { type: 'pong' }
 );
-
-/** `chunks`: a block as it arrives. */
-export type InputMethod = 'read' | 'readline' | 'readlines' | 'chunks';
 
 /** Chains of causes are cut here: they may be circular. */
 const MOST_CAUSES = 5;

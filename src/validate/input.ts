@@ -2,6 +2,7 @@
  * `wsgi.input`: the methods the server gave it, and what the application makes of them.
  */
 import { types } from 'node:util';
+import { type BlockInput, READ_BLOCK } from '../interface/read-block.ts';
 import { onlyMembers } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { callMethod, disregard, hasMethod, isBytes, shown } from './values.ts';
@@ -183,7 +184,14 @@ function syncMembers(input: unknown, reading: Reading): object {
     const most = reading.asked(method, args);
     return reading.got(method, callMethod(input, method, args), most);
   }
+  const blocks = typeof input === 'object' && input !== null ? (input as Partial<BlockInput>)[READ_BLOCK] : undefined;
   return {
+    ...(typeof blocks === 'function' && {
+      [READ_BLOCK](max: number): Uint8Array | null {
+        const block: unknown = Reflect.apply(blocks, input, [max]);
+        return block === null ? null : reading.got('chunks', block, max);
+      },
+    }),
     read: (...args: unknown[]) => call('read', args),
     readline: (...args: unknown[]) => call('readline', args),
     readlines(...args: unknown[]): Uint8Array[] {

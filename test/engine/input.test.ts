@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { AsyncInput } from '../../src/engine/async-input.ts';
 import { SyncInput } from '../../src/engine/sync-input.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
+import { READ_BLOCK } from '../../src/interface/read-block.ts';
 import type { BodySource } from '../../src/interface/transport.ts';
 import { bytes } from './application-table.ts';
 
@@ -181,6 +182,32 @@ describe('any split of the body and any mix of calls', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('blocks of a sync input, for bridges', () => {
+  test('B-11, G-61 are what has arrived, at most as much as is wanted, and share the position with the other methods', () => {
+    const source = new Blocks(['one\ntwo', 'three']);
+    const input = new SyncInput(source);
+    const block = (max: number): string | null => {
+      const got = input[READ_BLOCK](max);
+      return got === null ? null : text(got);
+    };
+    expect(block(2)).toBe('on');
+    expect(text(input.readline())).toBe('e\n');
+    expect(block(2)).toBe('tw');
+    expect(block(100)).toBe('o');
+    expect(source.reads).toBe(2);
+    expect(block(100)).toBe('three');
+    expect([block(1), block(100)]).toEqual([null, null]);
+    expect(source.reads).toBe(4);
+    expect(new SyncInput(null)[READ_BLOCK](1)).toBe(null);
+  });
+
+  test('G-63 throw where the body breaks off, each time', () => {
+    const input = new SyncInput(new Blocks(['a'], new ClientDisconnected()));
+    expect(text(input[READ_BLOCK](9) as Uint8Array)).toBe('a');
+    for (let i = 0; i < 2; i++) expect(() => input[READ_BLOCK](9)).toThrow(ClientDisconnected);
   });
 });
 

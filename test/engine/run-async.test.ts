@@ -1,7 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
-import type { AsyncApplication, AsyncBody, AsyncEnviron, AsyncWrite } from '../../src/interface/types.ts';
+import type {
+  AsyncApplication,
+  AsyncBody,
+  AsyncEnviron,
+  AsyncStartResponse,
+  AsyncWrite,
+} from '../../src/interface/types.ts';
 import { bytes, type Trace } from './application-table.ts';
 import { finish, start } from './async-runner.ts';
 
@@ -220,7 +226,42 @@ describe('write', () => {
       },
     );
     await finish(running);
-    expect(running.recorder.sends.map((send) => send.chunk ?? 'end')).toEqual(['1', '2', '3', '4', 'end']);
+    expect(running.recorder.sends.map((send) => send.chunk)).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('G-117 an array is sent as one, also after a write that had to wait: a slow client gets the same chunks', async () => {
+    for (const slow of [false, true]) {
+      const running = start(
+        async (_environ, startResponse) => {
+          startResponse('200 OK', [])(bytes('1'));
+          return [bytes('2'), bytes('3')];
+        },
+        {},
+        (recorder) => {
+          recorder.slow = slow;
+        },
+      );
+      await finish(running);
+      expect(running.recorder.sends.map((send) => send.chunk)).toEqual(['1', '23']);
+    }
+  });
+
+  test('G-103 an array with a bad chunk breaks the response off, also after a write that had to wait', async () => {
+    for (const slow of [false, true]) {
+      const running = start(
+        (async (_environ: unknown, startResponse: AsyncStartResponse) => {
+          startResponse('200 OK', [])(bytes('1'));
+          return [bytes('2'), 'text'];
+        }) as unknown as AsyncApplication,
+        {},
+        (recorder) => {
+          recorder.slow = slow;
+        },
+      );
+      await finish(running);
+      expect(running.recorder.sends.map((send) => send.chunk)).toEqual(['1']);
+      expect(running.recorder.aborted).toBe(true);
+    }
   });
 
   test('B-09 the promise settles when the transport wants more', async () => {

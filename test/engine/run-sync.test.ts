@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { EngineOptions } from '../../src/engine/response.ts';
 import { runSync } from '../../src/engine/run-sync.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
-import type { Application, Body } from '../../src/interface/types.ts';
+import type { Application, Body, StartResponse } from '../../src/interface/types.ts';
 import { bytes, type Trace, tracedBody } from './application-table.ts';
 import { MemoryErrors, syncEnviron } from './environs.ts';
 import { SyncRecorder } from './recording-transport.ts';
@@ -205,6 +205,24 @@ describe('mistakes', () => {
     expect(recorder.status).toBe(500);
     expect(errors.text).toMatch(/async iterable.*markAsync/);
     expect(trace).toEqual(['close']);
+  });
+
+  test('B-02, G-146 a promise as step is refused, the message names markAsync, and its rejection is handled', async () => {
+    const trace: Trace = [];
+    const { recorder, errors } = run(((_environ: unknown, startResponse: StartResponse) => {
+      startResponse('200 OK', []);
+      return {
+        [Symbol.iterator]: () => ({
+          next: () => Promise.reject(new Error('unseen')),
+          return: () => void trace.push('return'),
+        }),
+        close: () => void trace.push('close'),
+      };
+    }) as unknown as Application);
+    expect(recorder.status).toBe(500);
+    expect(errors.text).toMatch(/returned a promise: .*markAsync.*B-02/);
+    expect(trace).toEqual(['close']); // what threw is not returned (G-110)
+    await turn();
   });
 
   test('G-103, G-146 a promise as chunk is refused and its rejection handled', async () => {

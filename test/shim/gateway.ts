@@ -14,6 +14,11 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
   readonly over: Promise<void>;
   /** Called before each send, with its number; may throw, and for the async kind return a promise. */
   onSend: (number: number) => Promise<void> | undefined = () => undefined;
+  /**
+   * The send that finds the client gone, and how it says so. Later ones are ignored, and say so again where they are not
+   * the last, as the contract of transports has it.
+   */
+  leaving: { at: number; say(): Promise<void> | undefined } | null = null;
   #sends = 0;
   #resolve: () => void = () => {};
 
@@ -21,6 +26,10 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
     this.over = new Promise((resolve) => {
       this.#resolve = resolve;
     });
+  }
+
+  get gone(): boolean {
+    return this.leaving !== null && this.#sends > this.leaving.at;
   }
 
   get body(): string {
@@ -32,7 +41,15 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
     chunk: Uint8Array | null,
     final: Final,
   ): Async extends true ? Promise<void> | undefined : undefined {
-    const wait = this.onSend(this.#sends++); // a DONE that throws has not arrived: `done` follows
+    const number = this.#sends++;
+    const { leaving } = this;
+    if (leaving !== null && number >= leaving.at) {
+      // A DONE that says so has not arrived: `done` follows.
+      const told = number === leaving.at || final === 0 ? leaving.say() : undefined;
+      if (told === undefined && final === 2) this.done();
+      return told as Async extends true ? Promise<void> | undefined : undefined;
+    }
+    const wait = this.onSend(number);
     if (head !== null) this.events.push(`head ${JSON.stringify(head.text)} ${head.length}`);
     if (chunk !== null) {
       this.chunks.push(text(chunk));
@@ -44,7 +61,7 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
   }
 
   abort(): void {
-    this.events.push('abort');
+    if (!this.gone) this.events.push('abort');
   }
 
   done(): void {

@@ -210,31 +210,79 @@ describe('a sync application on the same thread', () => {
       return [bytes('three')];
     });
     expect(transport.chunks).toEqual(['one', 'two', 'three']);
-    let caught: unknown;
-    const gone = await answer(
+  });
+
+  it('B-26 B-35 after a write that met a disconnect no further step is taken; the body is returned and closed', async () => {
+    const order: string[] = [];
+    const { transport, environ } = await answer(
       (_environ, start) => {
         const write = start('200 OK', []);
         write(bytes('one'));
         return {
           *[Symbol.iterator]() {
+            order.push('begun');
             yield bytes('two');
           },
           close() {
-            try {
-              write(bytes('x'));
-            } catch (error) {
-              caught = error;
-            }
+            write(bytes('x'));
+            order.push('close');
           },
         };
       },
       {},
       (recording) => {
-        recording.onSend = () => Promise.reject(new ClientDisconnected());
+        recording.leaving = { at: 0, say: () => Promise.reject(new ClientDisconnected()) };
       },
     );
-    expect(gone.transport.body).toBe('one');
-    expect(caught).toBeInstanceOf(ClientDisconnected);
+    expect(transport.events).toEqual(['done']);
+    expect(order).toEqual(['close']);
+    expect(logOf(environ)).toBe('');
+
+    const later = await answer(
+      function* (_environ, start) {
+        const write = start('200 OK', []);
+        try {
+          for (let step = 1; ; step++) {
+            order.push(`step ${step}`);
+            write(bytes('one'));
+            yield bytes('');
+          }
+        } finally {
+          order.push('finally');
+        }
+      },
+      {},
+      (recording) => {
+        recording.leaving = { at: 1, say: () => Promise.reject(new ClientDisconnected()) };
+      },
+    );
+    expect(order).toEqual(['close', 'step 1', 'step 2', 'finally']);
+    expect(later.transport.chunks).toEqual(['one']);
+    expect(logOf(later.environ)).toBe('');
+  });
+
+  it('G-121 G-98 G-103 what else is wrong with a write is thrown in the call', async () => {
+    const thrown: string[] = [];
+    const attempt = (run: () => void): void => {
+      try {
+        run();
+      } catch (error) {
+        thrown.push(String(error).replace(/^.*(G-\d+).*$/, '$1'));
+      }
+    };
+    const { transport } = await answer((_environ, start) => {
+      const write = start('200 OK', [['Content-Length', '3']]);
+      attempt(() => write('text' as unknown as Uint8Array));
+      write(bytes('ab'));
+      attempt(() => write(bytes('cd')));
+      attempt(() => write(bytes('e')));
+      return {
+        *[Symbol.iterator]() {},
+        close: () => attempt(() => write(bytes('f'))),
+      };
+    });
+    expect(thrown).toEqual(['G-103', 'G-121', 'G-121', 'G-98']);
+    expect(transport.chunks).toEqual(['ab', 'c']);
   });
 
   it('B-26 what write cannot wait for is bounded', async () => {
@@ -429,6 +477,50 @@ describe('a sync application on the same thread', () => {
     expect(transport.events).toEqual(['head "200 OK\\r\\n" 3', 'chunk abc', 'end', 'done']);
   });
 
+  it('G-103 an array is checked as a whole: nothing is sent of one with a bad chunk', async () => {
+    const order: string[] = [];
+    const { transport, environ } = await answer(((_environ: Environ, start: StartResponse) => {
+      start('200 OK', []);
+      return Object.assign([bytes('good'), 'bad'], { close: () => order.push('close') });
+    }) as unknown as Application);
+    expect(transport.events[0]).toContain('500');
+    expect(transport.body).not.toContain('good');
+    expect(logOf(environ)).toContain('chunk 1 of the body must be a Uint8Array, got string');
+    expect(order).toEqual(['close']);
+  });
+
+  it('G-123 B-21 an array is one whatever there is to close', async () => {
+    for (const size of [1, 100_000]) {
+      let closed = 0;
+      const { transport } = await answer(
+        (_environ, start) => {
+          start('200 OK', []);
+          return Object.assign([bytes('a'), bytes('b')], { close: () => void closed++ });
+        },
+        { source: new Blocks('x'.repeat(size)) },
+      );
+      expect(transport.events).toEqual(['head "200 OK\\r\\n" 2', 'chunk ab', 'end', 'done']);
+      expect(closed).toBe(1);
+    }
+  });
+
+  it('B-37 a body that is returned early for any other reason has no client that has gone', async () => {
+    let gone: boolean | undefined;
+    await answer((environ, start) => {
+      start('200 OK', [['Content-Length', '1']]);
+      return {
+        [Symbol.iterator]: () => ({
+          next: () => ({ done: false, value: bytes('abc') }),
+          return() {
+            gone = environ['quaich.client_disconnected']?.();
+            return { done: true, value: undefined };
+          },
+        }),
+      };
+    });
+    expect(gone).toBe(false);
+  });
+
   it('B-35 B-37 a disconnect ends the body: no further step, return, close, and the poll tells', async () => {
     const order: string[] = [];
     let inner: Environ | undefined;
@@ -560,6 +652,40 @@ describe('a sync application on the same thread', () => {
     });
     expect(thrown).toBeInstanceOf(DeadlockError);
     expect(thrown).toMatchObject({ code: 'QUAICH_DEADLOCK' });
+    expect(String(thrown)).toMatch(/Use where: 'worker', or mount the async application itself/);
+  });
+
+  it('B-23 nor may it in a step of its body, in return() or in close()', async () => {
+    const blocking = asyncToSync(new URL('../server/apps/plan.mjs', import.meta.url).href);
+    const thrown: unknown[] = [];
+    const attempt = (environ: Environ, start: StartResponse): void => {
+      try {
+        blocking(environ, start);
+      } catch (error) {
+        thrown.push(error);
+      }
+    };
+    await answer((environ, start) => {
+      start('200 OK', [['Content-Length', '1']]);
+      return {
+        [Symbol.iterator]: () => ({
+          next() {
+            attempt(environ, start);
+            return { done: false, value: bytes('ab') };
+          },
+          return() {
+            attempt(environ, start);
+            return { done: true, value: undefined };
+          },
+        }),
+        close: () => attempt(environ, start),
+      };
+    });
+    await answer((environ, start) => {
+      start('200 OK', []);
+      return Object.assign([bytes('a')], { close: () => attempt(environ, start) });
+    });
+    expect(thrown.map((error) => error instanceof DeadlockError)).toEqual([true, true, true, true]);
   });
 
   it('B-66 after an error the next request works', async () => {

@@ -13,17 +13,21 @@ export {};
 //: not lost.
 //:
 //: B-23: A thread MUST NOT wait for what it would have to produce itself: such a call throws at once. Node permits `Atomics.wait` on its
-//: main thread, so that nothing but a check prevents this.
+//: main thread, so that nothing but a check prevents this. The same holds for a wait on an event loop that requests of others wait for: that of an
+//: async worker, or of the server itself. A library cannot see every blocking call, but none of its own may be one of them.
 //:
 //: B-24: A bridge MUST NOT send the head early: it travels with, or after, the event of G-81.
 //:
 //: B-25: An error given to `startResponse` before the head is sent MUST replace the head across the border of threads too. Whether the head is sent is therefore
 //: known on the side where the application runs.
 //:
-//: B-26: `startResponse` MUST return a working `write`; on a worker it blocks under backpressure.
+//: B-26: `startResponse` MUST return a working `write`; on a worker it blocks under backpressure. On an event loop it cannot: its chunks queue up there, within a
+//: limit. What the rules of this interface say about a chunk (G-98, G-103, G-121) is thrown in the call there too; that the client has gone
+//: is known only later, and ends the body before its next step.
 //:
 //: B-27: A chunk MUST be produced only when the previous one has been accepted. At most a small, configured number of chunks or bytes is queued
-//: between the threads.
+//: between the threads. An array has been produced as a whole, and crosses as a whole: so G-117 and G-123 hold for it, and a bad chunk in it is found
+//: before anything is sent.
 //:
 //: B-28: An empty body MUST send the head all the same.
 //:
@@ -47,14 +51,22 @@ export {};
 //:
 //: B-53: If it fails before any chunk was passed on, the sync side MUST call the outer `startResponse` with the error, or throw; after that, throw.
 //:
-//: B-54: If the sync server closes the body early, the async side MUST get the signal, then `return()`, then `close()`.
+//: B-54: If the sync server closes the body early, the async side MUST get the signal, then `return()`, then `close()`. The reason of the signal tells whether the
+//: client has gone; without a bridge there is no signal where it has not.
 //:
-//: B-55: Input MUST be read on demand, in both directions. A bridge does not read beyond CONTENT_LENGTH, and reports the end once, then always.
+//: B-55: Input MUST be read on demand, in both directions. A bridge does not read beyond CONTENT_LENGTH, and reports the end once, then always. It
+//: MAY fetch what has arrived beyond what was asked for, never wait for more. A sync input that can give blocks as they arrive says so by a method under
+//: `Symbol.for('quaich.readBlock')`, which takes the most bytes that are wanted and returns at least one, or `null` at the end; others are asked for
+//: sizes and lines.
 //:
 //: B-56: What the async application leaves behind after its body has ended MUST NOT hold up the response. There is a limit after which it is abandoned.
 //:
 //: B-57: Bridging there and back MUST give the same response to an observer: the time of the head, the borders of chunks, the number and
-//: order of `close` calls.
+//: order of `close` calls. The application MUST see the same too: results, errors, and the order of all that it is asked for. What remains are four differences,
+//: which no bridge can avoid. On an event loop a disconnect that a `write` meets comes with the next step (B-26). The signal of an async application is aborted for
+//: any early end (B-54). What is not awaited is noticed later, by the time that the way takes. And a caller that blocks in a read for the
+//: application can do nothing else for it until the client sends: what the application yields in the same turn of its event loop goes out
+//: first, what it yields later waits. (Reading and answering at the same time takes a gateway that can.)
 
 //: @in threads
 //: B-39: Cancelling the async side of a bridge MUST NOT return before the sync side has ended or was abandoned at the documented limit. The worker

@@ -173,6 +173,117 @@ export async function recursive(_environ, start) {
 }
 recursive.startup = () => itself.startup({});
 
+export const largeArray = async (_environ, start) => {
+  start('200 OK', []);
+  return [new Uint8Array(2_000_000).fill(97), new Uint8Array(4_000_000).fill(98)];
+};
+export const largeArraySync = (_environ, start) => {
+  start('200 OK', []);
+  return [new Uint8Array(2_000_000).fill(97), new Uint8Array(4_000_000).fill(98)];
+};
+
+/** Takes its time to begin, and ends when it is told to. */
+export async function endsOnAbort(environ, start) {
+  const signal = environ['quaich.signal'];
+  await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  log(environ, `signal ${signal.reason.name}`);
+  start('200 OK', []);
+  return {
+    async *[Symbol.asyncIterator]() {
+      log(environ, 'never');
+      yield bytes('never');
+    },
+    close() {
+      log(environ, 'close');
+      throw new Error('expected: close');
+    },
+  };
+}
+
+export async function writesOn(environ, start) {
+  const write = start('200 OK', []);
+  for (let i = 0; i < 4; i++) {
+    try {
+      await write(bytes('x'));
+      log(environ, 'written');
+    } catch (error) {
+      log(environ, `${error.name}, signal ${environ['quaich.signal'].reason?.name}`);
+    }
+  }
+  return [];
+}
+
+export const startsForever = async () => [];
+startsForever.startup = () => new Promise((resolve) => setTimeout(resolve, 60_000));
+
+/** Fails outside of every request. */
+export async function* diesUncaught(_environ, start) {
+  start('200 OK', []);
+  yield bytes('a');
+  setTimeout(() => {
+    throw new Error('expected: uncaught');
+  }, 5);
+  await new Promise(() => {});
+}
+
+export async function* diesUnhandled(_environ, start) {
+  start('200 OK', []);
+  yield bytes('a');
+  Promise.reject(new Error('expected: unhandled'));
+  await new Promise(() => {});
+}
+
+/** Its event loop stands still, whatever anybody wants. */
+export async function* standsStill(_environ, start) {
+  start('200 OK', []);
+  yield bytes('a');
+  for (;;) block(1000);
+}
+
+/** Dies while its caller closes the body. */
+export async function* diesInClose(_environ, start) {
+  start('200 OK', []);
+  try {
+    yield bytes('a');
+    yield bytes('b');
+  } finally {
+    process.exit(7);
+  }
+}
+
+/** How the body came. */
+export async function* blocks(environ, start) {
+  start('200 OK', [['Content-Type', 'text/plain']]);
+  for await (const block of environ['wsgi.input'].chunks()) yield bytes(`[${Buffer.from(block)}]`);
+}
+
+export async function streams(environ, start) {
+  start('200 OK', []);
+  const found = [];
+  for await (const block of environ['wsgi.input'].stream()) found.push(bytes(`[${Buffer.from(block)}]`));
+  return found;
+}
+
+export async function lines(environ, start) {
+  start('200 OK', []);
+  let count = 0;
+  for await (const line of environ['wsgi.input']) count += line.length > 0 ? 1 : 0;
+  return [bytes(String(count))];
+}
+
+export async function* oneLine(environ, start) {
+  start('200 OK', []);
+  yield await environ['wsgi.input'].readline();
+}
+
+/** Answers while a read of its own waits for the client. */
+export async function* answersWhileReading(environ, start) {
+  start('200 OK', []);
+  const rest = environ['wsgi.input'].read();
+  yield bytes('ready');
+  yield await rest;
+}
+
 // ---- sync, for callers with an event loop
 
 export function sleeps(_environ, start) {
@@ -238,6 +349,67 @@ export function diesSync() {
   process.exit(7);
 }
 
+export function outOfMemorySync() {
+  const kept = [];
+  for (;;) kept.push(new Array(100_000).fill(Math.random()));
+}
+
+/** Dies when the client has sent something. */
+export function diesReading(environ) {
+  environ['wsgi.input'].readline();
+  process.exit(7);
+}
+
+/** Fails between two requests. */
+export function diesLater(environ, start) {
+  if (environ.PATH_INFO === '/die') {
+    setTimeout(() => {
+      throw new Error('expected: uncaught');
+    }, 1);
+  }
+  start('200 OK', []);
+  return [bytes('served')];
+}
+
+/** Spins on request. */
+export function maySpin(environ, start) {
+  while (environ.PATH_INFO === '/spin') block(1000);
+  start('200 OK', []);
+  return [bytes('served')];
+}
+
+/** Goes on writing when its client has gone. */
+export function writesOnSync(environ, start) {
+  const write = start('200 OK', []);
+  for (let i = 0; i < 4; i++) {
+    try {
+      write(bytes('x'));
+      log(environ, 'written');
+    } catch (error) {
+      log(environ, error.name);
+    }
+  }
+  return [];
+}
+
+/** Promises two bytes, and has more. */
+export function counts(environ, start) {
+  let steps = 0;
+  start('200 OK', [['Content-Length', '2']]);
+  return {
+    [Symbol.iterator]: () => ({
+      next() {
+        log(environ, `step ${++steps}`);
+        return { done: false, value: bytes(steps === 1 ? 'a' : 'bcd') };
+      },
+      return() {
+        log(environ, 'return');
+        return { done: true };
+      },
+    }),
+  };
+}
+
 export function polls(environ, start) {
   start('200 OK', []);
   return (function* () {
@@ -267,4 +439,8 @@ export function failsStrangely(environ) {
 
 export const info = asyncToSync(`${here}:asyncInfo`);
 export const echoSync = asyncToSync(`${here}:echo`);
+export const blocksSync = asyncToSync(`${here}:blocks`);
+export const oneLineSync = asyncToSync(`${here}:oneLine`);
+export const answersWhileReadingSync = asyncToSync(`${here}:answersWhileReading`);
+export const maySpinAsync = syncToAsync(`${here}:maySpin`, { threads: 1, terminateTimeout: 50 });
 export const infoAsync = syncToAsync(`${here}:syncInfo`, { threads: 1 });

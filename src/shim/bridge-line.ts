@@ -1,0 +1,257 @@
+/** A calling thread's line to the thread of the async application behind an `asyncToSync` bridge. */
+import { createErrorStream } from '../engine/error-stream.ts';
+import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
+import { atThreadEnd } from '../engine/this-thread.ts';
+import { ApplicationError, QuaichError } from '../interface/errors.ts';
+import type { Body, Environ, StartResponse } from '../interface/types.ts';
+import type { AsyncToSyncOptions } from './async-to-sync.ts';
+import { assertMayBlock, assertNoRecursion } from './blocking.ts';
+import { BridgeError } from './errors.ts';
+import { LoopThread } from './loop-thread.ts';
+import { BlockingCall, type Line, type WaitOptions } from './sync-caller.ts';
+import { BridgeTarget, DEFAULT_AHEAD, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
+import type { CallerMessage, RunnerMessage } from './wire.ts';
+
+/** Milliseconds between two looks at what no message tells: the client, the other thread's life. */
+const LOOK_EVERY = 50;
+/** Milliseconds for an event loop to show that it still turns. */
+const PING_TIMEOUT = 1000;
+/** Milliseconds before a thread that died soon after its start is started again; doubles with each death in a row (G-147). */
+const FIRST_DELAY = 100;
+const LONGEST_DELAY = 10_000;
+/** A thread that lived so long (milliseconds) is replaced at once. */
+const HEALTHY_AFTER = 10_000;
+
+export class BridgeLine implements Line {
+  readonly ahead: number;
+  readonly timeout: number | undefined;
+  readonly closeTimeout: number;
+  readonly #target: BridgeTarget;
+  /** As the application named it, for messages. */
+  readonly #name: string;
+  readonly #calls = new Map<number, BlockingCall>();
+  #thread: LoopThread | null = null;
+  #lastId = 0;
+  /** When a message came last (milliseconds). */
+  #heard = 0;
+  #answered = false;
+  #shutDown = false;
+  /** The thread began; whether one has ever taken requests. */
+  #began = 0;
+  #everReady = false;
+  #delay = 0;
+  /** No thread is started before. */
+  #notBefore = 0;
+  #restart: NodeJS.Timeout | null = null;
+  #startFailure: Error | null = null;
+  #forgetEnd: () => void = () => {};
+
+  constructor(reference: string, options: AsyncToSyncOptions) {
+    this.#name = reference;
+    this.ahead = options.ahead ?? DEFAULT_AHEAD;
+    this.timeout = options.timeout;
+    this.closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    this.#target = new BridgeTarget(reference, 'async', 1, options);
+  }
+
+  /** The startup hook: starts the thread, once; rejects with what kept it from starting, and may be called again then. */
+  async start(): Promise<void> {
+    this.#shutDown = false;
+    this.#thread ??= this.#begin();
+    const thread = this.#thread;
+    try {
+      await thread.holdUntil(thread.ready);
+      this.#everReady = true;
+    } catch (error) {
+      await thread.holdUntil(thread.gone);
+      throw error;
+    }
+  }
+
+  /** The shutdown hook. Rejects when a hook of the application failed, or its thread had to be terminated (L-09, L-10). */
+  async stop(): Promise<void> {
+    this.#shutDown = true;
+    await this.#end();
+  }
+
+  /** Answers a request; blocks until the application has returned its body. */
+  run(environ: Environ, startResponse: StartResponse): Body {
+    this.assertMayBlock();
+    const convention: unknown = environ['quaich.async'];
+    if (convention === true) {
+      throw new ApplicationError(
+        `the application of ${this.#bridge} was called with an async environ; call the async application itself (M-18)`,
+      );
+    }
+    this.#ensureThread();
+    const id = ++this.#lastId;
+    const call = new BlockingCall(id, environ, startResponse, this);
+    this.#calls.set(id, call);
+    return call.start();
+  }
+
+  assertMayBlock(): void {
+    assertMayBlock(this.#name);
+  }
+
+  post(message: CallerMessage): void {
+    this.#thread?.end.post(message);
+  }
+
+  forget(id: number): void {
+    this.#calls.delete(id);
+  }
+
+  wait({ done, check, idle, limit, ending, request }: WaitOptions): void {
+    let began = performance.now();
+    let looked = began;
+    while (!done()) {
+      const thread = this.#thread;
+      if (thread === null) throw this.#death();
+      let message = thread.end.receive(0);
+      const busy = message === undefined && idle();
+      if (message === undefined && !busy) message = thread.end.receive(LOOK_EVERY);
+      if (message !== undefined) this.#hear(message);
+      const now = performance.now();
+      const life = busy || message !== undefined;
+      if (life && !ending) began = now;
+      if (life && now - looked < LOOK_EVERY) continue;
+      looked = now;
+      if (done()) return;
+      check();
+      if (!thread.alive()) {
+        this.#lose(thread);
+      } else if (limit > 0 && now - began > limit) {
+        if (ending) this.#probe(thread, request);
+        throw new BridgeError(`${this.#bridge}: no answer for ${limit} ms (B-22)`);
+      }
+    }
+  }
+
+  get #bridge(): string {
+    return `asyncToSync('${this.#name}')`;
+  }
+
+  #death(): BridgeError {
+    return new BridgeError(`the thread of ${this.#bridge} has died`);
+  }
+
+  /** Starts a thread if there is none, and waits for it. */
+  #ensureThread(): void {
+    const idle = performance.now() - this.#heard > LOOK_EVERY;
+    if (idle && this.#thread?.serves && !this.#thread.alive()) this.#lose(this.#thread);
+    if (this.#thread?.serves) return;
+    if (this.#shutDown) throw new BridgeError(`${this.#bridge} has been shut down`);
+    if (this.#thread === null) {
+      if (performance.now() < this.#notBefore) {
+        throw this.#startFailure ?? new BridgeError(`${this.#death().message} and is being replaced`);
+      }
+      // Nobody has called the hooks; then they run with the first request, and at the end of this thread's applications.
+      this.#thread = this.#begin();
+    }
+    const thread = this.#thread;
+    try {
+      thread.waitReady();
+      this.#everReady = true;
+    } catch (error) {
+      this.#lose(thread);
+      this.#startFailure = error instanceof Error ? error : null;
+      throw error;
+    }
+  }
+
+  #begin(): LoopThread {
+    assertNoRecursion(this.#target.reference);
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    this.#restart = null;
+    this.#startFailure = null;
+    this.#began = performance.now();
+    const { reference, options, data, report } = this.#target;
+    const thread: LoopThread = new LoopThread({
+      data,
+      reference,
+      startupTimeout: options.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT,
+      maxOldGenerationSizeMb: options.maxOldGenerationSizeMb,
+      report,
+      ended: (problem) => {
+        if (problem !== null && this.#everReady) report(`its thread has ended: ${problem}`);
+        this.#lose(thread);
+      },
+    });
+    this.#forgetEnd();
+    this.#forgetEnd = atThreadEnd(() => this.#end());
+    return thread;
+  }
+
+  #hear(message: RunnerMessage): void {
+    this.#heard = performance.now();
+    if (message.type === 'pong') {
+      this.#answered = true;
+      return;
+    }
+    const call = this.#calls.get(message.id);
+    if (call !== undefined) call.hear(message);
+    else if (message.type === 'errors') createErrorStream().write(message.text); // of a request that was abandoned
+  }
+
+  /** A thread whose event loop does not answer is stuck for good: it is terminated (B-40). */
+  #probe(thread: LoopThread, request: string): void {
+    this.#answered = false;
+    thread.end.post({ type: 'ping' });
+    const until = performance.now() + PING_TIMEOUT;
+    while (!this.#answered && performance.now() < until && thread.alive()) {
+      const message = thread.end.receive(LOOK_EVERY);
+      if (message !== undefined) this.#hear(message);
+    }
+    if (this.#answered) return;
+    this.#target.report(`${request} does not end, and its thread's event loop stands still: it is terminated (B-40)`);
+    thread.terminate();
+    this.#lose(thread);
+  }
+
+  /** The thread is gone: every request that waits for it ends, and another one is started (G-147). */
+  #lose(thread: LoopThread): void {
+    if (this.#thread !== thread) return;
+    this.#thread = null;
+    const error = this.#death();
+    for (const call of this.#calls.values()) call.lost(error);
+    this.#calls.clear();
+    const now = performance.now();
+    const healthy = now - this.#began > HEALTHY_AFTER;
+    this.#delay = healthy ? 0 : Math.min(Math.max(FIRST_DELAY, 2 * this.#delay), LONGEST_DELAY);
+    this.#notBefore = now + this.#delay;
+    if (this.#shutDown || !this.#everReady) return;
+    this.#restart = setTimeout(() => {
+      this.#restart = null;
+      this.#thread ??= this.#begin();
+    }, this.#delay);
+    this.#restart.unref();
+  }
+
+  /** Ends the thread with its hooks; the next request, if any, starts another one. */
+  async #end(): Promise<void> {
+    this.#forgetEnd();
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    this.#restart = null;
+    this.#notBefore = 0;
+    this.#everReady = false;
+    const thread = this.#thread;
+    if (thread === null) return;
+    const { reference, options } = this.#target;
+    await thread.holdUntil(thread.ready.catch(() => {}));
+    thread.stop();
+    let terminated = false;
+    const timer = setTimeout(() => {
+      terminated = true;
+      thread.terminate();
+    }, options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
+    await thread.holdUntil(thread.gone);
+    clearTimeout(timer);
+    this.#lose(thread);
+    this.#notBefore = 0;
+    if (terminated) throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: its thread had to be terminated`);
+    if (thread.shutdownFailures > 0) {
+      throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: a shutdown hook failed`);
+    }
+  }
+}

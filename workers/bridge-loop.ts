@@ -1,0 +1,8 @@
+import { workerData } from 'node:worker_threads';
+import type { WorkerTask } from '../src/pool/pool.ts';
+import { type BridgeData, runBridgeThread } from '../src/shim/bridge-thread.ts';
+
+const task: WorkerTask<BridgeData> = workerData;
+await runBridgeThread(task);
+// What the application leaves behind does not hold its thread.
+process.exit(0);
