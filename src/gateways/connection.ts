@@ -1,6 +1,6 @@
-import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { FLAG_CONTENT_LENGTH, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Exchange } from '../http/exchange.ts';
-import { errorHead } from '../http/framing.ts';
+import { sendPage } from '../http/framing.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
@@ -13,14 +13,12 @@ import {
   WAIT_REQUEST,
 } from '../http/host.ts';
 import '../http/latin1.ts';
-import { FLAG_CONTENT_LENGTH, FLAG_HEAD_METHOD } from '../../assembly/layout.ts';
 import type { Parser } from '../http/parser.ts';
 import {
   nextResponse,
   nextSocket,
   RESPONSE_AWAITED,
   RESPONSE_BREAK,
-  RESPONSE_BROKEN,
   RESPONSE_COMPLETE,
   RESPONSE_DONE,
   RESPONSE_END,
@@ -38,6 +36,7 @@ import {
 } from '../http/states.ts';
 import { HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import { RefusedRequest } from './refused.ts';
+import { RequestBody, TOO_LARGE } from './request-body.ts';
 import { cgiHead } from './response-head.ts';
 import { repairVariables, type VariableLimits, type Variables, writeVariables } from './variables.ts';
 
@@ -56,8 +55,6 @@ const FLUSH_AT = 65536;
 /** Bytes read after the last response before the socket is dropped. */
 const LINGER_BYTES = 1 << 20;
 
-const TOO_LARGE = 'the request body is larger than this server accepts';
-
 /**
  * A connection to a front server that sends requests as CGI variables and takes responses in the form of CGI (RFC 3875, 6).
  * Like the connection for HTTP it has no I/O of its own. One request is in progress at a time; what comes meanwhile
@@ -69,6 +66,7 @@ export abstract class VariablesConnection implements HostedConnection {
   protected readonly host: ConnectionHost;
   protected readonly parser: Parser;
   protected readonly options: VariablesConnectionOptions;
+  protected readonly body: RequestBody;
   /** The request in progress, until its body is closed. */
   protected exchange: Exchange | null = null;
   protected socket: number = SOCKET_OPEN;
@@ -79,13 +77,6 @@ export abstract class VariablesConnection implements HostedConnection {
 
   /** Variables of a request that nobody had room for. */
   private waiting: Variables | null = null;
-  /** The owner of the exchange takes body bytes. */
-  private receiving = false;
-  /** Bytes of the body that are still to come; -1: its sender says when it ends. */
-  private bodyLeft = -1;
-  private bodySize = 0;
-  /** Body bytes that the owner had no room for. */
-  private refused: Buffer | null = null;
   /** Raw bytes behind the point where reading had to stop. */
   private backlog: Buffer | null = null;
   private paused = false;
@@ -102,6 +93,7 @@ export abstract class VariablesConnection implements HostedConnection {
     this.host = host;
     this.parser = parser;
     this.options = options;
+    this.body = new RequestBody(parser, options.limitBody);
   }
 
   // ---- The protocol
@@ -110,7 +102,7 @@ export abstract class VariablesConnection implements HostedConnection {
   protected abstract read(at: number, to: number): number;
   /** Reading has to stop until something else has happened. */
   protected get held(): boolean {
-    return this.waiting !== null || this.refused !== null;
+    return this.waiting !== null || this.body.held;
   }
   /** Part of a request has come. */
   protected abstract readonly inHead: boolean;
@@ -139,11 +131,9 @@ export abstract class VariablesConnection implements HostedConnection {
       this.drop(false);
     } else if (exchange === null) {
       this.finish();
-    } else if (this.receiving) {
-      this.receiving = false;
-      exchange.persist = false;
+    } else if (this.body.receiving) {
       exchange.unanswered = 400;
-      exchange.owner?.bodyFailed(0, 'the front server ended the connection within the request body');
+      this.body.fail(0, 'the front server ended the connection within the request body');
     } else if (this.waiting !== null) {
       this.drop(false); // nobody has begun with the request
     }
@@ -157,8 +147,6 @@ export abstract class VariablesConnection implements HostedConnection {
     this.socket = nextSocket(this.socket, SOCKET_GONE);
     this.out = '';
     this.backlog = null;
-    this.refused = null;
-    this.receiving = false;
     const { exchange } = this;
     if (this.waiting !== null) {
       this.waiting = null;
@@ -186,7 +174,7 @@ export abstract class VariablesConnection implements HostedConnection {
     if (this.socket === SOCKET_LINGERING) return WAIT_LINGERING;
     if (this.blocked || this.socket === SOCKET_ENDING) return WAIT_CLIENT;
     if (this.exchange === null) return this.inHead ? WAIT_HEAD : WAIT_REQUEST;
-    if (this.receiving && !this.paused) return WAIT_BODY;
+    if (this.body.receiving && !this.paused) return WAIT_BODY;
     return this.finished ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
   }
 
@@ -196,7 +184,7 @@ export abstract class VariablesConnection implements HostedConnection {
         this.finish();
         break;
       case WAIT_BODY:
-        this.failBody(408, 'the request body did not arrive in time');
+        this.body.fail(408, 'the request body did not arrive in time');
         break;
       case WAIT_HEAD:
       case WAIT_LINGERING:
@@ -230,7 +218,7 @@ export abstract class VariablesConnection implements HostedConnection {
   // ---- Calls from the owner of the exchange
 
   respond(exchange: Exchange, head: ResponseHead): void {
-    if (this.isCut(exchange)) return;
+    if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
     exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
@@ -238,14 +226,9 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   data(exchange: Exchange, source: Buffer, start: number, end: number): boolean {
-    if (this.isCut(exchange)) return true;
-    if (exchange.state !== RESPONSE_STARTED) throw new StateError('body bytes outside of a response');
+    if (exchange.isCut) return true;
     const length = end - start;
-    if (exchange.left >= 0) {
-      exchange.left -= length;
-      if (exchange.left < 0) throw new StateError('more body bytes than announced');
-    }
-    exchange.sent += length;
+    exchange.count(length);
     if (length <= TEXT_CHUNK) {
       this.send(source.latin1Slice(start, end));
     } else {
@@ -265,7 +248,7 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   end(exchange: Exchange): void {
-    if (this.isCut(exchange)) return;
+    if (exchange.isCut) return;
     if (exchange.left > 0) {
       this.breakResponse(exchange);
       return;
@@ -276,7 +259,7 @@ export abstract class VariablesConnection implements HostedConnection {
 
   /** Ends the connection within the response, which front servers pass on as an error. */
   breakResponse(exchange: Exchange): void {
-    if (this.isCut(exchange)) return;
+    if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
     this.out += this.breach;
     this.writeOut();
@@ -284,14 +267,13 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   done(exchange: Exchange): void {
-    if (exchange.state === RESPONSE_AWAITED) this.answerPage(exchange, exchange.unanswered, '');
+    if (exchange.state === RESPONSE_AWAITED) sendPage(exchange, exchange.unanswered, '');
     else if (exchange.state === RESPONSE_STARTED) this.breakResponse(exchange);
     exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
     exchange.owner = null;
     this.host.finished(exchange);
     this.exchange = null;
-    this.receiving = false;
-    this.refused = null;
+    this.body.stop();
     if (this.socket !== SOCKET_OPEN) return;
     this.over(exchange);
     if (this.closing || this.finished || !exchange.persist) this.finish();
@@ -299,22 +281,15 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   wantBody(exchange: Exchange): void {
-    if (exchange === this.exchange && this.refused !== null) this.proceed();
+    if (exchange === this.exchange && this.body.held) this.proceed();
   }
 
   answer(exchange: Exchange, status: number, message = ''): void {
-    this.answerPage(exchange, status, message);
+    sendPage(exchange, status, message);
     this.done(exchange);
   }
 
   abstract errors(exchange: Exchange, text: Uint8Array): boolean;
-
-  private answerPage(exchange: Exchange, status: number, message: string): void {
-    const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0);
-    this.respond(exchange, head);
-    if (body.length > 0) this.data(exchange, body, 0, body.length);
-    this.end(exchange);
-  }
 
   // ---- Reading, for the protocol
 
@@ -337,9 +312,7 @@ export abstract class VariablesConnection implements HostedConnection {
     const exchange = new Exchange(this, flags, persist && this.options.keepAlive && !this.closing, false, false);
     this.exchange = exchange;
     // What the body needs must stand before the host is asked: it may answer at once.
-    this.bodyLeft = (flags & FLAG_CONTENT_LENGTH) !== 0 ? Number(variables.CONTENT_LENGTH) : -1;
-    this.bodySize = 0;
-    this.receiving = this.bodyLeft !== 0;
+    this.body.begin(exchange, (flags & FLAG_CONTENT_LENGTH) !== 0 ? Number(variables.CONTENT_LENGTH) : -1);
     if (!this.host.request(exchange)) this.waiting = variables;
   }
 
@@ -350,28 +323,10 @@ export abstract class VariablesConnection implements HostedConnection {
     this.answer(exchange, status, message);
   }
 
-  /** Body bytes from address `at`. What the owner has no room for is put aside, what nobody wants is dropped. */
+  /** Body bytes from address `at`. */
   protected deliver(at: number, length: number): void {
-    const { exchange } = this;
     this.progress++;
-    if (exchange === null || !this.receiving) return;
-    const size = this.bodyLeft < 0 ? length : Math.min(length, this.bodyLeft);
-    this.bodySize += size;
-    if (this.bodySize > this.options.limitBody) {
-      this.failBody(413, TOO_LARGE);
-      return;
-    }
-    if (this.bodyLeft > 0) this.bodyLeft -= size;
-    const taken = size === 0 ? 0 : (exchange.owner?.body(at, size) ?? size);
-    if (taken < size) this.refused = this.parser.copy(at + taken, at + size);
-    else if (this.bodyLeft === 0) this.endBody();
-  }
-
-  /** The sender says that the body is over. */
-  protected endOfBody(): void {
-    if (!this.receiving) return;
-    if (this.bodyLeft > 0) this.failBody(400, 'the request body is shorter than CONTENT_LENGTH');
-    else this.endBody();
+    this.body.deliver(at, length);
   }
 
   /** Bytes that nobody looks at. */
@@ -383,23 +338,8 @@ export abstract class VariablesConnection implements HostedConnection {
   /** Tells the owner that its request was given up by the client; what it still sends goes nowhere. */
   protected breakOff(exchange: Exchange): void {
     if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
-    this.receiving = false;
-    this.refused = null;
+    this.body.stop();
     exchange.owner?.disconnected();
-  }
-
-  private endBody(): void {
-    this.receiving = false;
-    this.exchange?.owner?.bodyEnd();
-  }
-
-  private failBody(status: number, message: string): void {
-    const { exchange } = this;
-    this.receiving = false;
-    this.refused = null;
-    if (exchange === null) return;
-    exchange.persist = false;
-    exchange.owner?.bodyFailed(status, message);
   }
 
   private run(from: number, to: number): void {
@@ -434,20 +374,13 @@ export abstract class VariablesConnection implements HostedConnection {
       this.schedule();
       return;
     }
-    const { waiting, refused, exchange } = this;
+    const { waiting, exchange } = this;
     if (waiting !== null && exchange !== null) {
       this.waiting = null;
       writeVariables(this.parser, waiting, this.options.variables);
       if (!this.host.request(exchange)) this.waiting = waiting;
-    } else if (refused !== null && exchange !== null) {
-      refused.copy(this.parser.bytes, READ_AREA);
-      const taken = exchange.owner?.body(READ_AREA, refused.length) ?? refused.length;
-      if (taken === refused.length) {
-        this.refused = null;
-        if (this.bodyLeft === 0) this.endBody();
-      } else {
-        this.refused = refused.subarray(taken);
-      }
+    } else {
+      this.body.offer();
     }
     if (this.held) return;
     const { backlog } = this;
@@ -474,13 +407,9 @@ export abstract class VariablesConnection implements HostedConnection {
 
   // ---- Writing
 
-  private isCut(exchange: Exchange): boolean {
-    return exchange.state === RESPONSE_BROKEN || exchange.state === RESPONSE_OVER;
-  }
-
   /** Whether the client still expects something of this response. */
   protected isOpen(exchange: Exchange): boolean {
-    return !this.isCut(exchange) && exchange.state !== RESPONSE_COMPLETE;
+    return !exchange.isCut && exchange.state !== RESPONSE_COMPLETE;
   }
 
   /** Response bytes as text, a unit for each. */

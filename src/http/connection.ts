@@ -1,13 +1,7 @@
-import {
-  FLAG_EXPECT_CONTINUE,
-  FLAG_HEAD_METHOD,
-  FLAG_HTTP_1_0,
-  FLAG_KEEP_ALIVE,
-  READ_AREA,
-} from '../../assembly/layout.ts';
+import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE, READ_AREA } from '../../assembly/layout.ts';
 import type { ResponseHead } from '../interface/transport.ts';
 import { Exchange } from './exchange.ts';
-import { chunkSizeLine, errorHead, frameHead, LAST_CHUNK } from './framing.ts';
+import { chunkSizeLine, frameHead, LAST_CHUNK, sendPage } from './framing.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
@@ -42,7 +36,6 @@ import {
   SOCKET_GONE,
   SOCKET_LINGERING,
   SOCKET_OPEN,
-  StateError,
 } from './states.ts';
 
 export interface ConnectionOptions extends ReaderLimits {
@@ -215,7 +208,7 @@ export class Connection implements HostedConnection, Responder {
 
   /** Starts the response. Ignored when the client has gone. */
   respond(exchange: Exchange, head: ResponseHead): void {
-    if (this.isCut(exchange)) return;
+    if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
     const persist = exchange.persist && !(this.closing && exchange.next === null);
@@ -229,14 +222,9 @@ export class Connection implements HostedConnection, Responder {
    * catch up first: `drained` of the owner tells when.
    */
   data(exchange: Exchange, source: Buffer, start: number, end: number): boolean {
-    if (this.isCut(exchange)) return true;
+    if (exchange.isCut) return true;
     const length = end - start;
-    if (exchange.state !== RESPONSE_STARTED) throw new StateError('body bytes outside of a response');
-    if (exchange.left >= 0) {
-      exchange.left -= length;
-      if (exchange.left < 0) throw new StateError('more body bytes than announced');
-    }
-    exchange.sent += length;
+    exchange.count(length);
     if (length > 0) {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';
@@ -271,7 +259,7 @@ export class Connection implements HostedConnection, Responder {
 
   /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */
   end(exchange: Exchange): void {
-    if (this.isCut(exchange)) return;
+    if (exchange.isCut) return;
     if (exchange.left > 0) {
       this.breakResponse(exchange);
       return;
@@ -282,7 +270,7 @@ export class Connection implements HostedConnection, Responder {
 
   /** Breaks the response off so that the client cannot take it for complete (G-141). */
   breakResponse(exchange: Exchange): void {
-    if (this.isCut(exchange)) return;
+    if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
     if (exchange === this.front) this.cut(exchange);
   }
@@ -292,7 +280,7 @@ export class Connection implements HostedConnection, Responder {
    * answer to us; one that gave up within it breaks the connection.
    */
   done(exchange: Exchange): void {
-    if (exchange.state === RESPONSE_AWAITED) this.answerPage(exchange, exchange.unanswered, '');
+    if (exchange.state === RESPONSE_AWAITED) sendPage(exchange, exchange.unanswered, '');
     else if (exchange.state === RESPONSE_STARTED) this.breakResponse(exchange);
     exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
     exchange.owner = null;
@@ -316,20 +304,13 @@ export class Connection implements HostedConnection, Responder {
 
   /** Answers an exchange that has no application: 404, 503. */
   answer(exchange: Exchange, status: number, message = ''): void {
-    this.answerPage(exchange, status, message);
+    sendPage(exchange, status, message);
     this.done(exchange);
   }
 
   /** HTTP has no place for them. */
   errors(): boolean {
     return false;
-  }
-
-  private answerPage(exchange: Exchange, status: number, message: string): void {
-    const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0);
-    this.respond(exchange, head);
-    if (body.length > 0) this.data(exchange, body, 0, body.length);
-    this.end(exchange);
   }
 
   // ---- Responder: calls from the reader
@@ -456,10 +437,6 @@ export class Connection implements HostedConnection, Responder {
     if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
     exchange.held = null;
     exchange.owner?.disconnected();
-  }
-
-  private isCut(exchange: Exchange): boolean {
-    return exchange.state === RESPONSE_BROKEN || exchange.state === RESPONSE_OVER;
   }
 
   // ---- Writing

@@ -1,5 +1,5 @@
 import type { ResponseHead } from '../interface/transport.ts';
-import { RESPONSE_AWAITED } from './states.ts';
+import { RESPONSE_AWAITED, RESPONSE_BROKEN, RESPONSE_OVER, RESPONSE_STARTED, StateError } from './states.ts';
 
 /** What stands behind an exchange: an application on this thread, or a slot of the rings. Called by the connection. */
 export interface ExchangeOwner {
@@ -96,5 +96,20 @@ export class Exchange {
     this.persist = persist;
     this.safe = safe;
     this.expectsContinue = expectsContinue;
+  }
+
+  /** Nothing more of the response goes anywhere. */
+  get isCut(): boolean {
+    return this.state === RESPONSE_BROKEN || this.state === RESPONSE_OVER;
+  }
+
+  /** Counts body bytes on their way to the client. Throws StateError for those that do not belong to a response. */
+  count(length: number): void {
+    if (this.state !== RESPONSE_STARTED) throw new StateError('body bytes outside of a response');
+    if (this.left >= 0) {
+      this.left -= length;
+      if (this.left < 0) throw new StateError('more body bytes than announced');
+    }
+    this.sent += length;
   }
 }

@@ -1,4 +1,4 @@
-import { FLAG_HTTP_1_0 } from '../../assembly/layout.ts';
+import { FLAG_HEAD_METHOD, FLAG_HTTP_1_0 } from '../../assembly/layout.ts';
 import {
   HEAD_HAS_DATE,
   HEAD_HAS_LENGTH,
@@ -63,4 +63,13 @@ export function errorHead(status: number, message: string, isHead: boolean): [Re
   const text = `${line}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
   const flags = HEAD_HAS_LENGTH | (isHead ? HEAD_NO_BODY : 0);
   return [{ status, text, length: body.length, flags }, isHead ? Buffer.alloc(0) : body];
+}
+
+/** Answers an exchange that no application answers any more, or ever did, with a plain page. */
+export function sendPage(exchange: Exchange, status: number, message: string): void {
+  const { connection } = exchange;
+  const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0);
+  connection.respond(exchange, head);
+  if (body.length > 0) connection.data(exchange, body, 0, body.length);
+  connection.end(exchange);
 }

@@ -267,6 +267,15 @@ describe('G-174 management', () => {
     expect(d.requests).toHaveLength(1);
   });
 
+  it('G-65 a peer that asks on and on and reads nothing is dropped', () => {
+    const d = new Driver();
+    d.writable = false;
+    d.feed(record(GET_VALUES, 0));
+    expect(d.destroyed).toBe('no');
+    d.feed(record(GET_VALUES, 0));
+    expect(d.destroyed).toBe('reset');
+  });
+
   it('roles other than responder are refused', () => {
     const d = new Driver().feed(begin(1, { role: 2 }) + stream(PARAMS, 1, pairs(VARIABLES)));
     expect(d.records()).toEqual([{ type: END_REQUEST, id: 1, content: UNKNOWN_ROLE }]);

@@ -144,7 +144,7 @@ export class FastCgiConnection extends VariablesConnection {
         if (isEmpty && this.isOurs && this.inParams) this.paramsEnd();
         break;
       case STDIN:
-        if (isEmpty && this.isOurs && !this.inParams) this.endOfBody();
+        if (isEmpty && this.isOurs && !this.inParams) this.body.end();
         break;
       case ABORT_REQUEST:
         if (this.isOurs) this.abortRequest();
@@ -153,7 +153,7 @@ export class FastCgiConnection extends VariablesConnection {
         this.getValues(this.takeContent());
         break;
       default:
-        this.emit(unknownType(type));
+        this.reply(unknownType(type));
     }
   }
 
@@ -170,10 +170,10 @@ export class FastCgiConnection extends VariablesConnection {
     }
     const persist = (content[2] & KEEP_CONN) !== 0;
     if (content.readUInt16BE(0) !== ROLE_RESPONDER) {
-      this.emit(endRequest(id, UNKNOWN_ROLE));
+      this.reply(endRequest(id, UNKNOWN_ROLE));
       if (!persist) this.finish();
     } else if (this.id !== 0) {
-      this.emit(endRequest(id, CANT_MPX_CONN));
+      this.reply(endRequest(id, CANT_MPX_CONN));
     } else if (this.exchange !== null) {
       this.next = { id, persist }; // answered, but its body is not closed yet
     } else {
@@ -208,14 +208,21 @@ export class FastCgiConnection extends VariablesConnection {
       return;
     }
     this.inParams = false;
-    this.endRequest();
+    this.reply(endRequest(this.id, REQUEST_COMPLETE));
+    this.id = 0;
     if (!this.persist) this.finish();
   }
 
   private getValues(content: Buffer): void {
     const asked = readPairs(content) ?? {};
     const pairs = shortPairs(Object.entries(VALUES).filter(([name]) => name in asked));
-    this.emit(header(GET_VALUES_RESULT, 0, pairs.length) + pairs);
+    this.reply(header(GET_VALUES_RESULT, 0, pairs.length) + pairs);
+  }
+
+  /** Answers what is asked beside requests. A peer that asks and does not read would fill the memory: it is dropped. */
+  private reply(text: string): void {
+    if (this.blocked) this.drop(true);
+    else this.emit(text);
   }
 
   private endRequest(): void {
