@@ -124,7 +124,7 @@ export class MultipartSplitter {
         this.#end();
         return;
       }
-      this.#search.write(block.byteLength <= room ? block : block.subarray(0, room));
+      if (room > 0) this.#search.write(block.byteLength <= room ? block : block.subarray(0, room));
       if (block.byteLength > room) {
         this.#search.end(); // gives what it has held back
         throw tooLarge(`the request body is larger than ${maxTotalSize} bytes`);

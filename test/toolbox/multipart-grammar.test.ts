@@ -222,6 +222,11 @@ describe('what a body means does not depend on how it is cut (G-57)', () => {
     }
   });
 
+  test('nor does a limit of the whole body right behind a delimiter', () => {
+    const body = bytesOf('--x\r\n--x\r\n');
+    for (const places of [[], [...body.keys()]]) expect(read(body, places, { maxTotalSize: 8 }).status).toBe(413);
+  });
+
   test('nor do the refusals and limits, whatever was done to it, and nothing else is ever thrown (G-63)', {
     timeout: 30_000,
   }, () => {
