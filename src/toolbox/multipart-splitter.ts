@@ -20,7 +20,7 @@ export interface MultipartLimits {
   maxFieldSize?: number;
   /** Largest part with a file name; 64 MiB by default. */
   maxFileSize?: number;
-  /** Largest head of a part; 8 KiB by default. */
+  /** Largest head of a part; 8 KiB by default, 16 KiB at most. */
   maxHeaderSize?: number;
   /** Largest body; 128 MiB by default. */
   maxTotalSize?: number;
