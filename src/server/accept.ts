@@ -14,17 +14,7 @@ export function unsentBytes(socket: net.Socket): number {
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
 }
 
-/**
- * Drops a connection so that its peer sees an error and not an end. `resetAndDestroy` of Node 20 ends it first, which
- * later versions do not; this does as they do. Only TCP knows a reset: other sockets just close.
- */
-export function reset(socket: net.Socket): void {
-  if (socket.remoteAddress !== undefined) (socket as unknown as SocketInternals).resetAndClosing = true;
-  socket.destroy();
-}
-
 interface SocketInternals {
-  resetAndClosing?: boolean;
   _handle: unknown;
   _server?: unknown;
 }

@@ -2,7 +2,8 @@ import type net from 'node:net';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_REQUEST } from '../http/host.ts';
-import { type Acceptor, reset, type SocketEvents, unsentBytes } from './accept.ts';
+import { reset } from '../http/reset.ts';
+import { type Acceptor, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {

@@ -1,6 +1,9 @@
 /** The node:http mount on real connections: clients that leave, slow ones, bodies that nobody reads (G-177). */
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type AsyncApplication, ClientDisconnected, markAsync } from 'quaich';
 import { type NodeListenerOptions, toNodeListener } from 'quaich/gateways';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -187,6 +190,29 @@ describe('a response that breaks', () => {
     await client.all();
     expect(client.error).toMatchObject({ code: 'ECONNRESET' });
     expect(errors.text).toContain('Error: late');
+  });
+
+  test('G-141 on a Unix socket, which knows no reset, the connection still ends', async () => {
+    const errors = new MemoryErrors();
+    const directory = mkdtempSync(join(tmpdir(), 'quaich-'));
+    const listener = toNodeListener(
+      async function* (_environ, startResponse) {
+        startResponse('200 OK', []);
+        yield bytes('part');
+        throw new Error('late');
+      },
+      { errors },
+    );
+    const server = http.createServer(listener);
+    await new Promise<void>((resolve) => server.listen(join(directory, 'a.sock'), resolve));
+    try {
+      const client = new Client(`unix:${join(directory, 'a.sock')}`).send('GET / HTTP/1.0\r\n\r\n');
+      await client.all();
+      expect(errors.text.match(/^quaich: /gm)).toHaveLength(1); // the application's failure, and none of ours
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(directory, { recursive: true });
+    }
   });
 
   test('G-141 G-131 a queued response that breaks does not hurt the one before it', async () => {

@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorPage } from '../../engine/error-page.ts';
 import type { RunningRequest } from '../../engine/run-async.ts';
+import { reset } from '../../http/reset.ts';
 import { ClientDisconnected, QuaichError, type RequestAborted } from '../../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../../interface/transport.ts';
 import type { MountedRequest } from '../mount.ts';
@@ -107,7 +108,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
       // on Node 24 and later.
       response.once('socket', () => process.nextTick(() => this.abort()));
     } else if (this.#closeDelimited && !('encrypted' in socket)) {
-      socket.resetAndDestroy(); // nothing but a reset tells the client that this was not the end
+      reset(socket); // nothing but a reset tells the client that this was not the end
     } else {
       // What was sent before still goes out; Node 26 holds it back in the response until the next turn.
       while (response.writableCorked > 0) response.uncork();
