@@ -3,7 +3,16 @@
  * and drains responses. Nothing here blocks and nothing here knows HTTP beyond the copy of a head record.
  */
 import { threadId } from 'node:worker_threads';
-import { FIELD_WORDS, HEAD_FIELD_COUNT, HEAD_LENGTH, HEAD_RECORD, HEAD_WORDS } from '../../assembly/layout.ts';
+import {
+  FIELD_WORDS,
+  HEAD_FIELD_COUNT,
+  HEAD_LENGTH,
+  HEAD_METHOD_LENGTH,
+  HEAD_RECORD,
+  HEAD_TARGET_LENGTH,
+  HEAD_TARGET_START,
+  HEAD_WORDS,
+} from '../../assembly/layout.ts';
 import { ring, Sleeper } from './doorbell.ts';
 import {
   ACKNOWLEDGED,
@@ -158,6 +167,20 @@ export class GatewayEnd {
     // Releases the entry, after OWNER: an entry that is visible can be claimed.
     Atomics.store(words, layout.control + QUEUE_TAIL, this.#queueTail);
     this.#queued++;
+  }
+
+  /**
+   * Takes a request out of the sync queue again; false where a worker has it already. The slot is then the caller's, for
+   * `release`. Those that came first go first, so that nothing settled piles up behind what still waits.
+   */
+  withdraw(slot: number): boolean {
+    const { words, layout } = this;
+    const owner = layout.slot + slot * layout.slotWords + OWNER;
+    const queued = Atomics.load(words, owner);
+    // The same exchange as a worker's claim: one of both wins.
+    if (queued >= 0 || Atomics.compareExchange(words, owner, queued, 0) !== queued) return false;
+    this.#settleQueue();
+    return true;
   }
 
   /** Hands a filled slot to an async worker (index as in the layout: not below `syncWorkers`), at the next `flush`. */
@@ -371,15 +394,17 @@ export class GatewayEnd {
     return (this.#queueTail - Atomics.load(this.words, this.layout.control + QUEUE_HEAD)) | 0;
   }
 
-  /** Native string: the head of the request in this slot (for logs). */
-  text(slot: number): string {
-    const { words, layout } = this;
+  /** What the request in this slot asks for, for logs: native strings, and the mount. */
+  request(slot: number): { method: string; target: string; mount: number } {
+    const { words, layout, bytes } = this;
     const header = layout.slot + slot * layout.slotWords;
-    const start = words[header + TEXT_START];
-    return this.bytes.latin1Slice(
-      (start >>> 0) + words[header + META_LENGTH],
-      (start >>> 0) + words[header + TEXT_LENGTH],
-    );
+    const head = (words[header + TEXT_START] >>> 0) + words[header + META_LENGTH];
+    const target = head + words[header + RECORD + HEAD_TARGET_START];
+    return {
+      method: bytes.latin1Slice(head, head + words[header + RECORD + HEAD_METHOD_LENGTH]),
+      target: bytes.latin1Slice(target, target + words[header + RECORD + HEAD_TARGET_LENGTH]),
+      mount: words[header + MOUNT],
+    };
   }
 
   /** Asks a worker to leave: it finishes what it has begun and takes nothing more from the sync queue. */

@@ -3,7 +3,10 @@ import {
   HEAD_FIELD_COUNT,
   HEAD_FLAGS,
   HEAD_LENGTH,
+  HEAD_METHOD_LENGTH,
   HEAD_RECORD,
+  HEAD_TARGET_LENGTH,
+  HEAD_TARGET_START,
   PARSER_END,
   READ_AREA,
 } from '../../assembly/layout.ts';
@@ -100,6 +103,9 @@ function setUp(parameters: RingParameters) {
     gateway.words[HEAD_RECORD / 4 + HEAD_LENGTH] = text.length;
     gateway.words[HEAD_RECORD / 4 + HEAD_FIELD_COUNT] = 0;
     gateway.words[HEAD_RECORD / 4 + HEAD_FLAGS] = flags;
+    gateway.words[HEAD_RECORD / 4 + HEAD_METHOD_LENGTH] = text.indexOf(' ');
+    gateway.words[HEAD_RECORD / 4 + HEAD_TARGET_START] = text.indexOf(' ') + 1;
+    gateway.words[HEAD_RECORD / 4 + HEAD_TARGET_LENGTH] = text.length - text.indexOf(' ') - 1;
     const slot = gateway.acquire();
     gateway.fill(slot, 3, 4, meta, READ_AREA);
     return slot;
@@ -133,6 +139,43 @@ test('the regions of the layout follow each other without overlap, from the end 
   expect(structuredClone(layout)).toEqual(layout);
 });
 
+test('G-148 a request is taken out of the queue only while no worker has it, and those behind it move up', () => {
+  const { gateway, acquire, memory, layout } = setUp({ syncWorkers: 1, slots: 3 });
+  const [first, second, third] = [acquire('GET /1'), acquire('GET /2'), acquire('GET /3')];
+  for (const slot of [first, second, third]) gateway.dispatchSync(slot);
+  const worker = new SyncWorkerEnd(memory, layout, 0);
+  expect(worker.take()?.slot).toBe(first);
+  expect([gateway.withdraw(first), gateway.withdraw(second), gateway.withdraw(second)]).toEqual([false, true, false]);
+  expect(gateway.release(second)).toBe(-1);
+  // The slot is used again, and queued behind.
+  const again = acquire('GET /4');
+  expect(again).toBe(second);
+  gateway.dispatchSync(again);
+  expect([worker.take()?.slot, worker.take()?.slot]).toEqual([third, again]);
+  expect(gateway.queueLength).toBe(0);
+});
+
+test('G-148 a request that is taken out of the queue at any moment of its claim is either the one or the other', () => {
+  const outcomes = new Set<boolean>();
+  for (let moment = 0; moment < 12; moment++) {
+    const { gateway, acquire, memory, layout, stage } = setUp({ syncWorkers: 1, slots: 2 });
+    const [first, second] = [acquire('GET /1'), acquire('GET /2')];
+    for (const slot of [first, second]) gateway.dispatchSync(slot);
+    const worker = new SyncWorkerEnd(memory, layout, 0);
+    let calls = 0;
+    let withdrawn = false;
+    stage.interleave = () => {
+      if (calls++ === moment) withdrawn = gateway.withdraw(first);
+    };
+    const taken = worker.take()?.slot;
+    stage.interleave = () => {};
+    expect(taken).toBe(withdrawn ? second : first);
+    outcomes.add(withdrawn);
+    stage.close();
+  }
+  expect(outcomes.size).toBe(2);
+});
+
 test('a parameter that does not fit is named', () => {
   expect(() => ringLayout({ slots: 0 })).toThrow(/slots/);
   expect(() => ringLayout({ bodySize: 1000 })).toThrow(/bodySize.*power of two/);
@@ -158,7 +201,7 @@ test('the slot released last is used first, and none is given away twice', () =>
     const request = worker.take()!;
     expect([request.slot, request.text(), request.mount, request.flags]).toEqual([slot, 'metaGET /', 3, 4]);
     expect(gateway.owner(slot)).toBe(0);
-    expect(gateway.text(slot)).toBe('GET /');
+    expect(gateway.request(slot)).toEqual({ method: 'GET', target: '/', mount: 3 });
     request.send(head(), bytes('body'), DONE);
   }
   expect(gateway.drain(recorder)).toBe(2);
