@@ -52,10 +52,10 @@ const LONGEST_KNOWN = 256;
 
 const MOST_SHOWN = 60;
 
-/** A value for an error message, short and in printable ASCII. */
-export function shown(value: unknown): string {
+/** A value for an error message, short (at most `most` characters of a text) and in printable ASCII. */
+export function shown(value: unknown, most = MOST_SHOWN): string {
   if (typeof value === 'string') {
-    const text = value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN)}...` : value;
+    const text = value.length > most ? `${value.slice(0, most)}...` : value;
     return JSON.stringify(text).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
   }
   return typeName(value);

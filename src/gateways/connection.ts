@@ -284,8 +284,8 @@ export abstract class VariablesConnection implements HostedConnection {
     if (exchange === this.exchange && this.body.held) this.proceed();
   }
 
-  answer(exchange: Exchange, status: number, message = ''): void {
-    sendPage(exchange, status, message);
+  answer(exchange: Exchange, status: number, message = '', retryAfter?: number): void {
+    sendPage(exchange, status, message, retryAfter);
     this.done(exchange);
   }
 

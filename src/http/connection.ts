@@ -303,8 +303,8 @@ export class Connection implements HostedConnection, Responder {
   }
 
   /** Answers an exchange that has no application: 404, 503. */
-  answer(exchange: Exchange, status: number, message = ''): void {
-    sendPage(exchange, status, message);
+  answer(exchange: Exchange, status: number, message = '', retryAfter?: number): void {
+    sendPage(exchange, status, message, retryAfter);
     this.done(exchange);
   }
 

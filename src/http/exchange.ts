@@ -42,8 +42,8 @@ export interface ResponseConnection {
   done(exchange: Exchange): void;
   /** The application reads, or there is room for body bytes again. */
   wantBody(exchange: Exchange): void;
-  /** Answers an exchange that has no application: 404, 503. */
-  answer(exchange: Exchange, status: number, message?: string): void;
+  /** Answers an exchange that has no application: 404, 503 (`retryAfter` in seconds). */
+  answer(exchange: Exchange, status: number, message?: string, retryAfter?: number): void;
   /** Text of `wsgi.errors` for the error stream of the protocol (G-174); false when it could not be taken. */
   errors(exchange: Exchange, text: Uint8Array): boolean;
 }

@@ -56,19 +56,24 @@ export function frameHead(
   return `${text}\r\n`;
 }
 
-/** A plain page for what the server answers itself, and its bytes (none for HEAD). */
-export function errorHead(status: number, message: string, isHead: boolean): [ResponseHead, Buffer] {
+/**
+ * A plain page for what the server answers itself, and its bytes (none for HEAD).
+ *
+ * @param retryAfter seconds, for 503 (RFC 9110, 10.2.3)
+ */
+export function errorHead(status: number, message: string, isHead: boolean, retryAfter = 1): [ResponseHead, Buffer] {
   const line = statusLine(status);
   const body = Buffer.from(`${message === '' ? line : `${line}: ${message}`}\n`, 'latin1');
-  const text = `${line}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
+  let text = `${line}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
+  if (status === 503) text += `Retry-After: ${retryAfter}\r\n`;
   const flags = HEAD_HAS_LENGTH | (isHead ? HEAD_NO_BODY : 0);
   return [{ status, text, length: body.length, flags }, isHead ? Buffer.alloc(0) : body];
 }
 
 /** Answers an exchange that no application answers any more, or ever did, with a plain page. */
-export function sendPage(exchange: Exchange, status: number, message: string): void {
+export function sendPage(exchange: Exchange, status: number, message: string, retryAfter?: number): void {
   const { connection } = exchange;
-  const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0);
+  const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0, retryAfter);
   connection.respond(exchange, head);
   if (body.length > 0) connection.data(exchange, body, 0, body.length);
   connection.end(exchange);

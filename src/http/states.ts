@@ -127,7 +127,8 @@ export class StateError extends Error {
   override name = 'StateError';
 }
 
-function compile(machine: Machine): (state: number, event: number) => number {
+/** The transitions of a machine as a function; it throws StateError where there is none. */
+export function compile(machine: Machine): (state: number, event: number) => number {
   const width = machine.events.length;
   const table = new Int8Array(machine.states.length * width).fill(-1);
   for (const [from, event, to] of machine.transitions) table[from * width + event] = to;

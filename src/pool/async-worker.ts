@@ -5,17 +5,17 @@ import { serveByEventLoop } from '../engine/this-thread.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
-import type { WorkerTask } from './pool.ts';
+import type { WorkerTask } from './thread.ts';
 import { live, ringEnviron, runnables } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** The task of an async worker: many requests at once on its event loop. */
-export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
+export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   serveByEventLoop('an async worker of the server');
   return live(task, (applications) => serve(task, applications));
 }
 
-async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<boolean> {
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
   const mounts = runnables<true>(
     applications,
     {
@@ -37,5 +37,4 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
   // Async workers come after the sync ones in the rings.
   const end = new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run);
   await end.run();
-  return end.stopped;
 }

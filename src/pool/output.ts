@@ -18,6 +18,7 @@ function direct(stream: Writable, descriptor: number): void {
       } catch (error) {
         // A pipe that is full for the moment is waited for; one that is gone takes the text with it.
         if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return;
+        // Ends: by the time limit, a millisecond.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       }
     }
@@ -27,6 +28,5 @@ function direct(stream: Writable, descriptor: number): void {
     done();
   };
   // Without it a stream falls back to `_write`.
-  delete stream._writev;
-  Object.defineProperty(stream, '_writev', { value: null });
+  Object.defineProperty(stream, '_writev', { value: null, configurable: true });
 }

@@ -1,247 +1,266 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
-import type { Kind } from '../interface/types.ts';
+/**
+ * Supervision. A pool keeps `size` threads of one kind in service. It has more places than that: while one thread is being
+ * ended, or is to be replaced, its successor starts in another place, so nobody waits for the end of a thread that may be
+ * stuck. A thread that has served and died is replaced at once; starts that fail are tried again with growing delay, and
+ * meanwhile the pool says when the next one is due. The life of a single thread stands in states.ts.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { closeOpenFiles } from './open-files.ts';
+import { ENDED, ENDING, READY } from './states.ts';
+import { type ThreadOptions, WorkerThread } from './thread.ts';
 
-/** What a worker reports of itself. Control only: requests never travel this way. */
-export type WorkerMessage =
-  /** The applications are loaded and started up. */
-  | { type: 'ready' }
-  /** Loading or startup failed (L-05). `configuration`: the fault is the owner's, and the message says all. */
-  | { type: 'failed'; message: string; configuration: boolean }
-  /** A shutdown hook threw (L-10). */
-  | { type: 'shutdown-failed'; message: string }
-  /** It was told to leave, serves no more and runs its shutdown hooks (L-16). */
-  | { type: 'leaving' }
-  /** They have run: its thread can be ended. */
-  | { type: 'left' };
+export { StartupError, type WorkerMessage, type WorkerTask } from './thread.ts';
 
-/** What every worker gets with its task. */
-export interface WorkerTask<Data> {
-  index: number;
-  /** Counts the threads that have had this index. */
-  incarnation: number;
-  port: MessagePort;
-  /** What `PoolOptions.link` made for this thread. */
-  link?: MessagePort;
-  data: Data;
+/** What a thread that ended has left behind. */
+export interface Loss {
+  /** It had requests, before or now: its start was no failure. */
+  served: boolean;
+  /** A line for each request that ended with it. */
+  requests: readonly string[];
+  /** Descriptors of its files that are still being sent; all others are closed. */
+  inUse: ReadonlySet<number>;
 }
 
+const NOTHING: Loss = { served: false, requests: [], inUse: new Set() };
+
 export interface PoolEvents {
-  /** The worker takes requests. */
+  /** The worker in this place takes requests. */
   ready(index: number): void;
-  /**
-   * The thread of a worker has ended, whatever the cause: it touches shared memory no more. `stopped` when it was asked to
-   * end, and did.
-   */
-  lost(index: number, stopped: boolean): void;
+  /** Another worker has taken the part of this one: it gets no new requests, and is to be told so. */
+  replaced?(index: number): void;
+  /** The thread in this place has ended, whatever the cause: it touches shared memory no more. */
+  lost(index: number): Loss | undefined;
+  /** No thread is in service or starting: the next start is due in `retryIn`. */
+  down?(): void;
   /** Something for the error log. */
   report(message: string): void;
 }
 
-export interface PoolOptions<Data> {
-  kind: Kind;
+export interface PoolOptions<Data> extends Omit<ThreadOptions<Data>, 'leaveTimeout' | 'link'> {
+  /** Threads in service. */
   size: number;
-  /** File URL of the worker's entry. */
-  entry: string;
-  data: Data;
-  /** Makes a port for each thread, also for each successor, that is handed over with its task. */
+  /** Places for threads, those that are being ended among them; `size` where left out. */
+  places?: number;
+  /** Makes a port for the thread of a place, also for each successor, that is handed over with its task. */
   link?(index: number): MessagePort;
-  /** Milliseconds for loading and startup; 0: no limit (L-04). */
-  startupTimeout: number;
-  /** Bytes of JavaScript heap for each thread; 0: as Node has it. */
-  heapLimit: number;
-  /** Milliseconds for the shutdown hooks of a worker that leaves; no limit where left out. */
+  /** Milliseconds for the shutdown hooks of a worker that leaves; those of `stop` where left out. */
   leaveTimeout?: number;
+  /** Whether a worker with an error outside of any request is replaced, or goes on (G-146). */
+  replaceUncaught?: boolean;
 }
 
-/** Milliseconds before a worker that died is started again: doubles with each death in a row (G-147). */
+/** Milliseconds before a start that failed is tried again: doubles with each failure in a row (L-05). */
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
-/** A worker that ran so long (milliseconds) starts with the first delay again. */
+/** A thread that ended by itself sooner (milliseconds), without a request, has not really started. */
 const HEALTHY_AFTER = 10_000;
-
-interface WorkerState {
-  incarnation: number;
-  abort: AbortController;
-  delay: number;
-  readySince: number;
-  ended: Promise<void>;
-  restart: NodeJS.Timeout | null;
-}
-
-/** A worker could not start; `configuration` as in WorkerMessage. */
-export class StartupError extends Error {
-  override name = 'StartupError';
-  readonly configuration: boolean;
-
-  constructor(message: string, configuration: boolean) {
-    super(message);
-    this.configuration = configuration;
-  }
-}
-
 /**
- * Keeps `size` worker threads of one kind alive. Piscina owns the threads: each runs one long-lived task, whose end is
- * the end of the worker. A worker that dies is replaced, with growing delay; one that was told to leave, at once.
+ * Milliseconds between two replacements for errors that nobody caught: an application that makes one with every request
+ * goes on, instead of starting threads all the time.
  */
+const REPLACE_EVERY = 10_000;
+/** Milliseconds for the system to end the last threads. One that is inside native code cannot be ended. */
+const LAST_WAIT = 1000;
+
 export class WorkerPool<Data> {
-  private readonly options: PoolOptions<Data>;
-  private readonly events: PoolEvents;
-  private readonly piscina: Piscina;
-  private readonly workers: WorkerState[] = [];
-  private stopping = false;
-  /** While `stop` waits: ends the workers now. */
-  private cut: (() => void) | null = null;
-  /** Shutdown hooks that threw. */
+  /** Shutdown hooks that threw or had to be cut short (L-10). */
   shutdownFailures = 0;
+  readonly #options: PoolOptions<Data>;
+  readonly #events: PoolEvents;
+  readonly #threads: (WorkerThread | null)[];
+  readonly #incarnations: number[];
+  #running = false;
+  #stopping = false;
+  /** A ready thread whose successor is starting. */
+  #due: WorkerThread | null = null;
+  /** Starts that failed in a row. */
+  #failures = 0;
+  /** `performance.now()` before which no thread is started. */
+  #notBefore = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #lastUncaught = Number.NEGATIVE_INFINITY;
+  /** While `stop` waits: ends the threads now. */
+  #cut: (() => void) | null = null;
 
   constructor(options: PoolOptions<Data>, events: PoolEvents) {
-    this.options = options;
-    this.events = events;
-    this.piscina = new Piscina({
-      filename: options.entry,
-      minThreads: options.size,
-      maxThreads: options.size,
-      concurrentTasksPerWorker: 1,
-      // A thread is never idle: its task lasts as long as the worker.
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-      recordTiming: false,
-      // Descriptors handed over for sending must outlive their thread: a number closed with it could be another file.
-      trackUnmanagedFds: false,
-      resourceLimits: options.heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(options.heapLimit / 2 ** 20) } : {},
-    });
-    this.piscina.on('error', (error: Error) => events.report(`worker pool: ${error.message}`));
+    const places = options.places ?? options.size;
+    this.#options = options;
+    this.#events = events;
+    this.#threads = new Array(places).fill(null);
+    this.#incarnations = new Array(places).fill(0);
   }
 
   /** Starts all workers. Rejects with StartupError when one cannot start; `stop` is due then too. */
   async start(): Promise<void> {
-    const { size } = this.options;
-    const started: Promise<void>[] = [];
-    for (let index = 0; index < size; index++) {
-      this.workers.push({
-        incarnation: 0,
-        abort: new AbortController(),
-        delay: FIRST_DELAY,
-        readySince: 0,
-        ended: Promise.resolve(),
-        restart: null,
-      });
-      started.push(this.launch(index));
-    }
-    await Promise.all(started);
+    this.#fill();
+    await Promise.all(this.#threads.map((thread) => thread?.started));
+    this.#running = true;
+    // One may have ended meanwhile.
+    this.#fill();
   }
 
-  /** Ends a worker's thread at once, whatever it does; `lost` follows, and a successor (B-40). */
-  kill(index: number): void {
-    this.workers[index].abort.abort();
+  /** Ends a worker's thread at once, whatever it does; its successor starts beside it (B-40). */
+  kill(index: number, why = 'it was told to end'): void {
+    this.#threads[index]?.kill(why);
+  }
+
+  /**
+   * Starts a successor for a worker, which is told when that takes requests; if it cannot start, the worker goes on.
+   *
+   * @returns false where there is no place for one now, or another worker is missing or being replaced
+   */
+  replace(index: number): boolean {
+    const thread = this.#threads[index];
+    if (thread?.state !== READY || this.#due !== null || this.#stopping || !this.#threads.includes(null)) return false;
+    if (this.#count((other) => other.living) < this.#options.size || performance.now() < this.#notBefore) return false;
+    this.#due = thread;
+    this.#fill();
+    return true;
+  }
+
+  /** Milliseconds until the next start, where no thread is in service or starting; 0 elsewhere. */
+  get retryIn(): number {
+    if (this.#threads.some((thread) => thread?.living)) return 0;
+    return Math.max(1, this.#notBefore - performance.now());
   }
 
   /**
    * Waits for the workers, which have been told to stop through shared memory, and ends those that take longer than
-   * `timeout` milliseconds. Returns how many had to be ended so.
+   * `timeout` milliseconds. What cannot be ended is left behind a moment later: see `stuck`.
+   *
+   * @returns how many had to be ended so
    */
   async stop(timeout: number): Promise<number> {
-    this.stopping = true;
-    for (const { restart } of this.workers) if (restart !== null) clearTimeout(restart);
+    this.#stopping = true;
+    clearTimeout(this.#retry);
+    const threads = this.#threads.filter((thread) => thread !== null);
+    const ended = Promise.all(threads.map((thread) => thread.ended));
     let killed = 0;
-    const kill = (): void => {
-      for (const worker of this.workers) {
-        if (worker.readySince !== -1) {
+    await new Promise<void>((resolve) => {
+      // Ends: with the threads, or by these two limits.
+      let limit = setTimeout(() => this.#cut?.(), timeout);
+      this.#cut = () => {
+        this.#cut = null;
+        clearTimeout(limit);
+        limit = setTimeout(resolve, LAST_WAIT);
+        for (const thread of threads) {
+          if (thread.state === ENDING || thread.state === ENDED) continue;
           killed++;
-          worker.abort.abort();
+          thread.kill('the server stops, and its time is over');
         }
-      }
-    };
-    const timer = setTimeout(kill, timeout);
-    this.cut = kill;
-    await Promise.all(this.workers.map((worker) => worker.ended));
-    this.cut = null;
-    clearTimeout(timer);
-    await this.piscina.destroy();
+      };
+      ended.then(() => {
+        clearTimeout(limit);
+        resolve();
+      });
+    });
+    this.#cut = null;
     return killed;
+  }
+
+  /** Threads that the system could not end. */
+  get stuck(): number {
+    return this.#count(() => true);
   }
 
   /** Cuts the waiting of `stop` short. */
   abort(): void {
-    this.cut?.();
+    this.#cut?.();
   }
 
-  /** Runs one worker from start to end. Fulfils when it is ready, rejects with StartupError. */
-  private launch(index: number): Promise<void> {
-    const { options, events } = this;
-    const worker = this.workers[index];
-    const { port1, port2 } = new MessageChannel();
-    worker.abort = new AbortController();
-    worker.incarnation++;
-    worker.readySince = 0;
-    const link = options.link?.(index);
-    const task: WorkerTask<Data> = { index, incarnation: worker.incarnation, port: port2, link, data: options.data };
-    let failure: StartupError | null = null;
-    let left = false;
-    let timer: NodeJS.Timeout | undefined;
+  #count(which: (thread: WorkerThread) => boolean): number {
+    return this.#threads.filter((thread) => thread !== null && which(thread)).length;
+  }
 
-    return new Promise<void>((resolve, reject) => {
-      port1.on('message', (message: WorkerMessage) => {
-        if (message.type === 'ready') {
-          clearTimeout(timer);
-          worker.readySince = Date.now();
-          events.ready(index);
-          resolve();
-        } else if (message.type === 'failed') {
-          failure = new StartupError(message.message, message.configuration);
-        } else if (message.type === 'shutdown-failed') {
+  /** Starts what is missing, as far as there are places. */
+  #fill(): void {
+    const wait = this.#notBefore - performance.now();
+    if (this.#stopping) return;
+    if (wait > 0) {
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.#fill(), wait);
+      return;
+    }
+    const wanted = this.#options.size + (this.#due === null ? 0 : 1);
+    for (let missing = wanted - this.#count((thread) => thread.living); missing > 0; missing--) {
+      const place = this.#threads.indexOf(null);
+      if (place < 0) return;
+      this.#threads[place] = this.#launch(place);
+    }
+  }
+
+  #launch(place: number): WorkerThread {
+    const { leaveTimeout = 0, link } = this.#options;
+    return new WorkerThread(
+      { ...this.#options, leaveTimeout, link: link?.(place) },
+      place,
+      ++this.#incarnations[place],
+      {
+        ready: (thread) => this.#ready(thread),
+        uncaught: (thread, message) => this.#uncaught(thread, message),
+        shutdownFailed: (message) => {
           this.shutdownFailures++;
-          events.report(message.message);
-        } else if (message.type === 'left') {
-          left = true;
-          worker.abort.abort();
-        } else if (options.leaveTimeout !== undefined) {
-          timer = setTimeout(() => {
-            events.report(
-              `the shutdown hooks of ${options.kind} worker ${index} took too long: it is ended without them`,
-            );
-            worker.abort.abort();
-          }, options.leaveTimeout);
-        }
-      });
-      // The other end of the port closes when the thread has ended: only then does nothing write any more.
-      const threadEnded = new Promise<void>((done) => port1.once('close', done));
-      if (options.startupTimeout > 0) {
-        timer = setTimeout(() => {
-          failure = new StartupError(`startup took longer than ${options.startupTimeout} ms`, false);
-          worker.abort.abort();
-        }, options.startupTimeout);
-      }
-      const outcome = this.piscina
-        .run(task, { transferList: link === undefined ? [port2] : [port2, link], signal: worker.abort.signal })
-        .then(() => null)
-        .catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-      worker.ended = outcome.then(async (problem) => {
-        clearTimeout(timer);
-        // A task that returned closed the port itself.
-        await threadEnded;
-        const wasReady = worker.readySince > 0;
-        const lasted = Date.now() - worker.readySince;
-        worker.readySince = -1;
-        events.lost(index, left || (this.stopping && problem === null));
-        if (!wasReady) reject(failure ?? new StartupError(problem ?? 'the worker ended during startup', false));
-        if (this.stopping) return;
-        if (left) {
-          this.launch(index).catch(() => {});
-          return;
-        }
-        if (wasReady) events.report(`${options.kind} worker ${index} ended${problem === null ? '' : `: ${problem}`}`);
-        else if (worker.incarnation === 1) return;
-        else events.report(`${options.kind} worker ${index} did not start: ${failure?.message ?? problem ?? ''}`);
-        if (wasReady && lasted > HEALTHY_AFTER) worker.delay = FIRST_DELAY;
-        const delay = worker.delay;
-        worker.delay = Math.min(delay * 2, LONGEST_DELAY);
-        worker.restart = setTimeout(() => {
-          worker.restart = null;
-          this.launch(index).catch(() => {});
-        }, delay);
-      });
-    });
+          this.#events.report(message);
+        },
+        leaving: () => this.#changed(),
+        ending: () => this.#changed(),
+        ended: (thread) => this.#ended(thread),
+      },
+    );
+  }
+
+  #ready(thread: WorkerThread): void {
+    this.#events.ready(thread.place);
+    const due = this.#due;
+    if (due === null || this.#count(({ state }) => state === READY) <= this.#options.size) return;
+    this.#due = null;
+    due.replaced();
+    this.#events.replaced?.(due.place);
+  }
+
+  #uncaught(thread: WorkerThread, message: string): void {
+    const { kind, replaceUncaught = true } = this.#options;
+    const now = performance.now();
+    let text = `an error outside of any request in ${kind} worker ${thread.place}`;
+    if (replaceUncaught && now - this.#lastUncaught >= REPLACE_EVERY && this.replace(thread.place)) {
+      this.#lastUncaught = now;
+      text += ', which is replaced and ends the requests that it has';
+    }
+    this.#events.report(`${text} (G-146): ${message}`);
+  }
+
+  #ended(thread: WorkerThread): void {
+    const { place, failure, left } = thread;
+    const { kind } = this.#options;
+    const { served, requests, inUse } = this.#events.lost(place) ?? NOTHING;
+    closeOpenFiles(thread.files, inUse);
+    if (thread.hooksCut) this.shutdownFailures++;
+    this.#threads[place] = null;
+    const initial = !this.#running && thread.readySince === 0;
+    if (!left && !initial && !(this.#stopping && requests.length === 0)) {
+      const what = failure === null ? `ended: ${thread.cause}` : `did not start: ${failure.message}`;
+      const taken = requests.length === 0 ? '' : `\nrequests that ended with it, their bodies not closed (G-147):`;
+      this.#events.report([`${kind} worker ${place} ${what}${taken}`, ...requests].join('\n  '));
+    }
+    const healthy = left || served || thread.wasKilled || performance.now() - thread.readySince > HEALTHY_AFTER;
+    if (failure !== null || !healthy) this.#delay();
+    this.#changed();
+  }
+
+  /** After a start that failed. */
+  #delay(): void {
+    const now = performance.now();
+    if (now - this.#notBefore > HEALTHY_AFTER) this.#failures = 0;
+    this.#notBefore = now + Math.min(FIRST_DELAY * 2 ** this.#failures++, LONGEST_DELAY);
+    // Whoever was to be replaced goes on.
+    this.#due = null;
+  }
+
+  /** A thread is in service no more. */
+  #changed(): void {
+    if (this.#due !== null && this.#due.state !== READY) this.#due = null;
+    if (!this.#running || this.#stopping) return;
+    this.#fill();
+    if (this.retryIn > 0) this.#events.down?.();
   }
 }

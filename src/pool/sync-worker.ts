@@ -5,22 +5,20 @@ import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
 import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
 import { writeOutputDirectly } from './output.ts';
-import type { WorkerTask } from './pool.ts';
-import { live, ringEnviron, runnables } from './worker.ts';
+import type { WorkerTask } from './thread.ts';
+import { live, ringEnviron, runnables, turn } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** Milliseconds after which the event loop gets a turn, so that timers and promises of applications go on. */
 const TURN_EVERY = 20;
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /** The task of a sync worker: one request at a time, blocking wherever it has to wait (B-22, B-63). */
-export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<void> {
+export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   writeOutputDirectly();
   return live(task, (applications) => serve(task, applications));
 }
 
-async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<boolean> {
+async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   let current: SyncRequest | null = null;
   const disconnected = (): boolean => current === null || current.disconnected();
@@ -46,7 +44,7 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
     }
     current = end.take(TURN_EVERY);
     if (current === null) {
-      if (end.leaving) return end.stopped;
+      if (end.leaving) return;
       continue;
     }
     const mount = mounts[current.mount];

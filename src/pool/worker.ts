@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { createErrorStream } from '../engine/error-stream.ts';
+import { describeError } from '../engine/report.ts';
 import {
   type ConnectionInfo,
   EnvironBuilder,
@@ -11,7 +12,9 @@ import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import type { RingRequest } from '../rings/ring-request.ts';
 import { Applications, describeFailure } from './applications.ts';
-import type { WorkerMessage, WorkerTask } from './pool.ts';
+import { noteOpenFiles } from './open-files.ts';
+import type { WorkerMessage, WorkerTask } from './thread.ts';
+import { onUncaught } from './uncaught.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** Flag of a request in the rings: its client takes the text of `wsgi.errors` (G-174). */
@@ -80,36 +83,56 @@ function connectionInfo(meta: string): ConnectionInfo {
 
 /**
  * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to leave,
- * runs the shutdown hooks.
+ * runs the shutdown hooks, and waits for its end. Never fulfils: the pool ends the thread, since one that returned would be
+ * used again, with all that its modules have kept.
  *
- * @param serve fulfils with true when the whole server stops, with false when this worker alone is to leave (L-16)
+ * @param serve fulfils when the worker is to serve no more (L-08, L-16)
  */
 export async function live(
-  { port, data }: WorkerTask<WorkerData>,
-  serve: (applications: Applications) => Promise<boolean>,
-): Promise<void> {
+  { port, files, data }: WorkerTask<WorkerData>,
+  serve: (applications: Applications) => Promise<void>,
+): Promise<never> {
   const post = (message: WorkerMessage): void => (port as MessagePort).postMessage(message);
   const applications = new Applications();
+  let started = false;
+  let broken = false;
+  if (files !== undefined) noteOpenFiles(files);
+  onUncaught((error) => {
+    if (started) {
+      post({ type: 'uncaught', message: describeError(error) });
+    } else {
+      // What goes wrong while a module is loaded, though nobody waits for it, has kept the module from loading well.
+      broken = true;
+      post(failed(error));
+    }
+  });
   try {
-    try {
-      await applications.start(data.mounts, data.directory, data.validate);
-    } catch (error) {
-      post({ type: 'failed', ...describeFailure(error) });
-      return;
-    }
-    post({ type: 'ready' });
-    const stopped = await serve(applications);
-    if (!stopped) post({ type: 'leaving' });
-    await applications.stop((error) => {
-      post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
-    });
-    if (!stopped) {
+    await applications.start(data.mounts, data.directory, data.validate);
+    // Promises that were rejected meanwhile are told of first.
+    await turn();
+    if (!broken) {
+      started = true;
+      post({ type: 'ready' });
+      await serve(applications);
+      post({ type: 'leaving' });
+      await applications.stop((error) => {
+        post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeError(error)}` });
+      });
       post({ type: 'left' });
-      // The pool ends the thread: one that returned would be used again, with all that its modules have kept.
-      await new Promise<never>(() => {});
     }
-  } finally {
-    // Tells the pool that this thread touches shared memory no more.
-    port.close();
+  } catch (error) {
+    post(failed(error));
   }
+  // Ends: with the thread.
+  return new Promise<never>(() => {});
+}
+
+function failed(error: unknown): WorkerMessage {
+  return { type: 'failed', ...describeFailure(error) };
+}
+
+/** Lets the event loop have a turn. */
+export function turn(): Promise<void> {
+  // Ends: by itself.
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -20,6 +20,7 @@ type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 't
 /** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
 async function within(promise: Promise<void>, timeout: number, what: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
+  // Ends: by the time limit.
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} took longer than ${timeout} ms`)), timeout);
   });

@@ -254,6 +254,12 @@ export const settings = {
     [0, 2 ** 31],
     'Most requests, at random, that a worker serves beyond that, so that not all of them are replaced in a row',
   ),
+  uncaughtErrors: choice(
+    'Workers',
+    'replace',
+    ['replace', 'report'],
+    'What becomes of a worker with an error outside of any request, such as a throw in a timer: it is replaced, and ends the requests that it has, or the error is only reported',
+  ),
   bufferBody: size(
     'Workers',
     0,
@@ -303,6 +309,12 @@ export const settings = {
     0,
     0,
     'For one step of an application, after which its worker is replaced; 0 for no limit',
+  ),
+  timeoutQueue: duration(
+    'Timeouts',
+    30_000,
+    0,
+    'For a request to come to a worker, after which it gets 503; 0 for no limit',
   ),
   accessLog: toggle('Logs', false, 'Write a line for each request', {
     defaultText: 'off; on where its format or file is given',

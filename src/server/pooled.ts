@@ -23,6 +23,7 @@ export interface PooledContext {
 }
 
 interface FileTransfer {
+  readonly descriptor: number;
   /** The thread that opened the file has ended, so that closing it is left to us. */
   orphaned: boolean;
   resolveWait: (() => void) | null;
@@ -194,6 +195,29 @@ export class PooledRequests implements ResponseHandler {
     return count;
   }
 
+  /**
+   * Answers requests that have been in the sync queue since before `time` (milliseconds) with 503, whoever may still be
+   * there to take them; `retryAfter` in seconds.
+   */
+  refuseQueued(time: number, message: string, retryAfter: number): void {
+    for (const request of this.requests) {
+      const exchange = request?.exchange;
+      if (!exchange || request.awaited > 0 || request.begun >= time || !this.context.rings.withdraw(request.slot)) {
+        continue;
+      }
+      if (exchange.state === RESPONSE_AWAITED) exchange.connection.answer(exchange, 503, message, retryAfter);
+      else exchange.connection.done(exchange);
+      request.release();
+    }
+  }
+
+  /** Descriptors of the files that are being sent. */
+  get filesInUse(): Set<number> {
+    const inUse = new Set<number>();
+    for (const request of this.requests) if (request?.file) inUse.add(request.file.descriptor);
+    return inUse;
+  }
+
   /** The thread that had this request has ended (G-147). */
   lost(slot: number): void {
     const { exchange, file } = this.requests[slot];
@@ -249,8 +273,9 @@ export class PooledRequests implements ResponseHandler {
       return;
     }
     const request = this.requests[slot];
-    const file: FileTransfer = { orphaned: false, resolveWait: null, rejectWait: null };
+    const file: FileTransfer = { descriptor, orphaned: false, resolveWait: null, rejectWait: null };
     request.file = file;
+    // Ends: when the client has taken what was sent, and when it has gone (rejected), by itself or by --timeout-send.
     const drained = () =>
       new Promise<void>((resolve, reject) => {
         file.resolveWait = resolve;

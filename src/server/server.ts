@@ -1,11 +1,13 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { MAX_FIELDS, PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { describeError } from '../engine/report.ts';
 import { serveByEventLoop } from '../engine/this-thread.ts';
 import type { VariableLimits } from '../gateways/variables.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
-import { ConfigurationError } from '../interface/errors.ts';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { describeFailure } from '../pool/applications.ts';
+import { onUncaught } from '../pool/uncaught.ts';
 import { createMemory, type RingLayout, type RingParameters, ringLayout } from '../rings/index.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
@@ -15,7 +17,7 @@ import { InlineApplications } from './inline-applications.ts';
 import { MountTable } from './mounts.ts';
 import { BODY_SPACE, type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
 import { createReport, type Report } from './report.ts';
-import { probeKinds, Workers } from './workers.ts';
+import { PLACES, probeKinds, Workers } from './workers.ts';
 
 /** A server that answers requests. */
 export interface Server {
@@ -27,7 +29,8 @@ export interface Server {
   readonly failed: Promise<never>;
   /**
    * Stops: no new connections; running requests may end within `timeoutGraceful`; then the shutdown hooks run (L-08).
-   * Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook threw (L-10).
+   * Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook threw or did not end (L-10), and
+   * with QUAICH_STUCK where a thread cannot be ended, because it is inside native code.
    */
   close(): Promise<void>;
   /** Cuts the waiting of `close` short (L-11). */
@@ -69,11 +72,13 @@ class RunningServer implements Server {
   private readonly report: Report;
   private fail: (error: Error) => void = () => {};
   private leaveEventLoop: () => void = () => {};
+  private forgetUncaught: () => void = () => {};
 
   constructor(options: ResolvedOptions) {
     this.options = options;
     this.grace = options.timeoutGraceful;
     this.report = createReport(options);
+    // Ends: when a listening socket fails; else with the process.
     this.failed = new Promise<never>((_, reject) => {
       this.fail = reject;
     });
@@ -99,8 +104,8 @@ class RunningServer implements Server {
     const variables = variableLimits(options);
     const layout = checkedLayout({
       slots: options.maxRequestsInProgress,
-      syncWorkers: places.includes('sync') ? options.syncWorkers : 0,
-      asyncWorkers: places.includes('async') ? options.asyncWorkers : 0,
+      syncWorkers: places.includes('sync') ? PLACES * options.syncWorkers : 0,
+      asyncWorkers: places.includes('async') ? PLACES * options.asyncWorkers : 0,
       headSize: variables.size,
       maxFields: variables.count,
       bodySize: options.maxRequestsInProgress <= MANY_REQUESTS ? BODY_SPACE : BODY_SPACE / 4,
@@ -113,6 +118,12 @@ class RunningServer implements Server {
 
     const inline = new InlineApplications(parser, report, options.asyncRequests, () => this.gateway?.retry());
     this.inline = inline;
+    if (places.includes('inline')) {
+      // This thread cannot be replaced, so it goes on.
+      this.forgetUncaught = onUncaught((error) =>
+        report('error', `an error outside of any request (G-146): ${describeError(error)}`),
+      );
+    }
     await inline.start(mountsOf('inline'), options);
 
     const gateway = (): Gateway => this.gateway as Gateway;
@@ -130,6 +141,7 @@ class RunningServer implements Server {
             multithread: options.asyncRequests !== 1,
             earlyHints: options.earlyHints,
           },
+          modules: apps.map(({ module }) => module),
           timeoutStartup: options.timeoutStartup,
           limitWorkerMemory: options.limitWorkerMemory,
           asyncRequests: options.asyncRequests,
@@ -138,6 +150,8 @@ class RunningServer implements Server {
           leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
           bufferBody: Math.min(options.bufferBody, layout.bodySize),
           timeoutStep: options.timeoutStep,
+          timeoutQueue: options.timeoutQueue,
+          uncaughtErrors: options.uncaughtErrors,
           queueWarning: options.queueWarning,
           report,
         },
@@ -222,6 +236,7 @@ class RunningServer implements Server {
   private async stop(): Promise<void> {
     const started = Date.now();
     const left = () => Math.max(0, this.grace - (Date.now() - started));
+    // Ends: when all connections are closed, which the gateway sees to within the grace.
     const unbound = this.listeners.map(
       (listener) => new Promise<void>((resolve) => (listener.listening ? listener.close(() => resolve()) : resolve())),
     );
@@ -232,7 +247,10 @@ class RunningServer implements Server {
     failures += (await this.inline?.stop(Math.max(left(), HOOK_LIMIT))) ?? 0;
     await this.accessLog?.close();
     this.leaveEventLoop();
-    if (failures > 0) throw new Error(`${failures} shutdown hooks failed`);
+    this.forgetUncaught();
+    const stuck = this.workers?.stuck ?? 0;
+    if (stuck > 0) throw new QuaichError('QUAICH_STUCK', `${stuck} threads are inside native code and cannot be ended`);
+    if (failures > 0) throw new Error(`${failures} shutdown hooks failed or did not end`);
   }
 }
 

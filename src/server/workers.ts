@@ -1,9 +1,10 @@
 import { Piscina } from 'piscina';
+import { shown } from '../engine/response-head.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure } from '../pool/applications.ts';
-import { type PoolEvents, StartupError, WorkerPool } from '../pool/pool.ts';
+import { type Loss, StartupError, WorkerPool } from '../pool/pool.ts';
 import type { ProbeResult, ProbeTask } from '../pool/probe.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
@@ -12,7 +13,6 @@ import type { Gateway } from './gateway.ts';
 import type { ResolvedApp } from './options.ts';
 import { PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
-import { Retirement } from './retirement.ts';
 import type { SocketHost } from './socket-host.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
@@ -42,8 +42,20 @@ function failure(message: string, configuration: boolean): Error {
   return configuration ? new ConfigurationError(message) : new QuaichError('QUAICH_STARTUP', message);
 }
 
+/** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
+export const PLACES = 2;
+
+/** Requests that ended with their worker of which the error log tells one by one. */
+const MOST_TOLD = 20;
+/** Characters of their targets. */
+const MOST_SHOWN = 200;
+
+const NO_WORKER = 'no worker is ready';
+
 export interface WorkersOptions {
   data: Omit<WorkerData, 'multiprocess'>;
+  /** Modules of the mounts, for the error log. */
+  modules: readonly string[];
   timeoutStartup: number;
   /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
   limitWorkerMemory: number;
@@ -54,13 +66,26 @@ export interface WorkersOptions {
   /** Requests after which a worker is replaced; 0: never (L-16). */
   maxRequests: number;
   maxRequestsJitter: number;
-  /** Milliseconds for the requests, then the shutdown hooks, of a worker that is replaced. */
+  /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
   /** Milliseconds for one step of an application; 0: no limit (G-148). */
   timeoutStep: number;
+  /** Milliseconds in the queue of the sync workers; 0: no limit (G-148). */
+  timeoutQueue: number;
   /** Milliseconds in the queue of the sync workers after which the owner is told; 0: never (B-42). */
   queueWarning: number;
+  /** What becomes of a worker with an error outside of any request (G-146). */
+  uncaughtErrors: 'replace' | 'report';
   report: Report;
+}
+
+/** The workers of one kind. */
+interface KindPool {
+  readonly kind: Kind;
+  /** Their places in the rings: the first one, and the number. */
+  readonly first: number;
+  readonly places: number;
+  readonly pool: WorkerPool<WorkerData>;
 }
 
 /** The worker threads of a server and what its gateway exchanges with them. */
@@ -69,13 +94,19 @@ export class Workers {
   private readonly options: WorkersOptions;
   private readonly gateway: () => Gateway;
   private readonly requests: PooledRequests;
-  private readonly pools: { kind: Kind; first: number; size: number; pool: WorkerPool<WorkerData> }[] = [];
-  /** Async workers that take requests, by their index in the rings. */
+  private readonly pools: KindPool[] = [];
+  // By place in the rings.
+  /** Whether its thread takes requests. */
   private readonly ready: boolean[] = [];
-  /** By index of the worker in the rings; empty where workers are not replaced. */
-  private readonly retirements: Retirement[] = [];
+  /** Another thread has taken its part: it leaves with its last request. */
+  private readonly draining: boolean[] = [];
+  /** Requests that its thread has been through with, and those after which it is replaced. */
+  private readonly served: number[] = [];
+  private readonly limits: number[] = [];
   /** Requests of one async worker at a time. */
   private readonly mostRequests: number;
+  /** No worker of a kind was in service or starting, and none has been ready since. */
+  private readonly isDown = { sync: false, async: false };
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
@@ -90,9 +121,8 @@ export class Workers {
       rings: this.rings,
       scheduleRings: () => this.schedule(),
       slotFreed: (worker) => {
-        const gateway = this.gateway();
-        gateway.retry();
-        if (options.maxRequests > 0 && worker >= 0) this.retirements[worker].finished(worker, gateway.now);
+        this.gateway().retry();
+        if (worker >= 0) this.finished(worker);
       },
       note: (_worker, _code, text) => options.report('info', text),
       now: () => this.gateway().now,
@@ -111,13 +141,21 @@ export class Workers {
     this.listen();
   }
 
-  /** Tells the workers to stop and waits for them, `timeout` milliseconds at most. Fulfils with the failures of hooks. */
+  /**
+   * Tells the workers to stop and waits for them, `timeout` milliseconds at most. Fulfils with the number of shutdown hooks
+   * that threw or did not end (L-10).
+   */
   async stop(timeout: number): Promise<number> {
     this.rings.stop();
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
     const ended = killed.reduce((sum, count) => sum + count, 0);
     if (ended > 0) this.options.report('warn', `${ended} workers had to be ended; their shutdown hooks did not run`);
     return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
+  }
+
+  /** Threads that `stop` could not end. */
+  get stuck(): number {
+    return this.pools.reduce((sum, { pool }) => sum + pool.stuck, 0);
   }
 
   /** Cuts the waiting of `stop` short (L-11). */
@@ -129,6 +167,7 @@ export class Workers {
   accept(kind: Kind, mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     const { rings } = this;
     const worker = kind === 'async' ? this.leastLoaded() : 0;
+    if (this.isDown[kind] && this.refuses(kind, exchange)) return true;
     if (worker < 0) return false;
     const slot = rings.acquire();
     if (slot < 0) return false;
@@ -152,17 +191,20 @@ export class Workers {
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
   tick(now: number): void {
-    const { timeoutStep, queueWarning, report } = this.options;
+    const { timeoutStep, timeoutQueue, queueWarning, report } = this.options;
     if (timeoutStep > 0) {
       this.requests.checkSteps(timeoutStep, now, (worker) => {
-        report('warn', `an application took longer than ${timeoutStep} ms for a step: its worker is replaced`);
-        const found = this.pools.find(({ first, size }) => worker >= first && worker < first + size);
-        found?.pool.kill(worker - found.first);
+        const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
+        found?.pool.kill(worker - found.first, `an application took longer than ${timeoutStep} ms for a step`);
       });
     }
-    for (const retirement of new Set(this.retirements)) retirement.tick(now);
+    if (this.rings.queueLength === 0) {
+      this.warned = false;
+      return;
+    }
+    if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, 'all workers are busy', 1);
     if (queueWarning === 0) return;
-    const stranded = this.rings.queueLength > 0 ? this.requests.queuedSince(now - queueWarning) : 0;
+    const stranded = this.requests.queuedSince(now - queueWarning);
     if (stranded > 0 && !this.warned) {
       report(
         'warn',
@@ -172,62 +214,111 @@ export class Workers {
     this.warned = stranded > 0;
   }
 
-  private addPool(kind: Kind, first: number, size: number): void {
-    if (size === 0) return;
-    const { maxRequests, maxRequestsJitter, leaveTimeout, report } = this.options;
-    if (maxRequests > 0) {
-      const retirement = new Retirement({
-        rings: this.rings,
-        kind,
-        first,
-        size,
-        maxRequests,
-        maxRequestsJitter,
-        patience: leaveTimeout,
-        ready: this.ready,
-        resumed: () => this.gateway().retry(),
-        report: (message) => report('info', message),
-      });
-      for (let index = 0; index < size; index++) this.retirements[first + index] = retirement;
-    }
-    const events: PoolEvents = {
-      ready: (index) => {
-        this.ready[first + index] = true;
-        this.retirements[first + index]?.started(first + index);
-        this.gateway().retry();
-      },
-      lost: (index, stopped) => this.lost(first + index, stopped),
-      report: (message) => report('error', message),
-    };
+  private addPool(kind: Kind, first: number, places: number): void {
+    if (places === 0) return;
+    const { timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = this.options;
+    const size = places / PLACES;
     const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
     const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
     const pool = new WorkerPool<WorkerData>(
       {
         kind,
         size,
+        places,
         entry: entry(kind),
         data,
-        startupTimeout: this.options.timeoutStartup,
-        heapLimit: this.options.limitWorkerMemory,
+        startupTimeout: timeoutStartup,
+        heapLimit: limitWorkerMemory,
         leaveTimeout,
+        replaceUncaught: uncaughtErrors === 'replace',
       },
-      events,
+      {
+        ready: (index) => {
+          this.isDown[kind] = false;
+          this.started(first + index);
+        },
+        replaced: (index) => {
+          this.ready[first + index] = false;
+          this.draining[first + index] = true;
+          this.retireIdle(first + index);
+        },
+        lost: (index) => this.lost(first + index),
+        down: () => this.down(kind),
+        report: (message) => report('error', message),
+      },
     );
-    this.pools.push({ kind, first, size, pool });
+    this.pools.push({ kind, first, places, pool });
   }
 
-  private lost(worker: number, stopped: boolean): void {
+  private started(worker: number): void {
+    const { maxRequests, maxRequestsJitter } = this.options;
+    this.ready[worker] = true;
+    this.draining[worker] = false;
+    this.served[worker] = 0;
+    this.limits[worker] =
+      maxRequests === 0 ? Number.POSITIVE_INFINITY : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
+    this.gateway().retry();
+  }
+
+  /** A worker is through with a request. */
+  private finished(worker: number): void {
+    const served = ++this.served[worker];
+    if (this.draining[worker]) this.retireIdle(worker);
+    else if (served >= this.limits[worker]) this.replace(worker, served);
+  }
+
+  /** Has a worker replaced that has served its number of requests (L-16); what cannot be now is tried with the next one. */
+  private replace(worker: number, served: number): void {
+    const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
+    if (found === undefined || !this.ready[worker] || !found.pool.replace(worker - found.first)) return;
+    this.limits[worker] = served + this.options.maxRequests;
+    this.options.report('info', `${found.kind} worker ${worker - found.first} is replaced after ${served} requests`);
+  }
+
+  /** Tells a worker that is draining to leave, once no request can be on its way to it. */
+  private retireIdle(worker: number): void {
+    // A sync worker takes its requests itself, and takes none any more when it is told.
+    if (worker < this.rings.layout.syncWorkers || this.rings.inFlight(worker) === 0) this.rings.retire(worker);
+  }
+
+  /** The thread of a worker has ended. */
+  private lost(worker: number): Loss {
     this.ready[worker] = false;
-    this.retirements[worker]?.ended(worker);
+    this.draining[worker] = false;
+    const { modules } = this.options;
     const slots = this.rings.workerLost(worker, this.requests);
-    if (slots.length > 0 && !stopped) {
-      this.options.report(
-        'error',
-        `${slots.length} requests ended with their worker; their bodies could not be closed`,
-      );
-    }
+    const requests = slots.slice(0, MOST_TOLD).map((slot) => {
+      const { method, target, mount } = this.rings.request(slot);
+      return `${method} ${shown(target, MOST_SHOWN)} of ${modules[mount]}`;
+    });
+    if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot);
     this.gateway().endTurn();
+    const served = (this.served[worker] ?? 0) + slots.length > 0;
+    this.served[worker] = 0;
+    return { served, requests, inUse: this.requests.filesInUse };
+  }
+
+  /** No worker of a kind is in service or starting: those who wait for one are told so, and when to come again. */
+  private down(kind: Kind): void {
+    this.isDown[kind] = true;
+    if (kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, this.retryAfter(kind));
+    // Those for whom there was no room are refused when they try again.
+    this.gateway().retry();
+  }
+
+  /** Answers a request where no worker of its kind is in service or starting. */
+  private refuses(kind: Kind, exchange: Exchange): boolean {
+    const seconds = this.retryAfter(kind);
+    if (seconds === 0) return false;
+    exchange.connection.answer(exchange, 503, NO_WORKER, seconds);
+    return true;
+  }
+
+  /** Seconds until a worker of a kind is started, where none is in service or starting; 0 elsewhere. */
+  private retryAfter(kind: Kind): number {
+    const found = this.pools.find((one) => one.kind === kind);
+    return Math.ceil((found?.pool.retryIn ?? 0) / 1000);
   }
 
   /** The async worker with the fewest requests; -1 when none may have one more. */

@@ -58,7 +58,10 @@ export class BridgeThreads {
       },
       {
         ready: (index) => events.ready(index),
-        lost: (index) => events.lost(index),
+        lost: (index) => {
+          events.lost(index);
+          return undefined;
+        },
         report,
       },
     );

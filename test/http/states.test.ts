@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { render } from '../../scripts/connection-states.mjs';
+import { renderConnection, renderWorker } from '../../scripts/states.mjs';
 import { type Machine, nextReading, READING, RESPONDING, SOCKET, StateError } from '../../src/http/states.ts';
+import { SUPERVISION } from '../../src/pool/states.ts';
 
-const machines: Machine[] = [READING, RESPONDING, SOCKET];
+const machines: Machine[] = [READING, RESPONDING, SOCKET, SUPERVISION];
+const page = (name: string): string => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8');
 
-describe('the state machines of a connection', () => {
+describe('the state machines of connections and workers', () => {
   it('docs/connection-states.md is what the tables say (npm run docs)', () => {
-    expect(readFileSync(new URL('../../docs/connection-states.md', import.meta.url), 'utf8')).toBe(render(machines));
+    expect(page('connection-states')).toBe(renderConnection([READING, RESPONDING, SOCKET]));
+  });
+
+  it('docs/worker-states.md is what the table says (npm run docs)', () => {
+    expect(page('worker-states')).toBe(renderWorker(SUPERVISION));
   });
 
   it.each(machines)('every state can be reached: $title', ({ states, initial, transitions }) => {

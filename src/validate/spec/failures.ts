@@ -21,7 +21,7 @@ export {};
 //: particular.
 //:
 //: G-147: A worker that dies (out of memory, `process.exit`) MUST cost its own requests only: those without a head sent get 500 or 503, the
-//: others a broken connection. A new worker is started, with growing delay. That `close` could not be called is logged.
+//: others a broken connection. A new worker is started; with growing delay where starts fail. That `close` could not be called is logged.
 //:
 //: G-148: There SHOULD be time limits for receiving the head, receiving the body, one step of the application, and sending. A limit that is
 //: passed aborts `quaich.signal` first, and ends the worker only later.

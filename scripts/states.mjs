@@ -1,4 +1,4 @@
-// Writes docs/connection-states.md from the tables of src/http/states.ts.
+// Writes docs/connection-states.md and docs/worker-states.md from the tables of src/http/states.ts and src/pool/states.ts.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -28,11 +28,30 @@ function grid({ states, events, transitions }) {
   ].join('\n');
 }
 
+const DEFECT = 'An event without a cell is a defect of the server and throws.';
+
 /** @param {Machine[]} machines */
-export function render(machines) {
-  const parts = [
+export function renderConnection(machines) {
+  return render(
     '# The states of a connection',
-    'Generated from `src/http/states.ts` by `npm run docs`. Three machines run side by side: what the next bytes from the client are and whether the socket is still ours (one each a connection), and how far a response has come (one an exchange). An event without a cell is a defect of the server and throws.',
+    `Generated from \`src/http/states.ts\` by \`npm run docs\`. Three machines run side by side: what the next bytes from the client are and whether the socket is still ours (one each a connection), and how far a response has come (one an exchange). ${DEFECT}`,
+    machines,
+  );
+}
+
+/** @param {Machine} machine */
+export function renderWorker(machine) {
+  return render(
+    '# The states of a worker thread',
+    `Generated from \`src/pool/states.ts\` by \`npm run docs\`. [The architecture](architecture.md#supervision) says what the supervision of the threads does with them. ${DEFECT}`,
+    [machine],
+  );
+}
+
+function render(title, introduction, machines) {
+  const parts = [
+    title,
+    introduction,
     ...machines.flatMap((machine) => [`## ${machine.title}`, diagram(machine), grid(machine)]),
   ];
   return `${parts.join('\n\n')}\n`;
@@ -40,5 +59,8 @@ export function render(machines) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { READING, RESPONDING, SOCKET } = await import('../dist/src/http/states.js');
-  writeFileSync(new URL('../docs/connection-states.md', import.meta.url), render([READING, RESPONDING, SOCKET]));
+  const { SUPERVISION } = await import('../dist/src/pool/states.js');
+  const write = (page, text) => writeFileSync(new URL(`../docs/${page}.md`, import.meta.url), text);
+  write('connection-states', renderConnection([READING, RESPONDING, SOCKET]));
+  write('worker-states', renderWorker(SUPERVISION));
 }

@@ -1,0 +1,262 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { describeError } from '../engine/report.ts';
+import type { Kind } from '../interface/types.ts';
+import { createOpenFiles, type OpenFiles } from './open-files.ts';
+import {
+  ENDED,
+  ENDING,
+  EXITED,
+  FAILED,
+  KILLED,
+  LEAVES,
+  LEAVING,
+  LEFT,
+  nextLife,
+  READY,
+  REPLACED,
+  STARTED,
+  STARTING,
+} from './states.ts';
+
+/** What a worker reports of itself. Control only: requests never travel this way. */
+export type WorkerMessage =
+  /** The applications are loaded and started up. */
+  | { type: 'ready' }
+  /** It cannot go on. `configuration`: the fault is the owner's, and the message says all. */
+  | { type: 'failed'; message: string; configuration: boolean }
+  /** An error outside of any request, which nobody caught (G-146). */
+  | { type: 'uncaught'; message: string }
+  /** A shutdown hook threw (L-10). */
+  | { type: 'shutdown-failed'; message: string }
+  /** It serves no more and runs its shutdown hooks (L-08, L-16). */
+  | { type: 'leaving' }
+  /** They have run: its thread can be ended. */
+  | { type: 'left' };
+
+/** What every worker gets with its task. */
+export interface WorkerTask<Data> {
+  /** Its place in the rings, among those of its kind. */
+  index: number;
+  /** Counts the threads that have had this place. */
+  incarnation: number;
+  port: MessagePort;
+  /** What `PoolOptions.link` made for this thread. */
+  link?: MessagePort;
+  /** Where it notes the files that it opens; absent where Node closes them with the thread. */
+  files?: OpenFiles;
+  data: Data;
+}
+
+/** A worker could not start; `configuration` as in WorkerMessage. */
+export class StartupError extends Error {
+  override name = 'StartupError';
+  readonly configuration: boolean;
+
+  constructor(message: string, configuration: boolean) {
+    super(message);
+    this.configuration = configuration;
+  }
+}
+
+export interface ThreadOptions<Data> {
+  kind: Kind;
+  /** File URL of the worker's entry. */
+  entry: string;
+  data: Data;
+  /** A port that is handed over with the task. */
+  link?: MessagePort | undefined;
+  /** Milliseconds for loading and startup; 0: no limit (L-04). */
+  startupTimeout: number;
+  /** Milliseconds for the shutdown hooks; 0: whoever stops the pool sets the limit. */
+  leaveTimeout: number;
+  /** Bytes of JavaScript heap; 0: as Node has it. */
+  heapLimit: number;
+}
+
+export interface ThreadEvents {
+  ready(thread: WorkerThread): void;
+  uncaught(thread: WorkerThread, message: string): void;
+  shutdownFailed(message: string): void;
+  /** It serves no more and runs its shutdown hooks. */
+  leaving(): void;
+  /** The thread is being ended: another one may be started in its stead. */
+  ending(): void;
+  /** The system has ended it: it touches shared memory no more. */
+  ended(thread: WorkerThread): void;
+}
+
+/**
+ * One worker thread, from its start to its end. A Piscina of its own runs it: with one thread and one task, which lasts as
+ * long as the worker. No thread is ever used again, whatever its modules have kept.
+ */
+export class WorkerThread {
+  readonly place: number;
+  readonly files = createOpenFiles();
+  /** `performance.now()` when it became ready; 0 before. */
+  readySince = 0;
+  /** Its shutdown hooks have run. */
+  left = false;
+  /** Why it ended, where that was not in order. */
+  cause = '';
+  /** Because we ended it; and within its shutdown hooks. */
+  wasKilled = false;
+  hooksCut = false;
+  /** Why it did not start. */
+  failure: StartupError | null = null;
+  /** Fulfils with `ready`, rejects with StartupError. */
+  readonly started: Promise<void>;
+  readonly ended: Promise<void>;
+  #state = STARTING;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #options: Pick<ThreadOptions<unknown>, 'kind' | 'leaveTimeout'>;
+  readonly #events: ThreadEvents;
+  readonly #piscina: Piscina;
+  #resolveStarted: () => void = () => {};
+  #rejectStarted: (error: StartupError) => void = () => {};
+
+  constructor(options: ThreadOptions<unknown>, place: number, incarnation: number, events: ThreadEvents) {
+    this.place = place;
+    this.#options = options;
+    this.#events = events;
+    // Ends: with `ready`, with the time limit for that, with the thread.
+    this.started = new Promise<void>((resolve, reject) => {
+      this.#resolveStarted = resolve;
+      this.#rejectStarted = reject;
+    });
+    this.started.catch(() => {});
+    const { startupTimeout, heapLimit } = options;
+    if (startupTimeout > 0) {
+      this.#timer = setTimeout(
+        () => this.#fail(`startup took longer than ${startupTimeout} ms`, false),
+        startupTimeout,
+      );
+    }
+    this.#piscina = new Piscina({
+      filename: options.entry,
+      minThreads: 0,
+      maxThreads: 1,
+      // Its task lasts as long as it does.
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: 'disabled',
+      recordTiming: false,
+      // See open-files.ts.
+      trackUnmanagedFds: false,
+      resourceLimits: heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(heapLimit / 2 ** 20) } : {},
+    });
+    // The thread's own event says it.
+    this.#piscina.on('error', () => {});
+    const { port1, port2 } = new MessageChannel();
+    port1.on('message', (message: WorkerMessage) => this.#receive(message));
+    const { data, link } = options;
+    const task: WorkerTask<unknown> = { index: place, incarnation, port: port2, link, files: this.files, data };
+    this.#piscina.run(task, { transferList: link === undefined ? [port2] : [port2, link] }).then(
+      () => this.#fail('its loop returned', false),
+      // Rejects with the end of the thread, which is told of by its own events, or where the entry itself threw.
+      (error: unknown) => this.#fail(describeError(error), false),
+    );
+    const [thread] = this.#piscina.threads;
+    thread.on('error', (error: unknown) => {
+      this.cause ||= describeError(error);
+    });
+    // Ends: with the thread. One in native code ends only when that returns, so whoever waits sets a limit.
+    this.ended = new Promise<void>((resolve) => {
+      thread.on('exit', (code) => {
+        // What it said last.
+        for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
+          this.#receive(last.message);
+        }
+        port1.close();
+        this.#exited(code);
+        resolve();
+      });
+    });
+  }
+
+  get state(): number {
+    return this.#state;
+  }
+
+  /** Whether it takes requests, or will. */
+  get living(): boolean {
+    return this.#state === STARTING || this.#state === READY;
+  }
+
+  /** Another thread has taken its part: it ends the requests that it has. */
+  replaced(): void {
+    this.#state = nextLife(this.#state, REPLACED);
+  }
+
+  /** Ends the thread, whatever it does, for a reason to be told. */
+  kill(why: string): void {
+    if (this.#state === ENDED) return;
+    if (this.#state !== ENDING) this.wasKilled = true;
+    if (this.#state === LEAVING) this.hooksCut = true;
+    this.cause ||= why;
+    this.#end(KILLED);
+  }
+
+  #end(event: number): void {
+    const before = this.#state;
+    this.#state = nextLife(before, event);
+    if (before === ENDING) return;
+    clearTimeout(this.#timer);
+    this.#piscina.destroy();
+    this.#events.ending();
+  }
+
+  #fail(message: string, configuration: boolean): void {
+    if (this.#state === ENDED) return;
+    if (this.#state === STARTING) this.failure = new StartupError(message, configuration);
+    if (this.#state !== ENDING) this.cause ||= message;
+    this.#end(FAILED);
+  }
+
+  #exited(code: number): void {
+    clearTimeout(this.#timer);
+    if (this.#state !== ENDING) this.cause ||= `its thread exited with code ${code}`;
+    this.#state = nextLife(this.#state, EXITED);
+    if (this.readySince === 0) {
+      this.failure ??= new StartupError(this.cause, false);
+      this.#rejectStarted(this.failure);
+    }
+    this.#events.ended(this);
+  }
+
+  #receive(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'ready':
+        this.#state = nextLife(this.#state, STARTED);
+        if (this.#state !== READY) return;
+        clearTimeout(this.#timer);
+        this.readySince = performance.now();
+        this.#events.ready(this);
+        this.#resolveStarted();
+        return;
+      case 'failed':
+        this.#fail(message.message, message.configuration);
+        return;
+      case 'uncaught':
+        this.#events.uncaught(this, message.message);
+        return;
+      case 'shutdown-failed':
+        this.#events.shutdownFailed(message.message);
+        return;
+      case 'leaving':
+        this.#leave();
+        return;
+      case 'left':
+        this.left = true;
+        this.#end(LEFT);
+    }
+  }
+
+  #leave(): void {
+    this.#state = nextLife(this.#state, LEAVES);
+    if (this.#state === ENDING) return;
+    this.#events.leaving();
+    const { leaveTimeout } = this.#options;
+    if (leaveTimeout === 0) return;
+    this.#timer = setTimeout(() => this.kill(`its shutdown hooks took longer than ${leaveTimeout} ms`), leaveTimeout);
+  }
+}
