@@ -7,6 +7,7 @@ import { readSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chunkOf } from '../engine/body.ts';
 import { RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
@@ -165,12 +166,12 @@ export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): NextB
     const iterator = input.chunks()[Symbol.asyncIterator]();
     return async () => {
       const step = await iterator.next();
-      return step.done ? null : step.value;
+      return step.done ? null : chunkOf(step.value, -1);
     };
   }
   return async (max, line) => {
     if (max === 0) return null;
-    const block = await (line ? input.readline(max) : input.read(max));
+    const block = chunkOf(await (line ? input.readline(max) : input.read(max)), -1);
     return block.byteLength === 0 ? null : block;
   };
 }

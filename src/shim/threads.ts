@@ -7,6 +7,8 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { StartupError, WorkerPool } from '../pool/pool.ts';
 import { assertNoRecursion } from './blocking.ts';
 import type { BridgeData } from './bridge-thread.ts';
+import { BridgeError } from './errors.ts';
+import { StartDelay } from './start-delay.ts';
 import { type BridgeTarget, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
 
 /** What a bridge needs of its threads. */
@@ -14,6 +16,8 @@ export interface ThreadEvents {
   link(index: number): MessagePort;
   ready(index: number): void;
   lost(index: number): void;
+  /** Tells the threads to end. */
+  stop(): void;
 }
 
 const entry = new URL('../../workers/bridge.js', import.meta.url).href;
@@ -24,6 +28,7 @@ export class BridgeThreads {
   readonly #events: ThreadEvents;
   #pool: WorkerPool<BridgeData> | null = null;
   #started: Promise<void> | null = null;
+  readonly #delay = new StartDelay();
   /** Whether requests may be put to the threads. */
   running = false;
 
@@ -35,11 +40,25 @@ export class BridgeThreads {
 
   /** Starts the threads, once; rejects with what kept one from starting, and may be called again then. */
   start(): Promise<void> {
-    this.#started ??= this.#start().catch((error) => {
-      this.#started = null;
-      throw error;
-    });
-    return this.#started;
+    if (this.#started !== null) return this.#started;
+    const started = this.#start().then(
+      () => this.#delay.reset(),
+      (error) => {
+        if (this.#started === started) {
+          this.#started = null;
+          this.#delay.failed(error);
+        }
+        throw error;
+      },
+    );
+    this.#started = started;
+    return started;
+  }
+
+  /** As `start`, for a request: for a while after a start that failed it rejects with the same, and starts nothing. */
+  async startLate(): Promise<void> {
+    if (this.#started === null && this.#delay.left > 0) throw this.#delay.failure;
+    await this.start();
   }
 
   async #start(): Promise<void> {
@@ -65,10 +84,15 @@ export class BridgeThreads {
     this.#pool = pool;
     try {
       await pool.start();
+      if (this.#pool !== pool) throw new BridgeError(`the bridge to ${reference} was shut down while it started`);
       this.running = true;
     } catch (error) {
-      await pool.stop(0);
-      this.#pool = null;
+      if (this.#pool === pool) {
+        // The hooks of those that did start are due (L-09).
+        events.stop();
+        await pool.stop(options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
+        this.#pool = null;
+      }
       if (!(error instanceof StartupError)) throw error;
       throw error.configuration
         ? new ConfigurationError(error.message)
