@@ -22,6 +22,10 @@ export interface ThreadEvents {
 
 const entry = new URL('../../workers/bridge.js', import.meta.url).href;
 
+function shutDown(reference: string): BridgeError {
+  return new BridgeError(`the bridge to ${reference} was shut down while it started`);
+}
+
 export class BridgeThreads {
   readonly #target: BridgeTarget;
   readonly #size: number;
@@ -84,20 +88,19 @@ export class BridgeThreads {
     this.#pool = pool;
     try {
       await pool.start();
-      if (this.#pool !== pool) throw new BridgeError(`the bridge to ${reference} was shut down while it started`);
-      this.running = true;
     } catch (error) {
-      if (this.#pool === pool) {
-        // The hooks of those that did start are due (L-09).
-        events.stop();
-        await pool.stop(options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
-        this.#pool = null;
-      }
+      if (this.#pool !== pool) throw shutDown(reference);
+      // The hooks of those that did start are due (L-09).
+      events.stop();
+      await pool.stop(options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
+      this.#pool = null;
       if (!(error instanceof StartupError)) throw error;
       throw error.configuration
         ? new ConfigurationError(error.message)
         : new QuaichError('QUAICH_STARTUP', `bridge to ${reference}: ${error.message}`);
     }
+    if (this.#pool !== pool) throw shutDown(reference);
+    this.running = true;
   }
 
   /** Ends a thread at once; it is replaced (B-40). */
