@@ -37,14 +37,18 @@ export interface Bridged {
     shutdown?: (state: Record<string, unknown>) => unknown;
   };
   ask(more?: Record<string, unknown>, source?: Blocks | null): Promise<Answer>;
+  /** Calls the application itself. */
+  call(environ: ReturnType<typeof environWith>): unknown;
 }
 
 /** A bridge to a sync application, or to an async one. */
 export function bridgeTo(kind: 'sync' | 'async', reference: string, options: SyncToAsyncOptions = {}): Bridged {
   if (kind === 'sync') {
     const app = syncToAsync(reference, { threads: 1, ...options });
-    return { app, ask: (more, source) => askAsync(app, more, source) };
+    const call = (environ: ReturnType<typeof environWith>) => app(environ, () => async () => {});
+    return { app, call, ask: (more, source) => askAsync(app, more, source) };
   }
   const app = asyncToSync(reference, options);
-  return { app, ask: async (more, source) => askSync(app, more, source) };
+  const call = (environ: ReturnType<typeof environWith>) => app(environ, () => () => {});
+  return { app, call, ask: async (more, source) => askSync(app, more, source) };
 }
