@@ -227,6 +227,7 @@ export class AsyncCall {
     return this.#aborted || this.#returnAsked || this.#closeAsked;
   }
 
+  /** Ends: with any message about this request, also an abort; with the other thread, whose end is that of this one. */
   #news(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -274,7 +275,7 @@ export class AsyncCall {
     this.#post({ type: 'closing', id: this.#call.id, step: 'close', error: failure, over: true });
   }
 
-  /** Waits for what an application leaves behind, but not for ever (B-56). */
+  /** Waits for what an application leaves behind, but not for ever (B-56). Ends: with that, and with the limit. */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -298,6 +299,7 @@ export class AsyncCall {
 
   /** Calls take effect in call order: so do messages (B-09). */
   #write(chunk: Uint8Array): Promise<void> {
+    // Ends: when the gateway has taken it, with an abort, and with the request.
     const written = new Promise<void>((resolve, reject) => {
       if (this.#response.write(chunk) === 'discarded') {
         resolve(); // the client has gone: discarded (B-38)

@@ -137,14 +137,12 @@ async function serveBlocking(application: StartedApplication, end: SyncEnd, data
   }
 }
 
-/**
- * Ends: when it is told to stop; each call that is under way then is aborted, and ends within its limits. Who could say so no
- * more ends this thread with its own.
- */
 function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>, data: BridgeData): Promise<void> {
   const site = { state: application.state, multithread: true, multiprocess: data.multiprocess };
   const calls = new Map<number, AsyncCall>();
   const held: MessagePort[] = [];
+  // Ends: when it is told to stop, which aborts the calls under way, and these end within their limits. A thread that cannot
+  // say so any more takes this one, which it has started, along.
   return new Promise((resolve) => {
     let stopping = false;
     const over = (id: number): void => {

@@ -84,3 +84,13 @@ it('G-146 an error outside of every request leaves the others on its thread whol
   expect(text(waiting.next())).toBe(', whole');
   expect(waiting.next().done).toBe(true);
 });
+
+it('B-22 errors outside of every request, one after the other, keep no limit from passing', async () => {
+  const { app, ask } = bridgeTo('async', `${module}:floods`, { report });
+  ends.push(app);
+  const gone = performance.now() + 300;
+  const { log } = await ask({ 'quaich.client_disconnected': () => performance.now() > gone });
+  expect(log).toBe('');
+  expect(performance.now() - gone).toBeLessThan(3000);
+  await expect.poll(() => reports.length).toBeGreaterThan(1);
+});

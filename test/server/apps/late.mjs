@@ -88,3 +88,12 @@ export async function* waits(environ, start) {
 const here = import.meta.url;
 export const syncThere = syncToAsync(sync, { where: 'here' });
 export const asyncThere = asyncToSync(`${here}:async_`);
+
+/** Fails over and over, and answers never. */
+export async function floods(environ) {
+  const timer = setInterval(fail, 0);
+  await new Promise((resolve) => {
+    environ['quaich.signal'].addEventListener('abort', resolve);
+  });
+  clearInterval(timer);
+}
