@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import type { WorkerTask } from '../src/pool/pool.ts';
+import type { WorkerTask } from '../src/pool/thread.ts';
 import { type BridgeData, runBridgeThread } from '../src/shim/bridge-thread.ts';
 
 const task: WorkerTask<BridgeData> = workerData;

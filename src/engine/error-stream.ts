@@ -35,6 +35,20 @@ export function writeFully(descriptor: number, bytes: Uint8Array): void {
 }
 
 /**
+ * The lines of `writelines`, which adds no newlines and writes all of them or, where one is none, nothing.
+ *
+ * @throws TypeError for anything but strings
+ */
+export function joinedLines(lines: Iterable<string>): string {
+  let text = '';
+  for (const line of lines) {
+    if (typeof line !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof line} (G-70)`);
+    text += line;
+  }
+  return text;
+}
+
+/**
  * An error stream over a descriptor. Text is UTF-8, lone surrogates become U+FFFD (G-71); control characters other than
  * newline and tab are shown as `\x1b`. Nothing is held back, so `flush` has nothing to do. A descriptor that is closed
  * or full is no error for the application: the text is dropped.
@@ -52,14 +66,8 @@ export function createErrorStream(descriptor = 2, client?: (text: Uint8Array) =>
   }
   return {
     write,
-    /** Adds no newlines; the lines go out together. */
     writelines(lines: Iterable<string>): void {
-      let text = '';
-      for (const line of lines) {
-        if (typeof line !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof line} (G-70)`);
-        text += line;
-      }
-      write(text);
+      write(joinedLines(lines));
     },
     flush(): void {},
   };

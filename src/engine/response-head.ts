@@ -10,6 +10,7 @@ import {
   HEAD_NO_BODY,
   type ResponseHead,
 } from '../interface/transport.ts';
+import type { HeaderField } from '../interface/types.ts';
 import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
 
 /**
@@ -139,9 +140,10 @@ function contentLength(value: string, earlier: number): number {
  * sent, whatever becomes of it later (G-96).
  *
  * @param forHead whether the request method is HEAD (G-128)
+ * @param read takes the fields that passed, for whoever passes the head on and must not read the array again
  * @throws ApplicationError naming the rule that was broken
  */
-export function checkHead(status: unknown, headers: unknown, forHead: boolean): ResponseHead {
+export function checkHead(status: unknown, headers: unknown, forHead: boolean, read?: HeaderField[]): ResponseHead {
   const { code, line } = KNOWN_STATUSES.get(status as string) ?? checkStatus(status);
   if (!Array.isArray(headers)) {
     refuse(`the headers must be an array of [name, value] arrays, got ${typeName(headers)} (G-90)`);
@@ -159,6 +161,7 @@ export function checkHead(status: unknown, headers: unknown, forHead: boolean): 
     if (typeof name !== 'string') refuse(`the name of header ${i} must be a string, got ${typeName(name)} (G-90)`);
     const known = KNOWN_NAMES.get(name) ?? checkName(name);
     const fieldLine = value === known.value ? known.line : checkValue(name, known, value);
+    read?.push([name, value as string]); // checked just now, or when it was remembered
     const meaning = known.meaning;
     if (meaning !== PLAIN) {
       if (meaning === CONTENT_LENGTH) {

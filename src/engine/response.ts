@@ -3,7 +3,7 @@
  */
 import { ApplicationError } from '../interface/errors.ts';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
-import type { ErrorStream } from '../interface/types.ts';
+import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from './body.ts';
 import { describeError, isDisconnect, report } from './report.ts';
 import { checkError, checkHead, writeLength } from './response-head.ts';
@@ -79,8 +79,12 @@ export class ResponseState {
     return this.#forHead;
   }
 
-  /** `startResponse`: stores a head, sends nothing (G-80). */
-  start(status: unknown, headers: unknown, errorArgument: unknown): void {
+  /**
+   * `startResponse`: stores a head, sends nothing (G-80).
+   *
+   * @param read see `checkHead`
+   */
+  start(status: unknown, headers: unknown, errorArgument: unknown, read?: HeaderField[]): void {
     const error = checkError(errorArgument);
     if (this.headSent && error !== null) throw error; // G-84
     if (this.complete || (this.gone && this.headSent)) {
@@ -91,7 +95,7 @@ export class ResponseState {
     }
     this.called = true;
     this.head = null; // nothing of an earlier head remains, also when this one is refused (G-83)
-    this.head = checkHead(status, headers, this.#forHead);
+    this.head = checkHead(status, headers, this.#forHead, read);
   }
 
   /** The head, if it is still to be sent; it counts as sent from now on. */

@@ -9,7 +9,7 @@ import { closeOpenFiles } from './open-files.ts';
 import { ENDED, ENDING, READY } from './states.ts';
 import { type ThreadOptions, WorkerThread } from './thread.ts';
 
-export { StartupError, type WorkerMessage, type WorkerTask } from './thread.ts';
+export { StartupError } from './thread.ts';
 
 /** What a thread that ended has left behind. */
 export interface Loss {
@@ -100,7 +100,7 @@ export class WorkerPool<Data> {
   }
 
   /** Ends a worker's thread at once, whatever it does; its successor starts beside it (B-40). */
-  kill(index: number, why = 'it was told to end'): void {
+  kill(index: number, why: string): void {
     this.#threads[index]?.kill(why);
   }
 

@@ -108,17 +108,23 @@ export class RemoteCall {
   start(): Promise<AsyncBody> {
     const environ = this.#environ;
     const signal = environ['quaich.signal'];
+    // Ends: with the answer to the call, and with the end of the thread (`lost`).
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      this.#post({
-        type: 'call',
-        id: this.#id,
-        environ: entriesToWire(environ),
-        context: contextToWire(),
-        flags: { fileWrapper: environ['wsgi.file_wrapper'] !== undefined },
-        credit: this.#credit,
-      });
+      try {
+        this.#post({
+          type: 'call',
+          id: this.#id,
+          environ: entriesToWire(environ),
+          context: contextToWire(),
+          flags: { fileWrapper: environ['wsgi.file_wrapper'] !== undefined },
+          credit: this.#credit,
+        });
+      } catch (error) {
+        this.#finish(); // the thread has not got it (B-66)
+        throw error;
+      }
       signal?.addEventListener('abort', this.#onAbort, { once: true });
     });
   }
@@ -231,8 +237,8 @@ export class RemoteCall {
     try {
       const block = await this.#nextBlock(Math.min(max, this.#left), line);
       if (block !== null) {
-        this.#left -= block.byteLength;
         value = privateBytes(block);
+        this.#left = Math.max(0, this.#left - value.byteLength);
       }
     } catch (thrown) {
       error = errorToWire(thrown);
@@ -297,6 +303,7 @@ export class RemoteCall {
     this.#post({ type: 'pull', id: this.#id, credit });
   }
 
+  /** Ends: with any message about this request, and with the end of its thread (`lost`). */
   #news(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);

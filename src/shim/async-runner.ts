@@ -3,7 +3,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { AsyncInput } from '../engine/async-input.ts';
-import { disregard, hasMethod, isAwaitable, nothing, refuseNoBody } from '../engine/body.ts';
+import { chunkOf, disregard, hasMethod, isAwaitable, nothing, refuseNoBody } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../engine/signal.ts';
@@ -13,7 +13,7 @@ import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import { keepContext, type Within, withContext } from './context.ts';
 import type { LoopEnd } from './link.ts';
 import { RemoteSource } from './remote-source.ts';
-import { closedEarly, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
+import { closedEarly, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
 import type { RunnerSite } from './sync-runner.ts';
 import {
   type CallerMessage,
@@ -26,7 +26,6 @@ import {
 } from './wire.ts';
 
 type Call = Extract<CallerMessage, { type: 'call' }>;
-type Closable = { close?: unknown };
 type AnyIterator = { next(): unknown; return?: unknown };
 
 interface Waiting {
@@ -86,7 +85,10 @@ export class AsyncCall {
   start(app: AsyncApplication): void {
     withContext(this.#call.context, () => {
       this.#within = keepContext();
-      this.#run(app).catch(nothing);
+      // Whatever has gone wrong on the way: the caller gets an answer.
+      this.#run(app).catch((error) => {
+        this.#post({ type: 'failed', id: this.#call.id, error: errorToWire(error), over: true });
+      });
     });
   }
 
@@ -112,31 +114,30 @@ export class AsyncCall {
       return write;
     };
     let body: unknown;
-    let close: unknown;
     try {
       body = app(this.#environ, startResponse); // G-01
       if (isPromise(body) || (!Array.isArray(body) && isAwaitable(body))) body = await body; // B-06
-      close = body === null || body === undefined ? undefined : (body as Closable).close; // once (G-109)
     } catch (error) {
       this.#post({ type: 'failed', id, error: errorToWire(error), over: true });
       return;
     }
-    const closes = typeof close === 'function';
+    const close = closeOf(body);
+    const closes = close !== undefined;
     if (!this.#array(body, closes)) {
       this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
       await this.#iterate(body, closes);
     }
     if (!closes) return;
     while (!this.#closeAsked && !this.#aborted) await this.#news();
-    await this.#close(body, close);
+    await this.#close(close);
   }
 
   /** Passes a body on as a whole, or what is wrong with it, where it is an array. Earlier writes are before it on the line. */
   #array(body: unknown, closes: boolean): boolean {
-    if (Array.isArray(body) && hasMethod(body, Symbol.asyncIterator)) return false; // B-04
     const { id } = this.#call;
     const over = !closes;
     try {
+      if (Array.isArray(body) && hasMethod(body, Symbol.asyncIterator)) return false; // B-04
       const chunks = this.#response.takeArray(body);
       if (chunks === null) return false;
       this.#post({ type: 'returned', id, chunks, head: this.#response.takeHead(), close: closes, over });
@@ -153,13 +154,12 @@ export class AsyncCall {
     // Whether the iterator is done or threw, or there is none: then `return` is not called (G-110).
     let finished = true;
     let iterator: AnyIterator | null = null;
-    let waits: boolean | null = null;
+    let waits = false;
     let pending: Promise<unknown> | null = null;
     try {
       while (await this.#mayStep()) {
         finished = true;
-        waits ??= hasAsyncIterator(body);
-        iterator ??= iteratorOf(body, waits);
+        if (iterator === null) ({ iterator, waits } = iteratorOf(body));
         let step: unknown = iterator.next();
         if (waits) {
           pending = Promise.resolve(step);
@@ -189,7 +189,7 @@ export class AsyncCall {
         const { enough } = this.#response;
         this.#credit = enough ? 0 : this.#credit - cost(chunk);
         const head = chunk.byteLength > 0 ? this.#response.takeHead() : null; // G-81
-        this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head, enough });
+        this.#post({ type: 'chunk', id, chunk, head, enough });
       }
     } catch (error) {
       const failure = finished ? undefined : await this.#return(iterator, null);
@@ -208,7 +208,9 @@ export class AsyncCall {
   }
 
   #reportReturn(error: unknown): void {
-    reportReturn({ ...this.#environ, 'wsgi.errors': this.#errors.stream }, error, this.#aborted);
+    // The environ as it came, whatever the application has made of its own.
+    const environ = { ...environFromWire(this.#call.environ), 'wsgi.errors': this.#errors.stream };
+    reportReturn(environ, error, this.#aborted);
   }
 
   /** Waits until the body may take a step; false when it is to end instead. */
@@ -225,6 +227,7 @@ export class AsyncCall {
     return this.#aborted || this.#returnAsked || this.#closeAsked;
   }
 
+  /** Ends: with any message about this request, also an abort; with the other thread, whose end is that of this one. */
   #news(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -260,11 +263,11 @@ export class AsyncCall {
     }
   }
 
-  async #close(body: unknown, close: unknown): Promise<void> {
+  async #close(close: () => unknown): Promise<void> {
     this.#response.close(this.#aborted);
     let failure: WireError | undefined;
     try {
-      const result: unknown = typeof close === 'function' ? Reflect.apply(close, body, []) : undefined;
+      const result = close();
       if (isPromise(result)) await this.#limited('close()', result); // B-13
     } catch (error) {
       failure = errorToWire(error);
@@ -272,7 +275,7 @@ export class AsyncCall {
     this.#post({ type: 'closing', id: this.#call.id, step: 'close', error: failure, over: true });
   }
 
-  /** Waits for what an application leaves behind, but not for ever (B-56). */
+  /** Waits for what an application leaves behind, but not for ever (B-56). Ends: with that, and with the limit. */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -296,13 +299,14 @@ export class AsyncCall {
 
   /** Calls take effect in call order: so do messages (B-09). */
   #write(chunk: Uint8Array): Promise<void> {
+    // Ends: when the gateway has taken it, with an abort, and with the request.
     const written = new Promise<void>((resolve, reject) => {
       if (this.#response.write(chunk) === 'discarded') {
         resolve(); // the client has gone: discarded (B-38)
         return;
       }
       const head = this.#response.takeHead();
-      this.#post({ type: 'write', id: this.#call.id, chunk: privateBytes(chunk), head });
+      this.#post({ type: 'write', id: this.#call.id, chunk: privateBytes(chunkOf(chunk, -1)), head });
       this.#writes.push({ resolve, reject });
     });
     disregard(written); // the application may not look at it
@@ -378,18 +382,14 @@ export class AsyncCall {
 
 const ENDED = Symbol('ended');
 
-/** How a body is iterated: by the async method where it has one (B-04). */
-function hasAsyncIterator(body: unknown): boolean {
+/** By the async method where the body has one (B-04), whose steps are waited for. */
+function iteratorOf(body: unknown): { iterator: AnyIterator; waits: boolean } {
   refuseNoBody(body, 'an async application');
-  return typeof (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function';
-}
-
-function iteratorOf(body: unknown, waits: boolean): AnyIterator {
-  const method: unknown = waits
-    ? (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator]
-    : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
+  const asyncMethod: unknown = (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  const waits = typeof asyncMethod === 'function';
+  const method: unknown = waits ? asyncMethod : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
   if (typeof method !== 'function') {
     throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
   }
-  return Reflect.apply(method, body, []) as AnyIterator;
+  return { iterator: Reflect.apply(method, body, []) as AnyIterator, waits };
 }

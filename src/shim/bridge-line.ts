@@ -8,6 +8,7 @@ import type { AsyncToSyncOptions } from './async-to-sync.ts';
 import { assertMayBlock, assertNoRecursion } from './blocking.ts';
 import { BridgeError } from './errors.ts';
 import { LoopThread } from './loop-thread.ts';
+import { StartDelay } from './start-delay.ts';
 import { BlockingCall, type Line, type WaitOptions } from './sync-caller.ts';
 import { BridgeTarget, DEFAULT_AHEAD, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
 import type { CallerMessage, RunnerMessage } from './wire.ts';
@@ -16,10 +17,7 @@ import type { CallerMessage, RunnerMessage } from './wire.ts';
 const LOOK_EVERY = 50;
 /** Milliseconds for an event loop to show that it still turns. */
 const PING_TIMEOUT = 1000;
-/** Milliseconds before a thread that died soon after its start is started again; doubles with each death in a row (G-147). */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 10_000;
-/** A thread that lived so long (milliseconds) is replaced at once. */
+/** A thread that died sooner (milliseconds), without a request that could have killed it, counts as one that did not start. */
 const HEALTHY_AFTER = 10_000;
 
 export class BridgeLine implements Line {
@@ -36,14 +34,13 @@ export class BridgeLine implements Line {
   #heard = 0;
   #answered = false;
   #shutDown = false;
-  /** The thread began; whether one has ever taken requests. */
+  /** When the thread began, and whether it was given a request. */
   #began = 0;
+  #used = false;
+  /** Whether a thread has ever taken requests. */
   #everReady = false;
-  #delay = 0;
-  /** No thread is started before. */
-  #notBefore = 0;
+  readonly #delay = new StartDelay();
   #restart: NodeJS.Timeout | null = null;
-  #startFailure: Error | null = null;
   #forgetEnd: () => void = () => {};
 
   constructor(reference: string, options: AsyncToSyncOptions) {
@@ -84,6 +81,7 @@ export class BridgeLine implements Line {
       );
     }
     this.#ensureThread();
+    this.#used = true;
     const id = ++this.#lastId;
     const call = new BlockingCall(id, environ, startResponse, this);
     this.#calls.set(id, call);
@@ -143,9 +141,7 @@ export class BridgeLine implements Line {
     if (this.#thread?.serves) return;
     if (this.#shutDown) throw new BridgeError(`${this.#bridge} has been shut down`);
     if (this.#thread === null) {
-      if (performance.now() < this.#notBefore) {
-        throw this.#startFailure ?? new BridgeError(`${this.#death().message} and is being replaced`);
-      }
+      if (this.#delay.left > 0) throw this.#delay.failure;
       // Nobody has called the hooks; then they run with the first request, and at the end of this thread's applications.
       this.#thread = this.#begin();
     }
@@ -155,7 +151,6 @@ export class BridgeLine implements Line {
       this.#everReady = true;
     } catch (error) {
       this.#lose(thread);
-      this.#startFailure = error instanceof Error ? error : null;
       throw error;
     }
   }
@@ -164,8 +159,8 @@ export class BridgeLine implements Line {
     assertNoRecursion(this.#target.reference);
     if (this.#restart !== null) clearTimeout(this.#restart);
     this.#restart = null;
-    this.#startFailure = null;
     this.#began = performance.now();
+    this.#used = false;
     const { reference, options, data, report } = this.#target;
     const thread: LoopThread = new LoopThread({
       data,
@@ -174,7 +169,8 @@ export class BridgeLine implements Line {
       maxOldGenerationSizeMb: options.maxOldGenerationSizeMb,
       report,
       ended: (problem) => {
-        if (problem !== null && this.#everReady) report(`its thread has ended: ${problem}`);
+        const what = thread.failure === null ? 'has ended' : 'did not start';
+        if (problem !== null && this.#everReady) report(`its thread ${what}: ${problem}`);
         this.#lose(thread);
       },
     });
@@ -216,15 +212,24 @@ export class BridgeLine implements Line {
     const error = this.#death();
     for (const call of this.#calls.values()) call.lost(error);
     this.#calls.clear();
-    const now = performance.now();
-    const healthy = now - this.#began > HEALTHY_AFTER;
-    this.#delay = healthy ? 0 : Math.min(Math.max(FIRST_DELAY, 2 * this.#delay), LONGEST_DELAY);
-    this.#notBefore = now + this.#delay;
-    if (this.#shutDown || !this.#everReady) return;
+    const idle = !this.#used && performance.now() - this.#began < HEALTHY_AFTER;
+    if (thread.failure !== null) this.#delay.failed(thread.failure);
+    else if (idle) this.#delay.failed(new BridgeError(`${error.message} and is being replaced`));
+    else this.#delay.reset();
+    if (!this.#shutDown && this.#everReady) this.#startLater();
+  }
+
+  #startLater(): void {
     this.#restart = setTimeout(() => {
       this.#restart = null;
-      this.#thread ??= this.#begin();
-    }, this.#delay);
+      try {
+        this.#thread ??= this.#begin();
+      } catch (error) {
+        // The system has no thread to give.
+        this.#delay.failed(error instanceof Error ? error : this.#death());
+        this.#startLater();
+      }
+    }, this.#delay.left);
     this.#restart.unref();
   }
 
@@ -233,22 +238,23 @@ export class BridgeLine implements Line {
     this.#forgetEnd();
     if (this.#restart !== null) clearTimeout(this.#restart);
     this.#restart = null;
-    this.#notBefore = 0;
+    this.#delay.reset();
     this.#everReady = false;
     const thread = this.#thread;
     if (thread === null) return;
     const { reference, options } = this.#target;
-    await thread.holdUntil(thread.ready.catch(() => {}));
-    thread.stop();
     let terminated = false;
+    // From here, since a thread that is still starting may take as long as it likes.
     const timer = setTimeout(() => {
       terminated = true;
       thread.terminate();
     }, options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
+    await thread.holdUntil(thread.ready.catch(() => {}));
+    thread.stop();
     await thread.holdUntil(thread.gone);
     clearTimeout(timer);
     this.#lose(thread);
-    this.#notBefore = 0;
+    this.#delay.reset();
     if (terminated) throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: its thread had to be terminated`);
     if (thread.shutdownFailures > 0) {
       throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: a shutdown hook failed`);

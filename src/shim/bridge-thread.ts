@@ -5,16 +5,19 @@
 import type { MessagePort } from 'node:worker_threads';
 import { nothing } from '../engine/body.ts';
 import type { AppOptions } from '../engine/load.ts';
+import { describeError } from '../engine/report.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind } from '../interface/types.ts';
 import { Applications, describeFailure, type StartedApplication } from '../pool/applications.ts';
+import { noteOpenFiles } from '../pool/open-files.ts';
 import { writeOutputDirectly } from '../pool/output.ts';
-import type { WorkerMessage, WorkerTask } from '../pool/pool.ts';
+import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
+import { onUncaught } from '../pool/uncaught.ts';
 import { AsyncCall } from './async-runner.ts';
 import { enterBridgeThread } from './blocking.ts';
 import { BlockingEnd, LoopEnd, ring } from './link.ts';
 import { runSyncCall, type SyncEnd } from './sync-runner.ts';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
+import { type CallerMessage, errorToWire, type RunnerMessage } from './wire.ts';
 
 /** What the threads of one bridge get: plain data. */
 export interface BridgeData {
@@ -36,44 +39,70 @@ export interface BridgeData {
 /** Milliseconds after which the event loop of a blocking thread gets a turn, so that timers of applications go on. */
 const TURN_EVERY = 20;
 
+// Ends: with the next turn of this loop.
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The task of a bridge's thread. */
+/** The task of a bridge's thread. Fulfils when it was told to stop; a thread that could not start ends itself. */
 export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<void> {
   const { data, index } = task;
   const port = task.port as MessagePort;
   const link = task.link as MessagePort;
+  const loop = data.kind === 'async';
   const post = (message: WorkerMessage): void => {
     port.postMessage(message);
     ring(data.bells, index);
   };
-  const loop = data.kind === 'async';
-  enterBridgeThread(data.chain, loop);
-  // The thread that started this one may be blocked.
-  writeOutputDirectly();
-  const applications = new Applications();
+  // An error outside of every request ends none: not the thread, nor what else runs there (G-146). It is told, by the port
+  // whose messages are events on the other side.
+  const survive = (error: unknown): void => {
+    const told = { type: 'uncaught', message: describeError(error) } as const;
+    if (loop) post(told);
+    else link.postMessage({ ...told, id: 0 } satisfies RunnerMessage);
+  };
+  onUncaught(survive);
+  if (task.files !== undefined) noteOpenFiles(task.files);
+  let stopped = false;
   try {
-    let application: StartedApplication | null;
-    try {
-      await applications.start([{ prefix: '', app: data.app }], data.directory);
-      [application] = applications.mounted;
-      if (application?.kind !== data.kind) throw wrongKind(data);
-    } catch (error) {
-      await applications.stop(nothing);
-      post({ type: 'failed', ...describeFailure(error) });
-      return;
-    }
-    post({ type: 'ready' });
-    if (loop) await serveLoop(application, new LoopEnd<RunnerMessage>(link, data.bells, index), data);
-    else await serveBlocking(application, new BlockingEnd<CallerMessage, RunnerMessage>(link, data.bells, index), data);
-    await applications.stop((error) => {
-      post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
-    });
+    stopped = await live(task, link, post);
+  } catch (error) {
+    survive(error);
   } finally {
     link.close();
     // Tells the pool that the thread is through.
     port.close();
   }
+  // Used again, it would have all that its modules have kept: also that one of them could not be loaded.
+  if (!stopped) process.exit(1);
+}
+
+/** Loads, starts up, serves until told to stop, shuts down; false where the start has failed. */
+async function live(
+  { data, index }: WorkerTask<BridgeData>,
+  link: MessagePort,
+  post: (message: WorkerMessage) => void,
+): Promise<boolean> {
+  const loop = data.kind === 'async';
+  enterBridgeThread(data.chain, loop);
+  // The thread that started this one may be blocked.
+  writeOutputDirectly();
+  const applications = new Applications();
+  let application: StartedApplication | null;
+  try {
+    await applications.start([{ prefix: '', app: data.app }], data.directory);
+    [application] = applications.mounted;
+    if (application?.kind !== data.kind) throw wrongKind(data);
+  } catch (error) {
+    await applications.stop(nothing);
+    post({ type: 'failed', ...describeFailure(error) });
+    return false;
+  }
+  post({ type: 'ready' });
+  if (loop) await serveLoop(application, new LoopEnd<RunnerMessage>(link, data.bells, index), data);
+  else await serveBlocking(application, new BlockingEnd<CallerMessage, RunnerMessage>(link, data.bells, index), data);
+  await applications.stop((error) => {
+    post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
+  });
+  return true;
 }
 
 function wrongKind({ app, kind }: BridgeData): ConfigurationError {
@@ -105,6 +134,8 @@ function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>,
   const site = { state: application.state, multithread: true, multiprocess: data.multiprocess };
   const calls = new Map<number, AsyncCall>();
   const held: MessagePort[] = [];
+  // Ends: when it is told to stop, which aborts the calls under way, and these end within their limits. A thread that cannot
+  // say so any more takes this one, which it has started, along.
   return new Promise((resolve) => {
     let stopping = false;
     const over = (id: number): void => {
@@ -116,12 +147,16 @@ function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>,
         case 'canary':
           held.push(message.port); // dies with this thread, by which the caller knows
           break;
-        case 'call': {
-          const call = new AsyncCall(message, end, site, data.closeTimeout, () => over(message.id));
-          calls.set(message.id, call);
-          call.start(application.app as AsyncApplication);
+        case 'call':
+          try {
+            const call = new AsyncCall(message, end, site, data.closeTimeout, () => over(message.id));
+            calls.set(message.id, call);
+            call.start(application.app as AsyncApplication);
+          } catch (error) {
+            // A state that cannot be copied.
+            end.post({ type: 'failed', id: message.id, error: errorToWire(error), over: true });
+          }
           break;
-        }
         case 'ping':
           end.post({ type: 'pong', id: 0 });
           break;

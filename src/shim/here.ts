@@ -3,7 +3,7 @@
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
 import { isPromise } from 'node:util/types';
-import { disregard, isPlainArray, nothing, refuseNoBody, refusePromise } from '../engine/body.ts';
+import { chunkOf, disregard, isPlainArray, refuseNoBody, refusePromise } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
@@ -16,14 +16,15 @@ import type {
   AsyncStartResponse,
   AsyncWrite,
   Environ,
+  HeaderField,
   Lifespan,
   StartResponse,
   Write,
 } from '../interface/types.ts';
-import { fileOf, fileWrapper } from '../toolbox/file-wrapper.ts';
+import { fileOf, fileWrapper, isFileWrapper } from '../toolbox/file-wrapper.ts';
 import { onEventLoop } from './blocking.ts';
 import { keepContext, type Within } from './context.ts';
-import { reportReturn, tellsDisconnect } from './runner.ts';
+import { closeLate, closeOf, reportReturn, tellsDisconnect } from './runner.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';
 import { TrackedResponse } from './tracked-response.ts';
 
@@ -38,8 +39,7 @@ export interface HereOptions {
 const DEFAULT_MEMORY = 65536;
 const DEFAULT_LIMIT = 64 * 1024 * 1024;
 
-type Closable = { close?: unknown };
-
+// Ends: with the next turn of this loop.
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** An error page of the bridge itself. */
@@ -61,38 +61,29 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
       throw error;
     }
     const writer = new Writer(new TrackedResponse(environ), limit, environ['quaich.signal']);
-    const start: StartResponse = (status, headers, error) => {
-      try {
-        writer.response.start(status, headers, error); // throws what the gateway would, and when it would
-      } catch (thrown) {
-        // A head that is refused for what it is, is one for the gateway too (G-83).
-        if (writer.response.head === null) startResponse(status, headers, error);
-        throw thrown;
-      }
-      const write = error === undefined ? startResponse(status, headers) : startResponse(status, headers, error);
-      return writer.over(write);
-    };
+    const start = startHere(writer, startResponse);
     const step = <T>(run: () => T): T => within(() => onEventLoop(run));
     let body: unknown;
     try {
       body = step(() => app(environHere(environ, spool), start));
+      if (isPromise(body)) {
+        closeLate(body, environ);
+        throw new ApplicationError(
+          'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
+        );
+      }
     } catch (error) {
       spool.close();
+      writer.response.failed(error);
       throw error;
     }
-    if (isPromise(body)) {
-      spool.close();
-      body.then(closeLate, nothing);
-      throw new ApplicationError(
-        'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
-      );
-    }
-    if (isPlainArray(body)) {
+    if (isArray(body)) {
       // What was written goes out first; then an array is as good as any (G-117).
       await writer.settle();
       if (!writer.failed) return arrayHere(body, spool, writer, step);
-    } else if (writer.settled === null && isObject(body) && fileOf(body) !== null) {
+    } else if (writer.settled === null && isFile(body)) {
       spool.close();
+      writer.end();
       return body as AsyncBody; // M-16
     }
     return new SteppedBody(body, spool, writer, step, environ);
@@ -101,9 +92,55 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
   return passHooks(app, async);
 }
 
-function closeLate(late: unknown): void {
-  const close = typeof late === 'object' && late !== null ? (late as Closable).close : undefined;
-  if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
+/** `startResponse` of the application: checked here as the gateway would, which is then told what was read (G-96). */
+function startHere(writer: Writer, startResponse: AsyncStartResponse): StartResponse {
+  const { response } = writer;
+  let told = false;
+  const tell = (status: string, headers: HeaderField[], error: Error | null | undefined): AsyncWrite => {
+    // A call within a call, from a getter of its headers, was told first; the gateway takes another with an error only.
+    const replaces = told ? new ApplicationError('startResponse was called while it read its headers') : undefined;
+    told = true;
+    const given = error ?? replaces;
+    return given === undefined ? startResponse(status, headers) : startResponse(status, headers, given);
+  };
+  return (status, headers, error) => {
+    const stands = response.head !== null || !response.called;
+    const read: HeaderField[] = [];
+    try {
+      response.start(status, headers, error, read);
+    } catch (thrown) {
+      // A head that is refused for what it is leaves none with the gateway either (G-83), which refuses it for its last name.
+      if (stands && response.called && response.head === null) refuse(() => tell(status, [...read, ['', '']], error));
+      throw thrown;
+    }
+    return writer.over(tell(status, read, error));
+  };
+}
+
+function refuse(tell: () => void): void {
+  try {
+    tell();
+  } catch {
+    // What was refused is thrown already.
+  }
+}
+
+/** As `isPlainArray`; what throws when it is asked fails when it is iterated. */
+function isArray(body: unknown): body is unknown[] {
+  try {
+    return isPlainArray(body);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the gateway can send a body as a file. One that cannot be asked for its size fails there, and is closed. */
+function isFile(body: unknown): boolean {
+  try {
+    return fileOf(body) !== null;
+  } catch {
+    return isFileWrapper(body);
+  }
 }
 
 /** Gives a bridge the hooks of its application, called on that application (L-14, L-15). */
@@ -157,16 +194,17 @@ class Writer {
       const fate = response.write(chunk);
       if (fate === 'discarded') return;
       if (fate === 'sent') this.#throwDisconnect();
-      const size = chunk.byteLength;
+      const bytes = chunkOf(chunk, -1);
+      const size = bytes.byteLength;
       if (this.#queued > 0 && this.#queued + size > this.#limit) {
         throw new ApplicationError(
           `write cannot wait on an event loop, and ${this.#queued} bytes are queued: yield them, or use where: 'worker' (B-26)`,
         );
       }
-      const surplus = response.surplus(chunk);
+      const surplus = response.surplus(bytes);
       response.sendHead();
       this.#queued += size;
-      this.settled = write(chunk).then(
+      this.settled = write(bytes).then(
         () => {
           this.#queued -= size;
         },
@@ -212,22 +250,36 @@ class Writer {
 
 type Step = <T>(run: () => T) => T;
 
-/** An array goes to the gateway as it is, which does with it what it always does (G-123). Only its `close` is ours. */
-function arrayHere(body: unknown[], spool: Spool, writer: Writer, step: Step): AsyncBody {
-  const close: unknown = (body as Closable).close;
+/**
+ * The elements of an array go to the gateway as they are, which does with them what it always does (G-123). Only its `close`
+ * is ours.
+ */
+function arrayHere(body: readonly unknown[], spool: Spool, writer: Writer, step: Step): AsyncBody {
+  const chunks: unknown[] = [];
+  const close = step(() => {
+    try {
+      for (let i = 0, count = body.length; i < count; i++) chunks.push(body[i]);
+    } catch (thrown) {
+      // The gateway comes upon it, too, and closes the body.
+      Object.defineProperty(chunks, chunks.length, {
+        get() {
+          throw thrown;
+        },
+      });
+    }
+    return closeOf(body);
+  });
   writer.response.sendHead();
-  if (typeof close !== 'function') {
-    spool.close();
-    return body as Uint8Array[];
-  }
-  const chunks = Array.from(body) as Uint8Array[];
-  return Object.assign(chunks, { close: () => closeHere(body, close, spool, writer, step) });
+  writer.response.complete();
+  if (close === undefined) spool.close();
+  else Object.assign(chunks, { close: () => closeHere(close, spool, writer, step) });
+  return chunks as Uint8Array[]; // checked by the gateway
 }
 
-function closeHere(body: unknown, close: unknown, spool: Spool, writer: Writer, step: Step): void {
+function closeHere(close: (() => unknown) | undefined, spool: Spool, writer: Writer, step: Step): void {
   writer.end();
   try {
-    if (typeof close === 'function') disregard(step((): unknown => Reflect.apply(close, body, [])));
+    if (close !== undefined) disregard(step(close));
   } finally {
     spool.close();
   }
@@ -323,9 +375,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
   close(): void {
     this.#ended = true;
     if (this.#refused !== null) this.#writer.response.failed(this.#refused.error);
-    const body = this.#body;
-    const close = isObject(body) ? (body as Closable).close : undefined;
-    closeHere(body, close, this.#spool, this.#writer, this.#step);
+    closeHere(closeOf(this.#body), this.#spool, this.#writer, this.#step);
   }
 }
 

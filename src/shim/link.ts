@@ -75,23 +75,28 @@ export class BlockingEnd<In extends Message, Out extends Message> {
     this.port.postMessage(message, transferable(message));
   }
 
-  /** The next message; waits for it for `timeout` milliseconds at most. */
+  /** The next message; waits for it for `timeout` milliseconds at most, however often the bell rings for something else. */
   receive(timeout: number): In | undefined {
+    const until = timeout > 0 ? performance.now() + timeout : 0;
+    let left = timeout;
     for (;;) {
       // The number before the look at the queue: a message after that look changes it, and the wait fails (B-22).
       const number = Atomics.load(this.#bells, this.#index);
-      if (number !== this.#heard || timeout > 0) {
+      if (number !== this.#heard || left > 0) {
         const received: { message: In } | undefined = receiveMessageOnPort(this.port);
         if (received !== undefined) return received.message;
         this.#heard = number;
       }
-      if (timeout <= 0 || Atomics.wait(this.#bells, this.#index, number, timeout) === 'timed-out') return undefined;
+      // Ends: with a message, and with the limit: whoever waits longer looks in between whether the other side lives.
+      if (left <= 0 || Atomics.wait(this.#bells, this.#index, number, left) === 'timed-out') return undefined;
+      left = until - performance.now();
     }
   }
 
   /** Sleeps until the bell rings, for `timeout` milliseconds at most; not at all where `look` has found something. */
   sleep(look: () => boolean, timeout: number): void {
     const number = Atomics.load(this.#bells, this.#index); // before the look, as above
+    // Ends: as above.
     if (!look()) Atomics.wait(this.#bells, this.#index, number, timeout);
   }
 }

@@ -3,10 +3,12 @@
  * made it: here that thread may be blocked, and waits for just this.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { describeError } from '../engine/report.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import type { WorkerMessage, WorkerTask } from '../pool/pool.ts';
+import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
 import type { BridgeData } from './bridge-thread.ts';
 import { BlockingEnd, Canary } from './link.ts';
+import { uncaught } from './target.ts';
 import type { CallerMessage, RunnerMessage } from './wire.ts';
 
 const entry = new URL('../../workers/bridge-loop.js', import.meta.url);
@@ -20,7 +22,7 @@ export interface LoopThreadOptions {
   /** Heap, MiB; undefined: as Node has it. */
   maxOldGenerationSizeMb: number | undefined;
   report(message: string): void;
-  /** The thread has ended, with what ended it where nobody has asked for that. Called once, by the event loop. */
+  /** The thread has ended, with what ended it where nobody has asked for that. Called once, on an event. */
   ended(problem: string | null): void;
 }
 
@@ -55,6 +57,7 @@ export class LoopThread {
   constructor(options: LoopThreadOptions) {
     this.#options = options;
     const { data, startupTimeout, maxOldGenerationSizeMb } = options;
+    // Ends: with what the thread says of its start, with its limit, and with the end of the thread.
     this.ready = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -69,14 +72,14 @@ export class LoopThread {
     this.#worker = new Worker(entry, {
       workerData: task,
       transferList: [control.port2, link.port2],
-      trackUnmanagedFds: false,
       resourceLimits: maxOldGenerationSizeMb === undefined ? {} : { maxOldGenerationSizeMb },
     });
     this.#control.on('message', (message: WorkerMessage) => this.#hear(message));
     // Without a listener, an error of the application would be one of this thread.
     this.#worker.on('error', (error) => {
-      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#problem = describeError(error);
     });
+    // Ends: with the thread.
     this.gone = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#drain();
@@ -100,6 +103,11 @@ export class LoopThread {
   /** Whether requests may be sent. */
   get serves(): boolean {
     return this.#state === 'ready' && !this.#stopping;
+  }
+
+  /** What kept it from starting; null while nothing has. */
+  get failure(): Error | null {
+    return this.#failure;
   }
 
   /** Blocks until the application has been started up; throws what kept it from that (L-05). */
@@ -182,6 +190,9 @@ export class LoopThread {
       case 'shutdown-failed':
         this.shutdownFailures++;
         this.#options.report(message.message);
+        break;
+      case 'uncaught':
+        this.#options.report(uncaught(message.message));
     }
   }
 

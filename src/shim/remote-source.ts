@@ -21,6 +21,7 @@ export class RemoteSource implements BodySource<true> {
 
   async read(max: number, line = false): Promise<Uint8Array | null> {
     if (this.#failure !== null) throw this.#failure.error;
+    // Ends: with the answer, and with the request or its client (`fail`).
     return new Promise((resolve, reject) => {
       this.#questions.push({ resolve, reject });
       // The caller may block for the client when it is asked: first it gets what the application yields in this turn.

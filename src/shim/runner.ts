@@ -2,11 +2,10 @@
  * What the two runners share: the state of the response, which is kept where the application runs (B-25), the credit of the
  * body (B-27), and the error stream of the request.
  */
-import { isPlainArray } from '../engine/body.ts';
-import { createErrorStream } from '../engine/error-stream.ts';
+import { chunkOf, disregard, isPlainArray, nothing } from '../engine/body.ts';
+import { createErrorStream, joinedLines } from '../engine/error-stream.ts';
 import { isAbortError } from '../engine/report.ts';
 import { ResponseState } from '../engine/response.ts';
-import { checkError } from '../engine/response-head.ts';
 import { RequestAborted } from '../interface/errors.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { TrackedResponse } from './tracked-response.ts';
@@ -31,15 +30,15 @@ export class RunnerResponse extends TrackedResponse {
 
   /** Checked here, so that the error is thrown into the application. */
   override start(status: string, headers: HeaderField[], error?: Error | null): void {
+    const read: HeaderField[] = [];
     try {
-      super.start(status, headers, error);
+      super.start(status, headers, error, read);
     } finally {
       // Refused for what it is, nothing of the earlier one remains (G-83); refused as a second call, the first one stands (G-82).
       if (this.head === null) this.#stored = null;
     }
-    const checked = checkError(error);
-    this.#stored = { status, headers: headers.map(([name, value]) => [name, value]) };
-    if (checked !== null) this.#stored.error = errorToWire(checked);
+    this.#stored = { status, headers: read };
+    if (error !== undefined && error !== null) this.#stored.error = errorToWire(error);
   }
 
   /** The head, to go with this message; null where it has gone, or there is none. */
@@ -48,6 +47,11 @@ export class RunnerResponse extends TrackedResponse {
     this.#stored = null;
     if (head !== null) this.sendHead();
     return head;
+  }
+
+  /** A chunk of the body, ready to cross: what is counted is the copy that goes. */
+  override accept(value: unknown): Uint8Array {
+    return super.accept(privateBytes(chunkOf(value, -1)));
   }
 
   /**
@@ -59,6 +63,32 @@ export class RunnerResponse extends TrackedResponse {
   takeArray(body: unknown): Uint8Array[] | null {
     return isPlainArray(body) ? Array.from(this.acceptArray(body), privateBytes) : null;
   }
+}
+
+/**
+ * `close` of a body, read once (G-109). Where reading it throws, it is a `close` that throws: no failure of the response
+ * (G-113). Undefined where there is none.
+ */
+export function closeOf(body: unknown): (() => unknown) | undefined {
+  try {
+    const close: unknown = body === null || body === undefined ? undefined : (body as { close?: unknown }).close;
+    return typeof close === 'function' ? () => Reflect.apply(close, body, []) : undefined;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** Closes what the promise of a sync application, which is refused, turns out to be after all. */
+export function closeLate(promise: Promise<unknown>, environ: Record<string, unknown>): void {
+  promise.then((late) => {
+    try {
+      disregard(closeOf(late)?.());
+    } catch (error) {
+      reportClose(environ, error);
+    }
+  }, nothing);
 }
 
 const earlyCloses = new WeakSet<object>();
@@ -110,7 +140,7 @@ export class RemoteErrors {
     this.stream = {
       write,
       writelines(lines: Iterable<string>): void {
-        for (const line of lines) write(line);
+        write(joinedLines(lines));
       },
       flush(): void {},
     };

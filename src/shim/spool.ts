@@ -7,7 +7,8 @@ import { readSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RequestBodyError } from '../interface/errors.ts';
+import { chunkOf } from '../engine/body.ts';
+import { RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
 
@@ -37,6 +38,7 @@ export class Spool implements BodySource<false> {
   #position = 0;
   /** What broke the body off; thrown where it broke off (G-63). */
   #failure: unknown = null;
+  #closed = false;
   size = 0;
 
   /** Whether there is no body at all. */
@@ -84,6 +86,7 @@ export class Spool implements BodySource<false> {
   }
 
   read(max: number): Uint8Array | null {
+    if (this.#closed) throw new RequestAborted('the request is over');
     if (this.#file !== null) {
       const block = new Uint8Array(Math.min(max, this.size - this.#position));
       const count = block.byteLength === 0 ? 0 : readSync(this.#file.fd, block, 0, block.byteLength, this.#position);
@@ -104,8 +107,9 @@ export class Spool implements BodySource<false> {
     return null;
   }
 
-  /** Frees memory and file. Reads find the end from now on. */
+  /** Frees memory and file. Reads throw from now on: what was not read must not look as if it had never been there (G-63). */
   close(): void {
+    this.#closed = true;
     const file = this.#file;
     const path = this.#path;
     this.#blocks = [];
@@ -162,12 +166,12 @@ export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): NextB
     const iterator = input.chunks()[Symbol.asyncIterator]();
     return async () => {
       const step = await iterator.next();
-      return step.done ? null : step.value;
+      return step.done ? null : chunkOf(step.value, -1);
     };
   }
   return async (max, line) => {
     if (max === 0) return null;
-    const block = await (line ? input.readline(max) : input.read(max));
+    const block = chunkOf(await (line ? input.readline(max) : input.read(max)), -1);
     return block.byteLength === 0 ? null : block;
   };
 }

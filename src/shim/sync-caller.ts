@@ -1,6 +1,7 @@
 /**
  * One request of a sync gateway that an async application on a bridge's thread answers: the gateway's side, which blocks.
  */
+import { chunkOf } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
@@ -99,14 +100,19 @@ export class BlockingCall {
   /** Blocks until the application has returned its body. */
   start(): Body {
     const environ = this.#environ;
-    this.#line.post({
-      type: 'call',
-      id: this.#id,
-      environ: entriesToWire(environ),
-      context: contextToWire(),
-      flags: { fileWrapper: environ['wsgi.file_wrapper'] !== undefined },
-      credit: this.#credit,
-    });
+    try {
+      this.#line.post({
+        type: 'call',
+        id: this.#id,
+        environ: entriesToWire(environ),
+        context: contextToWire(),
+        flags: { fileWrapper: environ['wsgi.file_wrapper'] !== undefined },
+        credit: this.#credit,
+      });
+    } catch (error) {
+      this.#line.forget(this.#id); // the thread has not got it (B-66)
+      throw error;
+    }
     try {
       this.#wait(() => this.#returned !== null || this.#queue.length > 0);
     } catch (error) {
@@ -260,9 +266,10 @@ export class BlockingCall {
     let block: Uint8Array | null;
     if (readsBlocks(input)) block = input[READ_BLOCK](most);
     else block = line ? input.readline(most) : input.read(most);
-    if (block === null || block.byteLength === 0) return null;
-    this.#left -= block.byteLength;
-    return privateBytes(block);
+    const bytes = block === null ? null : privateBytes(chunkOf(block, -1));
+    if (bytes === null || bytes.byteLength === 0) return null;
+    this.#left = Math.max(0, this.#left - bytes.byteLength);
+    return bytes;
   }
 
   /** Something that the gateway threw, for the other side, which aborts its signal where it says that the client has gone. */

@@ -3,7 +3,7 @@
  * its steps here (B-62, B-63).
  */
 import { isPromise } from 'node:util/types';
-import { disregard, nothing, refusePromise } from '../engine/body.ts';
+import { chunkOf, disregard, refusePromise } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
@@ -13,7 +13,7 @@ import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import { withContext } from './context.ts';
 import { iteratorOf } from './here.ts';
 import type { BlockingEnd } from './link.ts';
-import { cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
+import { closeLate, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
 import {
   type CallerMessage,
   environFromWire,
@@ -27,7 +27,6 @@ import {
 export type SyncEnd = BlockingEnd<CallerMessage, RunnerMessage>;
 type Call = Extract<CallerMessage, { type: 'call' }>;
 type Reply = Extract<CallerMessage, { type: 'input' } | { type: 'written' }>;
-type Closable = { close?: unknown };
 
 /** Milliseconds after which a wait looks around, whether it was woken or not. */
 const LOOK_AROUND = 1000;
@@ -42,7 +41,13 @@ export interface RunnerSite {
 
 /** Runs one request from start to end; never throws. Returns whether the thread was told to stop meanwhile. */
 export function runSyncCall(app: Application, call: Call, end: SyncEnd, site: RunnerSite): boolean {
-  const running = new SyncCall(call, end, site);
+  let running: SyncCall;
+  try {
+    running = new SyncCall(call, end, site);
+  } catch (error) {
+    end.post({ type: 'failed', id: call.id, error: errorToWire(error), over: true }); // a state that cannot be copied
+    return false;
+  }
   running.run(app);
   return running.stopped;
 }
@@ -60,6 +65,8 @@ class SyncCall implements BodySource<false> {
   #returnAsked = false;
   #closeAsked = false;
   #reply: Reply | null = null;
+  /** The line belongs to another request, or to none: whatever the application still asks, it is not touched. */
+  #over = false;
   #inputEnded = false;
   /** What is left of a block that was larger than what was asked for. */
   #block: Uint8Array | null = null;
@@ -83,9 +90,13 @@ class SyncCall implements BodySource<false> {
   }
 
   run(app: Application): void {
+    const { id, context } = this.#call;
     try {
-      withContext(this.#call.context, () => this.#run(app));
+      withContext(context, () => this.#run(app));
+    } catch (error) {
+      this.#post({ type: 'failed', id, error: errorToWire(error), over: true });
     } finally {
+      this.#over = true;
       this.#errors.end();
       this.#response.complete();
     }
@@ -103,26 +114,25 @@ class SyncCall implements BodySource<false> {
       return write;
     };
     let body: unknown;
-    let close: unknown;
     try {
       body = app(this.#environ, startResponse); // G-01
       if (isPromise(body)) {
-        body.then(closeLate, nothing);
+        closeLate(body, this.#reporting);
         throw new ApplicationError('a sync application returned a promise: declare it with markAsync (B-02)');
       }
-      close = body === null || body === undefined ? undefined : (body as Closable).close; // once (G-109)
     } catch (error) {
       this.#post({ type: 'failed', id, error: errorToWire(error), over: true });
       return;
     }
-    const closes = typeof close === 'function';
+    const close = closeOf(body);
+    const closes = close !== undefined;
     if (!this.#array(body, closes)) {
       this.#post({ type: 'returned', id, chunks: null, head: null, close: closes });
       this.#iterate(body, closes);
     }
     if (!closes) return;
     while (!this.#closeAsked && !this.#isAborted) this.#wait();
-    this.#close(body, close);
+    this.#close(close);
   }
 
   /** Passes a body on as a whole, or what is wrong with it, where it is an array. */
@@ -168,7 +178,7 @@ class SyncCall implements BodySource<false> {
         const { enough } = this.#response;
         this.#credit = enough ? 0 : this.#credit - cost(chunk);
         const head = chunk.byteLength > 0 ? this.#response.takeHead() : null; // G-81, B-24
-        this.#post({ type: 'chunk', id, chunk: privateBytes(chunk), head, enough });
+        this.#post({ type: 'chunk', id, chunk, head, enough });
       }
     } catch (error) {
       const failure = finished ? undefined : this.#return(iterator);
@@ -185,7 +195,12 @@ class SyncCall implements BodySource<false> {
   }
 
   #reportReturn(error: unknown): void {
-    reportReturn({ ...this.#environ, 'wsgi.errors': this.#errors.stream }, error, this.#isAborted);
+    reportReturn(this.#reporting, error, this.#isAborted);
+  }
+
+  /** The environ for reports: as it came, whatever the application has made of its own. */
+  get #reporting(): Record<string, unknown> {
+    return { ...environFromWire(this.#call.environ), 'wsgi.errors': this.#errors.stream };
   }
 
   /** Waits until the body may take a step; false when it is to end instead. */
@@ -210,11 +225,11 @@ class SyncCall implements BodySource<false> {
   }
 
   /** On the thread where the body was made (B-30). */
-  #close(body: unknown, close: unknown): void {
+  #close(close: () => unknown): void {
     let failure: WireError | undefined;
     this.#response.close(this.#isAborted);
     try {
-      if (typeof close === 'function') disregard(Reflect.apply(close, body, []));
+      disregard(close());
     } catch (error) {
       failure = errorToWire(error);
     }
@@ -232,7 +247,7 @@ class SyncCall implements BodySource<false> {
         throw this.#aborted;
       }
       const head = this.#response.takeHead();
-      this.#post({ type: 'write', id: this.#call.id, chunk: privateBytes(chunk), head });
+      this.#post({ type: 'write', id: this.#call.id, chunk: privateBytes(chunkOf(chunk, -1)), head });
       this.#awaitReply();
     } catch (error) {
       if (isDisconnect(error)) this.#response.lose(); // said once (B-38)
@@ -242,6 +257,7 @@ class SyncCall implements BodySource<false> {
 
   /** See `BodySource`. */
   read(max: number, line = false): Uint8Array | null {
+    if (this.#over) throw new RequestAborted('the request is over');
     const block = this.#block ?? this.#ask(max, line);
     this.#block = null;
     if (block === null || block.byteLength <= max) return block;
@@ -274,8 +290,9 @@ class SyncCall implements BodySource<false> {
     }
   }
 
-  /** Polls without an event loop (B-37). */
+  /** Polls without an event loop (B-37). Nobody is there any more when the request is over. */
   #disconnected(): boolean {
+    if (this.#over) return true;
     this.#look();
     return this.#isAborted;
   }
@@ -325,9 +342,4 @@ class SyncCall implements BodySource<false> {
     this.#isAborted = true;
     this.#aborted = reason;
   }
-}
-
-function closeLate(late: unknown): void {
-  const close = typeof late === 'object' && late !== null ? (late as Closable).close : undefined;
-  if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
 }

@@ -10,7 +10,7 @@ import { bridgeKindOf, bridgeOf, rememberBridge } from './bridges.ts';
 import { BridgeError } from './errors.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
 import { LoopEnd } from './link.ts';
-import { BridgeTarget, DEFAULT_AHEAD, type ThreadOptions } from './target.ts';
+import { BridgeTarget, DEFAULT_AHEAD, type ThreadOptions, uncaught } from './target.ts';
 import { BridgeThreads } from './threads.ts';
 import type { CallerMessage, RunnerMessage } from './wire.ts';
 
@@ -81,7 +81,11 @@ export function syncToAsync(
 
 interface Slot {
   link: LoopEnd<CallerMessage> | null;
+  /** What its thread has got to. */
+  thread: 'none' | 'starting' | 'started';
   ready: boolean;
+  /** Its thread has had a request. */
+  served: boolean;
   call: RemoteCall | null;
   timer: NodeJS.Timeout | null;
   /** Promised to a request that has not taken it yet. */
@@ -105,6 +109,8 @@ class SyncThreads {
   readonly #terminateTimeout: number;
   readonly #slots: Slot[] = [];
   readonly #waiting: Waiting[] = [];
+  /** Why no request is to wait: there is no thread, none is being started, and the last start has failed. */
+  #failing: BridgeError | null = null;
   #forgetEnd: () => void = () => {};
   #lastId = 0;
   #stopping = false;
@@ -119,13 +125,27 @@ class SyncThreads {
     this.#threads = new BridgeThreads(this.#target, size, {
       link: (index) => this.#link(index),
       ready: (index) => {
+        this.#slots[index].thread = 'started';
+        this.#slots[index].served = false;
         this.#slots[index].ready = true;
         this.#assign(this.#slots[index]);
       },
-      lost: (index) => this.#lost(index),
+      lost: (index) => {
+        this.#ended(index);
+        return this.#slots[index].served;
+      },
+      stop: () => this.#tellStop(),
     });
     for (let i = 0; i < size; i++)
-      this.#slots.push({ link: null, ready: false, call: null, timer: null, reserved: false });
+      this.#slots.push({
+        link: null,
+        thread: 'none',
+        ready: false,
+        served: false,
+        call: null,
+        timer: null,
+        reserved: false,
+      });
   }
 
   bridge(): AsyncApplication {
@@ -146,6 +166,7 @@ class SyncThreads {
     const signal = environ['quaich.signal'];
     let slot = this.#free();
     if (slot === undefined) {
+      if (this.#failing !== null) throw this.#failing;
       if (this.#waiting.length >= this.#queueLimit) return refusal(startResponse, '503 Service Unavailable');
       slot = await this.#wait(signal);
       if (slot === undefined) return refusal(startResponse, '503 Service Unavailable');
@@ -156,11 +177,18 @@ class SyncThreads {
     }
     const taken = slot;
     taken.reserved = false;
-    const call = new RemoteCall(++this.#lastId, environ, startResponse, this.#linkOf(slot), this.#ahead, {
-      over: () => this.#release(taken),
-      ending: () => this.#limit(taken, environ),
-    });
-    slot.call = call;
+    let call: RemoteCall;
+    try {
+      call = new RemoteCall(++this.#lastId, environ, startResponse, this.#linkOf(taken), this.#ahead, {
+        over: () => this.#release(taken),
+        ending: () => this.#limit(taken, environ),
+      });
+    } catch (error) {
+      this.#assign(taken); // B-66
+      throw error;
+    }
+    taken.call = call;
+    taken.served = true;
     return call.start();
   }
 
@@ -175,12 +203,16 @@ class SyncThreads {
 
   /** Nobody has called the hooks: the first request does, and the end of this thread's applications ends the threads too. */
   async #startLate(): Promise<void> {
-    await this.#threads.start();
+    await this.#threads.startLate();
     this.#forgetEnd();
     this.#forgetEnd = atThreadEnd(() => this.#stop(false));
   }
 
-  /** Waits for a free thread; undefined when that takes too long. */
+  /**
+   * Waits for a free thread; undefined when that takes too long.
+   *
+   * Ends: with a thread, with the limit, when the client goes, when the bridge is shut down, and when no thread can be started.
+   */
   #wait(signal: AbortSignal | undefined): Promise<Slot | undefined> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -240,9 +272,15 @@ class SyncThreads {
   #link(index: number): MessagePort {
     const { port1, port2 } = new MessageChannel();
     const slot = this.#slots[index];
+    this.#failing = null;
+    slot.thread = 'starting';
     slot.ready = false;
     slot.link = new LoopEnd<CallerMessage>(port1, this.#target.bells, index);
     port1.on('message', (message: RunnerMessage) => {
+      if (message.type === 'uncaught') {
+        this.#target.report(uncaught(message.message));
+        return;
+      }
       // Of a request that is over: nobody listens any more.
       if (slot.link?.port === port1) slot.call?.hear(message);
     });
@@ -253,6 +291,19 @@ class SyncThreads {
     return port2;
   }
 
+  /** The thread of a slot is gone; where it had not started, and no other is there, nobody can tell when one will be. */
+  #ended(index: number): void {
+    const slot = this.#slots[index];
+    const failed = slot.thread === 'starting';
+    slot.thread = 'none';
+    this.#lost(index);
+    if (!failed || this.#slots.some(({ thread }) => thread !== 'none')) return;
+    this.#failing = new BridgeError(
+      `no thread of ${this.#target.reference} can be started; it will be tried again (G-147)`,
+    );
+    for (const waiting of this.#waiting.splice(0)) waiting.refuse(this.#failing);
+  }
+
   #lost(index: number): void {
     const slot = this.#slots[index];
     slot.ready = false;
@@ -260,12 +311,16 @@ class SyncThreads {
     slot.call?.lost(new BridgeError('the thread of the application has died (G-147)'));
   }
 
+  #tellStop(): void {
+    for (const { link } of this.#slots) link?.post({ type: 'stop' });
+  }
+
   /** @param final whether no request may start the threads again */
   async #stop(final: boolean): Promise<void> {
     this.#stopping = true;
     this.#forgetEnd();
     for (const waiting of this.#waiting.splice(0)) waiting.refuse(new RequestAborted('the bridge is being shut down'));
-    for (const { link } of this.#slots) link?.post({ type: 'stop' });
+    this.#tellStop();
     try {
       await this.#threads.stop();
     } finally {

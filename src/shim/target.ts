@@ -24,8 +24,13 @@ export interface ThreadOptions {
   closeTimeout?: number;
   /** Heap of each thread, MiB. */
   maxOldGenerationSizeMb?: number;
-  /** Takes messages about threads that died; standard error by default. */
+  /** Takes messages about threads: those that died, and errors there that nobody has caught. Standard error by default. */
   report?(message: string): void;
+}
+
+/** What is said of an error outside of every request, with its stack. */
+export function uncaught(text: string): string {
+  return `an error that nobody has caught, outside of every request (G-146): ${text}`;
 }
 
 export const DEFAULT_AHEAD = 65536;

@@ -7,16 +7,25 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { StartupError, WorkerPool } from '../pool/pool.ts';
 import { assertNoRecursion } from './blocking.ts';
 import type { BridgeData } from './bridge-thread.ts';
+import { BridgeError } from './errors.ts';
+import { StartDelay } from './start-delay.ts';
 import { type BridgeTarget, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
 
 /** What a bridge needs of its threads. */
 export interface ThreadEvents {
   link(index: number): MessagePort;
   ready(index: number): void;
-  lost(index: number): void;
+  /** Returns whether the thread has had a request. */
+  lost(index: number): boolean;
+  /** Tells the threads to end. */
+  stop(): void;
 }
 
 const entry = new URL('../../workers/bridge.js', import.meta.url).href;
+
+function shutDown(reference: string): BridgeError {
+  return new BridgeError(`the bridge to ${reference} was shut down while it started`);
+}
 
 export class BridgeThreads {
   readonly #target: BridgeTarget;
@@ -24,6 +33,7 @@ export class BridgeThreads {
   readonly #events: ThreadEvents;
   #pool: WorkerPool<BridgeData> | null = null;
   #started: Promise<void> | null = null;
+  readonly #delay = new StartDelay();
   /** Whether requests may be put to the threads. */
   running = false;
 
@@ -35,11 +45,25 @@ export class BridgeThreads {
 
   /** Starts the threads, once; rejects with what kept one from starting, and may be called again then. */
   start(): Promise<void> {
-    this.#started ??= this.#start().catch((error) => {
-      this.#started = null;
-      throw error;
-    });
-    return this.#started;
+    if (this.#started !== null) return this.#started;
+    const started = this.#start().then(
+      () => this.#delay.reset(),
+      (error) => {
+        if (this.#started === started) {
+          this.#started = null;
+          this.#delay.failed(error);
+        }
+        throw error;
+      },
+    );
+    this.#started = started;
+    return started;
+  }
+
+  /** As `start`, for a request: for a while after a start that failed it rejects with the same, and starts nothing. */
+  async startLate(): Promise<void> {
+    if (this.#started === null && this.#delay.left > 0) throw this.#delay.failure;
+    await this.start();
   }
 
   async #start(): Promise<void> {
@@ -58,30 +82,31 @@ export class BridgeThreads {
       },
       {
         ready: (index) => events.ready(index),
-        lost: (index) => {
-          events.lost(index);
-          return undefined;
-        },
+        lost: (index) => ({ served: events.lost(index), requests: [], inUse: new Set() }),
         report,
       },
     );
     this.#pool = pool;
     try {
       await pool.start();
-      this.running = true;
     } catch (error) {
-      await pool.stop(0);
+      if (this.#pool !== pool) throw shutDown(reference);
+      // The hooks of those that did start are due (L-09).
+      events.stop();
+      await pool.stop(options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
       this.#pool = null;
       if (!(error instanceof StartupError)) throw error;
       throw error.configuration
         ? new ConfigurationError(error.message)
         : new QuaichError('QUAICH_STARTUP', `bridge to ${reference}: ${error.message}`);
     }
+    if (this.#pool !== pool) throw shutDown(reference);
+    this.running = true;
   }
 
   /** Ends a thread at once; it is replaced (B-40). */
   kill(index: number): void {
-    this.#pool?.kill(index);
+    this.#pool?.kill(index, 'its request did not end (B-40)');
   }
 
   /**

@@ -29,9 +29,14 @@ export class TrackedResponse {
     return this.#state.gone;
   }
 
-  /** `startResponse` (G-80 to G-98). */
-  start(status: string, headers: HeaderField[], error?: Error | null): void {
-    this.#state.start(status, headers, error);
+  /** Whether `startResponse` was called, perhaps in vain. */
+  get called(): boolean {
+    return this.#state.called;
+  }
+
+  /** `startResponse` (G-80 to G-98). @param read takes the fields, which are read once: to be passed on (G-96) */
+  start(status: string, headers: HeaderField[], error?: Error | null, read?: HeaderField[]): void {
+    this.#state.start(status, headers, error, read);
   }
 
   /** The head goes now. */
@@ -40,29 +45,31 @@ export class TrackedResponse {
   }
 
   /**
-   * A chunk that the body yields.
+   * A chunk that the body yields, as it was checked.
    *
    * @throws ApplicationError where it is none (G-103) or has no head (G-102)
    */
   accept(value: unknown): Uint8Array {
-    const action = this.#state.accept(value);
+    const chunk = chunkOf(value, -1);
+    const action = this.#state.accept(chunk);
     if (action !== SKIP) this.#state.headSent = true;
     if (action >= SEND_LAST) this.#state.complete = true;
     if (action > SEND_LAST) this.enough = true;
-    return value as Uint8Array;
+    return chunk;
   }
 
   /**
-   * The chunks of an array body, all of them good.
+   * The chunks of an array body, all of them good; each is read once.
    *
    * @throws ApplicationError as `accept`
    */
-  acceptArray(body: readonly unknown[]): readonly Uint8Array[] {
-    for (let i = 0; i < body.length; i++) chunkOf(body[i], i);
+  acceptArray(body: readonly unknown[]): Uint8Array[] {
+    const chunks: Uint8Array[] = [];
+    for (let i = 0, count = body.length; i < count; i++) chunks.push(chunkOf(body[i], i));
     this.#state.requireHead();
     this.#state.headSent = true;
     this.complete();
-    return body as readonly Uint8Array[];
+    return chunks;
   }
 
   /** The body has ended. Throws ApplicationError where there is no head (G-102). */

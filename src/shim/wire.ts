@@ -4,6 +4,7 @@
  */
 import { isUint8Array } from 'node:util/types';
 import type { MessagePort } from 'node:worker_threads';
+import { chunkOf } from '../engine/body.ts';
 import { describeError } from '../engine/report.ts';
 import {
   ApplicationError,
@@ -79,6 +80,8 @@ export type RunnerMessage = { id: number; over?: boolean } & (
   | { type: 'closing'; step: 'return' | 'close'; error?: WireError }
   /** The answer to `ping`; of no request. */
   | { type: 'pong' }
+  /** An error that nobody has caught; of no request. */
+  | { type: 'uncaught'; message: string }
 );
 
 /** Chains of causes are cut here: they may be circular. */
@@ -163,13 +166,26 @@ export function realErrorFromWire(wire: WireError): Error {
   return error instanceof Error ? error : new Error(wire.message);
 }
 
-/** Bytes of their own, the whole of their buffer: a view would take all that lies around it along (G-115). */
+/**
+ * Bytes of their own, the whole of their buffer: a view would take all that lies around it along (G-115). A chunk whose
+ * memory has been transferred or cut off is empty, as it is for a gateway (G-107); copying it would throw.
+ *
+ * @param chunk what `chunkOf` gave
+ */
 export function privateBytes(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(chunk);
+  return chunk.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(chunk);
 }
 
-/** A value as it may cross, or undefined: it stays behind. */
-export function crossing(value: unknown, depth = 4): unknown {
+/** A value as it may cross, or undefined: it stays behind. Never throws: an array may have a trap for its elements. */
+export function crossing(value: unknown): unknown {
+  try {
+    return copied(value, 4);
+  } catch {
+    return undefined;
+  }
+}
+
+function copied(value: unknown, depth: number): unknown {
   switch (typeof value) {
     case 'string':
     case 'number':
@@ -178,12 +194,12 @@ export function crossing(value: unknown, depth = 4): unknown {
       return value;
     default:
       if (value === null) return null;
-      if (isUint8Array(value)) return privateBytes(value);
+      if (isUint8Array(value)) return privateBytes(chunkOf(value, -1));
       if (!Array.isArray(value) || depth === 0) return undefined;
   }
   const copy: unknown[] = [];
   for (const element of value) {
-    const crossed = crossing(element, depth - 1);
+    const crossed = copied(element, depth - 1);
     if (crossed === undefined) return undefined;
     copy.push(crossed);
   }
@@ -208,11 +224,20 @@ export function entriesToWire(environ: Record<string, unknown>): WireEntries {
   const entries: WireEntries = [];
   for (const name of Object.keys(environ)) {
     if (REBUILT.has(name)) continue;
-    const value = environ[name];
+    const value = entryOf(environ, name);
     const crossed = typeof value === 'string' ? value : crossing(value);
     if (crossed !== undefined) entries.push(name, crossed);
   }
   return entries;
+}
+
+/** Undefined where a getter throws, which is nobody's error until the application asks (G-145). */
+function entryOf(environ: Record<string, unknown>, name: string): unknown {
+  try {
+    return environ[name];
+  } catch {
+    return undefined;
+  }
 }
 
 const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];

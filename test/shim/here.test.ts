@@ -3,43 +3,15 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { AsyncInput } from '../../src/engine/async-input.ts';
-import { type RunningRequest, runAsync } from '../../src/engine/run-async.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../../src/interface/kind.ts';
 import type { Application, AsyncApplication, Environ, StartResponse } from '../../src/interface/types.ts';
-import { asyncToSync, DeadlockError, type SyncToAsyncOptions, syncToAsync } from '../../src/shim/index.ts';
+import { asyncToSync, DeadlockError, syncToAsync } from '../../src/shim/index.ts';
 import { asyncFileWrapper } from '../../src/toolbox/file-wrapper.ts';
-import { Blocks, environWith, logOf, RecordingTransport } from './gateway.ts';
+import { Blocks, environWith, logOf } from './gateway.ts';
+import { answer, begin } from './here.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-interface Run {
-  transport: RecordingTransport<true>;
-  environ: ReturnType<typeof environWith>;
-  running: RunningRequest | undefined;
-}
-
-function begin(
-  app: Application,
-  {
-    source = null,
-    more,
-    options,
-  }: { source?: Blocks | null; more?: Record<string, unknown>; options?: SyncToAsyncOptions } = {},
-  prepare: (transport: RecordingTransport<true>) => void = () => {},
-): Run {
-  const environ = environWith(new AsyncInput(source), { 'quaich.async': true, 'wsgi.multithread': true, ...more });
-  const transport = new RecordingTransport<true>();
-  prepare(transport);
-  const running = runAsync(syncToAsync(app, { where: 'here', ...options }), environ, transport);
-  return { transport, environ, running };
-}
-
-async function answer(...parameters: Parameters<typeof begin>): Promise<Run> {
-  const run = begin(...parameters);
-  await run.transport.over;
-  return run;
-}
 
 describe('choosing a bridge', () => {
   it('B-05 returns an application of the wanted kind itself', () => {

@@ -23,6 +23,16 @@ const echo: Application = (environ, startResponse) => {
 };
 
 describe('U-53 the request', () => {
+  test('G-70 wsgi.errors works without its object', () => {
+    const response = testClient((environ: Environ, startResponse) => {
+      const { write } = environ['wsgi.errors'];
+      write('said');
+      startResponse('204 No Content', []);
+      return [];
+    }).get('/');
+    expect(response.errors).toBe('said');
+  });
+
   test('becomes an environ as the server makes it', () => {
     const { 'wsgi.input': _input, 'wsgi.errors': _errors, ...environ } = environOf({ path: '/caf\u00e9 1?a=b' });
     expect(environ).toMatchObject({

@@ -39,6 +39,15 @@ describe('U-07 setupTestingDefaults', () => {
     expect((errors as MemoryErrorStream).text).toBe('abc');
   });
 
+  test('G-70 the error stream works without its object, as that of a server', () => {
+    const errors = new MemoryErrorStream();
+    const { write, writelines, flush } = errors;
+    write('a');
+    writelines(['b', 'c']);
+    flush();
+    expect(errors.text).toBe('abc');
+  });
+
   test('nothing that is there is changed', () => {
     const given = {
       SERVER_NAME: 'h',

@@ -216,23 +216,6 @@ export async function writesOn(environ, start) {
 export const startsForever = async () => [];
 startsForever.startup = () => new Promise((resolve) => setTimeout(resolve, 60_000));
 
-/** Fails outside of every request. */
-export async function* diesUncaught(_environ, start) {
-  start('200 OK', []);
-  yield bytes('a');
-  setTimeout(() => {
-    throw new Error('expected: uncaught');
-  }, 5);
-  await new Promise(() => {});
-}
-
-export async function* diesUnhandled(_environ, start) {
-  start('200 OK', []);
-  yield bytes('a');
-  Promise.reject(new Error('expected: unhandled'));
-  await new Promise(() => {});
-}
-
 /** Its event loop stands still, whatever anybody wants. */
 export async function* standsStill(_environ, start) {
   start('200 OK', []);
@@ -360,13 +343,9 @@ export function diesReading(environ) {
   process.exit(7);
 }
 
-/** Fails between two requests. */
+/** Dies between two requests. */
 export function diesLater(environ, start) {
-  if (environ.PATH_INFO === '/die') {
-    setTimeout(() => {
-      throw new Error('expected: uncaught');
-    }, 1);
-  }
+  if (environ.PATH_INFO === '/die') setTimeout(() => process.exit(7), 1);
   start('200 OK', []);
   return [bytes('served')];
 }
