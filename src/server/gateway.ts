@@ -29,6 +29,7 @@ import { Connection, type ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ConnectionHost, HostedConnection } from '../http/host.ts';
 import type { Parser } from '../http/parser.ts';
+import { connectionInfo, isGone } from '../http/peer.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { formatDateTime } from '../toolbox/format-date-time.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';
@@ -122,13 +123,13 @@ export class Gateway implements SocketContext {
     this.ticker.unref();
   }
 
-  /** Takes a connection that a listening socket has accepted. */
-  accept(socket: net.Socket, protocol: Protocol = 'http'): void {
-    if (this.closing || this.hosts.size >= this.options.maxConnections) {
-      socket.destroy();
-      return;
-    }
-    this.hosts.add(new SocketHost(socket, this, this.now, (host) => this.connect(host, protocol)));
+  /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
+  accept(socket: net.Socket, unixSocket: boolean, protocol: Protocol = 'http'): void {
+    const full = this.closing || this.hosts.size >= this.options.maxConnections;
+    // Asked now, since the system forgets the address of a client that resets its connection.
+    const info = full ? null : connectionInfo(socket, unixSocket, 'http');
+    if (info === null || isGone(info)) socket.destroy();
+    else this.hosts.add(new SocketHost(socket, info, this, this.now, (host) => this.connect(host, protocol)));
   }
 
   private connect(host: ConnectionHost, protocol: Protocol): HostedConnection {

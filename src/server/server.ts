@@ -3,6 +3,7 @@ import { MAX_FIELDS, PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/lay
 import { serveByEventLoop } from '../engine/this-thread.ts';
 import type { VariableLimits } from '../gateways/variables.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
+import { isUnixSocket } from '../http/peer.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { describeFailure } from '../pool/applications.ts';
@@ -212,7 +213,13 @@ class RunningServer implements Server {
     const { options } = this;
     const gateway = this.gateway as Gateway;
     for (const bind of options.bind) {
-      const listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket, bind.protocol));
+      let unixSocket = false;
+      const listener = createServer(gateway.acceptor.serverOptions, (socket) =>
+        gateway.accept(socket, unixSocket, bind.protocol),
+      );
+      listener.on('listening', () => {
+        unixSocket = isUnixSocket(listener);
+      });
       this.listeners.push(listener);
       this.urls.push(await listen(listener, bind, { backlog: options.backlog, socketMode: options.socketMode }));
       listener.on('error', (error) => this.fail(error));

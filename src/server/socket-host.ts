@@ -25,10 +25,9 @@ export interface SocketContext {
 /** Joins a connection to a socket. */
 export class SocketHost implements ConnectionHost, SocketEvents {
   readonly connection: HostedConnection;
+  readonly info: ConnectionInfo;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
-  private readonly scheme: 'http' | 'https';
-  private cachedInfo: ConnectionInfo | null = null;
   private cachedMeta: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
@@ -38,12 +37,13 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   /** `connect` makes the connection, for the protocol that is spoken on this socket. */
   constructor(
     accepted: net.Socket,
+    info: ConnectionInfo,
     context: SocketContext,
     now: number,
     connect: (host: ConnectionHost) => HostedConnection,
   ) {
     this.context = context;
-    this.scheme = 'http';
+    this.info = info;
     this.waitingSince = now;
     this.connection = connect(this);
     const socket = context.acceptor.adopt(accepted, this);
@@ -58,26 +58,12 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     });
   }
 
-  /** Addresses, asked from the system once a connection. */
-  get info(): ConnectionInfo {
-    if (this.cachedInfo === null) {
-      const { remoteAddress, remotePort, localAddress, localPort } = this.socket;
-      this.cachedInfo = {
-        remoteAddress: remoteAddress ?? '',
-        remotePort: remotePort === undefined ? '' : String(remotePort),
-        serverName: localAddress ?? '',
-        serverPort: localPort === undefined ? '' : String(localPort),
-        scheme: this.scheme,
-      };
-    }
-    return this.cachedInfo;
-  }
-
-  /** The same for the rings: one text, its parts separated by line feeds. */
+  /** `info` for the rings: one text, its parts separated by line feeds. */
   get meta(): string {
     if (this.cachedMeta === null) {
-      const { remoteAddress, remotePort, serverName, serverPort, scheme } = this.info;
-      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}`;
+      const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket } = this.info;
+      const kind = unixSocket ? 'unix' : '';
+      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
     }
     return this.cachedMeta;
   }

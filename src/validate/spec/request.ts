@@ -80,6 +80,9 @@ export {};
 //: G-37: A server SHOULD give `REMOTE_ADDR`, `REMOTE_PORT`, `SERVER_SOFTWARE` and `GATEWAY_INTERFACE` (`CGI/1.1`), and leave out `REMOTE_USER` and
 //: `AUTH_TYPE` without authentication and `REMOTE_HOST` without a lookup.
 //:
+//: G-182: A request that came by TCP MUST NOT reach the application without `REMOTE_ADDR`: a client that the system no longer knows has gone. A peer
+//: on a Unix socket has no address; there `quaich.unix_socket` is true, and only there. A missing address alone proves nothing.
+//:
 //: G-38: Under TLS a server SHOULD set `HTTPS` to `on` and what it knows of the `SSL_*` variables; without TLS all of them are left out.
 //:
 //: G-39: Address, scheme and host MUST NOT be taken from `X-Forwarded-*` or `Forwarded` unless the peer is configured as trusted.
