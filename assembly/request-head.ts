@@ -28,6 +28,7 @@ import {
   LIMIT_HEAD,
   LIMIT_LEADING,
   LIMIT_REQUEST_LINE,
+  PHASE_LEADING,
   STATE_END,
   STATE_LEADING,
   STATE_PHASE,
@@ -60,8 +61,7 @@ import {
   RULE_VERSION_UNSUPPORTED,
 } from './tables';
 
-// Phases of a head (values of STATE_PHASE); from PHASE_NAME on they are those of the field section.
-const PHASE_LEADING = 0;
+// Phases of a head (values of STATE_PHASE) behind PHASE_LEADING; from PHASE_NAME on they are those of the field section.
 const PHASE_METHOD = 1;
 const PHASE_TARGET = 2;
 const PHASE_VERSION = 3;

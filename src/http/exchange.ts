@@ -22,8 +22,11 @@ export interface ExchangeOwner {
 export interface ResponseConnection {
   /** Whether `errors` leads anywhere. */
   readonly takesErrors: boolean;
-  /** Starts the response. Ignored when the client has gone. */
-  respond(exchange: Exchange, head: ResponseHead): void;
+  /**
+   * Starts the response. Ignored when the client has gone. With `complete`, the rest of the response follows at once:
+   * nobody will read any more of the request body.
+   */
+  respond(exchange: Exchange, head: ResponseHead, complete?: boolean): void;
   /**
    * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
    * catch up first: `drained` of the owner tells when.

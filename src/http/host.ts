@@ -15,6 +15,8 @@ export interface ConnectionHost {
   schedule(connection: HostedConnection): void;
   pause(): void;
   resume(): void;
+  /** The client has ended its side and waits for an answer, or has gone: `closed` is to be called when that turns out. */
+  halfClosed(): void;
   /** No more output: send FIN after what was written, and call `HostedConnection.flushed` when it is out. */
   end(): void;
   /** Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the response. */

@@ -73,6 +73,9 @@ const CONNECT = METHODS.indexOf('CONNECT');
 const REFERER = FIELD_NAMES.indexOf('referer');
 const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
 const SLOWEST_TICK = 250;
+/** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
+const LINGER_LIMIT = 30_000;
+const LINGER_LIMIT_STOPPING = 2000;
 
 interface Waiting {
   readonly host: SocketHost;
@@ -96,13 +99,20 @@ export class Gateway implements SocketContext {
   readonly parser: Parser;
   readonly acceptor: Acceptor;
   readonly deadlines: readonly number[];
-  /** Milliseconds; moves on with every tick. */
-  now = Date.now();
+  lingerLimit = LINGER_LIMIT;
+  /**
+   * Milliseconds of the server's own clock, which goes by ticks: neither a system clock that is set nor the time in which this
+   * process was stopped (SIGSTOP, a suspended machine, a frozen container) is taken from anybody's limit.
+   */
+  now = 0;
 
   private readonly options: GatewayOptions;
   private readonly hosts = new Set<SocketHost>();
   private readonly turnEnd = new TurnEnd(() => this.endTurn());
   private readonly ticker: NodeJS.Timeout;
+  /** Milliseconds from tick to tick, and when the last one was. */
+  private readonly period: number;
+  private ticked = performance.now();
   private dirty: HostedConnection[] = [];
   private spare: HostedConnection[] = [];
   /** Those with a request that nobody had room for, in order. */
@@ -119,7 +129,8 @@ export class Gateway implements SocketContext {
     this.acceptor = options.acceptor;
     this.deadlines = options.deadlines;
     const shortest = Math.min(...options.deadlines.filter((limit) => limit > 0));
-    this.ticker = setInterval(() => this.tick(), Math.max(5, Math.min(SLOWEST_TICK, shortest / 4)));
+    this.period = Math.max(5, Math.min(SLOWEST_TICK, shortest / 4));
+    this.ticker = setInterval(() => this.tick(), this.period);
     this.ticker.unref();
   }
 
@@ -178,6 +189,7 @@ export class Gateway implements SocketContext {
    */
   async close(timeout: number): Promise<void> {
     this.closing = true;
+    this.lingerLimit = LINGER_LIMIT_STOPPING;
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {
@@ -310,7 +322,10 @@ export class Gateway implements SocketContext {
   }
 
   private tick(): void {
-    this.now = Date.now();
+    const time = performance.now();
+    // Ticks are always a little late; one that is very late counts as two.
+    this.now += Math.min(time - this.ticked, 2 * this.period);
+    this.ticked = time;
     for (const host of this.hosts) host.checkDeadline(this.now);
     this.options.onTick(this.now);
   }

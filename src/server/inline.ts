@@ -46,7 +46,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       if (final === DONE) this.done();
       return final === MORE ? Promise.reject(this.gone) : undefined;
     }
-    if (head !== null) connection.respond(exchange, head);
+    if (head !== null) connection.respond(exchange, head, final !== MORE);
     let wanted = true;
     if (chunk !== null && chunk.length > 0) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -62,7 +62,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
 
   sendFile(head: ResponseHead, descriptor: number, length: number): Wait<true> {
     if (this.gone !== null) return Promise.reject(this.gone);
-    this.connection.respond(this.exchange, head);
+    this.connection.respond(this.exchange, head, true);
     return sendFile(this.exchange, descriptor, length, () => this.drain());
   }
 

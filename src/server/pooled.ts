@@ -222,7 +222,7 @@ export class PooledRequests implements ResponseHandler {
     chunk: number,
     final: Final,
   ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text);
+    const exchange = this.respond(slot, status, flags, length, start, text, final !== MORE);
     if (exchange !== null) this.send(slot, exchange, start + text, chunk, final);
   }
 
@@ -241,7 +241,7 @@ export class PooledRequests implements ResponseHandler {
     descriptor: number,
     size: number,
   ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text);
+    const exchange = this.respond(slot, status, flags, length, start, text, true);
     const { rings } = this.context;
     if (exchange === null || (flags & HEAD_NO_BODY) !== 0) {
       rings.fileDone(slot);
@@ -314,6 +314,7 @@ export class PooledRequests implements ResponseHandler {
     length: number,
     start: number,
     text: number,
+    complete: boolean,
   ): Exchange | null {
     const { exchange } = this.requests[slot];
     if (exchange === null) return null;
@@ -322,7 +323,7 @@ export class PooledRequests implements ResponseHandler {
     head.flags = flags;
     head.length = length;
     head.text = this.bytes.latin1Slice(start, start + text);
-    exchange.connection.respond(exchange, head);
+    exchange.connection.respond(exchange, head, complete);
     return exchange;
   }
 

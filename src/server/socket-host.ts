@@ -1,15 +1,17 @@
 import type net from 'node:net';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_REQUEST } from '../http/host.ts';
+import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_LINGERING, WAIT_REQUEST } from '../http/host.ts';
 import { reset } from '../http/reset.ts';
-import { type Acceptor, type SocketEvents, unsentBytes } from './accept.ts';
+import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
   readonly acceptor: Acceptor;
   /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
   readonly deadlines: readonly number[];
+  /** Milliseconds that a connection may linger in all, however much the client sends. */
+  readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
   request(exchange: Exchange, host: SocketHost): boolean;
   finished(exchange: Exchange, host: SocketHost): void;
@@ -22,6 +24,12 @@ export interface SocketContext {
   closed(host: SocketHost): void;
 }
 
+/**
+ * Milliseconds after which a client that has ended its side is probed. The system of one that has closed its socket
+ * remembers that for a minute (tcp_fin_timeout of Linux), and answers with a reset afterwards.
+ */
+const PROBE_AFTER = 61_000;
+
 /** Joins a connection to a socket. */
 export class SocketHost implements ConnectionHost, SocketEvents {
   readonly connection: HostedConnection;
@@ -33,6 +41,9 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   private progress = 0;
   private unsent = 0;
   private waitingSince: number;
+  /** When this wait began, whatever steps forward it has seen. */
+  private begun: number;
+  private isHalfClosed = false;
 
   /** `connect` makes the connection, for the protocol that is spoken on this socket. */
   constructor(
@@ -45,6 +56,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     this.context = context;
     this.info = info;
     this.waitingSince = now;
+    this.begun = now;
     this.connection = connect(this);
     const socket = context.acceptor.adopt(accepted, this);
     this.socket = socket;
@@ -70,10 +82,16 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */
   checkDeadline(now: number): void {
+    if (this.isHalfClosed && isForgotten(this.socket)) this.socket.destroy();
     const { connection } = this;
     const { waitingFor, progress } = connection;
     // A client that takes a large block slowly is at work, though nothing drains for long.
     const unsent = waitingFor === WAIT_CLIENT ? unsentBytes(this.socket) : 0;
+    if (waitingFor !== this.waitingFor) this.begun = now;
+    else if (waitingFor === WAIT_LINGERING && now - this.begun >= this.context.lingerLimit) {
+      connection.expired();
+      return;
+    }
     if (waitingFor !== this.waitingFor || progress !== this.progress || unsent !== this.unsent) {
       this.waitingFor = waitingFor;
       this.progress = progress;
@@ -124,6 +142,11 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   resume(): void {
     this.socket.resume();
+  }
+
+  halfClosed(): void {
+    this.isHalfClosed = true;
+    this.socket.setKeepAlive(true, PROBE_AFTER);
   }
 
   end(): void {

@@ -57,7 +57,7 @@ const GRACEFUL = 5000;
 /** Connections open at a time. */
 const MAX_CONNECTIONS = 1024;
 
-const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 2000];
+const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 5000];
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
 const HEAD = 131072;

@@ -54,8 +54,9 @@ export class Recorder implements ExchangeOwner {
     this.drains++;
   }
 
-  start(length = -1, lines = '', flags = 0): void {
-    this.exchange.connection.respond(this.exchange, { status: 200, text: `200 OK\r\n${lines}`, length, flags });
+  start(length = -1, lines = '', flags = 0, complete = false): void {
+    const head = { status: 200, text: `200 OK\r\n${lines}`, length, flags };
+    this.exchange.connection.respond(this.exchange, head, complete);
   }
 
   data(text: string): boolean {
@@ -73,7 +74,7 @@ export class Recorder implements ExchangeOwner {
 
   /** The whole response in one go. */
   answer(text = 'ok'): void {
-    this.start(text.length);
+    this.start(text.length, '', 0, true);
     this.data(text);
     this.end();
     this.done();
@@ -88,6 +89,8 @@ export class HostDriver implements ConnectionHost {
   out = '';
   paused = false;
   fin = false;
+  /** The client has ended its side while an answer is due. */
+  watched = false;
   destroyed: 'no' | 'destroyed' | 'reset' = 'no';
   /** What `write` answers: false means over the high-water mark. */
   writable = true;
@@ -163,6 +166,10 @@ export class HostDriver implements ConnectionHost {
 
   resume(): void {
     this.paused = false;
+  }
+
+  halfClosed(): void {
+    this.watched = true;
   }
 
   end(): void {
