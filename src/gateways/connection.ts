@@ -23,7 +23,6 @@ import {
   RESPONSE_DONE,
   RESPONSE_END,
   RESPONSE_HEAD,
-  RESPONSE_OVER,
   RESPONSE_STARTED,
   SOCKET_CLOSED,
   SOCKET_ENDING,
@@ -70,6 +69,8 @@ export abstract class VariablesConnection implements HostedConnection {
   protected socket: number = SOCKET_OPEN;
   /** The server stops. */
   protected closing = false;
+  /** Whatever is in progress ends by us, not by the client. */
+  private aborting = false;
   /** The transport is over its high-water mark. */
   protected blocked = false;
 
@@ -149,7 +150,7 @@ export abstract class VariablesConnection implements HostedConnection {
       this.waiting = null;
       this.exchange = null;
     } else if (exchange !== null) {
-      this.breakOff(exchange);
+      this.breakOff(exchange, this.aborting);
     }
   }
 
@@ -199,7 +200,8 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   abort(): void {
-    if (this.socket !== SOCKET_CLOSED) this.drop(true);
+    this.aborting = true;
+    this.drop(true);
   }
 
   flush(): void {
@@ -260,6 +262,7 @@ export abstract class VariablesConnection implements HostedConnection {
     exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
     this.out += this.breach;
     this.writeOut();
+    this.aborting = true;
     this.drop(true);
   }
 
@@ -326,11 +329,11 @@ export abstract class VariablesConnection implements HostedConnection {
     this.body.deliver(at, length);
   }
 
-  /** Tells the owner that its request was given up by the client; what it still sends goes nowhere. */
-  protected breakOff(exchange: Exchange): void {
-    if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
+  /** Tells the owner that its request was given up, by the client or by the server; what it still sends goes nowhere. */
+  protected breakOff(exchange: Exchange, givenUp: boolean): void {
+    exchange.breakOff(givenUp);
     this.body.stop();
-    exchange.owner?.disconnected();
+    exchange.owner?.disconnected(givenUp);
   }
 
   private run(from: number, to: number): void {

@@ -77,6 +77,8 @@ export class Connection implements HostedConnection, Responder {
   /** The transport is over its high-water mark. */
   private blocked = false;
   private closing = false;
+  /** Whatever is in progress ends by us, not by the client. */
+  private aborting = false;
   /** The exchange whose client ended its side when the response had begun; null: none. */
   private leaving: Exchange | null = null;
   /** Steps forward of the client, beside those of the reader. */
@@ -126,7 +128,7 @@ export class Connection implements HostedConnection, Responder {
     this.socket = nextSocket(this.socket, SOCKET_GONE);
     this.out = '';
     this.reader.stop();
-    for (let exchange = this.front; exchange !== null; exchange = exchange.next) this.breakOff(exchange);
+    for (let exchange = this.front; exchange !== null; exchange = exchange.next) this.breakOff(exchange, this.aborting);
   }
 
   /** The transport has fallen below its high-water mark. */
@@ -196,7 +198,9 @@ export class Connection implements HostedConnection, Responder {
 
   /** Ends the connection now, whatever is in progress. */
   abort(): void {
-    if (this.socket !== SOCKET_CLOSED) this.drop(true);
+    if (this.socket === SOCKET_CLOSED) return;
+    this.aborting = true;
+    this.drop(true);
   }
 
   /** Sends what has gathered since the last flush, and goes on with what had to wait for the end of the turn. */
@@ -438,15 +442,15 @@ export class Connection implements HostedConnection, Responder {
       const cancelled = next;
       next = next.next;
       cancelled.next = null;
-      this.breakOff(cancelled);
+      this.breakOff(cancelled, true);
     }
   }
 
-  /** Tells an owner that its client has gone. */
-  private breakOff(exchange: Exchange): void {
-    if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
+  /** Tells an owner that its client has gone, or that the server gives up. */
+  private breakOff(exchange: Exchange, givenUp: boolean): void {
+    exchange.breakOff(givenUp);
     exchange.held = null;
-    exchange.owner?.disconnected();
+    exchange.owner?.disconnected(givenUp);
   }
 
   // ---- Writing
@@ -498,6 +502,7 @@ export class Connection implements HostedConnection, Responder {
 
   /** Breaks the connection within the response of the front exchange. */
   private cut(exchange: Exchange): void {
+    this.aborting = true;
     if (this.socket === SOCKET_OPEN) this.writeOut();
     this.drop(exchange.left < 0 && !exchange.chunked);
   }

@@ -1,9 +1,12 @@
 /** Who ends a connection, and what the other side gets to know of it. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -11,6 +14,7 @@ import { WAYS } from './all-ways.ts';
 import { Client, header, parseResponses } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/ends.mjs', import.meta.url));
+const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'quaich-ends-'));
 let files = 0;
 
@@ -51,6 +55,31 @@ function upload({ url }: Server, agent: http.Agent, size: number): Promise<numbe
     request.on('error', reject);
     request.end(Buffer.alloc(size));
   });
+}
+
+async function written(file: string): Promise<string> {
+  await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
+  return readFileSync(file, 'utf8');
+}
+
+/** Standard error of a process, and the wait for something there. */
+class Errors {
+  text = '';
+  readonly #stream: Readable;
+
+  constructor(stream: Readable) {
+    this.#stream = stream.setEncoding('utf8').on('data', (text: string) => {
+      this.text += text;
+    });
+  }
+
+  async until(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.text);
+      if (found !== null) return found;
+      await once(this.#stream, 'data');
+    }
+  }
 }
 
 describe.each(WAYS.slice(0, 3))('$way', (way) => {
@@ -125,6 +154,34 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     // Its request has been read when another one, sent later, is answered.
     else await new Client(server.url).send('GET / HTTP/1.0\r\n\r\n').all();
     leave(client.socket);
-    await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
+    expect(await written(file)).toBe('QUAICH_CLIENT_DISCONNECTED');
+  });
+
+  it('G-48 B-38 an application is told that the server gives up, where a stop takes too long', async () => {
+    const file = join(directory, String(files++));
+    const stopping = await open({ timeoutGraceful: 100 });
+    const client = new Client(stopping.url).send(get(`/begun?${file}`));
+    await client.until((text) => text.includes('begun'));
+    await stopping.close();
+    expect(await written(file)).toBe('QUAICH_REQUEST_ABORTED');
+  });
+
+  it.each([
+    ['turns out shorter', 'r', 'the file ended before the 1000000 bytes that were announced (G-122)'],
+    ['cannot be read', 'a', 'EBADF'],
+  ])('G-122 G-164 a file that %s while it is sent is reported with its request', async (_what, flags, message) => {
+    writeFileSync(join(directory, 'short.txt'), 'ten bytes.');
+    const argv = [`${module}:${way.async ? 'asyncApp' : 'app'}`, '--bind', '127.0.0.1:0'];
+    const child = spawn(process.execPath, [main, ...argv, ...('inline' in way ? ['--inline'] : [])], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const errors = new Errors(child.stderr);
+    const [, url] = await errors.until(/listening on (\S+)/);
+    const client = new Client(url).send(get(`/file?${join(directory, 'short.txt')}&${flags}`));
+    expect(parseResponses(await client.all())[0].complete).toBe(false);
+    await errors.until(/GET "\/file": .*\n.*\n/);
+    expect(errors.text).toContain(message);
+    child.kill();
+    await once(child, 'exit');
   });
 });
