@@ -302,11 +302,11 @@ export abstract class VariablesConnection implements HostedConnection {
       flags = writeVariables(this.parser, variables, this.options.variables);
     } catch (error) {
       if (!(error instanceof RefusedRequest)) throw error;
-      this.refuse(error.status, error.message);
+      this.refuse(error.status, error.message, variables);
       return;
     }
     if (Number(variables.CONTENT_LENGTH ?? 0) > this.options.limitBody) {
-      this.refuse(413, TOO_LARGE);
+      this.refuse(413, TOO_LARGE, variables);
       return;
     }
     const exchange = new Exchange(this, flags, persist && this.options.keepAlive && !this.closing, false, false);
@@ -317,8 +317,11 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   /** Answers a request that cannot be taken, and closes. */
-  protected refuse(status: number, message: string): void {
+  protected refuse(status: number, message: string, variables: Variables = {}): void {
     const exchange = new Exchange(this, 0, false, false, false);
+    const { REQUEST_METHOD: method = '-', REQUEST_URI: target = '-', REMOTE_ADDR: remoteAddress } = variables;
+    const protocol = variables.SERVER_PROTOCOL ?? 'HTTP/1.1';
+    this.host.refused(exchange, { method, target, protocol, ...(remoteAddress !== undefined && { remoteAddress }) });
     this.exchange = exchange;
     this.answer(exchange, status, message);
   }

@@ -5,6 +5,7 @@ import { chunkSizeLine, frameHead, LAST_CHUNK, sendPage } from './framing.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
+  type RefusedLine,
   WAIT_APPLICATION,
   WAIT_BODY,
   WAIT_CLIENT,
@@ -173,7 +174,7 @@ export class Connection implements HostedConnection, Responder {
         this.finish();
         break;
       case WAIT_HEAD:
-        this.refuse(408, 'the request head did not arrive in time', 0);
+        this.refuse(408, 'the request head did not arrive in time', 0, this.reader.partialLine);
         this.flush();
         break;
       case WAIT_BODY:
@@ -356,9 +357,10 @@ export class Connection implements HostedConnection, Responder {
     return false;
   }
 
-  refuse(status: number, message: string, flags: number): void {
+  refuse(status: number, message: string, flags: number, line: RefusedLine | null): void {
     this.reader.stop();
     const exchange = new Exchange(this, flags, false, true, false);
+    if (line !== null) this.host.refused(exchange, line);
     this.append(exchange);
     this.answer(exchange, status, message);
   }

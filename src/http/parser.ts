@@ -135,7 +135,7 @@ export interface ParserOptions {
 export interface SuspendedHead {
   /** False: only empty lines have come. */
   readonly begun: boolean;
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly state: Int32Array;
   readonly record: Int32Array;
 }

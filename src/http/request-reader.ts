@@ -9,7 +9,9 @@ import {
   READ_SIZE,
 } from '../../assembly/layout.ts';
 import type { Exchange } from './exchange.ts';
+import type { RefusedLine } from './host.ts';
 import { type Parser, rule, type SuspendedBody, type SuspendedHead } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
 import {
   nextReading,
   READ_BODY,
@@ -39,8 +41,8 @@ export interface Responder {
   begin(flags: number, safe: boolean, hasBody: boolean): Exchange;
   /** Hands the exchange just begun to the host. False when there is no room, and the exchange is taken back. */
   submit(exchange: Exchange): boolean;
-  /** Answers a request that cannot be read, after those before it, and closes. */
-  refuse(status: number, message: string, flags: number): void;
+  /** Answers a request that cannot be read, after those before it, and closes. `line`: where it can be read so far. */
+  refuse(status: number, message: string, flags: number, line: RefusedLine | null): void;
   /** Nothing more will be read, and nobody is there to be told: the connection may end. */
   exhausted(): void;
   pause(): void;
@@ -102,6 +104,12 @@ export class RequestReader {
   /** Part of a head has come: more than empty lines, which a client may send behind a body (RFC 9112, 2.2). */
   get inHead(): boolean {
     return this.partialHead?.begun === true;
+  }
+
+  /** The first line of the head that has come in part. */
+  get partialLine(): RefusedLine | null {
+    const bytes = this.partialHead?.bytes;
+    return bytes === undefined ? null : refusedLine(bytes, 0, bytes.length);
   }
 
   /** Whole requests may lie here that nobody had room for. */
@@ -255,7 +263,7 @@ export class RequestReader {
     if (end < 0) {
       const { status, text } = rule(end);
       const isHead = parser.bytes.latin1Slice(start, start + 5) === 'HEAD ';
-      responder.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0);
+      responder.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0, refusedLine(parser.bytes, start, to));
       return to;
     }
     const flags = parser.words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
@@ -266,7 +274,7 @@ export class RequestReader {
     const chunked = (flags & FLAG_CHUNKED) !== 0;
     const length = (flags & FLAG_CONTENT_LENGTH) !== 0 ? parser.contentLength() : 0;
     if (length > this.limits.limitBody) {
-      responder.refuse(413, TOO_LARGE, flags);
+      responder.refuse(413, TOO_LARGE, flags, refusedLine(parser.bytes, start, to));
       return to;
     }
     const hasBody = chunked || length > 0;

@@ -27,7 +27,7 @@ import { REMOTE_ADDRESS, type VariableLimits } from '../gateways/variables.ts';
 import '../http/latin1.ts';
 import { Connection, type ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { ConnectionHost, HostedConnection } from '../http/host.ts';
+import type { ConnectionHost, HostedConnection, RefusedLine } from '../http/host.ts';
 import type { Parser } from '../http/parser.ts';
 import { connectionInfo, isGone } from '../http/peer.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
@@ -82,17 +82,13 @@ interface Waiting {
   readonly destination: Destination;
 }
 
-interface LogFacts {
-  /** Where a front server tells it; else that of the socket. */
-  remoteAddress?: string;
-  method: string;
-  target: string;
-  protocol: string;
+/** An address is that of the socket where no front server tells it. */
+interface LogFacts extends RefusedLine {
   referer: string;
   userAgent: string;
 }
 
-const NOT_PARSED: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
+const NOT_READ: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
 
 /** The connections of one server: what reads, routes, times and writes. One thread, any number of listening sockets. */
 export class Gateway implements SocketContext {
@@ -235,15 +231,19 @@ export class Gateway implements SocketContext {
     return false;
   }
 
+  refused(exchange: Exchange, line: RefusedLine): void {
+    if (this.options.accessLog !== null) exchange.record = { ...NOT_READ, ...line };
+  }
+
   finished(exchange: Exchange, host: SocketHost): void {
     const { accessLog } = this.options;
     if (accessLog === null) return;
     const time = Date.now();
-    const facts = (exchange.record as LogFacts | null) ?? NOT_PARSED;
+    const facts = (exchange.record as LogFacts | null) ?? NOT_READ;
     const record: AccessRecord = {
       remoteAddress: host.info.remoteAddress,
       ...facts,
-      status: exchange.status,
+      status: exchange.status || exchange.unanswered,
       bytes: exchange.sent,
       durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
       time,

@@ -1,7 +1,14 @@
 import type net from 'node:net';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_LINGERING, WAIT_REQUEST } from '../http/host.ts';
+import {
+  type ConnectionHost,
+  type HostedConnection,
+  type RefusedLine,
+  WAIT_CLIENT,
+  WAIT_LINGERING,
+  WAIT_REQUEST,
+} from '../http/host.ts';
 import { reset } from '../http/reset.ts';
 import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
 
@@ -14,6 +21,7 @@ export interface SocketContext {
   readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
   request(exchange: Exchange, host: SocketHost): boolean;
+  refused(exchange: Exchange, line: RefusedLine): void;
   finished(exchange: Exchange, host: SocketHost): void;
   schedule(connection: HostedConnection): void;
   /** The present `Date` line. */
@@ -122,6 +130,10 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   request(exchange: Exchange): boolean {
     return this.context.request(exchange, this);
+  }
+
+  refused(exchange: Exchange, line: RefusedLine): void {
+    this.context.refused(exchange, line);
   }
 
   finished(exchange: Exchange): void {

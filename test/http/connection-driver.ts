@@ -1,7 +1,7 @@
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Connection, type ConnectionOptions } from '../../src/http/connection.ts';
 import type { Exchange, ExchangeOwner } from '../../src/http/exchange.ts';
-import type { ConnectionHost, HostedConnection } from '../../src/http/host.ts';
+import type { ConnectionHost, HostedConnection, RefusedLine } from '../../src/http/host.ts';
 import { Parser } from '../../src/http/parser.ts';
 
 export const parser = new Parser();
@@ -86,6 +86,7 @@ export class HostDriver implements ConnectionHost {
   readonly connection: HostedConnection;
   readonly requests: Recorder[] = [];
   readonly finishedStatuses: number[] = [];
+  readonly refusedLines: string[] = [];
   out = '';
   paused = false;
   fin = false;
@@ -145,6 +146,10 @@ export class HostDriver implements ConnectionHost {
     this.requests.push(recorder);
     this.onRequest(recorder);
     return true;
+  }
+
+  refused(_exchange: Exchange, { method, target }: RefusedLine): void {
+    this.refusedLines.push(`${method} ${target}`);
   }
 
   finished(exchange: Exchange): void {

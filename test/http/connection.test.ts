@@ -406,6 +406,19 @@ describe('refusals', () => {
     expect(d.requests).toHaveLength(0);
   });
 
+  it.each([
+    ['GET /a b HTTP/1.1\r\n\r\n', 'GET /a'],
+    ['HEAD /a?b HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'HEAD /a?b'],
+    ['PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n', 'PUT /a'],
+    ['GET /slow HTTP/1.1\r\nHo', 'GET /slow'],
+    ['G(T / HTTP/1.1\r\n\r\n', undefined],
+    ['\x16\x03\x01\x02\x00\x01', undefined],
+  ])('G-73 of a refused request the log gets what could be read: %j', (text, line) => {
+    const d = new Driver().feed(text);
+    if (d.finishedStatuses.length === 0) d.connection.expired();
+    expect([d.finishedStatuses.length, d.refusedLines[0]]).toEqual([1, line]);
+  });
+
   it('requests before a malformed one are answered first', () => {
     const d = new Driver().feed(`${GET}NONSENSE\r\n\r\n`);
     expect(d.take()).toBe('');
@@ -457,6 +470,17 @@ describe('the end of a client', () => {
     d.connection.ended();
     d.connection.expired();
     expect([d.last.gone, d.destroyed]).toEqual([true, 'reset']);
+  });
+
+  it('G-73 a client that has gone without an answer is a 499 of the log, a request given up a 503', () => {
+    const [left, given] = [new Driver().feed(GET), new Driver().feed(GET)];
+    left.connection.closed();
+    given.connection.abort();
+    for (const { last } of [left, given]) last.done();
+    expect([left, given].map(({ last }) => [last.exchange.status, last.exchange.unanswered])).toEqual([
+      [0, 499],
+      [0, 503],
+    ]);
   });
 
   it('G-63 a client that ends within its body never gets it taken for complete', () => {
