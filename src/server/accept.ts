@@ -97,6 +97,7 @@ const PROBE_TIMEOUT = 1000;
 let tested: Promise<boolean> | undefined;
 
 function directReadsWork(): Promise<boolean> {
+  // Ends: after PROBE_TIMEOUT at the latest.
   tested ??= new Promise<boolean>((resolve) => {
     const area = Buffer.from(new SharedArrayBuffer(64));
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });

@@ -75,6 +75,7 @@ async function openDestination(settings: AccessLogSettings, losses: Losses): Pro
   if (settings.stream) return new StreamDestination(settings.stream, losses);
   if (settings.file !== undefined && settings.file !== '-') {
     const path = settings.file;
+    // Ends: with the call of the system, which does not block (see openLog).
     const descriptor = await new Promise<number>((resolve, reject) => {
       openLog(path, (error, opened) => (error ? reject(notOpened(path, error)) : resolve(opened)));
     });
@@ -252,6 +253,7 @@ class FileDestination implements Destination {
   async close(): Promise<void> {
     if (this.#chunk || this.#opening) {
       let timer: NodeJS.Timeout | undefined;
+      // Ends: when all is written, and after CLOSE_LIMIT_MS.
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
         timer = setTimeout(resolve, CLOSE_LIMIT_MS);
@@ -316,7 +318,7 @@ class FileDestination implements Destination {
 }
 
 function closeQuietly(descriptor: number): Promise<void> {
-  // Nothing is left to be done about a failure here.
+  // Ends: with the call of the system. Nothing is left to be done about a failure here.
   return new Promise((resolve) => close(descriptor, () => resolve()));
 }
 
@@ -362,6 +364,7 @@ class StreamDestination implements Destination {
     if (!sink.listeners('error').includes(ignore)) sink.on('error', ignore);
     sink.off('error', this.#failed);
     if (!sink.writable || sink.writableLength === 0) return;
+    // Ends: when all is written, and after CLOSE_LIMIT_MS.
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, CLOSE_LIMIT_MS);
       sink.write('', () => {

@@ -189,6 +189,7 @@ export class Gateway implements SocketContext {
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {
+      // Ends: with the last connection; `abort` drops them all.
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => this.abort(), timeout);
         this.onEmpty = () => {

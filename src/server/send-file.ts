@@ -5,6 +5,7 @@ import { shortFile } from '../interface/errors.ts';
 /** Bytes read from the file at a time. */
 const BLOCK = 65536;
 
+/** Ends: with the call of the system; of regular files, and on a thread of libuv's. */
 function readBlock(descriptor: number, block: Buffer, length: number): Promise<number> {
   return new Promise((resolve, reject) => {
     read(descriptor, block, 0, length, null, (error, count) => (error === null ? resolve(count) : reject(error)));

@@ -49,6 +49,9 @@ export {};
 //: G-21: `OPTIONS *` MUST be answered by the server or passed on with `PATH_INFO` as `*`. A target in authority form is accepted with CONNECT
 //: only, which the server may refuse.
 //:
+//: G-185: A target in absolute form whose scheme is neither `http` nor `https` MUST be refused, with 421 (RFC 9110, 7.4 and 15.5.20). An `https` target MAY come over a
+//: connection that is not secured, since TLS may end at a gateway in front; `wsgi.url_scheme` is not taken from it.
+//:
 //: G-22: A target with `#`, a control byte, a space or a byte above 0x7F MUST be refused with 400, or handled by one documented rule. The
 //: fragment never gets into `PATH_INFO` or `QUERY_STRING`.
 //:
