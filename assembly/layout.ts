@@ -76,6 +76,7 @@ export const FLAG_VARIABLES = 256;
 // Words of a parse state: HEAD_STATE begins with one, and so does CHUNKED_STATE, for its trailer section. Offsets count
 // from the first byte of the head or of the trailer section.
 export const STATE_PHASE = 0;
+export const PHASE_LEADING = 0; // value of STATE_PHASE: at most empty lines have come
 export const STATE_SCAN = 1; // the byte to go on with
 export const STATE_LINE = 2; // the first byte of the current field line
 export const STATE_COLON = 3; // the colon of the current field line

@@ -28,6 +28,7 @@ import {
   LIMIT_HEAD,
   LIMIT_LEADING,
   LIMIT_REQUEST_LINE,
+  PHASE_LEADING,
   STATE_END,
   STATE_LEADING,
   STATE_PHASE,
@@ -56,18 +57,19 @@ import {
   RULE_TARGET_CHARACTER,
   RULE_TARGET_CONNECT,
   RULE_TARGET_FORM,
+  RULE_TARGET_SCHEME,
   RULE_VERSION,
   RULE_VERSION_UNSUPPORTED,
 } from './tables';
 
-// Phases of a head (values of STATE_PHASE); from PHASE_NAME on they are those of the field section.
-const PHASE_LEADING = 0;
+// Phases of a head (values of STATE_PHASE) behind PHASE_LEADING; from PHASE_NAME on they are those of the field section.
 const PHASE_METHOD = 1;
 const PHASE_TARGET = 2;
 const PHASE_VERSION = 3;
 
 const FIELDS: usize = HEAD_RECORD + (HEAD_WORDS << 2);
 const CRLF: u16 = 0x0a0d;
+const HTTP: u32 = 0x70747468; // 'http'
 const HTTP_1_1: u64 = 0x312e312f50545448; // 'HTTP/1.1'
 const HTTP_1_0: u64 = 0x302e312f50545448;
 
@@ -108,6 +110,10 @@ function absoluteForm(start: usize, target: usize, last: usize, flags: i32): i32
   let path = authority;
   while (path < last && load<u8>(path) != 0x2f) ++path;
   if (!isAuthority(authority, path, false)) return RULE_TARGET_AUTHORITY;
+  // RFC 9110, 7.4. Secured connections end at a gateway in front of this server, so that https may be right; as a scheme it
+  // is not taken over.
+  const isHttps = p - target == 5 && (load<u8>(target + 4) | 0x20) == 0x73;
+  if ((load<u32>(target) | 0x20202020) != HTTP || !(isHttps || p - target == 4)) return RULE_TARGET_SCHEME;
   flags &= ~FLAG_ESCAPED_PATH;
   for (p = path; p < last; ++p) if (load<u8>(p) == 0x25) flags |= FLAG_ESCAPED_PATH;
   setRecord(HEAD_FLAGS, flags);

@@ -97,7 +97,12 @@ milliseconds as one more field at the end; quotes, backslashes and what is not p
 \`remoteAddress\`, \`method\`, \`target\`, \`protocol\`, \`status\`, \`bytes\` (of the body), \`durationMs\`, \`referer\` and \`userAgent\`;
 the address and the last two only where they are known.
 
-Requests never wait for the log: lines that a slow or failing destination cannot take are dropped.
+A request that was refused has its method and target where they could be read, else \`-\`. The status is 499, as in nginx,
+where the client left before it got one, and 503 where the server gave up. What is invisible, ends lines or turns the
+direction of text appears as \`\\uHHHH\` in \`json\`.
+
+Requests never wait for the log: lines that a slow or failing destination cannot take are dropped, which standard error tells
+with their number: at once, then every ten seconds while it goes on, and at the end.
 `;
 }
 

@@ -23,7 +23,6 @@ import {
   RESPONSE_DONE,
   RESPONSE_END,
   RESPONSE_HEAD,
-  RESPONSE_OVER,
   RESPONSE_STARTED,
   SOCKET_CLOSED,
   SOCKET_ENDING,
@@ -52,8 +51,6 @@ export interface VariablesConnectionOptions {
 const TEXT_CHUNK = 2048;
 /** Output (bytes) after which an application is asked to wait for the end of the turn. */
 const FLUSH_AT = 65536;
-/** Bytes read after the last response before the socket is dropped. */
-const LINGER_BYTES = 1 << 20;
 
 /**
  * A connection to a front server that sends requests as CGI variables and takes responses in the form of CGI (RFC 3875, 6).
@@ -72,6 +69,8 @@ export abstract class VariablesConnection implements HostedConnection {
   protected socket: number = SOCKET_OPEN;
   /** The server stops. */
   protected closing = false;
+  /** Whatever is in progress ends by us, not by the client. */
+  private aborting = false;
   /** The transport is over its high-water mark. */
   protected blocked = false;
 
@@ -87,7 +86,6 @@ export abstract class VariablesConnection implements HostedConnection {
   private finished = false;
   private out = '';
   private scheduled = false;
-  private lingered = 0;
 
   constructor(host: ConnectionHost, parser: Parser, options: VariablesConnectionOptions) {
     this.host = host;
@@ -152,7 +150,7 @@ export abstract class VariablesConnection implements HostedConnection {
       this.waiting = null;
       this.exchange = null;
     } else if (exchange !== null) {
-      this.breakOff(exchange);
+      this.breakOff(exchange, this.aborting);
     }
   }
 
@@ -202,7 +200,8 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   abort(): void {
-    if (this.socket !== SOCKET_CLOSED) this.drop(true);
+    this.aborting = true;
+    this.drop(true);
   }
 
   flush(): void {
@@ -263,6 +262,7 @@ export abstract class VariablesConnection implements HostedConnection {
     exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
     this.out += this.breach;
     this.writeOut();
+    this.aborting = true;
     this.drop(true);
   }
 
@@ -302,11 +302,11 @@ export abstract class VariablesConnection implements HostedConnection {
       flags = writeVariables(this.parser, variables, this.options.variables);
     } catch (error) {
       if (!(error instanceof RefusedRequest)) throw error;
-      this.refuse(error.status, error.message);
+      this.refuse(error.status, error.message, variables);
       return;
     }
     if (Number(variables.CONTENT_LENGTH ?? 0) > this.options.limitBody) {
-      this.refuse(413, TOO_LARGE);
+      this.refuse(413, TOO_LARGE, variables);
       return;
     }
     const exchange = new Exchange(this, flags, persist && this.options.keepAlive && !this.closing, false, false);
@@ -317,8 +317,11 @@ export abstract class VariablesConnection implements HostedConnection {
   }
 
   /** Answers a request that cannot be taken, and closes. */
-  protected refuse(status: number, message: string): void {
+  protected refuse(status: number, message: string, variables: Variables = {}): void {
     const exchange = new Exchange(this, 0, false, false, false);
+    const { REQUEST_METHOD: method = '-', REQUEST_URI: target = '-', REMOTE_ADDR: remoteAddress } = variables;
+    const protocol = variables.SERVER_PROTOCOL ?? 'HTTP/1.1';
+    this.host.refused(exchange, { method, target, protocol, ...(remoteAddress !== undefined && { remoteAddress }) });
     this.exchange = exchange;
     this.answer(exchange, status, message);
   }
@@ -329,22 +332,16 @@ export abstract class VariablesConnection implements HostedConnection {
     this.body.deliver(at, length);
   }
 
-  /** Bytes that nobody looks at. */
-  protected ignore(length: number): void {
-    this.lingered += length;
-    if (this.lingered > LINGER_BYTES) this.drop(false);
-  }
-
-  /** Tells the owner that its request was given up by the client; what it still sends goes nowhere. */
-  protected breakOff(exchange: Exchange): void {
-    if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
+  /** Tells the owner that its request was given up, by the client or by the server; what it still sends goes nowhere. */
+  protected breakOff(exchange: Exchange, givenUp: boolean): void {
+    exchange.breakOff(givenUp);
     this.body.stop();
-    exchange.owner?.disconnected();
+    exchange.owner?.disconnected(givenUp);
   }
 
   private run(from: number, to: number): void {
     if (this.socket !== SOCKET_OPEN) {
-      if (this.socket !== SOCKET_CLOSED) this.ignore(to - from);
+      this.progress++; // bytes that nobody looks at; the host limits the time
       return;
     }
     if (this.running) throw new StateError('received while receiving');

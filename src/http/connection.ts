@@ -5,6 +5,7 @@ import { chunkSizeLine, frameHead, LAST_CHUNK, sendPage } from './framing.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
+  type RefusedLine,
   WAIT_APPLICATION,
   WAIT_BODY,
   WAIT_CLIENT,
@@ -52,8 +53,6 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const TEXT_CHUNK = 2048;
 /** Output (bytes) that is not kept for the end of the turn any longer. */
 const FLUSH_AT = 65536;
-/** Bytes read after the last response before the socket is dropped. */
-const LINGER_BYTES = 1 << 20;
 
 /**
  * An HTTP/1.x server connection (RFC 9112) without I/O: bytes and events in, bytes and events out; no socket, no timer,
@@ -79,9 +78,12 @@ export class Connection implements HostedConnection, Responder {
   /** The transport is over its high-water mark. */
   private blocked = false;
   private closing = false;
-  private drains = 0;
-  /** Bytes ignored since the last response. */
-  private lingered = 0;
+  /** Whatever is in progress ends by us, not by the client. */
+  private aborting = false;
+  /** The exchange whose client ended its side when the response had begun; null: none. */
+  private leaving: Exchange | null = null;
+  /** Steps forward of the client, beside those of the reader. */
+  private steps = 0;
 
   constructor(host: ConnectionHost, parser: Parser, options: ConnectionOptions) {
     this.host = host;
@@ -96,7 +98,11 @@ export class Connection implements HostedConnection, Responder {
     if (this.socket !== SOCKET_CLOSED) this.reader.run(READ_AREA, READ_AREA + length);
   }
 
-  /** The client has sent its last byte (FIN). What it asked for so far is still answered. */
+  /**
+   * The client has sent its last byte (FIN). What it asked for so far is still answered, however long that takes: a client
+   * may end its side behind its request (G-184). One that ends it when the response has begun is more likely to have left:
+   * the response has a moment to go on.
+   */
   ended(): void {
     if (this.reader.state === READ_ENDED || this.socket === SOCKET_CLOSED) return;
     const cut = this.reader.ended();
@@ -107,6 +113,9 @@ export class Connection implements HostedConnection, Responder {
     } else if (cut !== null) {
       cut.unanswered = 400;
       cut.owner?.bodyFailed(0, 'the client ended the connection within the request body');
+    } else {
+      if (this.front.state !== RESPONSE_AWAITED) this.leaving = this.front;
+      this.host.halfClosed();
     }
   }
 
@@ -120,12 +129,12 @@ export class Connection implements HostedConnection, Responder {
     this.socket = nextSocket(this.socket, SOCKET_GONE);
     this.out = '';
     this.reader.stop();
-    for (let exchange = this.front; exchange !== null; exchange = exchange.next) this.breakOff(exchange);
+    for (let exchange = this.front; exchange !== null; exchange = exchange.next) this.breakOff(exchange, this.aborting);
   }
 
   /** The transport has fallen below its high-water mark. */
   drained(): void {
-    this.drains++;
+    this.steps++;
     this.blocked = false;
     const front = this.front;
     if (front?.stalled) {
@@ -141,7 +150,7 @@ export class Connection implements HostedConnection, Responder {
 
   /** Counts steps forward of the client; a deadline starts anew with each. */
   get progress(): number {
-    return this.reader.progress + this.drains;
+    return this.reader.progress + this.steps;
   }
 
   /** What the connection waits for: a WAIT_* value. */
@@ -152,10 +161,10 @@ export class Connection implements HostedConnection, Responder {
     if (this.front === null) {
       if (reader.inHead) return WAIT_HEAD;
       if (reader.state === READ_HEAD) return reader.hasBacklog ? WAIT_APPLICATION : WAIT_REQUEST;
-      return WAIT_BODY;
+      return WAIT_LINGERING; // within a body that nobody reads any more
     }
     if (reader.receiver !== null && !reader.paused && !reader.receiver.expectsContinue) return WAIT_BODY;
-    return reader.state === READ_ENDED ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
+    return this.leaving === this.front ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
   }
 
   /** The deadline of `waitingFor` has passed. */
@@ -165,7 +174,7 @@ export class Connection implements HostedConnection, Responder {
         this.finish();
         break;
       case WAIT_HEAD:
-        this.refuse(408, 'the request head did not arrive in time', 0);
+        this.refuse(408, 'the request head did not arrive in time', 0, this.reader.partialLine);
         this.flush();
         break;
       case WAIT_BODY:
@@ -190,7 +199,9 @@ export class Connection implements HostedConnection, Responder {
 
   /** Ends the connection now, whatever is in progress. */
   abort(): void {
-    if (this.socket !== SOCKET_CLOSED) this.drop(true);
+    if (this.socket === SOCKET_CLOSED) return;
+    this.aborting = true;
+    this.drop(true);
   }
 
   /** Sends what has gathered since the last flush, and goes on with what had to wait for the end of the turn. */
@@ -206,14 +217,22 @@ export class Connection implements HostedConnection, Responder {
 
   // ---- Calls from owners of exchanges
 
-  /** Starts the response. Ignored when the client has gone. */
-  respond(exchange: Exchange, head: ResponseHead): void {
+  /**
+   * Starts the response. Ignored when the client has gone. What is known by now of the end of the connection stands in the
+   * head (G-183): `complete` says that nobody will read any more of the request body.
+   */
+  respond(exchange: Exchange, head: ResponseHead, complete = false): void {
     if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
-    const persist = exchange.persist && !(this.closing && exchange.next === null);
+    const { reader } = this;
+    const last = exchange.next === null && (this.closing || reader.state === READ_ENDED);
+    const persist = exchange.persist && !last && !reader.endsWith(exchange, complete);
     const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
-    if (!exchange.persist && exchange.next !== null) this.cancelAfter(exchange);
+    if (!exchange.persist) {
+      if (exchange.next !== null) this.cancelAfter(exchange);
+      else reader.finishRequest();
+    }
     this.emit(exchange, text);
   }
 
@@ -225,6 +244,7 @@ export class Connection implements HostedConnection, Responder {
     if (exchange.isCut) return true;
     const length = end - start;
     exchange.count(length);
+    if (exchange === this.leaving) this.steps++;
     if (length > 0) {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';
@@ -337,20 +357,16 @@ export class Connection implements HostedConnection, Responder {
     return false;
   }
 
-  refuse(status: number, message: string, flags: number): void {
+  refuse(status: number, message: string, flags: number, line: RefusedLine | null): void {
     this.reader.stop();
     const exchange = new Exchange(this, flags, false, true, false);
+    if (line !== null) this.host.refused(exchange, line);
     this.append(exchange);
     this.answer(exchange, status, message);
   }
 
   exhausted(): void {
     this.finish();
-  }
-
-  ignored(length: number): void {
-    this.lingered += length;
-    if (this.lingered > LINGER_BYTES && this.socket !== SOCKET_OPEN) this.drop(false);
   }
 
   pause(): void {
@@ -428,15 +444,15 @@ export class Connection implements HostedConnection, Responder {
       const cancelled = next;
       next = next.next;
       cancelled.next = null;
-      this.breakOff(cancelled);
+      this.breakOff(cancelled, true);
     }
   }
 
-  /** Tells an owner that its client has gone. */
-  private breakOff(exchange: Exchange): void {
-    if (exchange.state !== RESPONSE_OVER) exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
+  /** Tells an owner that its client has gone, or that the server gives up. */
+  private breakOff(exchange: Exchange, givenUp: boolean): void {
+    exchange.breakOff(givenUp);
     exchange.held = null;
-    exchange.owner?.disconnected();
+    exchange.owner?.disconnected(givenUp);
   }
 
   // ---- Writing
@@ -471,20 +487,24 @@ export class Connection implements HostedConnection, Responder {
 
   // ---- Ending
 
-  /** The last response is out: FIN, then read and drop until the client ends too (RFC 9112 9.6). */
+  /**
+   * The last response is out: FIN, then read and drop until the client ends too, however much that is (RFC 9112 9.6): with
+   * bytes unread the system would send a reset, which takes the response from a client that writes before it reads. The
+   * host limits the time.
+   */
   private finish(): void {
     if (this.socket !== SOCKET_OPEN) return;
     this.writeOut();
     this.reader.stop();
     this.socket = nextSocket(this.socket, SOCKET_FIN);
-    this.lingered = 0;
-    this.drains++;
+    this.steps++;
     this.host.end();
     this.reader.unpause();
   }
 
   /** Breaks the connection within the response of the front exchange. */
   private cut(exchange: Exchange): void {
+    this.aborting = true;
     if (this.socket === SOCKET_OPEN) this.writeOut();
     this.drop(exchange.left < 0 && !exchange.chunked);
   }

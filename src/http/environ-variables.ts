@@ -8,7 +8,7 @@ import { isNativeString } from '../toolbox/native-strings.ts';
 
 /** What a connection knows of itself. All strings are native strings, made once for each connection. */
 export interface ConnectionInfo {
-  /** Address of the peer; `''` where there is none (a Unix socket). */
+  /** Address of the peer; `''` where there is none (a Unix socket), or none is known. */
   remoteAddress: string;
   /** `''` where it is not known. */
   remotePort: string;
@@ -16,6 +16,8 @@ export interface ConnectionInfo {
   serverName: string;
   serverPort: string;
   scheme: 'http' | 'https';
+  /** The peer is on a Unix socket: said by whoever listens there, never inferred from an address that is missing. */
+  unixSocket: boolean;
 }
 
 export type EnvironOf<Async extends boolean> = Async extends true ? AsyncEnviron : Environ;
@@ -142,6 +144,7 @@ export function setConnectionVariables(
   }
   if (serverSoftware !== undefined) environ.SERVER_SOFTWARE = serverSoftware;
   if (connection.scheme === 'https') environ.HTTPS = 'on';
+  if (connection.unixSocket) environ['quaich.unix_socket'] = true; // G-182
 }
 
 /** The variable of a field name in any case, or HIDDEN. */

@@ -1,5 +1,13 @@
 import type { ResponseHead } from '../interface/transport.ts';
-import { RESPONSE_AWAITED, RESPONSE_BROKEN, RESPONSE_OVER, RESPONSE_STARTED, StateError } from './states.ts';
+import {
+  nextResponse,
+  RESPONSE_AWAITED,
+  RESPONSE_BREAK,
+  RESPONSE_BROKEN,
+  RESPONSE_OVER,
+  RESPONSE_STARTED,
+  StateError,
+} from './states.ts';
 
 /** What stands behind an exchange: an application on this thread, or a slot of the rings. Called by the connection. */
 export interface ExchangeOwner {
@@ -12,8 +20,8 @@ export interface ExchangeOwner {
   bodyEnd(): void;
   /** The body will never be complete; `status` is 400, 408 or 413, or 0 when the client has gone (G-63). */
   bodyFailed(status: number, message: string): void;
-  /** The client has gone. The owner still calls `done`. */
-  disconnected(): void;
+  /** Nobody wants the response any more: `givenUp` by the server, else its client has gone. The owner still calls `done`. */
+  disconnected(givenUp: boolean): void;
   /** The client wants more of the response, after a `data` that returned false. */
   drained(): void;
 }
@@ -22,8 +30,11 @@ export interface ExchangeOwner {
 export interface ResponseConnection {
   /** Whether `errors` leads anywhere. */
   readonly takesErrors: boolean;
-  /** Starts the response. Ignored when the client has gone. */
-  respond(exchange: Exchange, head: ResponseHead): void;
+  /**
+   * Starts the response. Ignored when the client has gone. With `complete`, the rest of the response follows at once:
+   * nobody will read any more of the request body.
+   */
+  respond(exchange: Exchange, head: ResponseHead, complete?: boolean): void;
   /**
    * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
    * catch up first: `drained` of the owner tells when.
@@ -61,7 +72,7 @@ export class Exchange {
   startTime = 0;
   /** RESPONSE_* state. */
   state: number = RESPONSE_AWAITED;
-  /** The status for the client when the owner gives up without an answer. */
+  /** The status for the client, and for the access log, when the owner gives up without an answer. */
   unanswered = 503;
   /** Of the response; 0 before the head. */
   status = 0;
@@ -101,6 +112,13 @@ export class Exchange {
   /** Nothing more of the response goes anywhere. */
   get isCut(): boolean {
     return this.state === RESPONSE_BROKEN || this.state === RESPONSE_OVER;
+  }
+
+  /** Nothing more of the response is sent. A client that has gone without one is a 499 of the access log, as in nginx. */
+  breakOff(givenUp: boolean): void {
+    if (this.state === RESPONSE_OVER) return;
+    this.state = nextResponse(this.state, RESPONSE_BREAK);
+    if (!givenUp) this.unanswered = 499;
   }
 
   /** Counts body bytes on their way to the client. Throws StateError for those that do not belong to a response. */

@@ -74,7 +74,7 @@ export function errorHead(status: number, message: string, isHead: boolean, retr
 export function sendPage(exchange: Exchange, status: number, message: string, retryAfter?: number): void {
   const { connection } = exchange;
   const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0, retryAfter);
-  connection.respond(exchange, head);
+  connection.respond(exchange, head, true);
   if (body.length > 0) connection.data(exchange, body, 0, body.length);
   connection.end(exchange);
 }

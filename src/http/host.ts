@@ -1,5 +1,15 @@
 import type { Exchange, ResponseConnection } from './exchange.ts';
 
+/** The first line of a request that does not come to an application, as far as it can be read. */
+export interface RefusedLine {
+  method: string;
+  target: string;
+  /** `HTTP/1.1` */
+  protocol: string;
+  /** Where a front server tells it. */
+  remoteAddress?: string;
+}
+
 /** The world around a connection: a socket with its timers, or a test. */
 export interface ConnectionHost {
   /**
@@ -7,6 +17,8 @@ export interface ConnectionHost {
    * once. Returns false when there is no room now: the connection keeps the bytes and waits for `HostedConnection.retry`.
    */
   request(exchange: Exchange): boolean;
+  /** The request of this exchange is refused: what is known of it, for the access log. */
+  refused(exchange: Exchange, line: RefusedLine): void;
   /** The exchange is over: status and counters are final. */
   finished(exchange: Exchange): void;
   /** Sends text (one byte a unit) or bytes; false when the transport is over its high-water mark. */
@@ -15,6 +27,8 @@ export interface ConnectionHost {
   schedule(connection: HostedConnection): void;
   pause(): void;
   resume(): void;
+  /** The client has ended its side and waits for an answer, or has gone: `closed` is to be called when that turns out. */
+  halfClosed(): void;
   /** No more output: send FIN after what was written, and call `HostedConnection.flushed` when it is out. */
   end(): void;
   /** Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the response. */

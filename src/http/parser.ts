@@ -48,8 +48,10 @@ import {
   LIMITS,
   MAX_FIELDS,
   PARSER_END,
+  PHASE_LEADING,
   READ_AREA,
   STATE_END,
+  STATE_PHASE,
   STATE_RESUME,
   STATE_START,
   STATE_WORDS,
@@ -131,7 +133,9 @@ export interface ParserOptions {
 
 /** What an incomplete head has left: private to its connection. */
 export interface SuspendedHead {
-  readonly bytes: Uint8Array;
+  /** False: only empty lines have come. */
+  readonly begun: boolean;
+  readonly bytes: Buffer;
   readonly state: Int32Array;
   readonly record: Int32Array;
 }
@@ -239,6 +243,7 @@ export class Parser {
     const state = this.words.slice(HEAD_STATE >> 2, (HEAD_STATE >> 2) + STATE_WORDS);
     const fields = this.words[(HEAD_RECORD >> 2) + HEAD_FIELD_COUNT];
     return {
+      begun: state[STATE_PHASE] !== PHASE_LEADING,
       bytes: this.copy(state[STATE_START], state[STATE_END]),
       state,
       record: this.words.slice(HEAD_RECORD >> 2, (HEAD_RECORD >> 2) + HEAD_WORDS + fields * FIELD_WORDS),

@@ -9,7 +9,9 @@ import {
   READ_SIZE,
 } from '../../assembly/layout.ts';
 import type { Exchange } from './exchange.ts';
+import type { RefusedLine } from './host.ts';
 import { type Parser, rule, type SuspendedBody, type SuspendedHead } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
 import {
   nextReading,
   READ_BODY,
@@ -39,12 +41,10 @@ export interface Responder {
   begin(flags: number, safe: boolean, hasBody: boolean): Exchange;
   /** Hands the exchange just begun to the host. False when there is no room, and the exchange is taken back. */
   submit(exchange: Exchange): boolean;
-  /** Answers a request that cannot be read, after those before it, and closes. */
-  refuse(status: number, message: string, flags: number): void;
+  /** Answers a request that cannot be read, after those before it, and closes. `line`: where it can be read so far. */
+  refuse(status: number, message: string, flags: number, line: RefusedLine | null): void;
   /** Nothing more will be read, and nobody is there to be told: the connection may end. */
   exhausted(): void;
-  /** Bytes came that nobody looks at. */
-  ignored(length: number): void;
   pause(): void;
   resume(): void;
   /** `proceed` is to be called at the end of the turn. */
@@ -54,7 +54,7 @@ export interface Responder {
 export interface ReaderLimits {
   /** Largest request body in bytes; above it 413. */
   limitBody: number;
-  /** Unread body bytes that are read and dropped to keep the connection (G-64). */
+  /** Unread body bytes that are read and dropped to keep the connection, where the response can still say so (G-64). */
   limitDiscard: number;
 }
 
@@ -87,8 +87,6 @@ export class RequestReader {
   /** Bytes of the body so far. */
   private bodySize = 0;
   private suspendedBody: SuspendedBody | null = null;
-  /** Bytes of an unread body that were dropped. */
-  private discarded = 0;
   /** Decoded body bytes that the owner had no room for. */
   private refusedBody: Buffer | null = null;
   /** The refused bytes are the last of their body. */
@@ -103,9 +101,15 @@ export class RequestReader {
     this.limits = limits;
   }
 
-  /** Part of a head has come. */
+  /** Part of a head has come: more than empty lines, which a client may send behind a body (RFC 9112, 2.2). */
   get inHead(): boolean {
-    return this.partialHead !== null;
+    return this.partialHead?.begun === true;
+  }
+
+  /** The first line of the head that has come in part. */
+  get partialLine(): RefusedLine | null {
+    const bytes = this.partialHead?.bytes;
+    return bytes === undefined ? null : refusedLine(bytes, 0, bytes.length);
   }
 
   /** Whole requests may lie here that nobody had room for. */
@@ -134,7 +138,7 @@ export class RequestReader {
         if (this.state === READ_HEAD) at = this.readHead(at, to);
         else if (this.state === READ_BODY || this.state === READ_LAST_BODY) at = this.readBody(at, to);
         else {
-          this.responder.ignored(to - at);
+          this.progress++; // bytes that nobody looks at
           return;
         }
       }
@@ -188,9 +192,9 @@ export class RequestReader {
 
   /** Reads no further request; a body that has begun is read to its end. */
   finishRequest(): void {
-    this.backlog = null;
     this.partialHead = null;
     this.state = nextReading(this.state, READ_STOP);
+    if (this.state === READ_NOTHING) this.backlog = null; // else it is of the body
   }
 
   /** Looks at nothing more of this client's bytes. */
@@ -221,20 +225,27 @@ export class RequestReader {
     }
   }
 
-  /** The response is over and the request body is not: drops the rest if it is little, else closes (G-64). */
+  /**
+   * Whether the connection is to end with the response that begins now, because of its request body: its client waits to be
+   * told to send it (RFC 9110, 10.1.1), or nobody will read it (`unread`) and more is to come than is worth dropping (G-64).
+   */
+  endsWith(exchange: Exchange, unread: boolean): boolean {
+    if (this.receiver !== exchange) return false;
+    if (exchange.expectsContinue && this.bodyUntouched) return true;
+    return unread && !this.bodyChunked && this.bodyLeft > this.limits.limitDiscard;
+  }
+
+  /**
+   * The response is over and the request body is not: the rest is dropped (G-64), whatever its size, unless the response
+   * said that the connection ends. The host limits the time.
+   */
   abandonBody(exchange: Exchange): void {
     if (this.receiver !== exchange) return;
     this.receiver = null;
-    this.discarded = this.refusedBody?.length ?? 0;
-    const tooMuch = !this.bodyChunked && this.bodyLeft > this.limits.limitDiscard;
     const refused = this.refusedBody !== null;
     this.refusedBody = null;
-    if (!exchange.persist || exchange.expectsContinue || tooMuch) {
-      exchange.persist = false;
-      this.stop();
-    } else if (refused && this.bodyComplete) {
-      this.endBody();
-    }
+    if (!exchange.persist) this.stop();
+    else if (refused && this.bodyComplete) this.endBody();
   }
 
   /** Reads one head. Returns where to go on; `to` when nothing more can be done now. */
@@ -252,7 +263,7 @@ export class RequestReader {
     if (end < 0) {
       const { status, text } = rule(end);
       const isHead = parser.bytes.latin1Slice(start, start + 5) === 'HEAD ';
-      responder.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0);
+      responder.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0, refusedLine(parser.bytes, start, to));
       return to;
     }
     const flags = parser.words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
@@ -263,7 +274,7 @@ export class RequestReader {
     const chunked = (flags & FLAG_CHUNKED) !== 0;
     const length = (flags & FLAG_CONTENT_LENGTH) !== 0 ? parser.contentLength() : 0;
     if (length > this.limits.limitBody) {
-      responder.refuse(413, TOO_LARGE, flags);
+      responder.refuse(413, TOO_LARGE, flags, refusedLine(parser.bytes, start, to));
       return to;
     }
     const hasBody = chunked || length > 0;
@@ -275,7 +286,6 @@ export class RequestReader {
       this.bodyChunked = chunked;
       this.bodyLeft = length;
       this.bodySize = 0;
-      this.discarded = 0;
       this.suspendedBody = null;
     } else {
       this.state = nextReading(READ_HEAD, exchange.persist ? READ_REQUEST : READ_LAST_REQUEST);
@@ -316,7 +326,7 @@ export class RequestReader {
     }
     this.progress++;
     this.bodySize += length;
-    if (this.bodySize > this.limits.limitBody) {
+    if (this.bodySize > this.limits.limitBody && this.receiver !== null) {
       this.failBody(413, TOO_LARGE);
       return to;
     }
@@ -325,14 +335,7 @@ export class RequestReader {
 
   private deliver(from: number, length: number, end: number, to: number, complete: boolean): number {
     const { receiver } = this;
-    if (receiver === null) {
-      this.discarded += length;
-      if (this.discarded > this.limits.limitDiscard) {
-        this.stop();
-        this.responder.exhausted();
-        return to;
-      }
-    } else {
+    if (receiver !== null) {
       const taken = length === 0 ? 0 : (receiver.owner?.body(from, length) ?? length);
       if (taken < length && this.receiver === receiver) {
         this.refusedBody = this.parser.copy(from + taken, from + length);

@@ -18,7 +18,7 @@ export class ClientDisconnected extends QuaichError {
 
 /** The server gave up on the request: shutdown or a passed limit (G-48, G-148). */
 export class RequestAborted extends QuaichError {
-  constructor(message: string) {
+  constructor(message = 'the server gave up on the request') {
     super('QUAICH_REQUEST_ABORTED', message);
   }
 }
@@ -46,4 +46,9 @@ export class ConfigurationError extends QuaichError {
   constructor(message: string, options?: ErrorOptions) {
     super('QUAICH_CONFIGURATION', message, options);
   }
+}
+
+/** What is told of a file that turned out shorter than was announced (G-122, G-164). */
+export function shortFile(length: number): Error {
+  return new Error(`the file ended before the ${length} bytes that were announced (G-122)`);
 }

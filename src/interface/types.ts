@@ -130,6 +130,8 @@ interface CommonEnviron {
   'wsgi.run_once': boolean;
   /** Input ends by itself, chunked bodies included (G-46). */
   'wsgi.input_terminated'?: boolean;
+  /** The peer is on a Unix socket; absent elsewhere (G-182). */
+  'quaich.unix_socket'?: true;
   /** What the startup hook of this worker left (L-06). */
   'quaich.state'?: Record<string, unknown>;
   /** Sends a 103 ahead of the response; there only where the owner of the server wants it (G-152). */

@@ -178,7 +178,8 @@ export function trustProxy(options: TrustProxyOptions): Middleware {
 
   function peerTrusted(environ: AnyEnviron): boolean {
     const text = environ.REMOTE_ADDR;
-    if (text === undefined || text === '') return unix;
+    // An address that is missing says nothing of the peer: another gateway may not know it (G-182).
+    if (text === undefined || text === '') return unix && environ['quaich.unix_socket'] === true;
     const address = parseAddress(text.replace(/%.*$/, '')); // fe80::1%eth0
     return address !== null && isTrusted(address);
   }

@@ -77,8 +77,9 @@ export function ringEnviron<Async extends boolean>(
 
 /** The inverse of `SocketHost.meta`. */
 function connectionInfo(meta: string): ConnectionInfo {
-  const [remoteAddress, remotePort, serverName, serverPort, scheme] = meta.split('\n');
-  return { remoteAddress, remotePort, serverName, serverPort, scheme: scheme === 'https' ? 'https' : 'http' };
+  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind] = meta.split('\n');
+  const scheme = protocol === 'https' ? 'https' : 'http';
+  return { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket: kind === 'unix' };
 }
 
 /**

@@ -2,7 +2,6 @@ import { RequestAborted } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { Sleeper } from './doorbell.ts';
 import {
-  FILE_DONE,
   GENERATION,
   INBOX_TAIL,
   inboxEntry,
@@ -168,11 +167,11 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     if (error !== null) this.#cancel(error);
     this.#lookAtBody();
     const file = this.#file;
-    // Acquires nothing: the flag is all there is.
-    if (file?.sent && Atomics.load(this.words, this.header + FILE_DONE) === 1) {
+    const end = file?.sent ? this.fileEnd(file.length) : undefined;
+    if (end !== undefined) {
       this.#file = null;
-      if (error === null) file.resolve();
-      else file.reject(error);
+      if (end === null) file?.resolve();
+      else file?.reject(end);
     }
     if (this.#send !== null) this.pump();
   }

@@ -28,6 +28,7 @@ import {
   EPOCH,
   EVENT,
   FILE_DONE,
+  FILE_SENT,
   FLAGS,
   GATEWAY_BELL,
   GATEWAY_THREAD,
@@ -334,9 +335,9 @@ export class GatewayEnd {
     this.#state(slot, ACKNOWLEDGED, (this.words[index] + bytes) | 0);
   }
 
-  /** The gateway is through with the descriptor of a `file` message, whatever came of it. */
-  fileDone(slot: number): void {
-    this.#state(slot, FILE_DONE, 1);
+  /** The gateway is through with the descriptor of a `file` message; `end` says what came of it (see FILE_DONE). */
+  fileDone(slot: number, end: number = FILE_SENT): void {
+    this.#state(slot, FILE_DONE, end);
   }
 
   /**

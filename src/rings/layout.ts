@@ -117,7 +117,10 @@ export const BODY_TAIL = 34;
 export const BODY_STATE = 35;
 /** Response bytes the socket has taken. */
 export const ACKNOWLEDGED = 36;
-/** 1: the file is sent, or will never be; its descriptor is no longer in use. */
+/**
+ * How the sending of a file has ended, when its descriptor is no longer in use: FILE_SENT, FILE_SHORT, or the negative
+ * number of an error of the system. 0 before.
+ */
 export const FILE_DONE = 37;
 // Written by the worker while the request runs.
 /** Body bytes ever read. */
@@ -133,6 +136,11 @@ export const RECORD = 64;
 
 export const CANCEL_DISCONNECTED = 1;
 export const CANCEL_ABORTED = 2;
+
+/** The file is sent, or nobody wants it any more. */
+export const FILE_SENT = 1;
+/** The file ended before the bytes that were announced. */
+export const FILE_SHORT = 2;
 
 export const BODY_OPEN = 0;
 export const BODY_END = 1;

@@ -1,5 +1,6 @@
+import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
-import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, type ResponseHead } from '../interface/transport.ts';
 import {
   ACKNOWLEDGED,
@@ -11,6 +12,9 @@ import {
   BODY_WANTED,
   CANCEL,
   CANCEL_DISCONNECTED,
+  FILE_DONE,
+  FILE_SENT,
+  FILE_SHORT,
   FLAGS,
   GENERATION,
   META_LENGTH,
@@ -49,6 +53,10 @@ export const OPEN = 0;
 export const ENDED = 1;
 /** DONE was sent: the slot is no longer ours. */
 export const OVER = 2;
+
+function unreadFile(errno: number): Error {
+  return new Error(`the file could not be read: ${getSystemErrorName(errno)}`);
+}
 
 /** A request as a worker sees it. One object for each request, so that an application may keep it without harm. */
 export abstract class RingRequest {
@@ -124,9 +132,17 @@ export abstract class RingRequest {
     // No data hangs on this flag; atomic so that it is read anew.
     const reason = Atomics.load(this.words, this.header + CANCEL);
     if (reason === 0) return null;
-    return reason === CANCEL_DISCONNECTED
-      ? new ClientDisconnected()
-      : new RequestAborted('the server gave up on the request');
+    return reason === CANCEL_DISCONNECTED ? new ClientDisconnected() : new RequestAborted();
+  }
+
+  /** How the sending of a file of `length` bytes has ended: null, or its error; undefined while it goes on. */
+  protected fileEnd(length: number): Error | null | undefined {
+    // Acquires nothing: the number is all there is.
+    const end = Atomics.load(this.words, this.header + FILE_DONE);
+    if (end === 0) return undefined;
+    if (end === FILE_SENT) return this.cancelled();
+    // Which also broke the response, so that the request is cancelled: the cause goes first.
+    return end === FILE_SHORT ? shortFile(length) : unreadFile(end);
   }
 
   /** Response bytes that may be sent now. */

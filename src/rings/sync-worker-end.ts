@@ -3,7 +3,6 @@ import { RequestAborted } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import {
   EVENT,
-  FILE_DONE,
   GATEWAY_THREAD,
   OWNER,
   QUEUE_HEAD,
@@ -72,12 +71,12 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
     for (;;) {
       // The number before the flag: a change after the look at the flag makes the wait fail.
       const event = Atomics.load(this.words, this.header + EVENT);
-      if (Atomics.load(this.words, this.header + FILE_DONE) === 1) break;
+      const error = this.fileEnd(length);
+      if (error === null) return;
+      if (error !== undefined) throw error;
       // A cancelled request waits on: the gateway may still be reading from the descriptor.
       this.#pause(event);
     }
-    const error = this.cancelled();
-    if (error !== null) throw error;
   }
 
   abort(): void {

@@ -14,6 +14,16 @@ export function unsentBytes(socket: net.Socket): number {
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
 }
 
+/**
+ * Whether the connection of a socket was reset. Node looks out for that as long as it reads or writes, and no longer once
+ * the peer has ended its side. Never true of a Unix socket.
+ */
+export function isForgotten(socket: net.Socket): boolean {
+  const handle = (socket as unknown as SocketInternals)._handle as { getpeername?: unknown } | null;
+  // What `remoteAddress` asks, and remembers.
+  return typeof handle?.getpeername === 'function' && Reflect.apply(handle.getpeername, handle, [{}]) !== 0;
+}
+
 interface SocketInternals {
   _handle: unknown;
   _server?: unknown;
@@ -87,6 +97,7 @@ const PROBE_TIMEOUT = 1000;
 let tested: Promise<boolean> | undefined;
 
 function directReadsWork(): Promise<boolean> {
+  // Ends: after PROBE_TIMEOUT at the latest.
   tested ??= new Promise<boolean>((resolve) => {
     const area = Buffer.from(new SharedArrayBuffer(64));
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });

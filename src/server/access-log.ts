@@ -35,7 +35,10 @@ export interface AccessLogSettings {
   /** A path, or `-` for standard output; `stream` goes before it. */
   file?: string;
   stream?: TextSink;
-  /** Called at the first failure after each success, with what went wrong; nothing else is ever thrown at the server. */
+  /**
+   * Called with what went wrong and how many lines were lost: at once, then every ten seconds while it goes on, and at the
+   * end. Nothing is ever thrown at the server.
+   */
   onError?: (error: Error) => void;
 }
 
@@ -55,6 +58,7 @@ const MAX_WAITING = 4 * 1024 * 1024;
 const MAX_BATCH = 64 * 1024;
 const CLOSE_LIMIT_MS = 1000;
 const RETRY_MS = 50;
+const TELL_MS = 10_000;
 
 /**
  * Opens an access log. The formats common and combined are those of the Apache server with the duration in
@@ -71,6 +75,7 @@ async function openDestination(settings: AccessLogSettings, losses: Losses): Pro
   if (settings.stream) return new StreamDestination(settings.stream, losses);
   if (settings.file !== undefined && settings.file !== '-') {
     const path = settings.file;
+    // Ends: with the call of the system, which does not block (see openLog).
     const descriptor = await new Promise<number>((resolve, reject) => {
       openLog(path, (error, opened) => (error ? reject(notOpened(path, error)) : resolve(opened)));
     });
@@ -91,28 +96,44 @@ function notOpened(path: string, error: Error): ConfigurationError {
   return new ConfigurationError(`cannot open the access log ${path}: ${error.message}`, { cause: error });
 }
 
-/** Counts lost lines, and reports the first error of a row of failures. */
+/** Counts lost lines, and reports them: a log with holes must not pass for a whole one. */
 class Losses {
   lines = 0;
-  #failing = false;
+  #told = 0;
+  #reason = '';
+  /** Runs until the next report is allowed. */
+  #timer: NodeJS.Timeout | undefined;
   readonly #report: ((error: Error) => void) | undefined;
 
   constructor(report: ((error: Error) => void) | undefined) {
     this.#report = report;
   }
 
-  add(lines: number, error?: Error): void {
+  add(lines: number, reason: string): void {
     this.lines += lines;
-    if (error && !this.#failing) {
-      this.#failing = true;
-      this.#report?.(error);
-    }
+    this.#reason = reason;
+    if (this.#timer === undefined) this.#tell();
   }
 
-  succeeded(): void {
-    this.#failing = false;
+  /** Reports what was lost since the last report. */
+  finish(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#reason !== '') this.#tell();
+  }
+
+  #tell(): void {
+    const lost = this.lines - this.#told;
+    const reason = this.#reason;
+    this.#told = this.lines;
+    this.#reason = '';
+    this.#timer = setTimeout(() => this.finish(), TELL_MS).unref();
+    this.#report?.(new Error(lost === 0 ? reason : `lines lost: ${lost} (${reason})`));
   }
 }
+
+const TOO_SLOW = 'the destination takes them too slowly';
+const BROKEN = 'the destination takes none any more';
 
 interface Destination {
   write(text: string, lines: number): void;
@@ -149,7 +170,7 @@ class BatchedAccessLog implements AccessLog {
 
   write(record: AccessRecord): void {
     if (this.#closed) {
-      this.#losses.add(1);
+      this.#losses.add(1, 'the log is closed');
       return;
     }
     if (this.#json) this.#json.info(jsonFields(record));
@@ -161,10 +182,11 @@ class BatchedAccessLog implements AccessLog {
     this.#destination.reopen();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
     this.#send();
-    return this.#destination.close();
+    await this.#destination.close();
+    this.#losses.finish();
   }
 
   #add(line: string): void {
@@ -208,7 +230,7 @@ class FileDestination implements Destination {
 
   write(text: string, lines: number): void {
     if (this.#waiting.length + text.length > MAX_WAITING) {
-      this.#losses.add(lines);
+      this.#losses.add(lines, TOO_SLOW);
       return;
     }
     this.#waiting += text;
@@ -222,7 +244,7 @@ class FileDestination implements Destination {
     this.#opening = true; // what comes from here on waits for the new file
     openLog(path, (error, descriptor) => {
       this.#opening = false;
-      if (error) this.#losses.add(0, notOpened(path, error));
+      if (error) this.#losses.add(0, notOpened(path, error).message);
       else this.#opened = descriptor;
       this.#next();
     });
@@ -231,6 +253,7 @@ class FileDestination implements Destination {
   async close(): Promise<void> {
     if (this.#chunk || this.#opening) {
       let timer: NodeJS.Timeout | undefined;
+      // Ends: when all is written, and after CLOSE_LIMIT_MS.
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
         timer = setTimeout(resolve, CLOSE_LIMIT_MS);
@@ -239,7 +262,7 @@ class FileDestination implements Destination {
     }
     if (this.#chunk || this.#opening) {
       // Not closed: a write may still use the descriptor.
-      this.#losses.add(this.#chunkLines + this.#waitingLines);
+      this.#losses.add(this.#chunkLines + this.#waitingLines, TOO_SLOW);
     } else if (this.#path !== null) {
       await closeQuietly(this.#descriptor);
     }
@@ -278,7 +301,7 @@ class FileDestination implements Destination {
         setTimeout(() => this.#writeChunk(chunk), RETRY_MS).unref();
         return;
       }
-      this.#losses.add(this.#chunkLines, error);
+      this.#losses.add(this.#chunkLines, error.message);
       this.#torn ||= this.#offset > 0;
     } else {
       this.#offset += bytes;
@@ -287,7 +310,6 @@ class FileDestination implements Destination {
         return;
       }
       this.#torn = false;
-      this.#losses.succeeded();
     }
     this.#chunk = null;
     this.#chunkLines = 0;
@@ -296,7 +318,7 @@ class FileDestination implements Destination {
 }
 
 function closeQuietly(descriptor: number): Promise<void> {
-  // Nothing is left to be done about a failure here.
+  // Ends: with the call of the system. Nothing is left to be done about a failure here.
   return new Promise((resolve) => close(descriptor, () => resolve()));
 }
 
@@ -304,7 +326,9 @@ function closeQuietly(descriptor: number): Promise<void> {
 class StreamDestination implements Destination {
   readonly #sink: TextSink;
   readonly #losses: Losses;
-  readonly #failed = (error: Error): void => this.#losses.add(0, error);
+  readonly #failed = (error: Error): void => this.#losses.add(0, error.message);
+  /** Lines that a stream has not passed on yet. */
+  #pending = 0;
 
   constructor(sink: TextSink, losses: Losses) {
     this.#sink = sink;
@@ -314,14 +338,20 @@ class StreamDestination implements Destination {
 
   write(text: string, lines: number): void {
     const sink = this.#sink;
-    if (isStream(sink) && (!sink.writable || sink.writableLength + text.length > MAX_WAITING)) {
-      this.#losses.add(lines);
-      return;
-    }
     try {
-      sink.write(text);
+      if (!isStream(sink)) {
+        sink.write(text);
+      } else if (!sink.writable || sink.writableLength + text.length > MAX_WAITING) {
+        this.#losses.add(lines, sink.writable ? TOO_SLOW : BROKEN);
+      } else {
+        this.#pending += lines;
+        sink.write(text, (error) => {
+          this.#pending -= lines;
+          if (error) this.#losses.add(lines, error.message);
+        });
+      }
     } catch (error) {
-      this.#losses.add(lines, error instanceof Error ? error : new Error(String(error)));
+      this.#losses.add(lines, error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -334,6 +364,7 @@ class StreamDestination implements Destination {
     if (!sink.listeners('error').includes(ignore)) sink.on('error', ignore);
     sink.off('error', this.#failed);
     if (!sink.writable || sink.writableLength === 0) return;
+    // Ends: when all is written, and after CLOSE_LIMIT_MS.
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, CLOSE_LIMIT_MS);
       sink.write('', () => {
@@ -341,6 +372,7 @@ class StreamDestination implements Destination {
         resolve();
       });
     });
+    if (this.#pending > 0) this.#losses.add(this.#pending, TOO_SLOW);
   }
 }
 
@@ -361,6 +393,11 @@ function escaped(text: string): string {
   });
 }
 
+/** For a place without quotes: no blanks either. */
+function escapedWord(text: string): string {
+  return escaped(text).replaceAll(' ', '\\x20');
+}
+
 function hex(unit: number, digits: number): string {
   return unit.toString(16).padStart(digits, '0');
 }
@@ -368,7 +405,7 @@ function hex(unit: number, digits: number): string {
 function commonLine(record: AccessRecord, combined: boolean): string {
   const { remoteAddress, method, target, protocol, status, bytes, durationMs } = record;
   const visitor = combined ? ` "${escaped(record.referer)}" "${escaped(record.userAgent)}"` : '';
-  return `${remoteAddress || '-'} - - ${clfTime(record.time)} "${escaped(method)} ${escaped(target)} ${escaped(
+  return `${escapedWord(remoteAddress)} - - ${clfTime(record.time)} "${escaped(method)} ${escaped(target)} ${escaped(
     protocol,
   )}" ${status} ${bytes || '-'}${visitor} ${milliseconds(durationMs)}\n`;
 }
@@ -419,8 +456,13 @@ function unicode(native: string): string {
   return /[\x80-\xff]/.test(native) ? Buffer.from(native, 'latin1').toString() : native;
 }
 
-/** JSON escapes C0 controls only; a terminal obeys DEL and C1 as well (G-73). */
+/**
+ * JSON escapes C0 controls only. A terminal obeys DEL and C1 as well, some readers end a line at U+2028, and what is invisible
+ * or turns the direction of text makes a line look like another (G-73).
+ */
 function visibleControls(line: string): string {
-  if (!/[\x7f-\x9f]/.test(line)) return line;
-  return line.replace(/[\x7f-\x9f]/g, (found) => `\\u${hex(found.charCodeAt(0), 4)}`);
+  if (!/[^\n -~]/.test(line)) return line;
+  return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    Array.from({ length: found.length }, (_, at) => `\\u${hex(found.charCodeAt(at), 4)}`).join(''),
+  );
 }

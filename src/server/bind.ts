@@ -176,6 +176,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return;
   if (!found.isSocket()) throw new BindError(`cannot listen on unix:${path}: the file exists and is not a socket`);
+  // Ends: with the connection or an error; connecting to a Unix socket does not wait (EAGAIN).
   const code = await new Promise<string>((settle) => {
     const socket = connect(path);
     socket.once('connect', () => {

@@ -27,8 +27,9 @@ import { REMOTE_ADDRESS, type VariableLimits } from '../gateways/variables.ts';
 import '../http/latin1.ts';
 import { Connection, type ConnectionOptions } from '../http/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { ConnectionHost, HostedConnection } from '../http/host.ts';
+import type { ConnectionHost, HostedConnection, RefusedLine } from '../http/host.ts';
 import type { Parser } from '../http/parser.ts';
+import { connectionInfo, isGone } from '../http/peer.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { formatDateTime } from '../toolbox/format-date-time.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';
@@ -72,36 +73,42 @@ const CONNECT = METHODS.indexOf('CONNECT');
 const REFERER = FIELD_NAMES.indexOf('referer');
 const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
 const SLOWEST_TICK = 250;
+/** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
+const LINGER_LIMIT = 30_000;
+const LINGER_LIMIT_STOPPING = 2000;
 
 interface Waiting {
   readonly host: SocketHost;
   readonly destination: Destination;
 }
 
-interface LogFacts {
-  /** Where a front server tells it; else that of the socket. */
-  remoteAddress?: string;
-  method: string;
-  target: string;
-  protocol: string;
+/** An address is that of the socket where no front server tells it. */
+interface LogFacts extends RefusedLine {
   referer: string;
   userAgent: string;
 }
 
-const NOT_PARSED: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
+const NOT_READ: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
 
 /** The connections of one server: what reads, routes, times and writes. One thread, any number of listening sockets. */
 export class Gateway implements SocketContext {
   readonly parser: Parser;
   readonly acceptor: Acceptor;
   readonly deadlines: readonly number[];
-  /** Milliseconds; moves on with every tick. */
-  now = Date.now();
+  lingerLimit = LINGER_LIMIT;
+  /**
+   * Milliseconds of the server's own clock, which goes by ticks: neither a system clock that is set nor the time in which this
+   * process was stopped (SIGSTOP, a suspended machine, a frozen container) is taken from anybody's limit.
+   */
+  now = 0;
 
   private readonly options: GatewayOptions;
   private readonly hosts = new Set<SocketHost>();
   private readonly turnEnd = new TurnEnd(() => this.endTurn());
   private readonly ticker: NodeJS.Timeout;
+  /** Milliseconds from tick to tick, and when the last one was. */
+  private readonly period: number;
+  private ticked = performance.now();
   private dirty: HostedConnection[] = [];
   private spare: HostedConnection[] = [];
   /** Those with a request that nobody had room for, in order. */
@@ -118,17 +125,18 @@ export class Gateway implements SocketContext {
     this.acceptor = options.acceptor;
     this.deadlines = options.deadlines;
     const shortest = Math.min(...options.deadlines.filter((limit) => limit > 0));
-    this.ticker = setInterval(() => this.tick(), Math.max(5, Math.min(SLOWEST_TICK, shortest / 4)));
+    this.period = Math.max(5, Math.min(SLOWEST_TICK, shortest / 4));
+    this.ticker = setInterval(() => this.tick(), this.period);
     this.ticker.unref();
   }
 
-  /** Takes a connection that a listening socket has accepted. */
-  accept(socket: net.Socket, protocol: Protocol = 'http'): void {
-    if (this.closing || this.hosts.size >= this.options.maxConnections) {
-      socket.destroy();
-      return;
-    }
-    this.hosts.add(new SocketHost(socket, this, this.now, (host) => this.connect(host, protocol)));
+  /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
+  accept(socket: net.Socket, unixSocket: boolean, protocol: Protocol = 'http'): void {
+    const full = this.closing || this.hosts.size >= this.options.maxConnections;
+    // Asked now, since the system forgets the address of a client that resets its connection.
+    const info = full ? null : connectionInfo(socket, unixSocket, 'http');
+    if (info === null || isGone(info)) socket.destroy();
+    else this.hosts.add(new SocketHost(socket, info, this, this.now, (host) => this.connect(host, protocol)));
   }
 
   private connect(host: ConnectionHost, protocol: Protocol): HostedConnection {
@@ -177,9 +185,11 @@ export class Gateway implements SocketContext {
    */
   async close(timeout: number): Promise<void> {
     this.closing = true;
+    this.lingerLimit = LINGER_LIMIT_STOPPING;
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {
+      // Ends: with the last connection; `abort` drops them all.
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => this.abort(), timeout);
         this.onEmpty = () => {
@@ -222,15 +232,19 @@ export class Gateway implements SocketContext {
     return false;
   }
 
+  refused(exchange: Exchange, line: RefusedLine): void {
+    if (this.options.accessLog !== null) exchange.record = { ...NOT_READ, ...line };
+  }
+
   finished(exchange: Exchange, host: SocketHost): void {
     const { accessLog } = this.options;
     if (accessLog === null) return;
     const time = Date.now();
-    const facts = (exchange.record as LogFacts | null) ?? NOT_PARSED;
+    const facts = (exchange.record as LogFacts | null) ?? NOT_READ;
     const record: AccessRecord = {
       remoteAddress: host.info.remoteAddress,
       ...facts,
-      status: exchange.status,
+      status: exchange.status || exchange.unanswered,
       bytes: exchange.sent,
       durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
       time,
@@ -309,7 +323,10 @@ export class Gateway implements SocketContext {
   }
 
   private tick(): void {
-    this.now = Date.now();
+    const time = performance.now();
+    // Ticks are always a little late; one that is very late counts as two.
+    this.now += Math.min(time - this.ticked, 2 * this.period);
+    this.ticked = time;
     for (const host of this.hosts) host.checkDeadline(this.now);
     this.options.onTick(this.now);
   }

@@ -1,7 +1,7 @@
 import { nothing } from '../engine/body.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
-import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { Wait } from '../interface/transport.ts';
 import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { sendFile } from './send-file.ts';
@@ -11,14 +11,14 @@ const HIGH_WATER = 65536;
 
 /** One request of an application that runs on the gateway's own thread. */
 export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource<true> {
-  /** Called when the client has gone; set by whoever runs the application. */
-  onDisconnect: ((reason: ClientDisconnected) => void) | null = null;
+  /** Called when the client has gone, or the server gives up; set by whoever runs the application. */
+  onDisconnect: ((reason: Error) => void) | null = null;
 
   private readonly connection: ResponseConnection;
   private readonly exchange: Exchange;
   private readonly parser: Parser;
   private readonly over: () => void;
-  private gone: ClientDisconnected | null = null;
+  private gone: Error | null = null;
   private resolveDrained: (() => void) | null = null;
   private rejectDrained: ((error: Error) => void) | null = null;
 
@@ -46,7 +46,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       if (final === DONE) this.done();
       return final === MORE ? Promise.reject(this.gone) : undefined;
     }
-    if (head !== null) connection.respond(exchange, head);
+    if (head !== null) connection.respond(exchange, head, final !== MORE);
     let wanted = true;
     if (chunk !== null && chunk.length > 0) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -62,7 +62,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
 
   sendFile(head: ResponseHead, descriptor: number, length: number): Wait<true> {
     if (this.gone !== null) return Promise.reject(this.gone);
-    this.connection.respond(this.exchange, head);
+    this.connection.respond(this.exchange, head, true);
     return sendFile(this.exchange, descriptor, length, () => this.drain());
   }
 
@@ -108,12 +108,12 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   bodyFailed(status: number, message: string): void {
     this.failure = status === 0 ? new ClientDisconnected(message) : new RequestBodyError(message, status);
     this.wakeReader();
-    if (status === 0) this.disconnected();
+    if (status === 0) this.disconnected(false);
   }
 
-  disconnected(): void {
+  disconnected(givenUp: boolean): void {
     if (this.gone !== null) return;
-    const reason = new ClientDisconnected();
+    const reason = givenUp ? new RequestAborted() : new ClientDisconnected();
     this.gone = reason;
     if (!this.ended) this.failure ??= reason;
     this.wakeReader();

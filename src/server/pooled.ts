@@ -2,10 +2,10 @@ import { close } from 'node:fs';
 import { writeFully } from '../engine/error-stream.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import { RESPONSE_AWAITED } from '../http/states.ts';
-import { ClientDisconnected } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
-import { CANCEL_ABORTED } from '../rings/layout.ts';
+import { CANCEL_ABORTED, CANCEL_DISCONNECTED, FILE_SENT, FILE_SHORT } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';
 import { sendFile } from './send-file.ts';
 
@@ -20,6 +20,13 @@ export interface PooledContext {
   note(worker: number, code: number, text: string): void;
   /** Milliseconds; need not be exact. */
   now(): number;
+}
+
+/** FILE_DONE for what `sendFile` rejects with; of a client that has gone the worker knows. */
+function fileEnd(error: unknown): number {
+  if (error instanceof ClientDisconnected || error instanceof RequestAborted) return FILE_SENT;
+  const errno: unknown = Reflect.get(Object(error), 'errno');
+  return typeof errno === 'number' && errno < 0 ? errno : FILE_SHORT;
 }
 
 interface FileTransfer {
@@ -79,22 +86,22 @@ class PooledRequest implements ExchangeOwner {
       this.exchange?.connection.answer(this.exchange, status, message);
       this.release();
     } else if (status === 0) {
-      this.disconnected();
+      this.disconnected(false);
     } else {
       this.context.scheduleRings();
       this.context.rings.failBody(this.slot, status);
     }
   }
 
-  disconnected(): void {
+  disconnected(givenUp: boolean): void {
     if (this.awaited > 0) {
       this.exchange?.connection.done(this.exchange);
       this.release();
       return;
     }
     this.context.scheduleRings();
-    this.context.rings.cancel(this.slot);
-    this.file?.rejectWait?.(new ClientDisconnected());
+    this.context.rings.cancel(this.slot, givenUp ? CANCEL_ABORTED : CANCEL_DISCONNECTED);
+    this.file?.rejectWait?.(givenUp ? new RequestAborted() : new ClientDisconnected());
   }
 
   drained(): void {
@@ -246,7 +253,7 @@ export class PooledRequests implements ResponseHandler {
     chunk: number,
     final: Final,
   ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text);
+    const exchange = this.respond(slot, status, flags, length, start, text, final !== MORE);
     if (exchange !== null) this.send(slot, exchange, start + text, chunk, final);
   }
 
@@ -265,7 +272,7 @@ export class PooledRequests implements ResponseHandler {
     descriptor: number,
     size: number,
   ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text);
+    const exchange = this.respond(slot, status, flags, length, start, text, true);
     const { rings } = this.context;
     if (exchange === null || (flags & HEAD_NO_BODY) !== 0) {
       rings.fileDone(slot);
@@ -282,15 +289,15 @@ export class PooledRequests implements ResponseHandler {
         file.rejectWait = reject;
       });
     sendFile(exchange, descriptor, size, drained)
-      // The response is broken off already, which is all that can be done.
-      .catch(() => {})
-      .then(() => {
+      .then(() => FILE_SENT, fileEnd)
+      .then((end) => {
         request.file = null;
         if (file.orphaned) {
           close(descriptor, () => {});
           this.done(slot);
         } else {
-          rings.fileDone(slot);
+          // The worker reports a failure: it knows the request, and where errors go.
+          rings.fileDone(slot, end);
           this.context.scheduleRings();
         }
       });
@@ -339,6 +346,7 @@ export class PooledRequests implements ResponseHandler {
     length: number,
     start: number,
     text: number,
+    complete: boolean,
   ): Exchange | null {
     const { exchange } = this.requests[slot];
     if (exchange === null) return null;
@@ -347,7 +355,7 @@ export class PooledRequests implements ResponseHandler {
     head.flags = flags;
     head.length = length;
     head.text = this.bytes.latin1Slice(start, start + text);
-    exchange.connection.respond(exchange, head);
+    exchange.connection.respond(exchange, head, complete);
     return exchange;
   }
 

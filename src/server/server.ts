@@ -4,6 +4,7 @@ import { describeError } from '../engine/report.ts';
 import { serveByEventLoop } from '../engine/this-thread.ts';
 import type { VariableLimits } from '../gateways/variables.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
+import { isUnixSocket } from '../http/peer.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { describeFailure } from '../pool/applications.ts';
@@ -194,7 +195,7 @@ class RunningServer implements Server {
         options.timeoutSend,
         0,
         HALF_CLOSED_LIMIT,
-        LINGER_LIMIT,
+        LINGER_PAUSE,
       ],
       accessLog: this.accessLog,
       maxConnections: options.maxConnections,
@@ -226,7 +227,13 @@ class RunningServer implements Server {
     const { options } = this;
     const gateway = this.gateway as Gateway;
     for (const bind of options.bind) {
-      const listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket, bind.protocol));
+      let unixSocket = false;
+      const listener = createServer(gateway.acceptor.serverOptions, (socket) =>
+        gateway.accept(socket, unixSocket, bind.protocol),
+      );
+      listener.on('listening', () => {
+        unixSocket = isUnixSocket(listener);
+      });
       this.listeners.push(listener);
       this.urls.push(await listen(listener, bind, { backlog: options.backlog, socketMode: options.socketMode }));
       listener.on('error', (error) => this.fail(error));
@@ -234,8 +241,8 @@ class RunningServer implements Server {
   }
 
   private async stop(): Promise<void> {
-    const started = Date.now();
-    const left = () => Math.max(0, this.grace - (Date.now() - started));
+    const started = performance.now();
+    const left = () => Math.max(0, this.grace - (performance.now() - started));
     // Ends: when all connections are closed, which the gateway sees to within the grace.
     const unbound = this.listeners.map(
       (listener) => new Promise<void>((resolve) => (listener.listening ? listener.close(() => resolve()) : resolve())),
@@ -260,10 +267,10 @@ const PIPELINED = 16;
 const MANY_REQUESTS = 8192;
 /** Unread body bytes that are dropped for the sake of the connection. */
 const DISCARD_LIMIT = 256 * 1024;
-/** Milliseconds. A client that has ended its side gets this long a response before it counts as gone. */
+/** Milliseconds. A client that ends its side within a response counts as gone when that makes no step for so long. */
 const HALF_CLOSED_LIMIT = 1000;
-/** Milliseconds in which a client may take the last response in and close. */
-const LINGER_LIMIT = 2000;
+/** Milliseconds without a byte after which a client gets no longer to close, as in nginx (lingering_timeout). */
+const LINGER_PAUSE = 5000;
 /** Variables that a front server adds to the fields of a request, and their bytes. */
 const OWN_VARIABLES = 64;
 const OWN_VARIABLES_SIZE = 16384;

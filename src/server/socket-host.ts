@@ -1,17 +1,27 @@
 import type net from 'node:net';
 import type { ConnectionInfo } from '../http/environ.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type ConnectionHost, type HostedConnection, WAIT_CLIENT, WAIT_REQUEST } from '../http/host.ts';
+import {
+  type ConnectionHost,
+  type HostedConnection,
+  type RefusedLine,
+  WAIT_CLIENT,
+  WAIT_LINGERING,
+  WAIT_REQUEST,
+} from '../http/host.ts';
 import { reset } from '../http/reset.ts';
-import { type Acceptor, type SocketEvents, unsentBytes } from './accept.ts';
+import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
   readonly acceptor: Acceptor;
   /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
   readonly deadlines: readonly number[];
+  /** Milliseconds that a connection may linger in all, however much the client sends. */
+  readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
   request(exchange: Exchange, host: SocketHost): boolean;
+  refused(exchange: Exchange, line: RefusedLine): void;
   finished(exchange: Exchange, host: SocketHost): void;
   schedule(connection: HostedConnection): void;
   /** The present `Date` line. */
@@ -22,29 +32,39 @@ export interface SocketContext {
   closed(host: SocketHost): void;
 }
 
+/**
+ * Milliseconds after which a client that has ended its side is probed. The system of one that has closed its socket
+ * remembers that for a minute (tcp_fin_timeout of Linux), and answers with a reset afterwards.
+ */
+const PROBE_AFTER = 61_000;
+
 /** Joins a connection to a socket. */
 export class SocketHost implements ConnectionHost, SocketEvents {
   readonly connection: HostedConnection;
+  readonly info: ConnectionInfo;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
-  private readonly scheme: 'http' | 'https';
-  private cachedInfo: ConnectionInfo | null = null;
   private cachedMeta: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
   private unsent = 0;
   private waitingSince: number;
+  /** When this wait began, whatever steps forward it has seen. */
+  private begun: number;
+  private isHalfClosed = false;
 
   /** `connect` makes the connection, for the protocol that is spoken on this socket. */
   constructor(
     accepted: net.Socket,
+    info: ConnectionInfo,
     context: SocketContext,
     now: number,
     connect: (host: ConnectionHost) => HostedConnection,
   ) {
     this.context = context;
-    this.scheme = 'http';
+    this.info = info;
     this.waitingSince = now;
+    this.begun = now;
     this.connection = connect(this);
     const socket = context.acceptor.adopt(accepted, this);
     this.socket = socket;
@@ -58,36 +78,28 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     });
   }
 
-  /** Addresses, asked from the system once a connection. */
-  get info(): ConnectionInfo {
-    if (this.cachedInfo === null) {
-      const { remoteAddress, remotePort, localAddress, localPort } = this.socket;
-      this.cachedInfo = {
-        remoteAddress: remoteAddress ?? '',
-        remotePort: remotePort === undefined ? '' : String(remotePort),
-        serverName: localAddress ?? '',
-        serverPort: localPort === undefined ? '' : String(localPort),
-        scheme: this.scheme,
-      };
-    }
-    return this.cachedInfo;
-  }
-
-  /** The same for the rings: one text, its parts separated by line feeds. */
+  /** `info` for the rings: one text, its parts separated by line feeds. */
   get meta(): string {
     if (this.cachedMeta === null) {
-      const { remoteAddress, remotePort, serverName, serverPort, scheme } = this.info;
-      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}`;
+      const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket } = this.info;
+      const kind = unixSocket ? 'unix' : '';
+      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
     }
     return this.cachedMeta;
   }
 
   /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */
   checkDeadline(now: number): void {
+    if (this.isHalfClosed && isForgotten(this.socket)) this.socket.destroy();
     const { connection } = this;
     const { waitingFor, progress } = connection;
     // A client that takes a large block slowly is at work, though nothing drains for long.
     const unsent = waitingFor === WAIT_CLIENT ? unsentBytes(this.socket) : 0;
+    if (waitingFor !== this.waitingFor) this.begun = now;
+    else if (waitingFor === WAIT_LINGERING && now - this.begun >= this.context.lingerLimit) {
+      connection.expired();
+      return;
+    }
     if (waitingFor !== this.waitingFor || progress !== this.progress || unsent !== this.unsent) {
       this.waitingFor = waitingFor;
       this.progress = progress;
@@ -120,6 +132,10 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     return this.context.request(exchange, this);
   }
 
+  refused(exchange: Exchange, line: RefusedLine): void {
+    this.context.refused(exchange, line);
+  }
+
   finished(exchange: Exchange): void {
     this.context.finished(exchange, this);
   }
@@ -138,6 +154,11 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   resume(): void {
     this.socket.resume();
+  }
+
+  halfClosed(): void {
+    this.isHalfClosed = true;
+    this.socket.setKeepAlive(true, PROBE_AFTER);
   }
 
   end(): void {

@@ -57,7 +57,7 @@ const GRACEFUL = 5000;
 /** Connections open at a time. */
 const MAX_CONNECTIONS = 1024;
 
-const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 2000];
+const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 5000];
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
 const HEAD = 131072;
@@ -167,7 +167,7 @@ class RunningSimpleServer implements SimpleServer {
         onDefect: (error) => (this.options.errors ?? createErrorStream()).write(`${String(error)}\n`),
       });
       const gateway = this.gateway;
-      this.listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket));
+      this.listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket, false));
       this.url = await listen(this.listener, { type: 'tcp', host, port });
       this.port = Number(new URL(this.url).port || 80);
     } catch (error) {

@@ -27,7 +27,7 @@ export interface RequestHead {
   /** `1.1` by default. */
   httpVersion?: '1.0' | '1.1';
   scheme?: 'http' | 'https';
-  /** Of the client; `127.0.0.1` by default. */
+  /** Of the client; `127.0.0.1` by default, `''` for one on a Unix socket. */
   remoteAddress?: string;
 }
 
@@ -97,6 +97,7 @@ export function buildEnviron(
     serverName: '127.0.0.1',
     serverPort: scheme === 'https' ? '443' : '80',
     scheme,
+    unixSocket: request.remoteAddress === '',
   };
   const text = parser.headText();
   const builder = new EnvironBuilder({ ...template, fieldNames: FIELD_NAMES, methods: METHODS });

@@ -31,6 +31,9 @@ async function logged(settings: AccessLogSettings, ...records: Partial<AccessRec
   return text.split('\n').slice(0, -1);
 }
 
+const messages = (onError: ReturnType<typeof vi.fn>): string[] =>
+  onError.mock.calls.map(([error]) => (error as Error).message);
+
 describe('the format', () => {
   it('common is that of Apache with the duration in milliseconds at the end', async () => {
     const [line] = await logged({ format: 'common' }, {});
@@ -85,6 +88,40 @@ describe('the format', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/^[^\p{Cc}]*$/u);
     expect(JSON.parse(lines[0]).userAgent).toBe('\u009b');
+  });
+});
+
+describe('what looks like something else', () => {
+  const unseen = [
+    '\u061c',
+    '\u200b',
+    '\u2028',
+    '\u2029',
+    '\u202e',
+    '\u2066',
+    '\ufeff',
+    '\u{e0041}',
+    '\u00ad',
+    '\u0085',
+  ];
+
+  it.each(unseen.map((text) => [JSON.stringify(text), text]))(
+    'G-73 json shows %j as its code',
+    async (_shown, text) => {
+      const target = Buffer.from(`/a${text}b`).toString('latin1');
+      const [line] = await logged(
+        { format: 'json' },
+        { target, referer: target, userAgent: target, remoteAddress: text },
+      );
+      expect(line).toMatch(/^[ -~]*$/);
+      expect(JSON.parse(line)).toMatchObject({ target: `/a${text}b`, userAgent: `/a${text}b`, remoteAddress: text });
+    },
+  );
+
+  it.each(['common', 'combined'] as const)('G-73 %s keeps an address of a front server one word', async (format) => {
+    const [line, more] = await logged({ format }, { remoteAddress: '1.2.3.4 - - "x"\n\u0085evil' });
+    expect(line).toMatch(/^1\.2\.3\.4\\x20-\\x20-\\x20\\"x\\"\\x0a\\x85evil - - \[[ -~]*$/);
+    expect(more).toBe(undefined);
   });
 });
 
@@ -151,7 +188,7 @@ describe('the destination', () => {
   });
 
   it.runIf(existsSync('/dev/full'))(
-    'may be a full disk: lines are counted as lost, told once, and nothing throws',
+    'may be a full disk: lost lines are told, at first and at the end, and nothing throws',
     async () => {
       const onError = vi.fn();
       const log = await openAccessLog({ format: 'common', file: '/dev/full', onError });
@@ -160,8 +197,10 @@ describe('the destination', () => {
         await vi.waitFor(() => expect(log.dropped).toBe(i + 1));
       }
       await log.close();
-      expect(onError).toHaveBeenCalledTimes(1);
-      expect(onError.mock.calls[0][0]).toMatchObject({ code: 'ENOSPC' });
+      expect(messages(onError)).toEqual([
+        expect.stringMatching(/^lines lost: 1 \(ENOSPC/),
+        expect.stringMatching(/^lines lost: 2 \(ENOSPC/),
+      ]);
     },
   );
 
@@ -178,13 +217,28 @@ describe('the destination', () => {
   });
 
   it('may be a reader that does not read: memory stays bounded, and the close ends', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const stream = new Writable({ decodeStrings: false, write() {} });
-    const log = await openAccessLog({ format: 'common', stream });
+    const onError = vi.fn();
+    const log = await openAccessLog({ format: 'common', stream, onError });
     const target = `/${'x'.repeat(8000)}`;
-    for (let i = 0; i < 2000; i++) log.write({ ...record, target });
+    const flood = () => {
+      for (let i = 0; i < 1000; i++) log.write({ ...record, target });
+    };
+    flood();
     expect(stream.writableLength).toBeLessThanOrEqual(4 * 1024 * 1024);
-    expect(log.dropped).toBeGreaterThan(1000);
-    await log.close();
+    expect(messages(onError)).toEqual([expect.stringMatching(/^lines lost: \d+ \(.* too slowly\)$/)]);
+    vi.advanceTimersByTime(10_000);
+    flood();
+    vi.advanceTimersByTime(10_000);
+    const closing = log.close();
+    await vi.advanceTimersByTimeAsync(1000);
+    await closing;
+    vi.useRealTimers();
+    const told = messages(onError).map((message) => Number(/\d+/.exec(message)?.[0]));
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    // Those that a stream has kept to the end are lost as well.
+    expect([told.reduce((sum, lines) => sum + lines), log.dropped]).toEqual([2000, 2000]);
   });
 
   it('may throw', async () => {
@@ -199,7 +253,7 @@ describe('the destination', () => {
     log.write(record);
     await log.close();
     expect(log.dropped).toBe(2);
-    expect(onError).toHaveBeenCalledTimes(1);
+    expect(messages(onError)).toEqual(['lines lost: 2 (no)']);
   });
 
   it('gets nothing after the close', async () => {

@@ -21,6 +21,7 @@ const CONNECTION: ConnectionInfo = {
   serverName: 'server.example',
   serverPort: '8080',
   scheme: 'http',
+  unixSocket: false,
 };
 
 interface Options {
@@ -281,10 +282,10 @@ describe('the server', () => {
     ['Host:', 'http', 'localhost', '80'],
     ['X: y', 'http', 'localhost', '80'],
   ] as const)('G-24 behind a Unix socket, %s and %s give %s:%s', (line, scheme, name, port) => {
-    const connection = { serverName: '', serverPort: '', remoteAddress: '', remotePort: '', scheme };
+    const connection = { serverName: '', serverPort: '', remoteAddress: '', remotePort: '', scheme, unixSocket: true };
     const environ = build(`GET / HTTP/1.1\n${line}`, { connection });
     expect([environ.SERVER_NAME, environ.SERVER_PORT]).toEqual([name, port]);
-    expect('REMOTE_ADDR' in environ).toBe(false);
+    expect(['REMOTE_ADDR' in environ, environ['quaich.unix_socket']]).toEqual([false, true]);
   });
 
   test('G-40 to G-47 the keys of the gateway', () => {

@@ -42,6 +42,10 @@ describe('without a framework', () => {
       expect(() => targetOf(request('GET', url))).toThrow(RefusedRequest);
     },
   );
+
+  test.each(['ftp://h/a', 'file://h/a', 'wss://h/a', 'httpx://h/a'])('G-185 %s is for another server', (url) => {
+    expect(() => targetOf(request('GET', url))).toThrow(expect.objectContaining({ status: 421 }));
+  });
 });
 
 describe('under Express, which says what it has taken off', () => {

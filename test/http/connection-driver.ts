@@ -1,7 +1,7 @@
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Connection, type ConnectionOptions } from '../../src/http/connection.ts';
 import type { Exchange, ExchangeOwner } from '../../src/http/exchange.ts';
-import type { ConnectionHost, HostedConnection } from '../../src/http/host.ts';
+import type { ConnectionHost, HostedConnection, RefusedLine } from '../../src/http/host.ts';
 import { Parser } from '../../src/http/parser.ts';
 
 export const parser = new Parser();
@@ -54,8 +54,9 @@ export class Recorder implements ExchangeOwner {
     this.drains++;
   }
 
-  start(length = -1, lines = '', flags = 0): void {
-    this.exchange.connection.respond(this.exchange, { status: 200, text: `200 OK\r\n${lines}`, length, flags });
+  start(length = -1, lines = '', flags = 0, complete = false): void {
+    const head = { status: 200, text: `200 OK\r\n${lines}`, length, flags };
+    this.exchange.connection.respond(this.exchange, head, complete);
   }
 
   data(text: string): boolean {
@@ -73,7 +74,7 @@ export class Recorder implements ExchangeOwner {
 
   /** The whole response in one go. */
   answer(text = 'ok'): void {
-    this.start(text.length);
+    this.start(text.length, '', 0, true);
     this.data(text);
     this.end();
     this.done();
@@ -85,9 +86,12 @@ export class HostDriver implements ConnectionHost {
   readonly connection: HostedConnection;
   readonly requests: Recorder[] = [];
   readonly finishedStatuses: number[] = [];
+  readonly refusedLines: string[] = [];
   out = '';
   paused = false;
   fin = false;
+  /** The client has ended its side while an answer is due. */
+  watched = false;
   destroyed: 'no' | 'destroyed' | 'reset' = 'no';
   /** What `write` answers: false means over the high-water mark. */
   writable = true;
@@ -144,6 +148,10 @@ export class HostDriver implements ConnectionHost {
     return true;
   }
 
+  refused(_exchange: Exchange, { method, target }: RefusedLine): void {
+    this.refusedLines.push(`${method} ${target}`);
+  }
+
   finished(exchange: Exchange): void {
     this.finishedStatuses.push(exchange.status);
   }
@@ -163,6 +171,10 @@ export class HostDriver implements ConnectionHost {
 
   resume(): void {
     this.paused = false;
+  }
+
+  halfClosed(): void {
+    this.watched = true;
   }
 
   end(): void {

@@ -16,6 +16,7 @@ import { chunked, Driver, GET, parser, post, type Recorder } from './connection-
 const OLD = 'GET / HTTP/1.0\r\n\r\n';
 const OLD_KEEP = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const LAST_OK = OK.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
 
 describe('framing of responses', () => {
   it('G-123 a known length is announced', () => {
@@ -302,15 +303,32 @@ describe('request bodies', () => {
     d.onRequest = (request) => request.answer();
     d.feed(post('x'.repeat(1000)) + GET, 100);
     expect(d.requests).toHaveLength(1);
+    expect(d.take()).toBe(LAST_OK);
     expect(d.fin).toBe(true);
   });
 
-  it('G-64 a chunked unread body closes the connection when it goes on too long', () => {
-    const d = new Driver({ limitDiscard: 50 });
+  it('G-64 an unread body of unknown size is dropped for as long as the host allows, and the connection kept', () => {
+    const d = new Driver({ limitDiscard: 50, limitBody: 100 });
     d.onRequest = (request) => request.answer();
     d.feed(chunked('20\r\n12345678901234567890123456789012\r\n'.repeat(5)), 16);
-    expect(d.requests).toHaveLength(1);
-    expect(d.fin).toBe(true);
+    expect(d.connection.waitingFor).toBe(WAIT_LINGERING);
+    d.feed(`0\r\n\r\n${GET}`);
+    expect(d.take()).toBe(OK.repeat(2));
+    d.feed(chunked('1\r\n'));
+    d.connection.expired();
+    expect(d.destroyed).toBe('destroyed');
+  });
+
+  it('G-64 a body that turns out to be unread when the head is out is dropped, whatever its size', () => {
+    const d = new Driver({ limitDiscard: 500 });
+    d.onRequest = (request) => {
+      request.start(2);
+      request.data('ok');
+      request.end();
+      request.done();
+    };
+    d.feed(post('x'.repeat(1000)) + GET, 100);
+    expect(d.take()).toBe(OK.repeat(2));
   });
 
   it('refused bytes of a body that nobody reads any more are dropped', () => {
@@ -346,8 +364,21 @@ describe('Expect: 100-continue', () => {
   it('G-67 a final status without 100 closes the connection', () => {
     const d = new Driver().feed(request);
     d.last.answer();
-    expect(d.take()).toBe(OK);
+    expect(d.take()).toBe(LAST_OK);
     expect(d.fin).toBe(true);
+  });
+
+  it('G-67 G-183 a head before the first read says that the connection ends, whatever comes of the body', () => {
+    const d = new Driver().feed(request);
+    d.last.start(2);
+    d.last.exchange.connection.wantBody(d.last.exchange);
+    d.feed(`abc${GET}`);
+    expect(d.last.received).toBe('abc');
+    d.last.data('ok');
+    d.last.end();
+    d.last.done();
+    expect(d.take()).toBe(LAST_OK);
+    expect([d.requests.length, d.fin]).toEqual([1, true]);
   });
 
   it('G-67 no 100 after the body has come unasked', () => {
@@ -375,6 +406,19 @@ describe('refusals', () => {
     expect(d.requests).toHaveLength(0);
   });
 
+  it.each([
+    ['GET /a b HTTP/1.1\r\n\r\n', 'GET /a'],
+    ['HEAD /a?b HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'HEAD /a?b'],
+    ['PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n', 'PUT /a'],
+    ['GET /slow HTTP/1.1\r\nHo', 'GET /slow'],
+    ['G(T / HTTP/1.1\r\n\r\n', undefined],
+    ['\x16\x03\x01\x02\x00\x01', undefined],
+  ])('G-73 of a refused request the log gets what could be read: %j', (text, line) => {
+    const d = new Driver().feed(text);
+    if (d.finishedStatuses.length === 0) d.connection.expired();
+    expect([d.finishedStatuses.length, d.refusedLines[0]]).toEqual([1, line]);
+  });
+
   it('requests before a malformed one are answered first', () => {
     const d = new Driver().feed(`${GET}NONSENSE\r\n\r\n`);
     expect(d.take()).toBe('');
@@ -397,11 +441,46 @@ describe('the end of a client', () => {
   it('a client that ends after its request gets its response (half-close)', () => {
     const d = new Driver().feed(GET);
     d.connection.ended();
-    expect(d.last.gone).toBe(false);
-    expect(d.connection.waitingFor).toBe(WAIT_HALF_CLOSED);
+    expect([d.last.gone, d.watched]).toEqual([false, true]);
+    expect(d.connection.waitingFor).toBe(WAIT_APPLICATION);
     d.last.answer();
-    expect(d.take()).toBe(OK);
+    expect(d.take()).toBe(LAST_OK);
     expect(d.fin).toBe(true);
+  });
+
+  it('G-184 a client that ends within its response has a moment, which each step of the response begins anew', () => {
+    const d = new Driver().feed(GET.repeat(2));
+    d.requests[0].start();
+    d.connection.ended();
+    expect(d.connection.waitingFor).toBe(WAIT_HALF_CLOSED);
+    const { progress } = d.connection;
+    d.requests[0].data('x');
+    expect(d.connection.progress).toBeGreaterThan(progress);
+    d.requests[0].end();
+    d.requests[0].done();
+    expect(d.connection.waitingFor).toBe(WAIT_APPLICATION); // for the second answer
+    d.requests[1].start();
+    d.connection.expired();
+    expect([d.requests[1].gone, d.destroyed]).toEqual([false, 'no']);
+  });
+
+  it('G-184 a client that ended within its response, and is not seen any more, has gone', () => {
+    const d = new Driver().feed(GET);
+    d.last.start();
+    d.connection.ended();
+    d.connection.expired();
+    expect([d.last.gone, d.destroyed]).toEqual([true, 'reset']);
+  });
+
+  it('G-73 a client that has gone without an answer is a 499 of the log, a request given up a 503', () => {
+    const [left, given] = [new Driver().feed(GET), new Driver().feed(GET)];
+    left.connection.closed();
+    given.connection.abort();
+    for (const { last } of [left, given]) last.done();
+    expect([left, given].map(({ last }) => [last.exchange.status, last.exchange.unanswered])).toEqual([
+      [0, 499],
+      [0, 503],
+    ]);
   });
 
   it('G-63 a client that ends within its body never gets it taken for complete', () => {
@@ -453,6 +532,23 @@ describe('deadlines', () => {
     d.connection.expired();
     expect(d.take()).toBe('');
     expect(d.fin).toBe(true);
+  });
+
+  it('empty lines behind a response leave the connection idle (RFC 9112, 2.2), and are bounded in number', () => {
+    const d = new Driver().feed(GET);
+    d.last.answer();
+    d.take();
+    const { progress } = d.connection;
+    d.feed('\r\n\r');
+    expect([d.connection.waitingFor, d.connection.progress]).toEqual([WAIT_REQUEST, progress]);
+    d.feed(`\n${GET}`);
+    d.last.answer();
+    expect(d.take()).toBe(OK);
+    d.feed('\r\n');
+    d.connection.shutdown();
+    expect([d.fin, d.take()]).toEqual([true, '']);
+    const many = new Driver().feed('\r\n'.repeat(1000), 2);
+    expect(many.take()).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   it('a head that does not come gets 408', () => {
@@ -526,6 +622,20 @@ describe('shutdown', () => {
     expect(d.fin).toBe(true);
   });
 
+  it('L-12 a stop loses no byte of a body that waits for its reader', () => {
+    const d = new Driver();
+    d.onRequest = (request) => {
+      request.room = 1;
+    };
+    d.feed(chunked('3\r\nabc\r\n')).feed(`3\r\ndef\r\n0\r\n\r\n${GET}`);
+    d.connection.shutdown();
+    d.last.room = 100;
+    d.last.exchange.connection.wantBody(d.last.exchange);
+    expect([d.last.received, d.last.bodyState]).toEqual(['abcdef', 'ended']);
+    d.last.answer();
+    expect([d.take(), d.requests.length]).toEqual([LAST_OK, 1]);
+  });
+
   it('L-12 a response already begun ends, then the connection', () => {
     const d = new Driver().feed(GET);
     d.last.start(2);
@@ -539,6 +649,77 @@ describe('shutdown', () => {
 });
 
 describe('properties', () => {
+  it('G-183 no connection ends behind a complete response that could have said so, and did not', () => {
+    const body = 'x'.repeat(1000);
+    const requests = {
+      get: [GET, ''],
+      'get, last': ['GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', ''],
+      old: [OLD, ''],
+      'old, to be kept': [OLD_KEEP, ''],
+      'large body': [post(body).slice(0, -body.length), body],
+      'small body': [post('abc').slice(0, -3), 'abc'],
+      'body in chunks': [chunked(''), `3e8\r\n${body}\r\n0\r\n\r\n`],
+      'awaits 100': [post('abc', 'Expect: 100-continue\r\n').slice(0, -3), 'abc'],
+      'awaits 100 for chunks': [chunked('', 'Expect: 100-continue\r\n'), '3\r\nabc\r\n0\r\n\r\n'],
+      'too large': ['POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n', body],
+      malformed: ['GET /\r\n\r\n', ''],
+      late: ['GET / HTTP/1.1\r\nHo', ''],
+      'bad chunks': [chunked(''), 'z\r\n'],
+    } satisfies Record<string, [head: string, body: string]>;
+    const step = fc.record({
+      name: fc.constantFrom(...(Object.keys(requests) as (keyof typeof requests)[])),
+      answer: fc.constantFrom('whole', 'in pieces', 'of unknown length', 'none'),
+      bodyFirst: fc.boolean(),
+      reads: fc.boolean(),
+      event: fc.constantFrom('none', 'none', 'none', 'stop', 'end', 'stop within', 'end within'),
+    });
+    const keepAlive = fc.boolean();
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 4 }), keepAlive, (steps, keepAlive) => {
+        const d = new Driver({ limitDiscard: 500, keepAlive });
+        /** What happened when the head was out can be said by nobody. */
+        let unknown = false;
+        const happen = (event: string) => {
+          if (event.startsWith('stop')) d.connection.shutdown();
+          if (event.startsWith('end')) d.connection.ended();
+        };
+        for (const { name, answer, bodyFirst, reads, event } of steps) {
+          if (d.fin || d.destroyed !== 'no') break;
+          const [head, content] = requests[name];
+          const before = d.requests.length;
+          d.feed(head);
+          if (name === 'late') d.connection.expired();
+          const request = d.requests.length > before ? d.last : null;
+          if (request === null) break;
+          if (reads) request.exchange.connection.wantBody(request.exchange);
+          if (bodyFirst) d.feed(content);
+          if (!event.endsWith('within')) happen(event);
+          if (answer === 'whole') request.start(2, '', 0, true);
+          else if (answer !== 'none') request.start(answer === 'in pieces' ? 2 : -1);
+          if (event.endsWith('within')) {
+            unknown ||= answer !== 'none';
+            happen(event);
+          }
+          if (answer !== 'none') {
+            request.data('ok');
+            request.end();
+          }
+          request.done();
+          if (!bodyFirst) {
+            unknown ||= name === 'bad chunks';
+            if (!d.fin) d.feed(content);
+          }
+        }
+        const heads = d.take().split(/(?=HTTP\/1\.1 )/);
+        const closes = heads.map((head) => head.includes('\r\nConnection: close\r\n'));
+        expect(closes.slice(0, -1)).not.toContain(true);
+        if (closes.at(-1)) expect(d.fin || d.destroyed !== 'no').toBe(true);
+        else if (!unknown) expect([d.fin, d.destroyed]).toEqual([false, 'no']);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   it('G-106 what goes in and out does not depend on how the bytes arrive', () => {
     const request = fc.oneof(
       fc.constant(GET),

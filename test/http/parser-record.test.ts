@@ -90,6 +90,10 @@ describe.each(['simd', 'scalar'] as const)('the head record (%s)', (build) => {
     expect(broken(`${start} HTTP/1.1\r\nHost: a\r\n\r\n`)).toBe(name);
   });
 
+  it.each(['ftp', 'file', 'h', 'httpx', 'httpss', 'wss'])('G-185 refuses targets of the scheme %s', (scheme) => {
+    expect(broken(`GET ${scheme}://h/a HTTP/1.1\r\nHost: a\r\n\r\n`)).toBe('TARGET_SCHEME');
+  });
+
   it('knows the methods of llhttp, in their case alone', () => {
     for (const [index, method] of METHODS.entries()) {
       if (index === 0) continue;
@@ -302,7 +306,7 @@ describe('a parser', () => {
   it('has a status, a sentence and a source for every rule', () => {
     expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
     for (const { status, text, section } of RULES.slice(1)) {
-      expect([400, 413, 414, 417, 431, 501, 505]).toContain(status);
+      expect([400, 413, 414, 417, 421, 431, 501, 505]).toContain(status);
       expect(text).toMatch(/^[A-Z].*\.$/);
       expect(section).toMatch(/^RFC \d+, \d/);
     }

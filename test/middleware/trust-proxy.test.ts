@@ -212,8 +212,17 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
     expect((await from('::1', ['loopback'])).addr).toBe('203.0.113.5');
     expect((await from('192.168.1.1', ['uniquelocal'])).addr).toBe('203.0.113.5');
     expect((await from('fe80::1%eth0', ['linklocal'])).addr).toBe('203.0.113.5');
-    expect((await from('', ['unix'])).addr).toBe('203.0.113.5');
-    expect((await from('', ['loopback'])).addr).toBe('');
+    const onUnixSocket = { REMOTE_ADDR: undefined, 'quaich.unix_socket': true };
+    expect((await see({ trusted: ['unix'] }, headers, onUnixSocket)).addr).toBe('203.0.113.5');
+    expect((await see({ trusted: ['loopback'] }, headers, onUnixSocket)).addr).toBe(undefined);
+  });
+
+  it('G-182 takes no peer for one on a Unix socket because its address is missing', async () => {
+    const headers = { 'X-Forwarded-For': '203.0.113.5', 'X-Forwarded-Proto': 'https' };
+    for (const REMOTE_ADDR of ['', undefined]) {
+      const seen = await see({ trusted: ['unix', 'loopback'] }, headers, { REMOTE_ADDR });
+      expect(seen).toMatchObject({ addr: REMOTE_ADDR, scheme: 'http', left: [] });
+    }
   });
 
   it('puts a prefix in front of SCRIPT_NAME only where it is told to', async () => {

@@ -23,6 +23,7 @@ export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
       at += writeSync(descriptor, bytes, at, bytes.length - at);
     } catch (error) {
       if (code(error) !== 'EAGAIN') throw writeError(error);
+      // Ends: by time; the loop, when the descriptor takes more, or is an error (EPIPE).
       Atomics.wait(paused, 0, 0, PAUSE);
     }
   }
@@ -37,6 +38,7 @@ export function readSomeSync(descriptor: number, max: number): Uint8Array {
     } catch (error) {
       if (code(error) === 'EOF') return block.subarray(0, 0); // a pipe of Windows
       if (code(error) !== 'EAGAIN') throw error;
+      // Ends: by time; the loop, when bytes come, at the end, and with an error.
       Atomics.wait(paused, 0, 0, PAUSE);
     }
   }
@@ -62,7 +64,7 @@ export async function readSome(descriptor: number, max: number): Promise<Uint8Ar
   return block.subarray(0, count);
 }
 
-/** Repeats an operation until its descriptor is ready. */
+/** Repeats an operation until its descriptor is ready. Ends: with it, or with an error, as of a pipe whose other end is gone. */
 function again(operation: (done: (error: Error | null, count: number) => void) => void): Promise<number> {
   return new Promise((resolve, reject) => {
     const attempt = (): void =>

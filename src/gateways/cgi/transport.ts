@@ -56,6 +56,7 @@ export class AsyncCgiResponse extends CgiResponse implements Transport<true> {
 
   constructor(stdout: number) {
     super(stdout);
+    // Ends: with `done` of the engine, which comes whatever the application does.
     this.finished = new Promise((resolve) => {
       this.finish = resolve;
     });

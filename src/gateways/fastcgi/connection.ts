@@ -204,7 +204,7 @@ export class FastCgiConnection extends VariablesConnection {
   private abortRequest(): void {
     const { exchange } = this;
     if (exchange !== null) {
-      this.breakOff(exchange);
+      this.breakOff(exchange, false);
       return;
     }
     this.inParams = false;

@@ -47,6 +47,7 @@ function connectionOf(url: URL, info: FetchInfo | undefined): ConnectionInfo {
     serverName: url.hostname,
     serverPort: url.port || DEFAULT_PORTS[scheme],
     scheme,
+    unixSocket: false,
   };
 }
 

@@ -1,10 +1,11 @@
 /** A Quaich application as a listener of node:http, and as middleware of what is built on it (G-177, G-178). */
 import cluster from 'node:cluster';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server, type Socket } from 'node:net';
 import { AsyncInput } from '../../engine/async-input.ts';
 import { runAsync } from '../../engine/run-async.ts';
 import type { ConnectionInfo } from '../../http/environ-variables.ts';
+import { connectionInfo, isGone, isUnixSocket } from '../../http/peer.ts';
 import type { BodySource } from '../../interface/transport.ts';
 import type { Application, AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
 import { type AnnouncedLength, isAuthority, type RequestLine } from '../environ.ts';
@@ -38,22 +39,22 @@ interface KnownConnection {
   tls: readonly [string, string][];
 }
 
-/** A TLS socket, as far as it is asked. */
-type MaybeEncrypted = Socket & { encrypted?: unknown; getProtocol?(): unknown; getCipher?(): { name?: unknown } };
+/** A TLS socket, and what Node keeps in sockets that it has accepted, as far as they are asked. */
+type MaybeEncrypted = Socket & {
+  encrypted?: unknown;
+  server?: unknown;
+  getProtocol?(): unknown;
+  getCipher?(): { name?: unknown };
+};
 
 function lookAt(socket: MaybeEncrypted): KnownConnection {
-  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  const { server } = socket;
+  const unixSocket = server instanceof Server && server.listening && isUnixSocket(server);
   const encrypted = socket.encrypted === true;
   const protocol = encrypted ? socket.getProtocol?.() : null;
   const cipher = encrypted ? socket.getCipher?.()?.name : null;
   return {
-    info: {
-      remoteAddress: remoteAddress ?? '',
-      remotePort: String(remotePort ?? ''),
-      serverName: localAddress ?? '',
-      serverPort: String(localPort ?? ''),
-      scheme: encrypted ? 'https' : 'http',
-    },
+    info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'),
     tls: [
       ...(typeof protocol === 'string' ? [['SSL_PROTOCOL', protocol] as [string, string]] : []),
       ...(typeof cipher === 'string' ? [['SSL_CIPHER', cipher] as [string, string]] : []),
@@ -146,6 +147,10 @@ class NodeMount {
   ): void {
     const { mount } = this;
     const { info, tls } = this.#connection(request.socket);
+    if (isGone(info)) {
+      request.socket.destroy();
+      return;
+    }
     let collected: Uint8Array | null = null;
     if (request.httpVersionMajor !== 1) throw new RefusedRequest('this mount speaks HTTP/1.0 and 1.1', 505);
     const environ = mount.environs.build(line, info, request.rawHeaders, (announced) => {

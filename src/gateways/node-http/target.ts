@@ -37,7 +37,7 @@ interface Parts {
 
 /** Visible ASCII but `#`: Node lets bytes above 0x7F and fragments through (G-22). */
 const TARGET = /^[!"$-~]+$/;
-const ABSOLUTE = /^[A-Za-z]+:\/\/([^/?]*)(.*)$/;
+const ABSOLUTE = /^([A-Za-z]+):\/\/([^/?]*)(.*)$/;
 
 /** @throws RefusedRequest for what is none of origin-form, absolute-form and `OPTIONS *` (RFC 9112, 3.2) */
 function split(target: string, method: string): Parts {
@@ -50,10 +50,13 @@ function split(target: string, method: string): Parts {
   }
   if (!target.startsWith('/')) {
     const match = ABSOLUTE.exec(target);
-    if (match === null || !isAuthority(match[1]))
+    if (match === null || !isAuthority(match[2]))
       throw new RefusedRequest('the request target has no known form (G-21)');
-    authority = match[1];
-    rest = match[2];
+    // RFC 9110, 7.4. TLS may end at a gateway in front of the host; the scheme is not taken over.
+    if (!/^https?$/i.test(match[1]))
+      throw new RefusedRequest('the scheme of the request target is neither http nor https (G-185)', 421);
+    authority = match[2];
+    rest = match[3];
     // `OPTIONS http://host` stands for `*` (RFC 9112, 3.2.4).
     if (rest === '' && method === 'OPTIONS') return { path: '*', query: '', authority };
   }

@@ -49,6 +49,9 @@ export {};
 //: G-21: `OPTIONS *` MUST be answered by the server or passed on with `PATH_INFO` as `*`. A target in authority form is accepted with CONNECT
 //: only, which the server may refuse.
 //:
+//: G-185: A target in absolute form whose scheme is neither `http` nor `https` MUST be refused, with 421 (RFC 9110, 7.4 and 15.5.20). An `https` target MAY come over a
+//: connection that is not secured, since TLS may end at a gateway in front; `wsgi.url_scheme` is not taken from it.
+//:
 //: G-22: A target with `#`, a control byte, a space or a byte above 0x7F MUST be refused with 400, or handled by one documented rule. The
 //: fragment never gets into `PATH_INFO` or `QUERY_STRING`.
 //:
@@ -79,6 +82,9 @@ export {};
 //: @in server
 //: G-37: A server SHOULD give `REMOTE_ADDR`, `REMOTE_PORT`, `SERVER_SOFTWARE` and `GATEWAY_INTERFACE` (`CGI/1.1`), and leave out `REMOTE_USER` and
 //: `AUTH_TYPE` without authentication and `REMOTE_HOST` without a lookup.
+//:
+//: G-182: A request that came by TCP MUST NOT reach the application without `REMOTE_ADDR`: a client that the system no longer knows has gone. A peer
+//: on a Unix socket has no address; there `quaich.unix_socket` is true, and only there. A missing address alone proves nothing.
 //:
 //: G-38: Under TLS a server SHOULD set `HTTPS` to `on` and what it knows of the `SSL_*` variables; without TLS all of them are left out.
 //:

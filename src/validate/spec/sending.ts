@@ -48,6 +48,13 @@ export {};
 //:
 //: G-131: Responses MUST leave a connection in the order of its requests. A pipelined request does not begin to use the connection before the
 //: previous body is closed.
+//:
+//: G-183: A response after which the server ends the connection MUST say so with `Connection: close` wherever that is known before its head goes out: a
+//: complete answer ahead of a request body that is too large to be dropped, or that its client holds back for a 100 (G-67); limits; a stop (L-12).
+//: Else the connection is kept, and what comes of the body is dropped, for a limited time.
+//:
+//: G-184: A client that ends its side of the connection (FIN) behind its whole request MUST still get the response, however long it takes. It is gone when the
+//: connection is reset, or when it ended its side within a response that then does not move.
 
 //: @in closing
 //: G-113: An exception from `return()` or `close()` MUST be logged. It prevents neither the other call, nor changes a response that is complete, nor

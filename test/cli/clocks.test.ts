@@ -1,0 +1,118 @@
+/** Which clock a duration goes by, and what a clock that jumps does to limits. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type net from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ConnectionInfo } from '../../src/http/environ.ts';
+import { type HostedConnection, WAIT_LINGERING } from '../../src/http/host.ts';
+import { Parser } from '../../src/http/parser.ts';
+import { Acceptor } from '../../src/server/accept.ts';
+import { Gateway } from '../../src/server/gateway.ts';
+import { MountTable } from '../../src/server/mounts.ts';
+import { type SocketContext, SocketHost } from '../../src/server/socket-host.ts';
+
+const root = new URL('../../', import.meta.url);
+
+/** Lines that ask for the time of day, and why. Durations go by `performance.now()`. */
+const TIME_OF_DAY: Record<string, string> = {
+  'src/server/gateway.ts: const time = Date.now();': 'the time in the access log',
+  'src/server/gateway.ts: const now = Date.now();': 'the Date field',
+  "src/middleware/session.ts: const { secure = true, httpOnly = true, sameSite = 'lax', now = () => Date.now() / 1000 } = options;":
+    'a cookie outlives this process',
+  // Until the pool goes by the other clock as well.
+  'src/pool/pool.ts: worker.readySince = Date.now();': '',
+  'src/pool/pool.ts: const lasted = Date.now() - worker.readySince;': '',
+};
+
+describe('the source', () => {
+  it('asks for the time of day only where a time of day is meant', () => {
+    const found: string[] = [];
+    for (const folder of ['src/', 'workers/']) {
+      for (const file of readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })) {
+        if (!/\.[mc]?[jt]s$/.test(file)) continue;
+        for (const line of readFileSync(new URL(folder + file, root), 'utf8').split('\n')) {
+          if (/Date\.now|(?<![\w.])Date\(\)/.test(line)) found.push(`${folder}${file}: ${line.trim()}`);
+        }
+      }
+    }
+    expect(found.filter((line) => !(line in TIME_OF_DAY))).toEqual([]);
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("the gateway's clock", () => {
+  it('moves with every tick, whatever happens to the time of day, and a tick that is late counts as two', async () => {
+    let steady = 1000;
+    vi.spyOn(performance, 'now').mockImplementation(() => steady);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+    const parser = new Parser();
+    const gateway = new Gateway({
+      parser,
+      acceptor: await Acceptor.create(parser.bytes, false),
+      mounts: new MountTable([]),
+      connection: { serverLine: '', limitBody: 0, limitDiscard: 0, pipelined: 1, keepAlive: true },
+      variables: { size: 0, count: 0 },
+      deadlines: [5000],
+      accessLog: null,
+      maxConnections: 1,
+      onTurnEnd() {},
+      onDefect() {},
+      onTick() {},
+    });
+    const begun = gateway.now;
+    const tick = (after: number) => {
+      steady += after;
+      vi.advanceTimersToNextTimer();
+      return gateway.now - begun;
+    };
+    expect(tick(250)).toBe(250);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    expect(tick(260)).toBe(510);
+    vi.setSystemTime(0);
+    expect(tick(250)).toBe(760);
+    expect(tick(3_600_000)).toBe(1260); // the process was stopped for an hour
+    await gateway.close(0);
+  });
+});
+
+describe('lingering', () => {
+  const info: ConnectionInfo = {
+    remoteAddress: '::1',
+    remotePort: '',
+    serverName: '::1',
+    serverPort: '',
+    scheme: 'http',
+    unixSocket: false,
+  };
+
+  /** When a client that sends a byte every `pause` milliseconds behind the last response is dropped. */
+  function dropped(pause: number, lingerLimit: number): number {
+    let [time, ended] = [0, -1];
+    const connection = {
+      waitingFor: WAIT_LINGERING,
+      get progress() {
+        return Math.floor(time / pause);
+      },
+      expired: () => {
+        ended = time;
+      },
+    };
+    const socket = { on() {} } as unknown as net.Socket;
+    const context = { acceptor: { adopt: () => socket }, deadlines: [0, 0, 0, 0, 0, 0, 5000], lingerLimit };
+    // What a linger needs of them stands above.
+    const host = new SocketHost(socket, info, context as unknown as SocketContext, 0, () => {
+      return connection as unknown as HostedConnection;
+    });
+    for (; ended < 0 && time < 100_000; time += 250) host.checkDeadline(time);
+    return ended;
+  }
+
+  it('G-64 ends 5 s after the last byte, and after 30 s however the client goes on', () => {
+    expect(dropped(200_000, 30_000)).toBe(5000);
+    expect(dropped(1000, 30_000)).toBe(30_000);
+    expect(dropped(1000, 2000)).toBe(2000);
+  });
+});

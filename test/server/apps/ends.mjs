@@ -1,0 +1,69 @@
+// Applications for the end of connections, by the server and by the client.
+import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { markAsync } from 'quaich';
+
+const bytes = (text) => Buffer.from(text);
+const block = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+/** Refuses without a look at the body. */
+function refuse(startResponse) {
+  startResponse('403 Forbidden', []);
+  return [bytes('no')];
+}
+
+function file(environ, startResponse) {
+  startResponse('200 OK', [['Content-Length', '1000000']]);
+  const [path, flags] = environ.QUERY_STRING.split('&');
+  const fd = openSync(path, flags);
+  return environ['wsgi.file_wrapper']({ fd, read: () => new Uint8Array(), close: () => closeSync(fd) });
+}
+
+function late(startResponse) {
+  startResponse('200 OK', []);
+  return [bytes('late')];
+}
+
+/**
+ * `/late?MS` answers after a time, `/silent?FILE` never, `/begun?FILE` begins and goes on never; these write to the file when
+ * nobody wants the response any more, and why. `/file?FILE` sends a file as if it had a million bytes. All else is refused.
+ */
+export function app(environ, startResponse) {
+  const { PATH_INFO: path, QUERY_STRING: query } = environ;
+  const untilGone = (write) => {
+    while (!environ['quaich.client_disconnected']()) block(10);
+    try {
+      write(bytes('nobody wants this'));
+    } catch (error) {
+      appendFileSync(query, error.code);
+    }
+  };
+  if (path === '/late') block(Number(query));
+  else if (path === '/silent') untilGone(startResponse('200 OK', []));
+  else if (path === '/begun') {
+    const write = startResponse('200 OK', []);
+    write(bytes('begun'));
+    untilGone(write);
+  } else if (path === '/file') return file(environ, startResponse);
+  else return refuse(startResponse);
+  return path === '/late' ? late(startResponse) : [];
+}
+
+export const asyncApp = markAsync(async (environ, startResponse) => {
+  const { PATH_INFO: path, QUERY_STRING: query, 'quaich.signal': signal } = environ;
+  const untilGone = async () => {
+    while (!signal.aborted) await sleep(10);
+    appendFileSync(query, signal.reason.code);
+  };
+  if (path === '/late') await sleep(Number(query));
+  else if (path === '/silent') await untilGone();
+  else if (path === '/begun') {
+    startResponse('200 OK', []);
+    return (async function* () {
+      yield bytes('begun');
+      await untilGone();
+    })();
+  } else if (path === '/file') return file(environ, startResponse);
+  else return refuse(startResponse);
+  return late(startResponse);
+});
