@@ -1,6 +1,6 @@
 import { FLAG_CONTENT_LENGTH, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { Exchange } from '../http/exchange.ts';
-import { sendPage } from '../http/framing.ts';
+import { BUSY, sendPage } from '../http/framing.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
@@ -11,6 +11,7 @@ import {
   WAIT_HEAD,
   WAIT_LINGERING,
   WAIT_REQUEST,
+  WAIT_ROOM,
 } from '../http/host.ts';
 import '../http/latin1.ts';
 import type { Parser } from '../http/parser.ts';
@@ -172,6 +173,7 @@ export abstract class VariablesConnection implements HostedConnection {
     if (this.socket === SOCKET_LINGERING) return WAIT_LINGERING;
     if (this.blocked || this.socket === SOCKET_ENDING) return WAIT_CLIENT;
     if (this.exchange === null) return this.inHead ? WAIT_HEAD : WAIT_REQUEST;
+    if (this.waiting !== null) return WAIT_ROOM;
     if (this.body.receiving && !this.paused) return WAIT_BODY;
     return this.finished ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
   }
@@ -191,6 +193,11 @@ export abstract class VariablesConnection implements HostedConnection {
       case WAIT_CLIENT:
       case WAIT_HALF_CLOSED:
         this.drop(true);
+        break;
+      case WAIT_ROOM:
+        this.waiting = null;
+        if (this.exchange !== null) this.answer(this.exchange, 503, BUSY);
+        this.flush();
     }
   }
 

@@ -1,7 +1,7 @@
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE, READ_AREA } from '../../assembly/layout.ts';
 import type { ResponseHead } from '../interface/transport.ts';
 import { Exchange } from './exchange.ts';
-import { chunkSizeLine, frameHead, LAST_CHUNK, sendPage } from './framing.ts';
+import { BUSY, chunkSizeLine, frameHead, LAST_CHUNK, sendPage } from './framing.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
@@ -13,6 +13,7 @@ import {
   WAIT_HEAD,
   WAIT_LINGERING,
   WAIT_REQUEST,
+  WAIT_ROOM,
 } from './host.ts';
 import './latin1.ts';
 import type { Parser } from './parser.ts';
@@ -78,6 +79,8 @@ export class Connection implements HostedConnection, Responder {
   /** The transport is over its high-water mark. */
   private blocked = false;
   private closing = false;
+  /** The next request has waited for room too long. */
+  private late = false;
   /** Whatever is in progress ends by us, not by the client. */
   private aborting = false;
   /** The exchange whose client ended its side when the response had begun; null: none. */
@@ -160,7 +163,7 @@ export class Connection implements HostedConnection, Responder {
     if (this.blocked || this.socket === SOCKET_ENDING) return WAIT_CLIENT;
     if (this.front === null) {
       if (reader.inHead) return WAIT_HEAD;
-      if (reader.state === READ_HEAD) return reader.hasBacklog ? WAIT_APPLICATION : WAIT_REQUEST;
+      if (reader.state === READ_HEAD) return reader.hasBacklog ? WAIT_ROOM : WAIT_REQUEST;
       return WAIT_LINGERING; // within a body that nobody reads any more
     }
     if (reader.receiver !== null && !reader.paused && !reader.receiver.expectsContinue) return WAIT_BODY;
@@ -186,6 +189,12 @@ export class Connection implements HostedConnection, Responder {
         break;
       case WAIT_LINGERING:
         this.drop(false);
+        break;
+      case WAIT_ROOM:
+        this.late = true;
+        this.retry();
+        this.late = false;
+        this.flush();
     }
   }
 
@@ -352,6 +361,11 @@ export class Connection implements HostedConnection, Responder {
   }
 
   submit(exchange: Exchange): boolean {
+    if (this.late) {
+      this.late = false;
+      this.answer(exchange, 503, BUSY);
+      return true;
+    }
     if (this.host.request(exchange)) return true;
     this.unappend(exchange);
     return false;

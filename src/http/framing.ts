@@ -70,6 +70,9 @@ export function errorHead(status: number, message: string, isHead: boolean, retr
   return [{ status, text, length: body.length, flags }, isHead ? Buffer.alloc(0) : body];
 }
 
+/** For a request to which no worker came in time. */
+export const BUSY = 'all workers are busy';
+
 /** Answers an exchange that no application answers any more, or ever did, with a plain page. */
 export function sendPage(exchange: Exchange, status: number, message: string, retryAfter?: number): void {
   const { connection } = exchange;

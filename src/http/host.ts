@@ -73,3 +73,5 @@ export const WAIT_CLIENT = 3;
 export const WAIT_APPLICATION = 4;
 export const WAIT_HALF_CLOSED = 5;
 export const WAIT_LINGERING = 6;
+/** For room for the next request: `ConnectionHost.request` returned false. */
+export const WAIT_ROOM = 7;

@@ -196,6 +196,7 @@ class RunningServer implements Server {
         0,
         HALF_CLOSED_LIMIT,
         LINGER_PAUSE,
+        options.timeoutQueue,
       ],
       accessLog: this.accessLog,
       maxConnections: options.maxConnections,

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina';
 import { shown } from '../engine/response-head.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { BUSY } from '../http/framing.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure } from '../pool/applications.ts';
@@ -202,7 +203,7 @@ export class Workers {
       this.warned = false;
       return;
     }
-    if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, 'all workers are busy', 1);
+    if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, BUSY, 1);
     if (queueWarning === 0) return;
     const stranded = this.requests.queuedSince(now - queueWarning);
     if (stranded > 0 && !this.warned) {
