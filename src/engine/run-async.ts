@@ -2,8 +2,8 @@
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
  * AsyncLocalStorage (B-60): whatever follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, only
- * resolves such a promise.
+ * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, resolves such
+ * a promise, and aborts the signal in the context of the request, as its listeners are the application's.
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
@@ -11,6 +11,7 @@ import { DONE, END, type Final, MORE, type Transport } from '../interface/transp
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { fileOf } from '../toolbox/file-wrapper.ts';
 import { disregard, hasMethod, isAwaitable, isPlainArray, nothing, refuseNoBody } from './body.ts';
+import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { isAbortError, isClientFault, isDisconnect } from './report.ts';
 import {
@@ -52,6 +53,7 @@ class AsyncRun implements RunningRequest {
   readonly #transport: Transport<true>;
   readonly #options: EngineOptions;
   readonly #abort: AbortSource = new RequestAbort();
+  readonly #context = new Context();
   #ender: number = NOBODY;
   #over = false;
   #close: unknown = UNKNOWN;
@@ -78,7 +80,11 @@ class AsyncRun implements RunningRequest {
     return this.#over;
   }
 
-  call(app: AsyncApplication, environ: AsyncEnviron): void {
+  start(app: AsyncApplication, environ: AsyncEnviron): void {
+    this.#context.runInAsyncScope(this.#call, this, app, environ);
+  }
+
+  #call(app: AsyncApplication, environ: AsyncEnviron): void {
     const startResponse: AsyncStartResponse = (status, headers, error) => {
       this.#state.start(status, headers, error);
       this.#write ??= (chunk) => this.#writeChunk(chunk);
@@ -342,7 +348,7 @@ class AsyncRun implements RunningRequest {
 
   disconnect(reason: Error): void {
     if (this.#over) return;
-    this.#lost(reason);
+    this.#context.runInAsyncScope(this.#lost, this, reason);
     if (this.#wake !== null) {
       this.#state.disconnect();
       this.#wake();
@@ -468,8 +474,8 @@ class AsyncRun implements RunningRequest {
 }
 
 /**
- * Runs an async application: calls it, sends what it returns, closes it, and tells the transport when the request is
- * over (`send` with DONE, or `done`). Sets `quaich.signal` in the environ. Neither throws nor leaves a promise that
+ * Runs an async application, in a context of its own (G-190): calls it, sends what it returns, closes it, and tells the
+ * transport when the request is over (`send` with DONE, or `done`). Sets `quaich.signal` in the environ. Neither throws nor leaves a promise that
  * rejects, whatever the application does (G-145, G-146).
  *
  * @returns the running request, to be told of a disconnect; undefined when it is over already
@@ -481,6 +487,6 @@ export function runAsync(
   options: EngineOptions = DEFAULTS,
 ): RunningRequest | undefined {
   const run = new AsyncRun(environ, transport, options);
-  run.call(app, environ);
+  run.start(app, environ);
   return run.over ? undefined : run;
 }

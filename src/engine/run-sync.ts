@@ -7,6 +7,7 @@ import { DONE, END, type Final, MORE, type Transport } from '../interface/transp
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
 import { type FileRange, fileOf } from '../toolbox/file-wrapper.ts';
 import { disregard, isPlainArray, nothing, refuseNoBody, refusePromise } from './body.ts';
+import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { isClientFault, isDisconnect } from './report.ts';
 import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
@@ -276,8 +277,8 @@ class SyncRun {
 }
 
 /**
- * Runs a sync application: calls it, sends what it returns, closes it. When this returns, the request is over and the
- * transport knows it. Never throws, whatever the application does (G-145, G-146).
+ * Runs a sync application, in a context of its own (G-190): calls it, sends what it returns, closes it. When this returns,
+ * the request is over and the transport knows it. Never throws, whatever the application does (G-145, G-146).
  */
 export function runSync(
   app: Application,
@@ -285,5 +286,6 @@ export function runSync(
   transport: Transport<false>,
   options: EngineOptions = DEFAULTS,
 ): void {
-  new SyncRun(environ, transport, options).run(app, environ);
+  const run = new SyncRun(environ, transport, options);
+  new Context().runInAsyncScope(run.run, run, app, environ);
 }

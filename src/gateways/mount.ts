@@ -2,6 +2,7 @@
  * What a mount inside another server is made of, whatever that server speaks: the application, its hooks, what its environs
  * have in common, and the requests that are running.
  */
+import { inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { describeError, report } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/response.ts';
@@ -149,7 +150,7 @@ export class Mount implements MountLifespan {
   async #start(): Promise<void> {
     await this.#stopping?.catch(() => {}); // whoever asked for it has been told
     this.#stopping = null;
-    await this.#startup?.(this.#state);
+    await inOwnContext(() => this.#startup?.(this.#state));
     this.#started = true;
   }
 
@@ -177,7 +178,7 @@ export class Mount implements MountLifespan {
     }
     const due = this.#started;
     this.#started = false;
-    if (due) await this.#shutdown?.(this.#state);
+    if (due) await inOwnContext(() => this.#shutdown?.(this.#state));
   }
 
   /** Why no request comes to the application at present; null: it may. */

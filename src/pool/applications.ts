@@ -1,3 +1,4 @@
+import { inOwnContext } from '../engine/context.ts';
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
 import { endThread } from '../engine/this-thread.ts';
 import { ConfigurationError } from '../interface/errors.ts';
@@ -37,7 +38,7 @@ export class Applications {
       for (const application of this.mounted) {
         if (application === null) continue;
         if (this.started.some((other) => identity(other) === identity(application))) continue;
-        await application.startup?.call(application.app, application.state);
+        await inOwnContext(() => application.startup?.call(application.app, application.state));
         this.started.push(application);
       }
     } catch (error) {
@@ -54,7 +55,7 @@ export class Applications {
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
-        await application.shutdown?.call(application.app, application.state);
+        await inOwnContext(() => application.shutdown?.call(application.app, application.state));
       } catch (error) {
         report(error);
       }

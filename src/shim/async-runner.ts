@@ -86,7 +86,7 @@ export class AsyncCall {
   start(app: AsyncApplication): void {
     withContext(this.#call.context, () => {
       this.#within = keepContext();
-      this.#run(app).catch(nothing);
+      this.#within(() => this.#run(app)).catch(nothing); // what the application enters stays in there (G-190)
     });
   }
 

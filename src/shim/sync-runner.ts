@@ -4,6 +4,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { disregard, nothing, refusePromise } from '../engine/body.ts';
+import { inOwnContext } from '../engine/context.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
@@ -84,7 +85,7 @@ class SyncCall implements BodySource<false> {
 
   run(app: Application): void {
     try {
-      withContext(this.#call.context, () => this.#run(app));
+      inOwnContext(() => withContext(this.#call.context, () => this.#run(app))); // G-190
     } finally {
       this.#errors.end();
       this.#response.complete();
