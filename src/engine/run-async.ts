@@ -10,7 +10,16 @@ import { ApplicationError } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { fileOf } from '../toolbox/file-wrapper.ts';
-import { disregard, hasMethod, isAwaitable, isPlainArray, nothing, refuseNoBody } from './body.ts';
+import {
+  disregard,
+  hasMethod,
+  isAwaitable,
+  isPlainArray,
+  nothing,
+  notIterable,
+  refuseNoBody,
+  whenSettled,
+} from './body.ts';
 import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { isAbortError, isClientFault, isDisconnect } from './report.ts';
@@ -42,6 +51,7 @@ export interface RunningRequest {
 
 /** `close` of the body, not looked up yet. */
 const UNKNOWN = Symbol('unknown');
+const CLOSE_FAILED = 'close() of the body failed';
 
 // Who ends the request: returns the iterator, closes the body, tells the transport. The first who claims it.
 const NOBODY = 0;
@@ -93,9 +103,9 @@ class AsyncRun implements RunningRequest {
     let result: unknown;
     try {
       result = app(environ, startResponse); // G-01
-      if (!isPromise(result) && !Array.isArray(result) && isAwaitable(result)) result = Promise.resolve(result);
-      if (isPromise(result)) {
-        result.then(
+      if (isPromise(result) || (!Array.isArray(result) && isAwaitable(result))) {
+        whenSettled(
+          result,
           (body) => this.#returned(body),
           (error) => this.#threw(error),
         );
@@ -119,24 +129,29 @@ class AsyncRun implements RunningRequest {
       this.#settle(body, undefined); // no step is taken (B-35), the body is closed
       return;
     }
-    if (isPlainArray(body) && this.#sending === null) {
-      try {
-        const wait = this.#array(body);
-        if (wait !== null) {
-          this.#settle(body, wait);
-          return;
-        }
-      } catch (error) {
-        this.#settle(body, this.#fail('the body failed', error));
-        return;
-      }
+    try {
+      const wait = this.#sending === null && isPlainArray(body) ? this.#array(body) : null;
+      if (wait === null) this.#respond(body);
+      else this.#settle(body, wait);
+    } catch (error) {
+      this.#settle(body, this.#fail('the body failed', error));
     }
-    this.#respond(body);
+  }
+
+  /** Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113). */
+  #lookUpClose(body: unknown): void {
+    if (this.#close !== UNKNOWN) return;
+    this.#close = undefined;
+    try {
+      if (body !== undefined && body !== null) this.#close = (body as Closable).close;
+    } catch (error) {
+      this.#closingFailed(CLOSE_FAILED, error);
+    }
   }
 
   /** END, or DONE where no `close` has to run before the request is over. */
   #final(body: unknown): Final {
-    if (this.#close === UNKNOWN) this.#close = (body as Closable).close;
+    this.#lookUpClose(body);
     if (typeof this.#close === 'function') return END;
     this.#over = true;
     return DONE;
@@ -219,7 +234,7 @@ class AsyncRun implements RunningRequest {
     const waits = typeof asyncMethod === 'function';
     const method: unknown = waits ? asyncMethod : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof method !== 'function') {
-      throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+      throw notIterable(body);
     }
     const iterator = Reflect.apply(method, body, []) as AnyIterator; // once (G-108)
     new Promise<void>((resolve) => {
@@ -309,7 +324,7 @@ class AsyncRun implements RunningRequest {
   async #writeNext(chunk: Uint8Array): Promise<void> {
     const state = this.#state;
     const any = state.write(chunk);
-    const surplus = state.writeSurplus(chunk);
+    const surplus = state.writeSurplus();
     if (any) {
       const head = state.takeHead();
       const piece = state.piece;
@@ -374,6 +389,7 @@ class AsyncRun implements RunningRequest {
       const method = iterator.return;
       let result: unknown;
       if (typeof method === 'function') result = Reflect.apply(method, iterator, []);
+      disregard(result); // whatever becomes of the rest
       if (isPromise(result) || step !== null)
         await this.#limited(what, Promise.all([result, step?.then(nothing, nothing)]));
     } catch (error) {
@@ -384,19 +400,16 @@ class AsyncRun implements RunningRequest {
   /** Closes the body, exactly once, and ends the request (G-111, G-112). Never rejects. */
   async #closeBody(body: unknown): Promise<void> {
     this.#state.complete = true;
-    const what = 'close() of the body failed';
+    this.#lookUpClose(body);
     try {
-      if (this.#close === UNKNOWN) {
-        this.#close = body === undefined || body === null ? undefined : (body as Closable).close;
-      }
       const close = this.#close;
       this.#close = undefined;
       if (typeof close === 'function') {
         const result: unknown = Reflect.apply(close, body, []);
-        if (isPromise(result)) await this.#limited(what, result); // B-13
+        if (isPromise(result)) await this.#limited(CLOSE_FAILED, result); // B-13
       }
     } catch (error) {
-      this.#closingFailed(what, error);
+      this.#closingFailed(CLOSE_FAILED, error);
     }
     this.#tellDone();
   }
@@ -420,17 +433,19 @@ class AsyncRun implements RunningRequest {
         this.#state.warn(`${what}: still not over after ${limit} ms, the request ends without it (B-13, B-36)`);
         resolve();
       }, limit);
-      promise.then(
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        (error) => {
-          clearTimeout(timer);
-          this.#closingFailed(what, error);
-          resolve();
-        },
-      );
+      const over = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const failed = (error: unknown): void => {
+        this.#closingFailed(what, error);
+        over();
+      };
+      try {
+        whenSettled(promise, over, failed);
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 

@@ -3,7 +3,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { AsyncInput } from '../engine/async-input.ts';
-import { disregard, hasMethod, isAwaitable, nothing, refuseNoBody } from '../engine/body.ts';
+import { disregard, hasMethod, isAwaitable, nothing, notIterable, refuseNoBody } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../engine/signal.ts';
@@ -389,7 +389,7 @@ function iteratorOf(body: unknown, waits: boolean): AnyIterator {
     ? (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator]
     : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
   if (typeof method !== 'function') {
-    throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+    throw notIterable(body);
   }
   return Reflect.apply(method, body, []) as AnyIterator;
 }

@@ -3,9 +3,10 @@
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
 import { isPromise } from 'node:util/types';
-import { disregard, isPlainArray, nothing, refuseNoBody, refusePromise } from '../engine/body.ts';
+import { disregard, isPlainArray, nothing, notIterable, refuseNoBody, refusePromise } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
+import { sizeOf } from '../interface/bytes.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import { markAsync } from '../interface/kind.ts';
 import type {
@@ -157,13 +158,13 @@ class Writer {
       const fate = response.write(chunk);
       if (fate === 'discarded') return;
       if (fate === 'sent') this.#throwDisconnect();
-      const size = chunk.byteLength;
+      const size = sizeOf(chunk);
       if (this.#queued > 0 && this.#queued + size > this.#limit) {
         throw new ApplicationError(
           `write cannot wait on an event loop, and ${this.#queued} bytes are queued: yield them, or use where: 'worker' (B-26)`,
         );
       }
-      const surplus = response.surplus(chunk);
+      const surplus = response.surplus();
       response.sendHead();
       this.#queued += size;
       this.settled = write(chunk).then(
@@ -339,5 +340,5 @@ export function iteratorOf(body: unknown): Iterator<Uint8Array> {
       'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
     );
   }
-  throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+  throw notIterable(body);
 }

@@ -40,29 +40,30 @@ export class TrackedResponse {
   }
 
   /**
-   * A chunk that the body yields.
+   * A chunk that the body yields, and the bytes of it.
    *
    * @throws ApplicationError where it is none (G-103) or has no head (G-102)
    */
   accept(value: unknown): Uint8Array {
-    const action = this.#state.accept(value);
+    const chunk = chunkOf(value, -1);
+    const action = this.#state.accept(chunk);
     if (action !== SKIP) this.#state.headSent = true;
     if (action >= SEND_LAST) this.#state.complete = true;
     if (action > SEND_LAST) this.enough = true;
-    return value as Uint8Array;
+    return chunk;
   }
 
   /**
-   * The chunks of an array body, all of them good.
+   * The bytes of the chunks of an array body, all of them good.
    *
    * @throws ApplicationError as `accept`
    */
   acceptArray(body: readonly unknown[]): readonly Uint8Array[] {
-    for (let i = 0; i < body.length; i++) chunkOf(body[i], i);
+    const chunks = Array.from(body, chunkOf);
     this.#state.requireHead();
     this.#state.headSent = true;
     this.complete();
-    return body as readonly Uint8Array[];
+    return chunks;
   }
 
   /** The body has ended. Throws ApplicationError where there is no head (G-102). */
@@ -84,8 +85,8 @@ export class TrackedResponse {
   }
 
   /** What a `write` that was just accepted has left over: to be thrown when the rest is on its way (G-121). */
-  surplus(chunk: Uint8Array): Error | null {
-    return this.#state.writeSurplus(chunk);
+  surplus(): Error | null {
+    return this.#state.writeSurplus();
   }
 
   /** The response is complete: `startResponse` and `write` throw from now on (G-98). */
