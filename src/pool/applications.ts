@@ -1,5 +1,6 @@
 import { inOwnContext } from '../engine/context.ts';
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
+import { describeError, isInstance } from '../engine/report.ts';
 import { endThread } from '../engine/this-thread.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { validator } from '../validate/index.ts';
@@ -75,14 +76,8 @@ function identity({ app, startup, shutdown }: LoadedApplication): unknown {
   return startup ?? shutdown ?? app;
 }
 
-/** An error in words for the other side of a thread: with its stack, unless it is one of configuration (B-32). */
+/** An error in words for the other side of a thread: in full (B-32), unless it is one of configuration. */
 export function describeFailure(error: unknown): { message: string; configuration: boolean } {
-  if (error instanceof ConfigurationError) return { message: error.message, configuration: true };
-  try {
-    if (error instanceof Error)
-      return { message: error.stack ?? `${error.name}: ${error.message}`, configuration: false };
-    return { message: String(error), configuration: false };
-  } catch {
-    return { message: 'something that cannot be shown was thrown', configuration: false };
-  }
+  if (isInstance(error, ConfigurationError)) return { message: error.message, configuration: true };
+  return { message: describeError(error), configuration: false };
 }

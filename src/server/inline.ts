@@ -6,6 +6,9 @@ import type { Wait } from '../interface/transport.ts';
 import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { sendFile } from './send-file.ts';
 
+/** That of Buffer would be a view. */
+const { slice } = Uint8Array.prototype;
+
 /** Body bytes (per request) kept for an application that does not read yet. */
 const HIGH_WATER = 65536;
 
@@ -23,6 +26,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private rejectDrained: ((error: Error) => void) | null = null;
 
   private blocks: Buffer[] = [];
+  /** Bytes of the first block that were read. */
+  private at = 0;
   private size = 0;
   private ended: boolean;
   private failure: Error | null = null;
@@ -139,9 +144,15 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
     const first = this.blocks[0];
     if (first !== undefined) {
-      if (first.length <= max) this.blocks.shift();
-      else this.blocks[0] = first.subarray(max);
-      const block = first.length <= max ? first : first.subarray(0, max);
+      const from = this.at;
+      this.at = Math.min(from + max, first.length);
+      const whole = from === 0 && this.at === first.length;
+      // Whoever reads may transfer the buffer (G-66): a block that is read in parts is given in copies.
+      const block = whole ? first : slice.call(first, from, this.at);
+      if (this.at === first.length) {
+        this.blocks.shift();
+        this.at = 0;
+      }
       this.size -= block.length;
       if (this.full && this.size < HIGH_WATER) {
         this.full = false;

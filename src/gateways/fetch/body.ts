@@ -31,7 +31,7 @@ export class FetchBody implements BodySource<true> {
     const rest = this.#rest;
     if (rest !== null) {
       this.#rest = rest.byteLength > max ? rest.subarray(max) : null;
-      return this.#rest === null ? rest : rest.subarray(0, max);
+      return new Uint8Array(rest.subarray(0, max)); // a copy: the chunk is the host's (G-66)
     }
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#ended || this.#came === this.#announced) return null;
@@ -84,7 +84,7 @@ export class FetchBody implements BodySource<true> {
         },
         (error: unknown) => {
           this.#refuse = null;
-          reject(new RequestBodyError(`the request body broke off: ${String(error)}`));
+          reject(new RequestBodyError('the request body broke off', 400, { cause: error }));
         },
       );
     });

@@ -74,7 +74,8 @@ export class StreamBody implements BodySource<true> {
     const block: unknown = request.read(Math.min(max, available));
     if (!isUint8Array(block)) return undefined;
     this.#came += block.byteLength;
-    if (this.#came <= this.#limit) return block;
+    // A copy: Node gives a view on what it read from the socket, where the rest of the body lies too (G-66).
+    if (this.#came <= this.#limit) return new Uint8Array(block);
     this.#failure = new RequestBodyError(`the request body is larger than ${this.#limit} bytes`, 413);
     return Promise.reject(this.#failure);
   }
