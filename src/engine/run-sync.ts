@@ -152,7 +152,8 @@ class SyncRun {
     let iterator: Iterator<unknown> | null = null;
     try {
       for (;;) {
-        if (disconnected?.() === true) throw new ClientDisconnected(); // B-35
+        // B-35. A client that has got all of the response may well go: the body runs to its end (G-112).
+        if (!state.complete && disconnected?.() === true) throw new ClientDisconnected();
         finished = true;
         iterator ??= Reflect.apply(iterate, body, []);
         const step: unknown = iterator.next();
