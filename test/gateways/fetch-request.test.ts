@@ -249,6 +249,27 @@ describe('the request body', () => {
   });
 });
 
+test('G-66 what was read may be transferred: it shares its buffer with nothing, and is not the chunk of the host', async () => {
+  const chunk = Buffer.from('abcdef');
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+  const app: AsyncApplication = async (environ, startResponse) => {
+    const first = await environ['wsgi.input'].read(2);
+    structuredClone(first.buffer, { transfer: [first.buffer as ArrayBuffer] });
+    const rest = await environ['wsgi.input'].read();
+    const body = [Buffer.from(rest)];
+    rest.fill(0);
+    startResponse('200 OK', []);
+    return body;
+  };
+  expect(await (await toFetchHandler(app)(post(stream))).text()).toBe('cdef');
+  expect(chunk.toString()).toBe('abcdef');
+});
+
 describe('a sync application', () => {
   test('B-20 is refused where nobody has chosen that it may block this thread', () => {
     const app: Application = () => [];

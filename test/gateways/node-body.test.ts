@@ -33,6 +33,16 @@ describe('the stream', () => {
     expect([await end, await body.read(10)]).toEqual([null, null]);
   });
 
+  test('G-66 what was read may be transferred: it shares its buffer with nothing', async () => {
+    const { request } = incoming();
+    const body = new StreamBody(request, 100, null);
+    request.push(Buffer.from('head of another request|abcdef').subarray(24));
+    const first = await body.read(2);
+    expect(first?.buffer.byteLength).toBe(2);
+    structuredClone(first?.buffer, { transfer: [first?.buffer as ArrayBuffer] });
+    expect(text(await body.read(10))).toBe('cdef');
+  });
+
   test('G-65 nothing is taken off the socket that nobody reads', async () => {
     const state = incoming();
     const { request } = state;

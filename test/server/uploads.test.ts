@@ -223,3 +223,14 @@ describe('behind a front server (pooled sync)', () => {
     expect(await slow.all()).toContain(answerTo(hello));
   });
 });
+
+it.each([true, false])(
+  'G-63 G-66 what an application transfers of a body cuts nothing off it (inline: %s)',
+  async (inline) => {
+    const server = await start({ apps: [{ module, export: 'transferring', inline }], asyncWorkers: 1 });
+    const body = `first line, with something behind\n${'0123456789'.repeat(10_000)}`;
+    const [response] = parseResponses(await new Client(server.url).send(POST(body.length) + body).all());
+    expect(response.status).toBe(200);
+    expect(response.body === body, `${response.body.length} of ${body.length} bytes`).toBe(true);
+  },
+);

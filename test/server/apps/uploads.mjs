@@ -29,3 +29,19 @@ export function busy(environ, startResponse) {
   startResponse('200 OK', []);
   return [Buffer.from('done')];
 }
+
+/** Transfers what it reads of the body, 16 bytes first; answers with all it has read. */
+export async function transferring(environ, startResponse) {
+  const input = environ['wsgi.input'];
+  const read = [];
+  const take = (block) => {
+    read.push(Buffer.from(block));
+    structuredClone(block.buffer, { transfer: [block.buffer] });
+  };
+  take(await input.read(16));
+  take(await input.readline());
+  take(await input.read(100));
+  for await (const block of input.chunks()) take(block);
+  startResponse('200 OK', []);
+  return [Buffer.concat(read)];
+}
