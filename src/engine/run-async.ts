@@ -237,6 +237,7 @@ class AsyncRun implements RunningRequest {
       throw notIterable(body);
     }
     const iterator = Reflect.apply(method, body, []) as AnyIterator; // once (G-108)
+    // Ends: with `disconnect`; nobody waits for it otherwise.
     new Promise<void>((resolve) => {
       this.#wake = resolve;
     }).then(() => this.#abandon(iterator, body));
@@ -425,7 +426,7 @@ class AsyncRun implements RunningRequest {
     }
   }
 
-  /** Waits for a promise, but not for ever; its failure is reported whenever it comes. Never rejects. */
+  /** Its failure is reported whenever it comes. Never rejects. Ends: when the promise settles, and at the close timeout. */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     return new Promise((resolve) => {

@@ -166,6 +166,7 @@ export class Mount implements MountLifespan {
   async #stop(starting: Promise<void> | null, timeout: number): Promise<void> {
     await starting?.catch(() => {}); // a startup that fails leaves nothing to shut down (L-09)
     if (this.#running.size > 0) {
+      // Ends: with the last request; the timer below gives up those that go on.
       const over = new Promise<void>((resolve) => {
         this.#idle = resolve;
       });

@@ -1,7 +1,7 @@
 import { nothing } from '../engine/body.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../http/exchange.ts';
 import type { Parser } from '../http/parser.ts';
-import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { Wait } from '../interface/transport.ts';
 import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { sendFile } from './send-file.ts';
@@ -32,6 +32,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private ended: boolean;
   private failure: Error | null = null;
   private full = false;
+  /** The body of the response is closed; whatever still reads is not waited for (G-154). */
+  private finished = false;
   private wake: (() => void) | null = null;
 
   /** @param over called once, when the request is over and its body closed */
@@ -80,12 +82,16 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   done(): void {
+    this.finished = true;
+    this.blocks = [];
+    this.wakeReader();
     this.connection.done(this.exchange);
     this.over();
   }
 
   private drain(): Promise<void> {
     if (this.gone !== null) return Promise.reject(this.gone);
+    // Ends: when the socket has drained, and when the connection ends or is given up (rejected).
     return new Promise((resolve, reject) => {
       this.resolveDrained = resolve;
       this.rejectDrained = reject;
@@ -142,6 +148,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   // ---- BodySource
 
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
+    if (this.finished) return Promise.reject(new RequestAborted('the request is over'));
     const first = this.blocks[0];
     if (first !== undefined) {
       const from = this.at;
@@ -163,6 +170,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.ended) return null;
     if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
+    // Ends: with bytes or the end of the body, with the connection, and with the request.
     return new Promise<void>((resolve) => {
       this.wake = resolve;
     }).then(() => this.read(max));

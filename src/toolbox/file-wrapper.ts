@@ -34,7 +34,7 @@ function blockSizeArgument(size: unknown): number {
 /** FileHandle is not exported as a class; these three together are not found elsewhere. */
 function isFileHandle(file: object): file is FileHandleLike {
   const handle = file as Partial<FileHandleLike>;
-  return typeof handle.fd === 'number' && typeof handle.stat === 'function' && typeof handle.datasync === 'function';
+  return typeof handle.stat === 'function' && typeof handle.datasync === 'function' && typeof handle.fd === 'number';
 }
 
 function checkFile(file: unknown): void {

@@ -234,3 +234,14 @@ it.each([true, false])(
     expect(response.body === body, `${response.body.length} of ${body.length} bytes`).toBe(true);
   },
 );
+
+it.each([true, false])(
+  'G-154 G-63 a read that goes on behind the response ends with the request (inline: %s)',
+  async (inline) => {
+    const server = await start({ apps: [{ module, export: 'forgetful', inline }], asyncWorkers: 1 });
+    const client = new Client(server.url).send(`${POST(1_000_000)}the beginning`);
+    await client.until((text) => text.includes('\r\n\r\n'));
+    expect(await get(server, '/')).toBe('RequestAborted');
+    client.socket.destroy();
+  },
+);

@@ -45,3 +45,16 @@ export async function transferring(environ, startResponse) {
   startResponse('200 OK', []);
   return [Buffer.concat(read)];
 }
+
+let forgotten;
+
+/** Answers a POST at once and reads on behind the response; the next GET tells what became of that. */
+export async function forgetful(environ, startResponse) {
+  startResponse('200 OK', []);
+  if (environ.REQUEST_METHOD === 'GET') return [Buffer.from(await forgotten)];
+  forgotten = environ['wsgi.input'].read().then(
+    (bytes) => `read ${bytes.byteLength}`,
+    (error) => error.name,
+  );
+  return [];
+}
