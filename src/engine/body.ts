@@ -13,8 +13,8 @@ const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 const { then } = Promise.prototype;
 
 /**
- * Calls one of two functions, once, when a promise or thenable of an application has settled: not by a `then` of its own,
- * which might do anything. Throws where even to ask it throws.
+ * Calls one of two functions, once, when a promise or thenable of an application has settled: not by a `then` of its
+ * own, which might do anything. Throws where even to ask it throws.
  */
 export function whenSettled(
   promise: unknown,
@@ -59,7 +59,8 @@ export function refuseNoBody(body: unknown, convention: string): void {
 }
 
 /**
- * The bytes of a chunk of a body, of which all is true (see `bytesOf`), or an error that names what came in its place (G-103).
+ * The bytes of a chunk of a body, of which all is true (see `bytesOf`), or an error that names what came in its place
+ * (G-103).
  *
  * @param index its place in an array body; -1 elsewhere
  */

@@ -44,7 +44,9 @@ function ownProperties(error: object): string {
   }
 }
 
-/** An error with its class and its message, which `stack` has as they were when the error was made, and its properties. */
+/**
+ * An error with its class and its message, which `stack` has as they were when the error was made, and its properties.
+ */
 function describeObject(error: object): string | null {
   const stack = property(error, 'stack');
   const message = property(error, 'message');

@@ -53,8 +53,8 @@ const LONGEST_KNOWN = 256;
 const MOST_SHOWN = 60;
 
 /**
- * The largest head, its status line and field lines as bytes: what a response ring of the usual size takes at once, with room
- * for the lines of the server. The same wherever the application runs (G-181).
+ * The largest head, its status line and field lines as bytes: what a response ring of the usual size takes at once,
+ * with room for the lines of the server. The same wherever the application runs (G-181).
  */
 const MOST_BYTES = 262144;
 

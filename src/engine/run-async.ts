@@ -2,8 +2,8 @@
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
  * AsyncLocalStorage (B-60): whatever follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, resolves such
- * a promise, and aborts the signal in the context of the request, as its listeners are the application's.
+ * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, resolves
+ * such a promise, and aborts the signal in the context of the request, as its listeners are the application's.
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
@@ -138,7 +138,9 @@ class AsyncRun implements RunningRequest {
     }
   }
 
-  /** Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113). */
+  /**
+   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
+   */
   #lookUpClose(body: unknown): void {
     if (this.#close !== UNKNOWN) return;
     this.#close = undefined;
@@ -426,7 +428,9 @@ class AsyncRun implements RunningRequest {
     }
   }
 
-  /** Its failure is reported whenever it comes. Never rejects. Ends: when the promise settles, and at the close timeout. */
+  /**
+   * Its failure is reported whenever it comes. Never rejects. Ends: when the promise settles, and at the close timeout.
+   */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     return new Promise((resolve) => {
@@ -491,8 +495,8 @@ class AsyncRun implements RunningRequest {
 
 /**
  * Runs an async application, in a context of its own (G-190): calls it, sends what it returns, closes it, and tells the
- * transport when the request is over (`send` with DONE, or `done`). Sets `quaich.signal` in the environ. Neither throws nor leaves a promise that
- * rejects, whatever the application does (G-145, G-146).
+ * transport when the request is over (`send` with DONE, or `done`). Sets `quaich.signal` in the environ. Neither throws
+ * nor leaves a promise that rejects, whatever the application does (G-145, G-146).
  *
  * @returns the running request, to be told of a disconnect; undefined when it is over already
  */

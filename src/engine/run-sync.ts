@@ -60,7 +60,9 @@ class SyncRun {
     this.#finish(body);
   }
 
-  /** Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113). */
+  /**
+   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
+   */
   #lookUpClose(body: unknown): void {
     if (this.#close !== UNKNOWN) return;
     this.#close = undefined;
@@ -290,8 +292,8 @@ class SyncRun {
 }
 
 /**
- * Runs a sync application, in a context of its own (G-190): calls it, sends what it returns, closes it. When this returns,
- * the request is over and the transport knows it. Never throws, whatever the application does (G-145, G-146).
+ * Runs a sync application, in a context of its own (G-190): calls it, sends what it returns, closes it. When this
+ * returns, the request is over and the transport knows it. Never throws, whatever the application does (G-145, G-146).
  */
 export function runSync(
   app: Application,

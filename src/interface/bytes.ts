@@ -1,6 +1,8 @@
 import { isUint8Array } from 'node:util/types';
 
-/** A getter of %TypedArray%.prototype: it answers from the internal slots, whatever properties an object has of its own. */
+/**
+ * A getter of %TypedArray%.prototype: it answers from the internal slots, whatever properties an object has of its own.
+ */
 function slot<T>(name: 'buffer' | 'byteOffset' | 'byteLength'): (this: Uint8Array) => T {
   const descriptor = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name);
   return descriptor?.get as (this: Uint8Array) => T; // ECMA-262, 23.2.3
@@ -16,9 +18,9 @@ export function sizeOf(bytes: Uint8Array): number {
 }
 
 /**
- * The bytes of a value as a plain view of fixed length, or null where it is no Uint8Array, of whatever realm (G-103). What an
- * application hands in may say of itself what it likes: `length`, `subarray`, a constructor; it may be detached, or grow. Of the
- * view all is true. (40 ns on Node 20, as much as to look for properties that could lie.)
+ * The bytes of a value as a plain view of fixed length, or null where it is no Uint8Array, of whatever realm (G-103).
+ * What an application hands in may say of itself what it likes: `length`, `subarray`, a constructor; it may be
+ * detached, or grow. Of the view all is true. (40 ns on Node 20, as much as to look for properties that could lie.)
  */
 export function bytesOf(value: unknown): Uint8Array | null {
   if (!isUint8Array(value)) return null;

@@ -231,8 +231,9 @@ export class SyncWorkerEnd {
   }
 
   /**
-   * Blocks while a word has this value. Throws where it would block the gateway itself (B-23). Ends: when the gateway changes the
-   * word, on a cancel and on `stop` too, and after the timeout; the gateway's thread does not die before the process does.
+   * Blocks while a word has this value. Throws where it would block the gateway itself (B-23). Ends: when the gateway
+   * changes the word, on a cancel and on `stop` too, and after the timeout; the gateway's thread does not die before
+   * the process does.
    */
   wait(index: number, value: number, timeout = Number.POSITIVE_INFINITY): boolean {
     if (this.#words[this.layout.control + GATEWAY_THREAD] === threadId + 1) {

@@ -131,8 +131,8 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   }
 
   /**
-   * The file behind a body that is a wrapper, unopened and of a regular file; else null, also where it has a descriptor that
-   * is of no use: then it is read (G-162).
+   * The file behind a body that is a wrapper, unopened and of a regular file; else null, also where it has a descriptor
+   * that is of no use: then it is read (G-162).
    */
   static range(body: unknown): FileRange | null {
     if (!Wrapper.made(body) || body.over || body.#closed) return null;

@@ -12,7 +12,10 @@ process.on('unhandledRejection', (error) => rejections.push(error));
 
 afterEach(() => expect(rejections.splice(0)).toEqual([]));
 
-/** Wraps objects, and all that they lead to, so that each operation on them is counted and the one with this number throws. */
+/**
+ * Wraps objects, and all that they lead to, so that each operation on them is counted and the one with this number
+ * throws.
+ */
 function trapping(number: number) {
   const state = { count: 0 };
   const handler: Record<string, unknown> = {};

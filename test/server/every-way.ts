@@ -1,4 +1,6 @@
-/** Every way to run the applications of `apps/application-ways.ts`: those of the server, gateways, and the rest (G-181). */
+/**
+ * Every way to run the applications of `apps/application-ways.ts`: those of the server, gateways, and the rest (G-181).
+ */
 import { fileURLToPath } from 'node:url';
 import type { Application, AsyncApplication } from 'quaich';
 import { makeServer } from 'quaich/simple-server';

@@ -42,8 +42,8 @@ export class StreamBody implements BodySource<true> {
   }
 
   /**
-   * The request is over: what was not read is read and thrown away, so that the next request can follow (G-64). Reads in
-   * progress and those to come reject.
+   * The request is over: what was not read is read and thrown away, so that the next request can follow (G-64). Reads
+   * in progress and those to come reject.
    */
   abandon(): void {
     this.fail(new RequestAborted('the request is over'));

@@ -9,8 +9,8 @@ export function isPlainArray(body: unknown): body is unknown[] {
 }
 
 /**
- * The chunks of an array body, taken once: where the array has an iterator of its own, that must not be asked again. Null
- * when it holds something else than bytes, for the gateway to refuse.
+ * The chunks of an array body, taken once: where the array has an iterator of its own, that must not be asked again.
+ * Null when it holds something else than bytes, for the gateway to refuse.
  */
 export function chunksOf(body: readonly Uint8Array[]): readonly Uint8Array[] | null {
   const chunks: Uint8Array[] = [];
@@ -23,8 +23,9 @@ export function chunksOf(body: readonly Uint8Array[]): readonly Uint8Array[] | n
 }
 
 /**
- * The bytes of a chunk, of which all is true (see `bytesOf`): Node ends the process where the `byteLength` of what is to be
- * compressed is more than there is. Null for what is no chunk. A Buffer stays one, for mappings that use it as such.
+ * The bytes of a chunk, of which all is true (see `bytesOf`): Node ends the process where the `byteLength` of what is
+ * to be compressed is more than there is. Null for what is no chunk. A Buffer stays one, for mappings that use it as
+ * such.
  */
 export function chunkOf(value: unknown): Uint8Array | null {
   const bytes = bytesOf(value);

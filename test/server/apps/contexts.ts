@@ -1,5 +1,5 @@
-// Tells which AsyncLocalStorage context each part of a request is in. `/context/alice` enters `alice`; `/context/` enters
-// nothing; `/context/told` tells what was in a context behind the response, since it was asked last.
+// Tells which AsyncLocalStorage context each part of a request is in. `/context/alice` enters `alice`; `/context/`
+// enters nothing; `/context/told` tells what was in a context behind the response, since it was asked last.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse, Environ, StartResponse } from 'quaich';
 import { asyncToSync, syncToAsync } from 'quaich/shim';
