@@ -230,16 +230,14 @@ export class SyncWorkerEnd {
     return true;
   }
 
-  /**
-   * Blocks while a word has this value. Throws where it would block the gateway itself (B-23). Ends: when the gateway
-   * changes the word, on a cancel and on `stop` too, and after the timeout; the gateway's thread does not die before
-   * the process does.
-   */
+  /** Blocks while a word has this value. Throws where it would block the gateway itself (B-23). */
   wait(index: number, value: number, timeout = Number.POSITIVE_INFINITY): boolean {
     if (this.#words[this.layout.control + GATEWAY_THREAD] === threadId + 1) {
       throw new Error('a sync worker cannot wait on the thread of its gateway (B-23)');
     }
     // Compares and enqueues as one step, so a change before it and a notification after it both end the wait.
+    // Ends: when the gateway changes the word, for a cancel and for `stop` too, and after the timeout. The gateway's
+    // thread does not die before the process does.
     return Atomics.wait(this.#words, index, value, timeout) !== 'timed-out';
   }
 }
