@@ -2,16 +2,36 @@
  * What applications return: telling bodies from promises and from mistakes, by the few properties that a gateway may
  * look at (G-100, G-109).
  */
-import { isPromise, isUint8Array } from 'node:util/types';
+import { isPromise } from 'node:util/types';
+import { bytesOf } from '../interface/bytes.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import { typeName } from './response-head.ts';
 
 /** The iterator method that reads nothing but `length` and the elements (G-109). */
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 
-/** Marks a promise as handled, so that its rejection does not end the process (G-146). */
+const { then } = Promise.prototype;
+
+/**
+ * Calls one of two functions, once, when a promise or thenable of an application has settled: not by a `then` of its
+ * own, which might do anything. Throws where even to ask it throws.
+ */
+export function whenSettled(
+  promise: unknown,
+  fulfilled: (value: unknown) => void,
+  rejected: (error: unknown) => void,
+): void {
+  Reflect.apply(then, Promise.resolve(promise), [fulfilled, rejected]);
+}
+
+/** Marks a promise as handled, so that its rejection does not end the process (G-146). Never throws. */
 export function disregard(promise: unknown): void {
-  if (isPromise(promise)) promise.then(nothing, nothing);
+  if (!isPromise(promise)) return;
+  try {
+    whenSettled(promise, nothing, nothing);
+  } catch {
+    // A `constructor` that throws: nobody can wait for such a promise, or handle it.
+  }
 }
 
 export function nothing(): void {}
@@ -19,6 +39,13 @@ export function nothing(): void {}
 /** Whether the body is an array that iterates as arrays do; a subclass may check its elements while they are taken. */
 export function isPlainArray(body: unknown): body is unknown[] {
   return Array.isArray(body) && body[Symbol.iterator] === ARRAY_ITERATOR;
+}
+
+/** The error for an object that cannot be iterated (G-100). */
+export function notIterable(body: unknown): ApplicationError {
+  return new ApplicationError(
+    `the application returned ${typeName(body)}, an object that is not iterable; return [chunk] (G-100)`,
+  );
 }
 
 /** Throws for what iterates in JS but is no body (G-100). */
@@ -32,13 +59,14 @@ export function refuseNoBody(body: unknown, convention: string): void {
 }
 
 /**
- * A chunk of a body, or an error that names what came in its place (G-103). By the internal slot: holds for every realm, and
- * for nothing that only looks like a Uint8Array.
+ * The bytes of a chunk of a body, of which all is true (see `bytesOf`), or an error that names what came in its place
+ * (G-103).
  *
  * @param index its place in an array body; -1 elsewhere
  */
 export function chunkOf(value: unknown, index: number): Uint8Array {
-  if (isUint8Array(value)) return value;
+  const bytes = bytesOf(value);
+  if (bytes !== null) return bytes;
   disregard(value);
   const hint =
     typeof value === 'string'

@@ -1,5 +1,4 @@
 import { STATUS_CODES } from 'node:http';
-import type { RequestBodyError } from '../interface/errors.ts';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import { isClientFault } from './report.ts';
 
@@ -28,6 +27,11 @@ export function errorPage(status: number, forHead: boolean): ErrorPage {
 /** The status for an error of the application: what fits a request body that broke off, else 500. */
 export function statusFor(error: unknown): number {
   if (!isClientFault(error)) return 500;
-  const { status } = error as RequestBodyError;
-  return status >= 400 && status <= 599 ? status : 500;
+  try {
+    const { status } = error as { status: unknown }; // anybody may have made it (G-145)
+    if (typeof status === 'number' && status >= 400 && status <= 599 && Number.isInteger(status)) return status;
+  } catch {
+    // A getter that throws.
+  }
+  return 500;
 }

@@ -28,6 +28,7 @@ export function writeFully(descriptor: number, bytes: Uint8Array): void {
       waited = 0;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waited >= LONGEST_WAIT) return;
+      // Ends: after PAUSE, and all of it after LONGEST_WAIT.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
       waited += PAUSE;
     }

@@ -53,6 +53,12 @@ const LONGEST_KNOWN = 256;
 
 const MOST_SHOWN = 60;
 
+/**
+ * The largest head, its status line and field lines as bytes: what a response ring of the usual size takes at once,
+ * with room for the lines of the server. The same wherever the application runs (G-181).
+ */
+const MOST_BYTES = 262144;
+
 /** A value for an error message, short (at most `most` characters of a text) and in printable ASCII. */
 export function shown(value: unknown, most = MOST_SHOWN): string {
   if (typeof value === 'string') {
@@ -67,7 +73,9 @@ export function typeName(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value !== 'object') return typeof value;
   try {
-    return Object.prototype.toString.call(value).slice(8, -1);
+    const tag = Object.prototype.toString.call(value).slice(8, -1);
+    const name: unknown = tag === 'Object' ? value.constructor?.name : tag;
+    return typeof name === 'string' && name !== '' ? name : tag;
   } catch {
     return 'object';
   }
@@ -176,6 +184,7 @@ export function checkHead(status: unknown, headers: unknown, forHead: boolean, r
     }
     text += fieldLine;
   }
+  if (text.length > MOST_BYTES) refuse(`the head has ${text.length} bytes, more than ${MOST_BYTES} (G-191)`);
   if (code === 204 || code === 205) length = 0;
   const head: ResponseHead = { status: code, text, length, flags };
   if (code === 205 && forHead) writeLength(head, 0);

@@ -18,7 +18,7 @@ export interface EngineCounters {
 
 /** The same for all requests of a worker or a mount. */
 export interface EngineOptions {
-  /** Polled after each step of a sync body (B-37). */
+  /** Polled before each step of a sync body (B-35). */
   disconnected?: () => boolean;
   /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13, B-36); 5000 by default. */
   closeTimeout?: number;
@@ -61,17 +61,23 @@ export class ResponseState {
   /** What `accept` wants sent. */
   piece: Uint8Array | null = null;
   failed = false;
-  readonly #environ: Record<string, unknown>;
   readonly #forHead: boolean;
   readonly #counters: EngineCounters | undefined;
   readonly #errors: ErrorStream;
+  readonly #method: unknown;
+  readonly #script: unknown;
+  readonly #path: unknown;
   #warned = false;
+  /** The last `write` went beyond the Content-Length. */
+  #overrun = false;
 
   constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined) {
-    this.#environ = environ;
-    // Taken before the application can change them.
+    // Taken before the application can change them, or make them throw (A-17).
     this.#errors = environ['wsgi.errors'] as ErrorStream;
-    this.#forHead = environ.REQUEST_METHOD === 'HEAD';
+    this.#method = environ.REQUEST_METHOD;
+    this.#script = environ.SCRIPT_NAME;
+    this.#path = environ.PATH_INFO;
+    this.#forHead = this.#method === 'HEAD';
     this.#counters = counters;
   }
 
@@ -85,15 +91,16 @@ export class ResponseState {
    * @param read see `checkHead`
    */
   start(status: unknown, headers: unknown, errorArgument: unknown, read?: HeaderField[]): void {
+    const again = this.called;
+    this.called = true; // before anything is checked (G-82)
     const error = checkError(errorArgument);
     if (this.headSent && error !== null) throw error; // G-84
     if (this.complete || (this.gone && this.headSent)) {
       throw new ApplicationError('startResponse was called after the response was complete (G-98)');
     }
-    if (this.called && error === null) {
+    if (again && error === null) {
       throw new ApplicationError('startResponse was called a second time without an error as third argument (G-82)');
     }
-    this.called = true;
     this.head = null; // nothing of an earlier head remains, also when this one is refused (G-83)
     this.head = checkHead(status, headers, this.#forHead, read);
   }
@@ -249,23 +256,24 @@ export class ResponseState {
     const head = this.requireHead();
     const size = chunk.byteLength;
     this.piece = null;
+    this.#overrun = false;
     if (this.#bodyless(head)) {
       if (size > 0) this.#dropped(head);
       return !this.headSent;
     }
     if (size > 0) {
       const room = head.length < 0 ? size : head.length - this.sent;
+      this.#overrun = size > room;
       if (room > 0) this.piece = size > room ? chunk.subarray(0, room) : chunk;
       this.sent += Math.min(size, room);
     }
     return this.piece !== null || !this.headSent;
   }
 
-  /** The error for what a `write` left over (G-121); to be thrown after the rest was sent. */
-  writeSurplus(value: Uint8Array): ApplicationError | null {
-    const head = this.head as ResponseHead;
-    if (this.gone || this.#bodyless(head) || value.byteLength <= (this.piece?.byteLength ?? 0)) return null;
-    return new ApplicationError(`write went beyond the Content-Length of ${head.length} bytes (G-121)`);
+  /** The error for what the last `write` left over (G-121); to be thrown after the rest was sent. */
+  writeSurplus(): ApplicationError | null {
+    if (this.gone || !this.#overrun) return null;
+    return new ApplicationError(`write went beyond the Content-Length of ${this.head?.length} bytes (G-121)`);
   }
 
   /** Content-Length of a file that is sent as a whole (G-165), where the application gave none. */
@@ -296,9 +304,8 @@ export class ResponseState {
   }
 
   get #request(): string {
-    const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ;
-    const path = `${typeof SCRIPT_NAME === 'string' ? SCRIPT_NAME : ''}${typeof PATH_INFO === 'string' ? PATH_INFO : ''}`;
-    return `${typeof REQUEST_METHOD === 'string' ? REQUEST_METHOD : '-'} ${JSON.stringify(path)}`;
+    const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+    return `${text(this.#method) || '-'} ${JSON.stringify(text(this.#script) + text(this.#path))}`;
   }
 
   /** Reports an error of the application, unless it only says that the client has gone (G-143). */

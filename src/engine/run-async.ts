@@ -2,15 +2,25 @@
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
  * AsyncLocalStorage (B-60): whatever follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, only
- * resolves such a promise.
+ * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, resolves
+ * such a promise, and aborts the signal in the context of the request, as its listeners are the application's.
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { fileOf } from '../toolbox/file-wrapper.ts';
-import { disregard, hasMethod, isAwaitable, isPlainArray, nothing, refuseNoBody } from './body.ts';
+import {
+  disregard,
+  hasMethod,
+  isAwaitable,
+  isPlainArray,
+  nothing,
+  notIterable,
+  refuseNoBody,
+  whenSettled,
+} from './body.ts';
+import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { isAbortError, isClientFault, isDisconnect } from './report.ts';
 import {
@@ -41,6 +51,7 @@ export interface RunningRequest {
 
 /** `close` of the body, not looked up yet. */
 const UNKNOWN = Symbol('unknown');
+const CLOSE_FAILED = 'close() of the body failed';
 
 // Who ends the request: returns the iterator, closes the body, tells the transport. The first who claims it.
 const NOBODY = 0;
@@ -52,6 +63,7 @@ class AsyncRun implements RunningRequest {
   readonly #transport: Transport<true>;
   readonly #options: EngineOptions;
   readonly #abort: AbortSource = new RequestAbort();
+  readonly #context = new Context();
   #ender: number = NOBODY;
   #over = false;
   #close: unknown = UNKNOWN;
@@ -78,7 +90,11 @@ class AsyncRun implements RunningRequest {
     return this.#over;
   }
 
-  call(app: AsyncApplication, environ: AsyncEnviron): void {
+  start(app: AsyncApplication, environ: AsyncEnviron): void {
+    this.#context.runInAsyncScope(this.#call, this, app, environ);
+  }
+
+  #call(app: AsyncApplication, environ: AsyncEnviron): void {
     const startResponse: AsyncStartResponse = (status, headers, error) => {
       this.#state.start(status, headers, error);
       this.#write ??= (chunk) => this.#writeChunk(chunk);
@@ -87,9 +103,9 @@ class AsyncRun implements RunningRequest {
     let result: unknown;
     try {
       result = app(environ, startResponse); // G-01
-      if (!isPromise(result) && !Array.isArray(result) && isAwaitable(result)) result = Promise.resolve(result);
-      if (isPromise(result)) {
-        result.then(
+      if (isPromise(result) || (!Array.isArray(result) && isAwaitable(result))) {
+        whenSettled(
+          result,
           (body) => this.#returned(body),
           (error) => this.#threw(error),
         );
@@ -113,24 +129,31 @@ class AsyncRun implements RunningRequest {
       this.#settle(body, undefined); // no step is taken (B-35), the body is closed
       return;
     }
-    if (isPlainArray(body) && this.#sending === null) {
-      try {
-        const wait = this.#array(body);
-        if (wait !== null) {
-          this.#settle(body, wait);
-          return;
-        }
-      } catch (error) {
-        this.#settle(body, this.#fail('the body failed', error));
-        return;
-      }
+    try {
+      const wait = this.#sending === null && isPlainArray(body) ? this.#array(body) : null;
+      if (wait === null) this.#respond(body);
+      else this.#settle(body, wait);
+    } catch (error) {
+      this.#settle(body, this.#fail('the body failed', error));
     }
-    this.#respond(body);
+  }
+
+  /**
+   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
+   */
+  #lookUpClose(body: unknown): void {
+    if (this.#close !== UNKNOWN) return;
+    this.#close = undefined;
+    try {
+      if (body !== undefined && body !== null) this.#close = (body as Closable).close;
+    } catch (error) {
+      this.#closingFailed(CLOSE_FAILED, error);
+    }
   }
 
   /** END, or DONE where no `close` has to run before the request is over. */
   #final(body: unknown): Final {
-    if (this.#close === UNKNOWN) this.#close = (body as Closable).close;
+    this.#lookUpClose(body);
     if (typeof this.#close === 'function') return END;
     this.#over = true;
     return DONE;
@@ -213,9 +236,10 @@ class AsyncRun implements RunningRequest {
     const waits = typeof asyncMethod === 'function';
     const method: unknown = waits ? asyncMethod : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof method !== 'function') {
-      throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+      throw notIterable(body);
     }
     const iterator = Reflect.apply(method, body, []) as AnyIterator; // once (G-108)
+    // Ends: with `disconnect`; nobody waits for it otherwise.
     new Promise<void>((resolve) => {
       this.#wake = resolve;
     }).then(() => this.#abandon(iterator, body));
@@ -303,7 +327,7 @@ class AsyncRun implements RunningRequest {
   async #writeNext(chunk: Uint8Array): Promise<void> {
     const state = this.#state;
     const any = state.write(chunk);
-    const surplus = state.writeSurplus(chunk);
+    const surplus = state.writeSurplus();
     if (any) {
       const head = state.takeHead();
       const piece = state.piece;
@@ -342,7 +366,7 @@ class AsyncRun implements RunningRequest {
 
   disconnect(reason: Error): void {
     if (this.#over) return;
-    this.#lost(reason);
+    this.#context.runInAsyncScope(this.#lost, this, reason);
     if (this.#wake !== null) {
       this.#state.disconnect();
       this.#wake();
@@ -368,6 +392,7 @@ class AsyncRun implements RunningRequest {
       const method = iterator.return;
       let result: unknown;
       if (typeof method === 'function') result = Reflect.apply(method, iterator, []);
+      disregard(result); // whatever becomes of the rest
       if (isPromise(result) || step !== null)
         await this.#limited(what, Promise.all([result, step?.then(nothing, nothing)]));
     } catch (error) {
@@ -378,19 +403,16 @@ class AsyncRun implements RunningRequest {
   /** Closes the body, exactly once, and ends the request (G-111, G-112). Never rejects. */
   async #closeBody(body: unknown): Promise<void> {
     this.#state.complete = true;
-    const what = 'close() of the body failed';
+    this.#lookUpClose(body);
     try {
-      if (this.#close === UNKNOWN) {
-        this.#close = body === undefined || body === null ? undefined : (body as Closable).close;
-      }
       const close = this.#close;
       this.#close = undefined;
       if (typeof close === 'function') {
         const result: unknown = Reflect.apply(close, body, []);
-        if (isPromise(result)) await this.#limited(what, result); // B-13
+        if (isPromise(result)) await this.#limited(CLOSE_FAILED, result); // B-13
       }
     } catch (error) {
-      this.#closingFailed(what, error);
+      this.#closingFailed(CLOSE_FAILED, error);
     }
     this.#tellDone();
   }
@@ -406,7 +428,9 @@ class AsyncRun implements RunningRequest {
     }
   }
 
-  /** Waits for a promise, but not for ever; its failure is reported whenever it comes. Never rejects. */
+  /**
+   * Its failure is reported whenever it comes. Never rejects. Ends: when the promise settles, and at the close timeout.
+   */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     return new Promise((resolve) => {
@@ -414,17 +438,19 @@ class AsyncRun implements RunningRequest {
         this.#state.warn(`${what}: still not over after ${limit} ms, the request ends without it (B-13, B-36)`);
         resolve();
       }, limit);
-      promise.then(
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        (error) => {
-          clearTimeout(timer);
-          this.#closingFailed(what, error);
-          resolve();
-        },
-      );
+      const over = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const failed = (error: unknown): void => {
+        this.#closingFailed(what, error);
+        over();
+      };
+      try {
+        whenSettled(promise, over, failed);
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 
@@ -468,9 +494,9 @@ class AsyncRun implements RunningRequest {
 }
 
 /**
- * Runs an async application: calls it, sends what it returns, closes it, and tells the transport when the request is
- * over (`send` with DONE, or `done`). Sets `quaich.signal` in the environ. Neither throws nor leaves a promise that
- * rejects, whatever the application does (G-145, G-146).
+ * Runs an async application, in a context of its own (G-190): calls it, sends what it returns, closes it, and tells the
+ * transport when the request is over (`send` with DONE, or `done`). Sets `quaich.signal` in the environ. Neither throws
+ * nor leaves a promise that rejects, whatever the application does (G-145, G-146).
  *
  * @returns the running request, to be told of a disconnect; undefined when it is over already
  */
@@ -481,6 +507,6 @@ export function runAsync(
   options: EngineOptions = DEFAULTS,
 ): RunningRequest | undefined {
   const run = new AsyncRun(environ, transport, options);
-  run.call(app, environ);
+  run.start(app, environ);
   return run.over ? undefined : run;
 }

@@ -6,7 +6,8 @@ import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
 import { type FileRange, fileOf } from '../toolbox/file-wrapper.ts';
-import { disregard, isPlainArray, nothing, refuseNoBody, refusePromise } from './body.ts';
+import { disregard, isPlainArray, nothing, notIterable, refuseNoBody, refusePromise, whenSettled } from './body.ts';
+import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { isClientFault, isDisconnect } from './report.ts';
 import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
@@ -17,6 +18,7 @@ type Closable = { close?: unknown };
 
 /** Not looked up yet. */
 const UNKNOWN = Symbol('unknown');
+const CLOSE_FAILED = 'close() of the body failed';
 
 class SyncRun {
   readonly state: ResponseState;
@@ -58,9 +60,22 @@ class SyncRun {
     this.#finish(body);
   }
 
+  /**
+   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
+   */
+  #lookUpClose(body: unknown): void {
+    if (this.#close !== UNKNOWN) return;
+    this.#close = undefined;
+    try {
+      if (body !== undefined && body !== null) this.#close = (body as Closable).close;
+    } catch (error) {
+      this.#closingFailed(CLOSE_FAILED, error);
+    }
+  }
+
   /** END, or DONE where no `close` has to run before the request is over. */
   #final(body: unknown): Final {
-    if (this.#close === UNKNOWN) this.#close = (body as Closable).close;
+    this.#lookUpClose(body);
     if (typeof this.#close === 'function') return END;
     this.#done = true;
     return DONE;
@@ -75,7 +90,7 @@ class SyncRun {
     if (isPromise(body)) {
       this.#close = undefined;
       // Closed when it turns out to be a body after all; its rejection is nobody else's to handle.
-      body.then((late) => this.#closeLate(late), nothing);
+      whenSettled(body, (late) => this.#closeLate(late), nothing);
       throw new ApplicationError(
         'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
       );
@@ -87,11 +102,11 @@ class SyncRun {
           'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
         );
       }
-      throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+      throw notIterable(body);
     }
     const file = this.state.headSent ? null : fileOf(body);
     if (file !== null && this.#sendFile(file)) return;
-    this.#iterate(Reflect.apply(iterate, body, []) as Iterator<unknown>, body);
+    this.#iterate(iterate, body);
   }
 
   #array(body: readonly unknown[]): void {
@@ -131,14 +146,18 @@ class SyncRun {
     return true;
   }
 
-  #iterate(iterator: Iterator<unknown>, body: unknown): void {
+  #iterate(iterate: Iterable<unknown>[typeof Symbol.iterator], body: unknown): void {
     const state = this.state;
     const disconnected = this.#options.disconnected;
     // Whether the iterator is done or threw: then `return` is not called (G-110).
     let finished = true;
+    let iterator: Iterator<unknown> | null = null;
     try {
       for (;;) {
+        // B-35. A client that has got all of the response may well go: the body runs to its end (G-112).
+        if (!state.complete && disconnected?.() === true) throw new ClientDisconnected();
         finished = true;
+        iterator ??= Reflect.apply(iterate, body, []);
         const step: unknown = iterator.next();
         if (typeof step !== 'object' || step === null) {
           disregard(step);
@@ -148,7 +167,6 @@ class SyncRun {
         const value = (step as IteratorResult<unknown>).value;
         if (value === undefined) refusePromise(step);
         finished = false;
-        if (disconnected?.() === true) throw new ClientDisconnected();
         const action = state.accept(value);
         if (action === SKIP) continue;
         if (action === STOP) return;
@@ -156,7 +174,7 @@ class SyncRun {
         if (action === SEND_LAST_AND_STOP) return;
       }
     } finally {
-      if (!finished) this.#return(iterator);
+      if (!finished && iterator !== null) this.#return(iterator);
     }
     this.#end(body);
   }
@@ -195,7 +213,7 @@ class SyncRun {
   write(chunk: Uint8Array): void {
     const state = this.state;
     if (!state.write(chunk)) {
-      const surplus = state.writeSurplus(chunk);
+      const surplus = state.writeSurplus();
       if (surplus !== null) throw surplus;
       return;
     }
@@ -205,7 +223,7 @@ class SyncRun {
       state.disconnect();
       throw error;
     }
-    const surplus = state.writeSurplus(chunk);
+    const surplus = state.writeSurplus();
     if (surplus !== null) throw surplus;
   }
 
@@ -241,13 +259,11 @@ class SyncRun {
   /** Closes the body, exactly once, and ends the request (G-111, G-112). */
   #finish(body: unknown): void {
     this.state.complete = true;
+    this.#lookUpClose(body);
     try {
-      if (this.#close === UNKNOWN) {
-        this.#close = body === undefined || body === null ? undefined : (body as Closable).close;
-      }
       if (typeof this.#close === 'function') disregard(Reflect.apply(this.#close, body, []));
     } catch (error) {
-      this.#closingFailed('close() of the body failed', error);
+      this.#closingFailed(CLOSE_FAILED, error);
     }
     if (this.#done) return;
     this.#done = true;
@@ -264,7 +280,7 @@ class SyncRun {
       const close = (late as Closable).close;
       if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
     } catch (error) {
-      this.#closingFailed('close() of the body failed', error);
+      this.#closingFailed(CLOSE_FAILED, error);
     }
   }
 
@@ -276,8 +292,8 @@ class SyncRun {
 }
 
 /**
- * Runs a sync application: calls it, sends what it returns, closes it. When this returns, the request is over and the
- * transport knows it. Never throws, whatever the application does (G-145, G-146).
+ * Runs a sync application, in a context of its own (G-190): calls it, sends what it returns, closes it. When this
+ * returns, the request is over and the transport knows it. Never throws, whatever the application does (G-145, G-146).
  */
 export function runSync(
   app: Application,
@@ -285,5 +301,6 @@ export function runSync(
   transport: Transport<false>,
   options: EngineOptions = DEFAULTS,
 ): void {
-  new SyncRun(environ, transport, options).run(app, environ);
+  const run = new SyncRun(environ, transport, options);
+  new Context().runInAsyncScope(run.run, run, app, environ);
 }

@@ -3,6 +3,8 @@
  * (B-23), and what is to be ended together with its applications (L-09).
  */
 
+import { describeError } from './report.ts';
+
 const duties: { what: string }[] = [];
 
 /**
@@ -39,7 +41,7 @@ export function atThreadEnd(end: End): () => void {
   ends.add(end);
   if (!watchesExit) {
     watchesExit = true;
-    process.on('beforeExit', () => void endThread((error) => process.emitWarning(String(error))));
+    process.on('beforeExit', () => void endThread((error) => process.emitWarning(describeError(error))));
   }
   return () => ends.delete(end);
 }

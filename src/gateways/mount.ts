@@ -2,6 +2,7 @@
  * What a mount inside another server is made of, whatever that server speaks: the application, its hooks, what its environs
  * have in common, and the requests that are running.
  */
+import { inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { describeError, report } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/response.ts';
@@ -149,7 +150,7 @@ export class Mount implements MountLifespan {
   async #start(): Promise<void> {
     await this.#stopping?.catch(() => {}); // whoever asked for it has been told
     this.#stopping = null;
-    await this.#startup?.(this.#state);
+    await inOwnContext(() => this.#startup?.(this.#state));
     this.#started = true;
   }
 
@@ -165,6 +166,7 @@ export class Mount implements MountLifespan {
   async #stop(starting: Promise<void> | null, timeout: number): Promise<void> {
     await starting?.catch(() => {}); // a startup that fails leaves nothing to shut down (L-09)
     if (this.#running.size > 0) {
+      // Ends: with the last request; the timer below gives up those that go on.
       const over = new Promise<void>((resolve) => {
         this.#idle = resolve;
       });
@@ -177,7 +179,7 @@ export class Mount implements MountLifespan {
     }
     const due = this.#started;
     this.#started = false;
-    if (due) await this.#shutdown?.(this.#state);
+    if (due) await inOwnContext(() => this.#shutdown?.(this.#state));
   }
 
   /** Why no request comes to the application at present; null: it may. */

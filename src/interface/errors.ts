@@ -28,8 +28,8 @@ export class RequestBodyError extends QuaichError {
   /** The status that fits, when the application has not answered yet: 400, 408 or 413. */
   readonly status: number;
 
-  constructor(message: string, status = 400) {
-    super('QUAICH_REQUEST_BODY', message);
+  constructor(message: string, status = 400, options?: ErrorOptions) {
+    super('QUAICH_REQUEST_BODY', message, options);
     this.status = status;
   }
 }

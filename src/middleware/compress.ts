@@ -2,7 +2,7 @@ import Negotiator from 'negotiator';
 import { ConfigurationError } from '../interface/errors.ts';
 import { middleware } from './define.ts';
 import { type ContentCoding, canStream, encoder, hasZstd, type Levels } from './encoders.ts';
-import { bytesOf } from './exchange/inner-body.ts';
+import { totalOf } from './exchange/inner-body.ts';
 import type { Head } from './head.ts';
 import { type AnyEnviron, DROP, type Middleware } from './types.ts';
 
@@ -42,7 +42,7 @@ function choose(accept: string, available: readonly ContentCoding[]): ContentCod
 function knownSize(head: Head, chunks: readonly Uint8Array[] | null): number {
   const length = head.get('Content-Length');
   if (length !== undefined) return Number(length);
-  return chunks === null ? Number.POSITIVE_INFINITY : bytesOf(chunks);
+  return chunks === null ? Number.POSITIVE_INFINITY : totalOf(chunks);
 }
 
 /**

@@ -1,6 +1,6 @@
 import makeETag from 'etag';
 import { middleware } from './define.ts';
-import { bytesOf } from './exchange/inner-body.ts';
+import { totalOf } from './exchange/inner-body.ts';
 import type { Head } from './head.ts';
 import { evaluate, FAILED, PROCEED } from './preconditions.ts';
 import { DROP, type Middleware } from './types.ts';
@@ -27,7 +27,7 @@ export function conditionalGet(options: ConditionalGetOptions = {}): Middleware 
   function addETag(head: Head, chunks: readonly Uint8Array[], method: string): void {
     if (head.has('ETag') || /\bno-store\b/i.test(head.list('Cache-Control'))) return;
     // For HEAD an application may leave the body out: nothing to be computed then.
-    if (method === 'HEAD' && bytesOf(chunks) === 0) return;
+    if (method === 'HEAD' && totalOf(chunks) === 0) return;
     head.set('ETag', makeETag(Buffer.concat(chunks), { weak: etag === 'weak' }));
   }
 

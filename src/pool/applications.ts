@@ -1,4 +1,6 @@
+import { inOwnContext } from '../engine/context.ts';
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
+import { describeError, isInstance } from '../engine/report.ts';
 import { endThread } from '../engine/this-thread.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { validator } from '../validate/index.ts';
@@ -37,7 +39,7 @@ export class Applications {
       for (const application of this.mounted) {
         if (application === null) continue;
         if (this.started.some((other) => identity(other) === identity(application))) continue;
-        await application.startup?.call(application.app, application.state);
+        await inOwnContext(() => application.startup?.call(application.app, application.state));
         this.started.push(application);
       }
     } catch (error) {
@@ -54,7 +56,7 @@ export class Applications {
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
-        await application.shutdown?.call(application.app, application.state);
+        await inOwnContext(() => application.shutdown?.call(application.app, application.state));
       } catch (error) {
         report(error);
       }
@@ -74,14 +76,8 @@ function identity({ app, startup, shutdown }: LoadedApplication): unknown {
   return startup ?? shutdown ?? app;
 }
 
-/** An error in words for the other side of a thread: with its stack, unless it is one of configuration (B-32). */
+/** An error in words for the other side of a thread: in full (B-32), unless it is one of configuration. */
 export function describeFailure(error: unknown): { message: string; configuration: boolean } {
-  if (error instanceof ConfigurationError) return { message: error.message, configuration: true };
-  try {
-    if (error instanceof Error)
-      return { message: error.stack ?? `${error.name}: ${error.message}`, configuration: false };
-    return { message: String(error), configuration: false };
-  } catch {
-    return { message: 'something that cannot be shown was thrown', configuration: false };
-  }
+  if (isInstance(error, ConfigurationError)) return { message: error.message, configuration: true };
+  return { message: describeError(error), configuration: false };
 }

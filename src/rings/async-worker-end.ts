@@ -73,6 +73,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     const whole = this.#end.clear && length <= this.credit() && length <= this.room(head);
     const sent = whole && this.put(head, chunk, 0, length, final);
     if (sent && (final !== MORE || length === 0 || this.credit() > 0)) return undefined;
+    // Ends: with credit and room in the ring, with a cancel, with `stop`, and with the request.
     return new Promise((resolve, reject) => {
       const copy = sent || chunk === null ? null : new Uint8Array(chunk);
       this.#send = { head, chunk: copy, from: 0, final, sent, resolve, reject };
@@ -89,6 +90,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     }
     this.assertFits(head);
     this.#assertIdle();
+    // Ends: when the gateway says that it is through with the file, whatever became of the client, and with `stop`.
     return new Promise((resolve, reject) => {
       this.#file = { head, descriptor, length, sent: false, resolve, reject };
       this.pump();
@@ -120,6 +122,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     } catch (error) {
       return Promise.reject(error);
     }
+    // Ends: with bytes or the end of the body, with a cancel, with `stop`, and with the request.
     return new Promise((resolve, reject) => {
       this.#read = { max, resolve, reject };
     });
@@ -287,7 +290,7 @@ export class AsyncWorkerEnd {
     this.#sleeper = new Sleeper(views.words, this.#control + WORKER_BELL, () => this.#hasWork());
   }
 
-  /** Serves requests until `retire` or `stop`; keeps the event loop alive meanwhile. */
+  /** Serves requests; keeps the event loop alive meanwhile. Ends: with the last request after `retire` or `stop`. */
   run(): Promise<void> {
     // waitAsync keeps no event loop alive.
     const alive = setInterval(() => {}, 0x7fffffff);

@@ -72,6 +72,7 @@ export class Sleeper {
       return false;
     }
     // Compares and enqueues as one step: a ring since the store above shows as another value.
+    // Ends: with a ring, and with `wake`, which the owner calls when it learns that a ringer has died.
     const wait = Atomics.waitAsync(words, this.#index, asleep);
     if (!wait.async) return false;
     this.#callback = callback;

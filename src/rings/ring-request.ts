@@ -156,7 +156,10 @@ export abstract class RingRequest {
     return this.writer.largest - MESSAGE_HEADER - (head === null ? 0 : head.text.length);
   }
 
-  /** Configuration bounds the head of a response to half the ring; FILE_HEADER bytes are kept for `putFile`. */
+  /**
+   * A head has to fit into half the ring, which `startResponse` sees to in rings of the usual size (G-191); FILE_HEADER
+   * bytes are kept for `putFile`.
+   */
   protected assertFits(head: ResponseHead | null): void {
     if (head !== null && this.room(head) <= FILE_HEADER) {
       throw new RangeError(

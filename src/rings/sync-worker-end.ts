@@ -235,6 +235,8 @@ export class SyncWorkerEnd {
       throw new Error('a sync worker cannot wait on the thread of its gateway (B-23)');
     }
     // Compares and enqueues as one step, so a change before it and a notification after it both end the wait.
+    // Ends: when the gateway changes the word, for a cancel and for `stop` too, and after the timeout. The gateway's
+    // thread does not die before the process does.
     return Atomics.wait(this.#words, index, value, timeout) !== 'timed-out';
   }
 }

@@ -1,5 +1,6 @@
 import { HEAD_RECORD } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
+import { Context } from '../engine/context.ts';
 import { earlyHints } from '../engine/early-hints.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { runAsync } from '../engine/run-async.ts';
@@ -40,6 +41,8 @@ export class InlineApplications {
   private readonly mostRequests: number;
   private inProgress = 0;
   private offersHints = false;
+  /** That of whoever made the server; requests that follow another one on its connection are begun in that one's. */
+  private readonly context = new Context();
   private readonly roomAgain: () => void;
 
   /**
@@ -107,7 +110,7 @@ export class InlineApplications {
     }
     if (this.offersHints) environ['quaich.early_hints'] = earlyHints(request);
     this.inProgress++;
-    const running = runAsync(runnable.app, environ, request);
+    const running = this.context.runInAsyncScope(runAsync, null, runnable.app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return true;
   }

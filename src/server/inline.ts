@@ -6,6 +6,9 @@ import type { Wait } from '../interface/transport.ts';
 import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import { sendFile } from './send-file.ts';
 
+/** That of Buffer would be a view. */
+const { slice } = Uint8Array.prototype;
+
 /** Body bytes (per request) kept for an application that does not read yet. */
 const HIGH_WATER = 65536;
 
@@ -23,10 +26,14 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private rejectDrained: ((error: Error) => void) | null = null;
 
   private blocks: Buffer[] = [];
+  /** Bytes of the first block that were read. */
+  private at = 0;
   private size = 0;
   private ended: boolean;
   private failure: Error | null = null;
   private full = false;
+  /** The body of the response is closed; whatever still reads is not waited for (G-154). */
+  private finished = false;
   private wake: (() => void) | null = null;
 
   /** @param over called once, when the request is over and its body closed */
@@ -75,12 +82,16 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   done(): void {
+    this.finished = true;
+    this.blocks = [];
+    this.wakeReader();
     this.connection.done(this.exchange);
     this.over();
   }
 
   private drain(): Promise<void> {
     if (this.gone !== null) return Promise.reject(this.gone);
+    // Ends: when the socket has drained, and when the connection ends or is given up (rejected).
     return new Promise((resolve, reject) => {
       this.resolveDrained = resolve;
       this.rejectDrained = reject;
@@ -137,11 +148,18 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   // ---- BodySource
 
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
+    if (this.finished) return Promise.reject(new RequestAborted('the request is over'));
     const first = this.blocks[0];
     if (first !== undefined) {
-      if (first.length <= max) this.blocks.shift();
-      else this.blocks[0] = first.subarray(max);
-      const block = first.length <= max ? first : first.subarray(0, max);
+      const from = this.at;
+      this.at = Math.min(from + max, first.length);
+      const whole = from === 0 && this.at === first.length;
+      // Whoever reads may transfer the buffer (G-66): a block that is read in parts is given in copies.
+      const block = whole ? first : slice.call(first, from, this.at);
+      if (this.at === first.length) {
+        this.blocks.shift();
+        this.at = 0;
+      }
       this.size -= block.length;
       if (this.full && this.size < HIGH_WATER) {
         this.full = false;
@@ -152,6 +170,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.ended) return null;
     if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
+    // Ends: with bytes or the end of the body, with the connection, and with the request.
     return new Promise<void>((resolve) => {
       this.wake = resolve;
     }).then(() => this.read(max));

@@ -3,7 +3,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { AsyncInput } from '../engine/async-input.ts';
-import { chunkOf, disregard, hasMethod, isAwaitable, nothing, refuseNoBody } from '../engine/body.ts';
+import { chunkOf, disregard, hasMethod, isAwaitable, nothing, notIterable, refuseNoBody } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../engine/signal.ts';
@@ -85,8 +85,8 @@ export class AsyncCall {
   start(app: AsyncApplication): void {
     withContext(this.#call.context, () => {
       this.#within = keepContext();
-      // Whatever has gone wrong on the way: the caller gets an answer.
-      this.#run(app).catch((error) => {
+      // What the application enters stays in there (G-190). Whatever has gone wrong on the way: the caller gets an answer.
+      this.#within(() => this.#run(app)).catch((error) => {
         this.#post({ type: 'failed', id: this.#call.id, error: errorToWire(error), over: true });
       });
     });
@@ -389,7 +389,7 @@ function iteratorOf(body: unknown): { iterator: AnyIterator; waits: boolean } {
   const waits = typeof asyncMethod === 'function';
   const method: unknown = waits ? asyncMethod : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
   if (typeof method !== 'function') {
-    throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+    throw notIterable(body);
   }
   return { iterator: Reflect.apply(method, body, []) as AnyIterator, waits };
 }

@@ -3,7 +3,7 @@
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
 import { isPromise } from 'node:util/types';
-import { chunkOf, disregard, isPlainArray, refuseNoBody, refusePromise } from '../engine/body.ts';
+import { chunkOf, disregard, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
@@ -201,7 +201,7 @@ class Writer {
           `write cannot wait on an event loop, and ${this.#queued} bytes are queued: yield them, or use where: 'worker' (B-26)`,
         );
       }
-      const surplus = response.surplus(bytes);
+      const surplus = response.surplus();
       response.sendHead();
       this.#queued += size;
       this.settled = write(bytes).then(
@@ -389,5 +389,5 @@ export function iteratorOf(body: unknown): Iterator<Uint8Array> {
       'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
     );
   }
-  throw new ApplicationError('the application returned an object that is not iterable; return [chunk] (G-100)');
+  throw notIterable(body);
 }

@@ -4,6 +4,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { chunkOf, disregard, refusePromise } from '../engine/body.ts';
+import { inOwnContext } from '../engine/context.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
@@ -92,7 +93,7 @@ class SyncCall implements BodySource<false> {
   run(app: Application): void {
     const { id, context } = this.#call;
     try {
-      withContext(context, () => this.#run(app));
+      inOwnContext(() => withContext(context, () => this.#run(app))); // G-190
     } catch (error) {
       this.#post({ type: 'failed', id, error: errorToWire(error), over: true });
     } finally {

@@ -91,8 +91,8 @@ export class TrackedResponse {
   }
 
   /** What a `write` that was just accepted has left over: to be thrown when the rest is on its way (G-121). */
-  surplus(chunk: Uint8Array): Error | null {
-    return this.#state.writeSurplus(chunk);
+  surplus(): Error | null {
+    return this.#state.writeSurplus();
   }
 
   /** The response is complete: `startResponse` and `write` throw from now on (G-98). */

@@ -2,6 +2,7 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { HEAD_RECORD, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
+import { Context, inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { EnvironBuilder } from '../http/environ.ts';
@@ -100,6 +101,8 @@ class RunningSimpleServer implements SimpleServer {
   private readonly parser = new Parser({ limits: { requestLine: REQUEST_LINE, head: HEAD } });
   private readonly builder: EnvironBuilder;
   private readonly state: Record<string, unknown> = {};
+  /** That of whoever made the server; requests that follow another one on its connection are begun in that one's. */
+  private readonly context = new Context();
   private readonly first: Application | AsyncApplication;
   private app: Application | AsyncApplication;
   private runnable: AsyncApplication;
@@ -135,7 +138,7 @@ class RunningSimpleServer implements SimpleServer {
   }
 
   async start(host: string, port: number): Promise<void> {
-    await this.first.startup?.(this.state);
+    await inOwnContext(() => this.first.startup?.(this.state));
     try {
       const { accessLog } = this.options;
       if (accessLog !== undefined) this.log = await openAccessLog({ format: 'common', stream: accessLog });
@@ -232,7 +235,7 @@ class RunningSimpleServer implements SimpleServer {
       '',
       new AsyncInput(hasBody ? request : null),
     );
-    const running = runAsync(this.runnable, environ as AsyncEnviron, request);
+    const running = this.context.runInAsyncScope(runAsync, null, this.runnable, environ as AsyncEnviron, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return true;
   }
@@ -258,7 +261,7 @@ class RunningSimpleServer implements SimpleServer {
     await unbound;
     for (const tell of this.waiting.splice(0)) tell(false);
     await this.log?.close();
-    await this.first.shutdown?.(this.state);
+    await inOwnContext(() => this.first.shutdown?.(this.state));
     for (const tell of this.untilClosed.splice(0)) tell(undefined);
   }
 }

@@ -1,4 +1,5 @@
 /** What the clients of both kinds have in common: requests, their bodies, lifespan. */
+import { inOwnContext } from '../engine/context.ts';
 import type { EnvironTemplate } from '../http/environ.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
@@ -135,7 +136,7 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
 
   /** Runs the startup hook; requests before it are refused, where there is one (L-02). */
   async startup(): Promise<void> {
-    await this.lifespan.startup?.call(this.owner, this.state);
+    await inOwnContext(() => this.lifespan.startup?.call(this.owner, this.state));
     this.started = true;
   }
 
@@ -143,7 +144,7 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
   async shutdown(): Promise<void> {
     if (!this.started) return;
     this.started = false;
-    await this.lifespan.shutdown?.call(this.owner, this.state);
+    await inOwnContext(() => this.lifespan.shutdown?.call(this.owner, this.state));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

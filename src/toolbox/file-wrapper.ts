@@ -2,7 +2,7 @@
  * `wsgi.file_wrapper` (G-160 to G-166, U-08): makes a body of a file. Nothing is read or sent when it is called; the
  * gateway sends the file itself only when it gets the very wrapper back, and where it can.
  */
-import { closeSync, fstatSync, openSync, readSync, read as readWithCallback } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, read as readWithCallback, type Stats } from 'node:fs';
 import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
 
 /** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
@@ -34,7 +34,7 @@ function blockSizeArgument(size: unknown): number {
 /** FileHandle is not exported as a class; these three together are not found elsewhere. */
 function isFileHandle(file: object): file is FileHandleLike {
   const handle = file as Partial<FileHandleLike>;
-  return typeof handle.fd === 'number' && typeof handle.stat === 'function' && typeof handle.datasync === 'function';
+  return typeof handle.stat === 'function' && typeof handle.datasync === 'function' && typeof handle.fd === 'number';
 }
 
 function checkFile(file: unknown): void {
@@ -130,13 +130,22 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
     return typeof body === 'object' && body !== null && #closed in body;
   }
 
-  /** The file behind a body that is a wrapper, unopened and of a regular file; else null. */
+  /**
+   * The file behind a body that is a wrapper, unopened and of a regular file; else null, also where it has a descriptor
+   * that is of no use: then it is read (G-162).
+   */
   static range(body: unknown): FileRange | null {
     if (!Wrapper.made(body) || body.over || body.#closed) return null;
     const { file } = body;
-    const descriptor = typeof file === 'number' ? file : file.fd;
-    if (typeof descriptor !== 'number' || descriptor < 0) return null;
-    const stat = fstatSync(descriptor);
+    let descriptor: unknown;
+    let stat: Stats;
+    try {
+      descriptor = typeof file === 'number' ? file : file.fd;
+      if (typeof descriptor !== 'number' || descriptor < 0) return null;
+      stat = fstatSync(descriptor);
+    } catch {
+      return null;
+    }
     if (!stat.isFile()) return null;
     return { descriptor, length: file instanceof OpenFile ? Math.max(0, stat.size - file.position) : -1 };
   }

@@ -2,6 +2,7 @@
  * A body that is an array stays one: the server may ask for its length and send it in one go (G-117, G-123).
  */
 
+import { sizeOf } from '../interface/bytes.ts';
 import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
@@ -31,7 +32,7 @@ export function checkedArray(exchange: Exchange, source: unknown[]): { array: un
   const count = source.length;
   const chunks: Uint8Array[] = [];
   for (let i = 0; i < count; i++) chunks.push(checkChunk(exchange, source[i], `chunk ${i} of the body`));
-  for (const chunk of chunks) exchange.pass(chunk.byteLength);
+  for (const chunk of chunks) exchange.pass(sizeOf(chunk));
   exchange.end();
   exchange.ended = false; // not before the server has taken it
 

@@ -19,7 +19,8 @@ export function checkChunk(exchange: Exchange, chunk: unknown, place: string): U
     );
   }
   //: G-103, V-86: Every chunk MUST be a `Uint8Array` (a `Buffer` is one). Strings, numbers, an `ArrayBuffer` and other views are errors of the
-  //: application. The server tests the type in a way that holds for all realms.
+  //: application. The server tests the type in a way that holds for all realms, and
+  //: sends the bytes that a chunk really has, whatever its properties say.
   //:
   //: ```js
   //: yield new TextEncoder().encode('text'); // not: yield 'text'

@@ -71,6 +71,9 @@ export function checkedStartResponse(exchange: Exchange, outer: Callable): Calla
 //: G-87: The server MUST check status and headers during the call, so that the error is thrown into the application, and MUST do so always, not
 //: in a development mode only.
 //:
+//: G-191: A head that is too large to be sent MUST be refused there too, by one limit for all ways to run an
+//: application. (Here 262144 bytes: the status line and the lines of all fields, each with its line end.)
+//:
 //: A-06: An application SHOULD pass the error whenever it begins an error response.
 //:
 //: ```js

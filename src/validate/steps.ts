@@ -2,6 +2,7 @@
  * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. The two iterators
  * differ in no more than whether they wait for the one inside.
  */
+import { sizeOf } from '../interface/bytes.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
@@ -94,7 +95,7 @@ export class Steps {
       }
       const chunk = checkChunk(exchange, checked.value, `chunk ${exchange.steps - 1} of the body`);
       this.#checkLength(1);
-      exchange.pass(chunk.byteLength);
+      exchange.pass(sizeOf(chunk));
       exchange.link.yielded();
       this.#comparison?.remember(chunk);
       this.#finished = false;

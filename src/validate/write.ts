@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { sizeOf } from '../interface/bytes.ts';
 import type { Exchange } from './exchange.ts';
 import { type Callable, disregard, isBytes, nothing, shown } from './values.ts';
 import { watched } from './watched-promise.ts';
@@ -18,7 +19,7 @@ export function checkedWrite(exchange: Exchange, outer: Callable): Callable {
       );
     }
     exchange.link.checkWrite();
-    if (chunk.byteLength > 0) exchange.pass(chunk.byteLength);
+    if (sizeOf(chunk) > 0) exchange.pass(sizeOf(chunk));
     const before = exchange.settings.compareChunks ? Buffer.from(chunk) : null;
     exchange.link.writing++;
     let result: unknown;

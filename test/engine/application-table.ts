@@ -6,12 +6,13 @@ import type { Application, AsyncApplication, Body, StartResponse } from '../../s
 import { BODIES } from './applications/bodies.ts';
 import { FAILURES } from './applications/failures.ts';
 import { HEADS } from './applications/heads.ts';
+import { HOSTILE } from './applications/hostile.ts';
 import { LENGTHS } from './applications/lengths.ts';
 import type { ApplicationCase } from './applications/parts.ts';
 
 export { type ApplicationCase, bytes, type Trace, tracedBody } from './applications/parts.ts';
 
-export const APPLICATIONS: readonly ApplicationCase[] = [...HEADS, ...BODIES, ...LENGTHS, ...FAILURES];
+export const APPLICATIONS: readonly ApplicationCase[] = [...HEADS, ...BODIES, ...LENGTHS, ...FAILURES, ...HOSTILE];
 
 /** A body as an async iterable, step for step, with `return` and `close` handed on. */
 function asyncBody(body: Body): AsyncIterable<Uint8Array> & { close?(): Promise<void> } {

@@ -2,14 +2,18 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runAsync } from '../../src/engine/run-async.ts';
+import { toFetchHandler } from '../../src/gateways/index.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
 import type { AsyncApplication } from '../../src/interface/types.ts';
+import { AsyncTestClient } from '../../src/testing/index.ts';
 import { bytes, type Trace } from './application-table.ts';
 import { asyncEnviron, MemoryErrors } from './environs.ts';
 import { AsyncRecorder } from './recording-transport.ts';
 
 describe('context', () => {
   const storage = new AsyncLocalStorage<string>();
+  const startup = (): void => storage.enterWith('hook');
+  const idle: AsyncApplication = async () => [];
 
   /** A body and an application that write down the context of each of their steps. */
   function traced(trace: Trace): AsyncApplication {
@@ -71,5 +75,37 @@ describe('context', () => {
     storage.run('elsewhere', () => handle?.disconnect(new ClientDisconnected()));
     await recorder.over;
     expect(trace.slice(-3)).toEqual(['abort', 'return request', 'close request']);
+  });
+
+  test('G-190 B-60 listeners of the signal have it, and what they enter stays with the request', async () => {
+    const seen: (string | undefined)[] = [];
+    const recorder = new AsyncRecorder();
+    recorder.abandoned = true;
+    const app: AsyncApplication = async (environ) => {
+      storage.enterWith('request');
+      environ['quaich.signal']?.addEventListener('abort', () => {
+        seen.push(storage.getStore());
+        storage.enterWith('listener');
+      });
+      await turn();
+      return [];
+    };
+    await storage.run('gateway', async () => {
+      const handle = runAsync(app, asyncEnviron('GET', new MemoryErrors()), recorder, {});
+      handle?.disconnect(new ClientDisconnected());
+      seen.push(storage.getStore());
+    });
+    await recorder.over;
+    expect(seen).toEqual(['request', 'gateway']);
+  });
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['a mount', () => toFetchHandler(idle, { lifespan: { startup } }).startup()],
+    ['a test client', () => new AsyncTestClient(idle, { lifespan: { startup } }).startup()],
+  ])('G-190 what a hook enters stays with it: %s', async (_way, start) => {
+    // Not awaited before the look: what a function enters before its first pause would be in its caller.
+    const started = start();
+    expect(storage.getStore()).toBe(undefined);
+    await started;
   });
 });

@@ -158,6 +158,24 @@ const isClosed = (descriptor: number): boolean => {
 
 for (const convention of CONVENTIONS) {
   describe(`wsgi.file_wrapper, ${convention.name}`, () => {
+    test.each([
+      ['is closed', { value: 1_000_000 }],
+      ['is no integer', { value: 1.5 }],
+      [
+        'throws',
+        {
+          get() {
+            throw new Error('nobody should have asked');
+          },
+        },
+      ],
+    ])('G-162 a file-like whose descriptor %s is read', async (_what, fd) => {
+      const trace: Trace = [];
+      const { recorder, errors } = await convention.run(Object.defineProperty(blocks(trace, 'a', 'b'), 'fd', fd));
+      expect([recorder.body, recorder.files, errors.text]).toEqual(['ab', [], '']);
+      expect(trace.at(-1)).toBe('close');
+    });
+
     test('G-161, G-162 any object with read: nothing is read before the body is iterated', async () => {
       const trace: Trace = [];
       const { recorder } = await convention.run(blocks(trace, 'ab', 'c'), { size: 2 });

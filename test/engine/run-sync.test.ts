@@ -300,10 +300,10 @@ describe('mistakes', () => {
   test('G-140 the report goes to the error stream of the gateway, whatever the application put into environ', () => {
     const { errors } = run((environ) => {
       environ['wsgi.errors'] = { write() {}, writelines() {}, flush() {} };
-      environ.PATH_INFO = 'a\nb';
+      environ.PATH_INFO = '/another';
       throw new Error('seen');
     });
-    expect(errors.text).toMatch(/^quaich: GET "a\\nb": the application threw\nError: seen/);
+    expect(errors.text).toMatch(/^quaich: GET "\/path": the application threw\nError: seen/);
   });
 
   test('G-128 the method is that of the request, whatever the application put into environ', () => {

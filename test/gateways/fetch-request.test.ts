@@ -2,7 +2,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type FetchHandlerOptions, type FetchInfo, toFetchHandler } from '../../src/gateways/index.ts';
-import { ClientDisconnected, ConfigurationError, RequestBodyError } from '../../src/interface/errors.ts';
+import {
+  ClientDisconnected,
+  ConfigurationError,
+  RequestAborted,
+  RequestBodyError,
+} from '../../src/interface/errors.ts';
 import type { Application, AsyncApplication, AsyncEnviron } from '../../src/interface/types.ts';
 import { MemoryErrors } from './errors.ts';
 
@@ -247,6 +252,42 @@ describe('the request body', () => {
     expect(response.status).toBe(500);
     expect(errors.text).toMatch(/POST "http:\/\/a\/".*\n.*read already.*G-178/);
   });
+});
+
+test('G-154 G-63 a read that goes on when the request is over rejects, and so do later ones', async () => {
+  const stream = new ReadableStream<Uint8Array>(); // never gives anything
+  let input: AsyncEnviron['wsgi.input'] | undefined;
+  let reading: Promise<Uint8Array> | undefined;
+  const app: AsyncApplication = async (environ, startResponse) => {
+    input = environ['wsgi.input'];
+    reading = input.read();
+    startResponse('200 OK', []);
+    return [];
+  };
+  await (await toFetchHandler(app)(post(stream))).text();
+  await expect(reading).rejects.toBeInstanceOf(RequestAborted);
+  await expect(input?.read(1)).rejects.toBeInstanceOf(RequestAborted);
+});
+
+test('G-66 what was read may be transferred: it shares its buffer with nothing, and is not the chunk of the host', async () => {
+  const chunk = Buffer.from('abcdef');
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+  const app: AsyncApplication = async (environ, startResponse) => {
+    const first = await environ['wsgi.input'].read(2);
+    structuredClone(first.buffer, { transfer: [first.buffer as ArrayBuffer] });
+    const rest = await environ['wsgi.input'].read();
+    const body = [Buffer.from(rest)];
+    rest.fill(0);
+    startResponse('200 OK', []);
+    return body;
+  };
+  expect(await (await toFetchHandler(app)(post(stream))).text()).toBe('cdef');
+  expect(chunk.toString()).toBe('abcdef');
 });
 
 describe('a sync application', () => {

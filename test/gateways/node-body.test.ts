@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { BytesBody, collectedBytes, isUntouched, StreamBody } from '../../src/gateways/node-http/body.ts';
-import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 
 /** A request whose body the test pushes; `asked` counts how often Node wants more off the socket. */
 function incoming() {
@@ -31,6 +31,25 @@ describe('the stream', () => {
     const end = body.read(10);
     request.push(null);
     expect([await end, await body.read(10)]).toEqual([null, null]);
+  });
+
+  test('G-66 what was read may be transferred: it shares its buffer with nothing', async () => {
+    const { request } = incoming();
+    const body = new StreamBody(request, 100, null);
+    request.push(Buffer.from('head of another request|abcdef').subarray(24));
+    const first = await body.read(2);
+    expect(first?.buffer.byteLength).toBe(2);
+    structuredClone(first?.buffer, { transfer: [first?.buffer as ArrayBuffer] });
+    expect(text(await body.read(10))).toBe('cdef');
+  });
+
+  test('G-154 G-63 a read that goes on when the request is over rejects, and so do later ones', async () => {
+    const { request } = incoming();
+    const body = new StreamBody(request, 100, null);
+    const reading = body.read(2);
+    body.abandon();
+    await expect(reading).rejects.toBeInstanceOf(RequestAborted);
+    await expect(body.read(2)).rejects.toBeInstanceOf(RequestAborted);
   });
 
   test('G-65 nothing is taken off the socket that nobody reads', async () => {

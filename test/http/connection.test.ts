@@ -8,6 +8,7 @@ import {
   WAIT_HEAD,
   WAIT_LINGERING,
   WAIT_REQUEST,
+  WAIT_ROOM,
 } from '../../src/http/host.ts';
 import { StateError } from '../../src/http/states.ts';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY } from '../../src/interface/transport.ts';
@@ -185,13 +186,25 @@ describe('order and persistence', () => {
     expect(d.paused).toBe(false);
   });
 
+  it('G-148 a request that waits for room too long gets 503, and those behind it are asked for', () => {
+    const d = new Driver();
+    d.accepting = false;
+    d.feed(GET.replace('GET', 'HEAD') + GET);
+    d.connection.expired();
+    expect(d.take()).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n(?:.+\r\n)*\r\n$/);
+    expect(d.connection.waitingFor).toBe(WAIT_ROOM);
+    d.accepting = true;
+    d.connection.retry();
+    expect(d.requests).toHaveLength(1);
+  });
+
   it('a host without room is asked again, and nothing is lost', () => {
     const d = new Driver();
     d.accepting = false;
     d.feed(GET + GET);
     expect(d.requests).toHaveLength(0);
     expect(d.paused).toBe(true);
-    expect(d.connection.waitingFor).toBe(WAIT_APPLICATION);
+    expect(d.connection.waitingFor).toBe(WAIT_ROOM);
     d.accepting = true;
     d.connection.retry();
     expect(d.requests).toHaveLength(2);

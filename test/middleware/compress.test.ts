@@ -35,6 +35,23 @@ function get(kind: 'sync' | 'async', accept: string | null, app: Plain, options:
 }
 
 describe.each(KINDS)('compress in the %s convention', (kind) => {
+  it.each(['array', 'generator', 'write'])(
+    'G-103 of a chunk that lies about its length its bytes are compressed: %s',
+    async (form) => {
+      const lie = () =>
+        Object.defineProperties(Buffer.from(LONG), { length: { value: 1e6 }, byteLength: { value: 1e6 } });
+      const app: Plain = (_environ, startResponse) => {
+        const write = startResponse('200 OK', [['Content-Type', 'text/plain']]);
+        if (form === 'array') return [lie(), lie()];
+        if (form === 'generator') return [lie(), lie()].values();
+        write(lie());
+        write(lie());
+        return [];
+      };
+      expect(decode(await get(kind, 'gzip', app))).toBe(LONG + LONG);
+    },
+  );
+
   const negotiation: [accept: string | null, array: string | undefined, streamed: string | undefined][] = [
     [null, undefined, undefined],
     ['', undefined, undefined],

@@ -223,3 +223,25 @@ describe('behind a front server (pooled sync)', () => {
     expect(await slow.all()).toContain(answerTo(hello));
   });
 });
+
+it.each([true, false])(
+  'G-63 G-66 what an application transfers of a body cuts nothing off it (inline: %s)',
+  async (inline) => {
+    const server = await start({ apps: [{ module, export: 'transferring', inline }], asyncWorkers: 1 });
+    const body = `first line, with something behind\n${'0123456789'.repeat(10_000)}`;
+    const [response] = parseResponses(await new Client(server.url).send(POST(body.length) + body).all());
+    expect(response.status).toBe(200);
+    expect(response.body === body, `${response.body.length} of ${body.length} bytes`).toBe(true);
+  },
+);
+
+it.each([true, false])(
+  'G-154 G-63 a read that goes on behind the response ends with the request (inline: %s)',
+  async (inline) => {
+    const server = await start({ apps: [{ module, export: 'forgetful', inline }], asyncWorkers: 1 });
+    const client = new Client(server.url).send(`${POST(1_000_000)}the beginning`);
+    await client.until((text) => text.includes('\r\n\r\n'));
+    expect(await get(server, '/')).toBe('RequestAborted');
+    client.socket.destroy();
+  },
+);

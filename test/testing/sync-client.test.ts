@@ -428,10 +428,12 @@ describe('B-35 a client that leaves', () => {
     expect(response.text).toBe('01');
   });
 
-  test('before the first chunk: the first step is the last', () => {
+  test('before the application has returned: no step is taken, and the body is closed', () => {
     const { app, events } = counting();
-    const response = testClient(app).get('/', { disconnectAfter: 0 });
-    expect(events).toEqual(['step 0', 'gone true']);
+    const response = testClient((environ, startResponse) =>
+      Object.assign(app(environ, startResponse), { close: () => void events.push('close') }),
+    ).get('/', { disconnectAfter: 0 });
+    expect(events).toEqual(['close']);
     expect([response.status, response.chunks, response.disconnected]).toEqual([0, [], true]);
   });
 

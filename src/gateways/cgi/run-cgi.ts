@@ -1,5 +1,6 @@
 /** CGI (RFC 3875): one request for each start of the program (G-170 to G-173, U-43, U-44). */
 import { AsyncInput } from '../../engine/async-input.ts';
+import { inOwnContext } from '../../engine/context.ts';
 import { createErrorStream } from '../../engine/error-stream.ts';
 import { runAsync } from '../../engine/run-async.ts';
 import { runSync } from '../../engine/run-sync.ts';
@@ -76,7 +77,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
     state,
   } satisfies Partial<EnvironTemplate>;
 
-  await app.startup?.(state);
+  await inOwnContext(() => app.startup?.(state));
   let broken: boolean;
   try {
     if (kind === 'sync') {
@@ -95,7 +96,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
       broken = response.broken;
     }
   } finally {
-    await app.shutdown?.(state);
+    await inOwnContext(() => app.shutdown?.(state));
   }
   if (broken) process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
 /** The request body of a fetch `Request` (G-54, G-63, G-65). */
-import { ClientDisconnected, RequestBodyError } from '../../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../interface/errors.ts';
 import type { BodySource } from '../../interface/transport.ts';
 import { isByteChunk } from './chunk.ts';
 
@@ -31,7 +31,7 @@ export class FetchBody implements BodySource<true> {
     const rest = this.#rest;
     if (rest !== null) {
       this.#rest = rest.byteLength > max ? rest.subarray(max) : null;
-      return this.#rest === null ? rest : rest.subarray(0, max);
+      return new Uint8Array(rest.subarray(0, max)); // a copy: the chunk is the host's (G-66)
     }
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#ended || this.#came === this.#announced) return null;
@@ -48,12 +48,12 @@ export class FetchBody implements BodySource<true> {
 
   /**
    * The request is over. What was not read stays with the host, who knows what the connection needs; to cancel the stream
-   * would make some hosts break the connection, and the response with it.
+   * would make some hosts break the connection, and the response with it. Reads in progress and those to come reject.
    */
   abandon(): void {
+    this.fail(new RequestAborted('the request is over'));
     const reader = this.#reader;
     this.#reader = null;
-    this.#ended = true;
     try {
       reader?.releaseLock();
     } catch {
@@ -75,6 +75,7 @@ export class FetchBody implements BodySource<true> {
 
   /** The next chunk of the stream, unless the client is known to be gone before it comes. */
   #readOrFail(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<{ done: boolean; value?: unknown }> {
+    // Ends: with a chunk, the end or an error of the stream, with `fail`, and with `abandon`.
     return new Promise((resolve, reject) => {
       this.#refuse = reject;
       reader.read().then(
@@ -84,7 +85,7 @@ export class FetchBody implements BodySource<true> {
         },
         (error: unknown) => {
           this.#refuse = null;
-          reject(new RequestBodyError(`the request body broke off: ${String(error)}`));
+          reject(new RequestBodyError('the request body broke off', 400, { cause: error }));
         },
       );
     });

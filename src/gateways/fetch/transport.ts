@@ -44,6 +44,7 @@ export class FetchTransport implements Transport<true>, MountedRequest {
   constructor(forHead: boolean, onOver: (transport: FetchTransport) => void) {
     this.#forHead = forHead;
     this.#onOver = onOver;
+    // Ends: with the head, or a page in its place: also when the engine breaks off, is done, or gives up (`#leave`).
     this.response = new Promise((fulfil) => {
       this.#fulfil = fulfil;
     });
@@ -149,6 +150,7 @@ export class FetchTransport implements Transport<true>, MountedRequest {
 
   #untilWanted(): Promise<void> | undefined {
     if (this.#wanted) return undefined;
+    // Ends: when the reader of the body asks for more, cancels it, or goes (`disconnect`), and with `giveUp`.
     return new Promise((resolve, reject) => {
       this.#release = resolve;
       this.#refuse = reject;

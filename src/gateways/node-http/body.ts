@@ -1,7 +1,7 @@
 /** The request body of a node:http request (G-54 to G-67, G-178). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isUint8Array } from 'node:util/types';
-import { ClientDisconnected, RequestBodyError } from '../../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../interface/errors.ts';
 import type { BodySource } from '../../interface/transport.ts';
 import type { FrameworkRequest } from './target.ts';
 
@@ -41,8 +41,12 @@ export class StreamBody implements BodySource<true> {
     this.#wakeReader();
   }
 
-  /** The request is over: what was not read is read and thrown away, so that the next request can follow (G-64). */
+  /**
+   * The request is over: what was not read is read and thrown away, so that the next request can follow (G-64). Reads
+   * in progress and those to come reject.
+   */
   abandon(): void {
+    this.fail(new RequestAborted('the request is over'));
     if (!this.#started) return; // Node does it by itself for a stream that nobody has touched
     const request = this.#request;
     request.off('readable', this.#wakeReader);
@@ -74,7 +78,8 @@ export class StreamBody implements BodySource<true> {
     const block: unknown = request.read(Math.min(max, available));
     if (!isUint8Array(block)) return undefined;
     this.#came += block.byteLength;
-    if (this.#came <= this.#limit) return block;
+    // A copy: Node gives a view on what it read from the socket, where the rest of the body lies too (G-66).
+    if (this.#came <= this.#limit) return new Uint8Array(block);
     this.#failure = new RequestBodyError(`the request body is larger than ${this.#limit} bytes`, 413);
     return Promise.reject(this.#failure);
   }
@@ -82,6 +87,7 @@ export class StreamBody implements BodySource<true> {
   /** Nothing may come between a look at the stream and the wait for its next event, or the event is lost. */
   async #wait(max: number): Promise<Uint8Array | null> {
     for (;;) {
+      // Ends: with an event of the stream, with its error or close, with `fail`, and with `abandon`.
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         this.#request.read(0); // asks for more; at the end, for the `end` event

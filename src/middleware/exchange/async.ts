@@ -1,5 +1,5 @@
 /** One request through a middleware in the async convention. The twin of `sync.ts`, method by method. */
-import { isPromise, isUint8Array } from 'node:util/types';
+import { isPromise } from 'node:util/types';
 import type {
   AsyncApplication,
   AsyncBody,
@@ -9,7 +9,7 @@ import type {
 } from '../../interface/types.ts';
 import { type BodyMapping, type Bytes, DROP } from '../types.ts';
 import { Exchange } from './exchange.ts';
-import { chunksOf, isBody } from './inner-body.ts';
+import { chunkOf, chunksOf, isBody } from './inner-body.ts';
 
 const EMPTY = new Uint8Array(0);
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
@@ -75,11 +75,12 @@ export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody>
     const decision = this.stage.decision;
     if (decision === DROP) return Promise.resolve();
     const outerWrite = this.stage.requireWrite();
-    if (!isUint8Array(chunk)) return outerWrite(chunk); // refused there (G-103)
+    const given = chunkOf(chunk);
+    if (given === null) return outerWrite(chunk); // refused there (G-103)
     const before = this.#writing;
     if (decision === null && before === null) return outerWrite(chunk);
     // The caller may reuse its buffer at once (A-22), while the mapping works on.
-    const copy = Uint8Array.prototype.slice.call(chunk);
+    const copy = Uint8Array.prototype.slice.call(given);
     if (decision === null) return this.#writes(Promise.resolve(before).then(() => outerWrite(copy)));
     if (before !== null) return this.#writes(before.then(() => this.#map(decision, copy)).then(outerWrite));
     const mapped = this.#map(decision, copy);
@@ -335,8 +336,8 @@ class MappedBody implements AsyncIterableIterator<Uint8Array> {
       return rest.byteLength === 0 ? OVER : { done: false, value: rest };
     }
     // What is no chunk goes on as it is, for the gateway to refuse (G-103).
-    if (decision === null || !isUint8Array(step.value)) return step;
-    return { done: false, value: await decision.chunk(step.value) };
+    const chunk = decision === null ? null : chunkOf(step.value);
+    return decision === null || chunk === null ? step : { done: false, value: await decision.chunk(chunk) };
   }
 
   async #return(): Promise<void> {

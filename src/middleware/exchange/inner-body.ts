@@ -1,5 +1,5 @@
 /** Questions about the body that an application returned. */
-import { isUint8Array } from 'node:util/types';
+import { bytesOf } from '../../interface/bytes.ts';
 
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 
@@ -9,21 +9,33 @@ export function isPlainArray(body: unknown): body is unknown[] {
 }
 
 /**
- * The chunks of an array body: itself, or a copy where the array has an iterator of its own, which then must not be
- * asked again. Null when it holds something else than bytes, for the gateway to refuse.
+ * The chunks of an array body, taken once: where the array has an iterator of its own, that must not be asked again.
+ * Null when it holds something else than bytes, for the gateway to refuse.
  */
 export function chunksOf(body: readonly Uint8Array[]): readonly Uint8Array[] | null {
-  const chunks = isPlainArray(body) ? body : [...body];
-  // By index: of an array, nothing but `length` and the elements is anybody's business (G-109).
-  for (let index = 0; index < chunks.length; index += 1) if (!isUint8Array(chunks[index])) return null;
+  const chunks: Uint8Array[] = [];
+  for (const value of body) {
+    const chunk = chunkOf(value);
+    if (chunk === null) return null;
+    chunks.push(chunk);
+  }
   return chunks;
 }
 
-/** Bytes of all chunks. By index, as above: the array may be the body itself. */
-export function bytesOf(chunks: readonly Uint8Array[]): number {
-  let size = 0;
-  for (let index = 0; index < chunks.length; index += 1) size += chunks[index].byteLength;
-  return size;
+/**
+ * The bytes of a chunk, of which all is true (see `bytesOf`): Node ends the process where the `byteLength` of what is
+ * to be compressed is more than there is. Null for what is no chunk. A Buffer stays one, for mappings that use it as
+ * such.
+ */
+export function chunkOf(value: unknown): Uint8Array | null {
+  const bytes = bytesOf(value);
+  if (bytes === null || !(value instanceof Buffer)) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Bytes of all chunks. */
+export function totalOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((size, chunk) => size + chunk.byteLength, 0);
 }
 
 /** Whether a result can be iterated at all; strings and typed arrays can, and are no bodies (G-100). */

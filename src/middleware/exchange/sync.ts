@@ -4,7 +4,7 @@ import { ApplicationError } from '../../interface/errors.ts';
 import type { Application, Body, Environ, StartResponse, Write } from '../../interface/types.ts';
 import { type Bytes, DROP } from '../types.ts';
 import { Exchange } from './exchange.ts';
-import { chunksOf, isBody } from './inner-body.ts';
+import { chunkOf, chunksOf, isBody } from './inner-body.ts';
 
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
 const EMPTY = new Uint8Array(0);
@@ -40,8 +40,8 @@ export class SyncExchange extends Exchange<Environ, Write, Body> {
     this.wrote = true;
     const decision = this.stage.decision;
     if (decision === DROP) return;
-    const mapped = decision === null || !isUint8Array(chunk) ? chunk : bytes(decision.chunk(chunk));
-    this.stage.requireWrite()(mapped);
+    const given = decision === null ? null : chunkOf(chunk);
+    this.stage.requireWrite()(decision === null || given === null ? chunk : bytes(decision.chunk(given)));
   }
 
   /** The application failed before it returned a body: there is nothing to close (G-114). */
@@ -222,8 +222,8 @@ class SyncBody implements IterableIterator<Uint8Array> {
       return rest.byteLength === 0 ? OVER : { done: false, value: rest };
     }
     // What is no chunk goes on as it is, for the gateway to refuse (G-103).
-    if (decision === null || !isUint8Array(step.value)) return step;
-    return { done: false, value: bytes(decision.chunk(step.value)) };
+    const chunk = decision === null ? null : chunkOf(step.value);
+    return decision === null || chunk === null ? step : { done: false, value: bytes(decision.chunk(chunk)) };
   }
 
   #return(): void {

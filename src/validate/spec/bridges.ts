@@ -81,6 +81,10 @@ export {};
 //:
 //: B-60: The AsyncLocalStorage context of the call MUST be that of every later step, of `return()`, and of `close()`.
 //:
+//: G-190: Every request, and every hook, MUST be called in an AsyncLocalStorage context of its own: what one enters
+//: (`enterWith`) is seen in all that it does and leaves behind, and by nobody else, not even the next request of its
+//: connection or thread.
+//:
 //: B-61: Contexts do not cross threads. A server SHOULD say so, and MAY copy a registered set of named values (a request id, trace headers).
 //:
 //: B-62: All steps of one sync body MUST run on one and the same worker.

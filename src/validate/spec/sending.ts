@@ -57,8 +57,8 @@ export {};
 //: connection is reset, or when it ended its side within a response that then does not move.
 
 //: @in closing
-//: G-113: An exception from `return()` or `close()` MUST be logged. It prevents neither the other call, nor changes a response that is complete, nor
-//: takes down the worker.
+//: G-113: An exception from `return()` or `close()`, or from looking them up, MUST be logged. It prevents neither the
+//: other call, nor changes a response that is complete, nor takes down the worker.
 //:
 //: G-114: If the application throws before it has returned, there is nothing to close. If it has returned and the server fails for a
 //: reason of its own, `close()` MUST still be called.

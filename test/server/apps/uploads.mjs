@@ -29,3 +29,32 @@ export function busy(environ, startResponse) {
   startResponse('200 OK', []);
   return [Buffer.from('done')];
 }
+
+/** Transfers what it reads of the body, 16 bytes first; answers with all it has read. */
+export async function transferring(environ, startResponse) {
+  const input = environ['wsgi.input'];
+  const read = [];
+  const take = (block) => {
+    read.push(Buffer.from(block));
+    structuredClone(block.buffer, { transfer: [block.buffer] });
+  };
+  take(await input.read(16));
+  take(await input.readline());
+  take(await input.read(100));
+  for await (const block of input.chunks()) take(block);
+  startResponse('200 OK', []);
+  return [Buffer.concat(read)];
+}
+
+let forgotten;
+
+/** Answers a POST at once and reads on behind the response; the next GET tells what became of that. */
+export async function forgetful(environ, startResponse) {
+  startResponse('200 OK', []);
+  if (environ.REQUEST_METHOD === 'GET') return [Buffer.from(await forgotten)];
+  forgotten = environ['wsgi.input'].read().then(
+    (bytes) => `read ${bytes.byteLength}`,
+    (error) => error.name,
+  );
+  return [];
+}
