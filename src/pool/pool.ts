@@ -136,8 +136,8 @@ export class WorkerPool<Data> {
     const threads = this.#threads.filter((thread) => thread !== null);
     const ended = Promise.all(threads.map((thread) => thread.ended));
     let killed = 0;
+    // Ends: with the threads, or by these two limits.
     await new Promise<void>((resolve) => {
-      // Ends: with the threads, or by these two limits.
       let limit = setTimeout(() => this.#cut?.(), timeout);
       this.#cut = () => {
         this.#cut = null;
