@@ -1,19 +1,23 @@
 /** Whether something takes more time than its input grows. */
 
 /** Milliseconds below which nothing is said: what grows with the square takes many times as long at the largest size. */
-const FLOOR = 1;
-/** Units of input. Small ones first: what grows with the cube would take minutes at the largest. */
-const SIZES = [64, 512, 4096];
-/** From one size to the next. */
-const FACTOR = 8;
-/** How much longer `FACTOR` times the input may take; in the square it is 64 times. */
-const MOST_GROWTH = 20;
+export const FLOOR = 0.5;
+/** Units of input. */
+const SIZE = 2048;
+/** Tried before, since what grows with the cube, or faster, would take minutes. */
+const SMALL = 64;
+/** From a size to the next, to compare. */
+const FACTOR = 4;
+/** How much longer `FACTOR` times the input may take; in the square it is 16 times. */
+const MOST_GROWTH = 9;
 const REPETITIONS = 7;
+/** What takes longer than this many milliseconds is not repeated as often: it stands out from the noise. */
+const LONG = 50;
 
 /** The least of some runs, as another process in between only ever adds; the first of at most `enough` will do. */
-function least(run: () => void, enough: number): number {
+export function least(run: () => void, enough = 0): number {
   let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < REPETITIONS && best > enough; i++) {
+  for (let i = 0; i < (best > LONG ? 3 : REPETITIONS) && best > enough; i++) {
     const start = performance.now();
     run();
     best = Math.min(best, performance.now() - start);
@@ -22,17 +26,24 @@ function least(run: () => void, enough: number): number {
 }
 
 /**
- * Null where the time grows no faster than the input, else what was measured.
+ * Null where the time grows no faster than the input, else what was measured: two steps, each of which has to be too large,
+ * since a collection of garbage begins at some size.
  *
  * @param prepare makes the input, of so many units; what it returns is what is measured
+ * @param floor milliseconds that it may take in any case
  */
-export function superlinear(prepare: (units: number) => () => void): string | null {
-  for (const size of SIZES) {
-    const large = least(prepare(size), FLOOR);
-    if (large <= FLOOR) continue;
-    const small = least(prepare(size / FACTOR), 0);
-    if (large <= MOST_GROWTH * small) continue;
-    return `${small.toFixed(2)} ms for ${size / FACTOR} times, ${large.toFixed(2)} ms for ${size} times`;
+export function superlinear(prepare: (units: number) => () => void, floor = FLOOR): string | null {
+  for (const size of [SMALL, SIZE]) {
+    const middle = least(prepare(size), floor);
+    if (middle <= floor) continue;
+    const small = least(prepare(size / FACTOR));
+    if (middle <= MOST_GROWTH * small) continue;
+    const large = least(prepare(size * FACTOR));
+    if (large <= MOST_GROWTH * middle) continue;
+    const figures = [small, middle, large].map(
+      (time, index) => `${time.toFixed(2)} ms for ${size * FACTOR ** (index - 1)}`,
+    );
+    return figures.join(', ');
   }
   return null;
 }
