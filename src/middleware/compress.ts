@@ -1,5 +1,6 @@
 import Negotiator from 'negotiator';
 import { ConfigurationError } from '../interface/errors.ts';
+import { decided } from './decision.ts';
 import { middleware } from './define.ts';
 import { type ContentCoding, canStream, encoder, hasZstd, type Levels } from './encoders.ts';
 import { bytesOf } from './exchange/inner-body.ts';
@@ -13,7 +14,7 @@ export interface CompressOptions {
   threshold?: number;
   /** gzip 1 to 9 (6), br 0 to 11 (4), zstd 1 to 19 (3): for responses made on the spot, hence not the strongest. */
   levels?: Partial<Levels>;
-  /** Whether a response is worth it, in place of the built-in list of media types. */
+  /** Whether a response is worth it, in place of the built-in list of media types: `true` or `false`, at once. */
   filter?: (head: Head, environ: AnyEnviron) => boolean;
 }
 
@@ -76,7 +77,9 @@ export function compress(options: CompressOptions = {}): Middleware {
   function eligible(head: Head, environ: AnyEnviron): boolean {
     if (WITHOUT.has(head.code) || head.has('Content-Encoding') || head.has('Content-Range')) return false;
     if (/\bno-transform\b/i.test(head.list('Cache-Control'))) return false;
-    return filter === undefined ? COMPRESSIBLE.test(head.get('Content-Type') ?? '') : filter(head, environ);
+    return filter === undefined
+      ? COMPRESSIBLE.test(head.get('Content-Type') ?? '')
+      : decided('the filter of compress', filter(head, environ));
   }
 
   return middleware({

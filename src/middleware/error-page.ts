@@ -5,6 +5,7 @@ import { RequestBodyError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
 import { framePosition, type Position } from '../toolbox/stack-frame.ts';
 import { statusLine } from '../toolbox/status-line.ts';
+import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { AnyEnviron, ErrorAnswer, Middleware } from './types.ts';
 
@@ -95,16 +96,13 @@ function excerpt(error: unknown): string {
   return '';
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (unit) => ENTITIES[unit]);
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }
 
 function page(title: string, request: string, source: string, stack: string): string {
@@ -144,6 +142,7 @@ function wantsHtml(environ: AnyEnviron): boolean {
  */
 export function errorPage(options: ErrorPageOptions = {}): Middleware {
   const { development = process.env.NODE_ENV === 'development', page: custom } = options;
+  checkSwitches('errorPage', { development });
 
   function content(error: unknown, status: number, environ: AnyEnviron): { type: string; text: string } {
     const line = statusLine(status);

@@ -10,6 +10,7 @@ import type { Application, AsyncApplication, HeaderField, Kind } from '../interf
 import { percentEncodeBytes } from '../toolbox/native-strings.ts';
 import { statusLine } from '../toolbox/status-line.ts';
 import { emptyAnswer, plainAnswer } from './answers.ts';
+import { checkSwitches } from './decision.ts';
 import { isAsyncEnviron, middleware } from './define.ts';
 import { evaluate, FAILED, NOT_MODIFIED } from './preconditions.ts';
 import { asyncFileBody, type Part, syncFileBody } from './static/file.ts';
@@ -100,6 +101,7 @@ class StaticFiles {
     this.#index = options.index ?? ['index.html'];
     this.#dotfiles = options.dotfiles ?? false;
     this.#precompressed = options.precompressed ?? false;
+    checkSwitches('staticFiles', { dotfiles: this.#dotfiles, precompressed: this.#precompressed });
     this.#cacheControl = options.cacheControl;
     this.#types = new Map(Object.entries(options.types ?? {}).map(([ending, type]) => [ending.toLowerCase(), type]));
     for (const name of this.#index) {

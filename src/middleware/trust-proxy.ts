@@ -6,6 +6,7 @@ import parseForwarded from 'forwarded-parse';
 import ipaddr from 'ipaddr.js';
 import { ConfigurationError } from '../interface/errors.ts';
 import { trimmed, withoutFinalSlashes } from '../toolbox/trimmed.ts';
+import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { AnyEnviron, Middleware } from './types.ts';
 
@@ -199,6 +200,7 @@ function xForwardedHops(environ: AnyEnviron): Hop[] {
  */
 export function trustProxy(options: TrustProxyOptions): Middleware {
   const { trusted, fields = 'x-forwarded', host = false, port = false, prefix = false } = options;
+  checkSwitches('trustProxy', { host, port, prefix });
   const unix = trusted.includes('unix');
   const blocks = trusted
     .filter((name) => name !== 'unix')
