@@ -105,6 +105,7 @@ export function cors(options: CorsOptions = {}): Middleware {
     return emptyAnswer(204, [...fields, vary]);
   }
 
+  /** Fits every kind of environ, having none of its own to give. */
   function handle(environ: AnyEnviron, allowed: boolean): Handled<never> {
     const fields = originFields(environ, allowed);
     const asked = environ.REQUEST_METHOD === 'OPTIONS' && environ.HTTP_ACCESS_CONTROL_REQUEST_METHOD !== undefined;
