@@ -4,9 +4,10 @@ import { nothing } from '../engine/body.ts';
 import { typeName } from '../engine/response-head.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
+import { trimmed } from '../toolbox/trimmed.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
-import { isSent, statusOf, trimmed } from './response-fields.ts';
+import { isSent, statusOf } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;

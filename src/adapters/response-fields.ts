@@ -1,25 +1,7 @@
 /** Status and header fields of responses that were made for node:http or fetch, as `startResponse` takes them. */
 import { STATUS_CODES } from 'node:http';
 import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
-
-const HTAB = 0x09;
-const SP = 0x20;
-
-/**
- * Without the blanks around it, which are no part of a value (RFC 9110, 5.5). Not `trim`, which takes U+00A0 too, a byte of UTF-8
- * here (G-34); linear in the length.
- */
-export function trimmed(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isBlank(text.charCodeAt(start))) start++;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.substring(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === SP || code === HTAB;
-}
+import { trimmed } from '../toolbox/trimmed.ts';
 
 /**
  * Whether a field goes to the gateway. Not those of the connection, which is the gateway's (G-92), and not `Status`, which no gateway may

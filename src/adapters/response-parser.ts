@@ -4,7 +4,8 @@
  */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
-import { isSent, statusOf, trimmed } from './response-fields.ts';
+import { trimmed } from '../toolbox/trimmed.ts';
+import { isSent, statusOf } from './response-fields.ts';
 
 /** A head, ready for `startResponse`. */
 export interface ParsedHead {

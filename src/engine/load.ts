@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import { filePathOf, framePosition } from '../toolbox/stack-frame.ts';
 
 /** Where an application is found and how it is run. Plain data: it travels to worker threads. */
 export interface AppOptions {
@@ -302,20 +303,16 @@ function explain(error: unknown, file: string): string {
 function frame(stack: string): string | undefined {
   const lines = stack.split('\n');
   // Node puts the position of a syntax error on a line of its own before the error.
-  const decorated = /^((?:file:\/\/|[\\/]|[A-Za-z]:\\).*:\d+)$/.exec(lines[0])?.[1];
-  if (decorated) return readable(decorated);
+  const [place] = lines;
+  const number = /:\d+$/.exec(place);
+  const decorated = number === null ? null : filePathOf(place.slice(0, number.index));
+  if (number !== null && decorated !== null) return decorated + number[0];
   const frames = lines
-    .map((text) => /^\s+at (?:.*\()?((?:file:\/\/|[\\/]|[A-Za-z]:\\).*:\d+:\d+)\)?$/.exec(text)?.[1])
-    .filter((found) => found !== undefined)
-    .map(readable)
+    .map(framePosition)
+    .filter((found) => found !== null)
+    .map(({ file, line, column }) => `${file}:${line}:${column}`)
     .filter((found) => !found.startsWith(import.meta.dirname));
   return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
-}
-
-/** `file:///a%20b.js:3:7` as `/a b.js:3:7`. */
-function readable(position: string): string {
-  const [, url, numbers] = /^(file:\/\/.*?)((?::\d+)+)$/.exec(position) ?? [];
-  return url === undefined ? position : fileURLToPath(url) + numbers;
 }
 
 /** V8 keeps the position of a syntax error in an ES module to itself; `node --check` prints it, and runs nothing. */

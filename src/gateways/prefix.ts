@@ -1,12 +1,6 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { textToNative } from '../toolbox/native-strings.ts';
-
-/** Without slashes at its end (G-11). */
-export function withoutFinalSlashes(path: string): string {
-  let end = path.length;
-  while (end > 0 && path.charCodeAt(end - 1) === 0x2f) end--;
-  return path.slice(0, end);
-}
+import { withoutFinalSlashes } from '../toolbox/trimmed.ts';
 
 /**
  * A mount point as its owner writes it, as SCRIPT_NAME: `/app/` becomes `/app`, `/` becomes `''` (G-11), in bytes as paths

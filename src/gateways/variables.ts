@@ -36,7 +36,7 @@ import type { Parser } from '../http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
 import { percentDecode } from '../toolbox/native-strings.ts';
 import { guessScheme } from '../toolbox/request-uri.ts';
-import { withoutFinalSlashes } from './prefix.ts';
+import { withoutFinalSlashes } from '../toolbox/trimmed.ts';
 import { RefusedRequest } from './refused.ts';
 
 /** Variables by name: native strings, in an object with null prototype. */

@@ -1,9 +1,11 @@
 import Negotiator from 'negotiator';
 import { ConfigurationError } from '../interface/errors.ts';
+import { decided } from './decision.ts';
 import { middleware } from './define.ts';
 import { type ContentCoding, canStream, encoder, hasZstd, type Levels } from './encoders.ts';
 import { totalOf } from './exchange/inner-body.ts';
 import type { Head } from './head.ts';
+import { entityTags } from './preconditions.ts';
 import { type AnyEnviron, DROP, type Middleware } from './types.ts';
 
 export interface CompressOptions {
@@ -13,7 +15,7 @@ export interface CompressOptions {
   threshold?: number;
   /** gzip 1 to 9 (6), br 0 to 11 (4), zstd 1 to 19 (3): for responses made on the spot, hence not the strongest. */
   levels?: Partial<Levels>;
-  /** Whether a response is worth it, in place of the built-in list of media types. */
+  /** Whether a response is worth it, in place of the built-in list of media types: `true` or `false`, at once. */
   filter?: (head: Head, environ: AnyEnviron) => boolean;
 }
 
@@ -76,7 +78,9 @@ export function compress(options: CompressOptions = {}): Middleware {
   function eligible(head: Head, environ: AnyEnviron): boolean {
     if (WITHOUT.has(head.code) || head.has('Content-Encoding') || head.has('Content-Range')) return false;
     if (/\bno-transform\b/i.test(head.list('Cache-Control'))) return false;
-    return filter === undefined ? COMPRESSIBLE.test(head.get('Content-Type') ?? '') : filter(head, environ);
+    return filter === undefined
+      ? COMPRESSIBLE.test(head.get('Content-Type') ?? '')
+      : decided('the filter of compress', filter(head, environ));
   }
 
   return middleware({
@@ -84,21 +88,41 @@ export function compress(options: CompressOptions = {}): Middleware {
     request(environ) {
       const accept = environ.HTTP_ACCEPT_ENCODING ?? '';
       const async = environ['quaich.async'];
+
+      /** The coding of a response that is eligible; null for none. */
+      function codingOf(head: Head, chunks: readonly Uint8Array[] | null): ContentCoding | null {
+        if (knownSize(head, chunks) < threshold) return null;
+        return choose(accept, chunks === null ? encodings.filter((each) => canStream(each, async)) : encodings);
+      }
+
+      /** The fields of the 200 (RFC 9110, 15.4.5), in which a cache updates what it holds (M-25). */
+      function notModified(head: Head): void {
+        const { represented } = head;
+        if (represented !== undefined) {
+          if (!eligible(represented.head, environ)) return;
+          head.vary('Accept-Encoding');
+          if (codingOf(represented.head, represented.chunks) !== null) head.weakenETag();
+          return;
+        }
+        // An application's own: whether its 200 is compressed is not to be seen, but the tag that the client has from it is.
+        head.vary('Accept-Encoding');
+        const held = entityTags(environ.HTTP_IF_NONE_MATCH ?? '');
+        const tag = head.get('ETag');
+        const isHeld = tag !== undefined && held.includes(tag) && !held.includes(`W/${tag}`);
+        if (!isHeld && choose(accept, encodings) !== null) head.weakenETag();
+      }
+
       const headOnly = environ.REQUEST_METHOD === 'HEAD';
       return {
         deferHead: true,
         mapBody(head, chunks) {
-          if (head.code === 304 && head.has('ETag')) {
-            // The fields of the 200 that the client has (RFC 9110, 15.4.5).
-            head.vary('Accept-Encoding');
-            if (choose(accept, encodings) !== null) head.weakenETag();
+          if (head.code === 304) {
+            notModified(head);
             return undefined;
           }
           if (!eligible(head, environ)) return undefined;
           head.vary('Accept-Encoding');
-          if (knownSize(head, chunks) < threshold) return undefined;
-          const available = chunks === null ? encodings.filter((each) => canStream(each, async)) : encodings;
-          const coding = choose(accept, available);
+          const coding = codingOf(head, chunks);
           if (coding === null) return undefined;
           head.set('Content-Encoding', coding);
           // Of the bytes before (M-10; RFC 9530, 2 and 3); ranges of what is made on the spot cannot be asked for.

@@ -1,7 +1,7 @@
 import makeETag from 'etag';
 import { middleware } from './define.ts';
 import { totalOf } from './exchange/inner-body.ts';
-import type { Head } from './head.ts';
+import { Head, standFor } from './head.ts';
 import { evaluate, FAILED, PROCEED } from './preconditions.ts';
 import { DROP, type Middleware } from './types.ts';
 
@@ -43,6 +43,7 @@ export function conditionalGet(options: ConditionalGetOptions = {}): Middleware 
           if (chunks !== null && etag !== false) addETag(head, chunks, method);
           const outcome = evaluate(environ, { etag: head.get('ETag'), lastModified: head.get('Last-Modified') });
           if (outcome === PROCEED) return undefined;
+          standFor(head.headers, { head: new Head(head.status, head.headers), chunks });
           head.delete(...CONTENT_FIELDS);
           if (outcome === FAILED) {
             head.status = '412 Precondition Failed';

@@ -2,15 +2,19 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
 import { emptyAnswer } from './answers.ts';
+import { checkSwitches, decision } from './decision.ts';
 import { middleware } from './define.ts';
-import type { AnyEnviron, Middleware } from './types.ts';
+import type { AnyEnviron, Handled, Middleware } from './types.ts';
+
+export type OriginTest = (origin: string, environ: AnyEnviron) => boolean | Promise<boolean>;
 
 export interface CorsOptions {
   /**
    * Origins that may read responses, such as `https://example.com`: `'*'` (the default) for all, one, a list of texts
-   * and patterns, or a function. A pattern has to match the whole origin.
+   * and patterns, or a function. A pattern has to match the whole origin. The function says `true` or `false`; in async
+   * applications its promise is awaited.
    */
-  origin?: '*' | string | RegExp | readonly (string | RegExp)[] | ((origin: string, environ: AnyEnviron) => boolean);
+  origin?: '*' | string | RegExp | readonly (string | RegExp)[] | OriginTest;
   /** Methods that a preflight allows: GET, HEAD, PUT, PATCH, POST, DELETE by default. */
   methods?: readonly string[];
   /** Request fields that a preflight allows; by default those that it asks for. */
@@ -38,10 +42,8 @@ function whole(pattern: RegExp): (text: string) => boolean {
   return (text) => anchored.test(text);
 }
 
-type Test = (origin: string, environ: AnyEnviron) => boolean;
-
 /** Null where every origin is allowed. */
-function originTest(origin: NonNullable<CorsOptions['origin']>): Test | null {
+function originTest(origin: NonNullable<CorsOptions['origin']>): OriginTest | null {
   if (origin === '*') return null;
   if (typeof origin === 'function') return origin;
   const list = typeof origin === 'string' || origin instanceof RegExp ? [origin] : [...origin];
@@ -58,6 +60,7 @@ function originTest(origin: NonNullable<CorsOptions['origin']>): Test | null {
  */
 export function cors(options: CorsOptions = {}): Middleware {
   const { origin = '*', methods = METHODS, allowedHeaders, exposedHeaders, credentials = false, maxAge } = options;
+  checkSwitches('cors', { credentials });
   if (origin === '*' && credentials) {
     throw new ConfigurationError("cors: credentials need a list of origins, browsers refuse them with '*'");
   }
@@ -69,18 +72,22 @@ export function cors(options: CorsOptions = {}): Middleware {
   checkList('exposedHeaders', exposedHeaders);
   const test = originTest(origin);
 
-  /** Null: this origin is not allowed. */
-  function allowOrigin(environ: AnyEnviron): HeaderField[] | null {
+  function isAllowed(environ: AnyEnviron): boolean | Promise<boolean> {
     const found = environ.HTTP_ORIGIN;
-    if (found === undefined) return null;
-    if (test !== null && !test(found, environ)) return null;
+    if (found === undefined || test === null) return found !== undefined;
+    return decision('the origin function of cors', test(found, environ), environ);
+  }
+
+  /** Null: this origin is not allowed. */
+  function originFields(environ: AnyEnviron, allowed: boolean): HeaderField[] | null {
+    const found = environ.HTTP_ORIGIN;
+    if (found === undefined || !allowed) return null;
     const fields: HeaderField[] = [['Access-Control-Allow-Origin', test === null ? '*' : found]];
     if (credentials) fields.push(['Access-Control-Allow-Credentials', 'true']);
     return fields;
   }
 
-  function preflight(environ: AnyEnviron) {
-    const fields = allowOrigin(environ);
+  function preflight(environ: AnyEnviron, fields: HeaderField[] | null) {
     const vary: HeaderField = [
       'Vary',
       [...(test === null ? [] : ['Origin']), 'Access-Control-Request-Method', 'Access-Control-Request-Headers'].join(
@@ -98,24 +105,30 @@ export function cors(options: CorsOptions = {}): Middleware {
     return emptyAnswer(204, [...fields, vary]);
   }
 
+  /** Fits every kind of environ, having none of its own to give. */
+  function handle(environ: AnyEnviron, allowed: boolean): Handled<never> {
+    const fields = originFields(environ, allowed);
+    const asked = environ.REQUEST_METHOD === 'OPTIONS' && environ.HTTP_ACCESS_CONTROL_REQUEST_METHOD !== undefined;
+    if (asked && environ.HTTP_ORIGIN !== undefined) return preflight(environ, fields);
+    if (fields === null && test === null) return undefined;
+    return {
+      onHead(head) {
+        // Also for requests without an origin: a cache must not give their response to one that has it.
+        if (test !== null) head.vary('Origin');
+        if (fields === null) return;
+        for (const [name, value] of fields) head.set(name, value);
+        if (exposedHeaders !== undefined && exposedHeaders.length > 0) {
+          head.set('Access-Control-Expose-Headers', exposedHeaders.join(', '));
+        }
+      },
+    };
+  }
+
   return middleware({
     name: 'cors',
     request(environ) {
-      const asked = environ.REQUEST_METHOD === 'OPTIONS' && environ.HTTP_ACCESS_CONTROL_REQUEST_METHOD !== undefined;
-      if (asked && environ.HTTP_ORIGIN !== undefined) return preflight(environ);
-      const fields = allowOrigin(environ);
-      if (fields === null && test === null) return undefined;
-      return {
-        onHead(head) {
-          // Also for requests without an origin: a cache must not give their response to one that has it.
-          if (test !== null) head.vary('Origin');
-          if (fields === null) return;
-          for (const [name, value] of fields) head.set(name, value);
-          if (exposedHeaders !== undefined && exposedHeaders.length > 0) {
-            head.set('Access-Control-Expose-Headers', exposedHeaders.join(', '));
-          }
-        },
-      };
+      const allowed = isAllowed(environ);
+      return typeof allowed === 'boolean' ? handle(environ, allowed) : allowed.then((yes) => handle(environ, yes));
     },
   });
 }

@@ -140,6 +140,7 @@ class StreamMapping implements BodyMapping {
   }
 
   #run(operation: (done: () => void) => void): Promise<Uint8Array> {
+    // Ends: when the compressor has done it; rejects when it fails or is closed.
     return new Promise<Uint8Array>((resolve, reject) => {
       this.#reject = reject;
       operation(() => resolve(this.#take()));
@@ -183,6 +184,7 @@ function wholeSync(coding: ContentCoding, level: number, bytes: Uint8Array): Uin
 }
 
 function wholeAsync(coding: ContentCoding, level: number, bytes: Uint8Array): Promise<Uint8Array> {
+  // Ends: when zlib calls back, with a result or an error.
   return new Promise((resolve, reject) => {
     const done: Callback = (error, result) => (error === null ? resolve(result) : reject(error));
     if (coding === 'gzip') zlib.gzip(bytes, { level }, done);

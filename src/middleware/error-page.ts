@@ -1,11 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import Negotiator from 'negotiator';
 import { RequestBodyError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { framePosition, type Position } from '../toolbox/stack-frame.ts';
 import { statusLine } from '../toolbox/status-line.ts';
+import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { AnyEnviron, ErrorAnswer, Middleware } from './types.ts';
 
@@ -24,12 +24,8 @@ const CONTEXT = 5;
 /** Bytes of the largest source file that is looked at. */
 const LARGEST_SOURCE = 2 ** 20;
 const MOST_TEXT = 65536;
-
-interface Position {
-  file: string;
-  line: number;
-  column: number;
-}
+const MOST_CAUSES = 5;
+const MOST_FRAMES = 100;
 
 /** An error with stack and causes; never throws, whatever was thrown (G-145). */
 function describe(error: unknown): string {
@@ -50,18 +46,25 @@ function statusOf(error: unknown): number {
   return 500;
 }
 
-/** The file positions of a stack, innermost first. */
-function positions(stack: string): Position[] {
+/**
+ * The file positions of an error and of its causes, innermost first. Only what stands behind the message is a stack: the
+ * message may repeat what a client sent, line ends included, and would name any file.
+ */
+function positions(error: unknown): Position[] {
   const found: Position[] = [];
-  for (const line of stack.split('\n', 100)) {
-    const match = /^\s+at .*?\(?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*):(\d+):(\d+)\)?$/.exec(line);
-    if (match === null) continue;
-    try {
-      const file = match[1].startsWith('file:') ? fileURLToPath(match[1]) : match[1];
-      if (isAbsolute(file)) found.push({ file, line: Number(match[2]), column: Number(match[3]) });
-    } catch {
-      // A URL that is no file of this machine.
+  try {
+    let each = error;
+    for (let depth = 0; depth < MOST_CAUSES && each instanceof Error; depth++, each = each.cause) {
+      const { message, stack = '' } = each;
+      const at = stack.indexOf(message);
+      if (at < 0) continue;
+      for (const line of stack.slice(at + message.length).split('\n', MOST_FRAMES)) {
+        const position = framePosition(line);
+        if (position !== null) found.push(position);
+      }
     }
+  } catch {
+    // A getter or a Proxy that throws (G-145).
   }
   return found;
 }
@@ -77,8 +80,8 @@ function readSource(file: string): string[] | null {
 }
 
 /** The lines around the innermost position in somebody's own code; `''` where there is no source to be had. */
-function excerpt(text: string): string {
-  const all = positions(text);
+function excerpt(error: unknown): string {
+  const all = positions(error);
   const own = all.filter(({ file }) => !/[\\/]node_modules[\\/]/.test(file) && !file.startsWith(import.meta.dirname));
   for (const { file, line, column } of [...own, ...all]) {
     const source = readSource(file);
@@ -93,16 +96,13 @@ function excerpt(text: string): string {
   return '';
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (unit) => ENTITIES[unit]);
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }
 
 function page(title: string, request: string, source: string, stack: string): string {
@@ -142,12 +142,13 @@ function wantsHtml(environ: AnyEnviron): boolean {
  */
 export function errorPage(options: ErrorPageOptions = {}): Middleware {
   const { development = process.env.NODE_ENV === 'development', page: custom } = options;
+  checkSwitches('errorPage', { development });
 
   function content(error: unknown, status: number, environ: AnyEnviron): { type: string; text: string } {
     const line = statusLine(status);
     if (development) {
       const stack = describe(error);
-      const source = excerpt(stack);
+      const source = excerpt(error);
       if (!wantsHtml(environ)) {
         return {
           type: 'text/plain; charset=utf-8',

@@ -17,6 +17,24 @@ export function isHeaderList(headers: unknown): headers is HeaderField[] {
   );
 }
 
+/** What a 304 stands for: the 200 that another client would have got. */
+export interface Represented {
+  head: Head;
+  /** As `mapBody` gets them. */
+  chunks: readonly Uint8Array[] | null;
+}
+
+/** By the fields of the 304. */
+const represented = new WeakMap<readonly HeaderField[], Represented>();
+
+/**
+ * Notes what a 304 stands for. It has no media type and no length any more, by which middleware further out decides what the
+ * 200 looks like, whose fields the 304 has to have (M-25).
+ */
+export function standFor(fields: readonly HeaderField[], whole: Represented): void {
+  represented.set(fields, whole);
+}
+
 /** The head of a response, as `startResponse` was given it: a copy, the application's array stays as it is. */
 export class Head {
   /** `'200 OK'` */
@@ -24,11 +42,15 @@ export class Head {
   readonly headers: HeaderField[];
   /** The third argument of `startResponse`. */
   readonly error: Error | null | undefined;
+  /** For a 304: what it stands for, where a middleware inside has said so. */
+  readonly represented: Represented | undefined;
 
   constructor(status: string, headers: readonly HeaderField[], error?: Error | null) {
     this.status = status;
     this.headers = headers.map(([name, value]) => [name, value]);
     this.error = error;
+    this.represented = represented.get(headers);
+    if (this.represented !== undefined) standFor(this.headers, this.represented);
   }
 
   /** The status code. */

@@ -2,6 +2,7 @@ import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
 import { textToNative } from '../toolbox/native-strings.ts';
+import { withoutFinalSlashes } from '../toolbox/trimmed.ts';
 import { plainAnswer } from './answers.ts';
 import { checkApplication, copyEnviron, isAsync } from './define.ts';
 import { passLifespan } from './lifespan.ts';
@@ -18,7 +19,7 @@ function nativePrefix(prefix: string): string {
   if (prefix !== '' && !prefix.startsWith('/')) {
     throw new ConfigurationError(`mount: a prefix starts with "/", got ${JSON.stringify(prefix)}`);
   }
-  return textToNative(prefix).replace(/\/+$/, '');
+  return withoutFinalSlashes(textToNative(prefix));
 }
 
 /** The longest prefix that ends on a segment boundary (G-14). */

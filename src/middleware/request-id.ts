@@ -1,6 +1,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../interface/errors.ts';
+import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { Middleware } from './types.ts';
 
@@ -30,6 +31,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  */
 export function requestId(options: RequestIdOptions = {}): Middleware {
   const { header = 'X-Request-Id', trustIncoming = false, generate = randomUUID, context } = options;
+  checkSwitches('requestId', { trustIncoming });
   if (!TOKEN.test(header)) throw new ConfigurationError(`requestId: ${JSON.stringify(header)} is no field name`);
   const key: `HTTP_${string}` = `HTTP_${header.toUpperCase().replaceAll('-', '_')}`;
   return middleware({

@@ -1,20 +1,30 @@
 import { closeSync, realpathSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import makeETag from 'etag';
 import { mimes } from 'mrmime';
 import Negotiator from 'negotiator';
-import parseRange from 'range-parser';
 import { ConfigurationError } from '../interface/errors.ts';
 import { markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, HeaderField, Kind } from '../interface/types.ts';
 import { percentEncodeBytes } from '../toolbox/native-strings.ts';
 import { statusLine } from '../toolbox/status-line.ts';
 import { emptyAnswer, plainAnswer } from './answers.ts';
+import { checkSwitches } from './decision.ts';
 import { isAsyncEnviron, middleware } from './define.ts';
+import { Head, standFor } from './head.ts';
 import { evaluate, FAILED, NOT_MODIFIED } from './preconditions.ts';
 import { asyncFileBody, type Part, syncFileBody } from './static/file.ts';
 import { filePath, isServable, requestedPath } from './static/path.ts';
-import { awaitSteps, type OpenedFile, openRegular, realPath, runSteps, type Steps, statOf } from './static/steps.ts';
+import { rangeOf, rangeStillValid, strongTag } from './static/range.ts';
+import {
+  awaitSteps,
+  type OpenedFile,
+  openedPath,
+  openRegular,
+  realPath,
+  runSteps,
+  type Steps,
+  statOf,
+} from './static/steps.ts';
 import type { Answer, AnyEnviron, Middleware } from './types.ts';
 
 export interface StaticFilesOptions {
@@ -66,27 +76,6 @@ interface Found extends OpenedFile {
 /** The directory behind a path without a slash at its end: the client is sent there. */
 const REDIRECT: unique symbol = Symbol('redirect');
 
-/** The part of a file that a Range field asks for; null: all of it; `'unsatisfiable'`: 416. */
-function rangeOf(field: string, size: number): { start: number; end: number } | null | 'unsatisfiable' {
-  // The name of the unit is of either case (RFC 9110, 14.1). A suffix longer than the file means all of it (14.1.2), which
-  // range-parser takes for unsatisfiable.
-  const limited = field
-    .replace(/^bytes=/i, 'bytes=')
-    .replace(/([=,][ \t]*)-([0-9]+)/g, (range, before: string, suffix: string) =>
-      Number(suffix) > size ? `${before}-${size}` : range,
-    );
-  const ranges = parseRange(size, limited);
-  if (ranges === -1) return limited.startsWith('bytes=') ? 'unsatisfiable' : null;
-  if (ranges === -2 || ranges.type !== 'bytes') return null;
-  // Several ranges may be answered by the whole (RFC 9110, 14.2), which costs less than many small parts.
-  return ranges.length === 1 ? ranges[0] : null;
-}
-
-/** If-Range: the validator has to be the very same; a weak one never is (RFC 9110, 13.1.5). */
-function rangeStillValid(field: string | undefined, etag: string, lastModified: string): boolean {
-  return field === undefined || field === etag || field === lastModified;
-}
-
 class StaticFiles {
   readonly #root: string;
   readonly #index: readonly string[];
@@ -100,6 +89,7 @@ class StaticFiles {
     this.#index = options.index ?? ['index.html'];
     this.#dotfiles = options.dotfiles ?? false;
     this.#precompressed = options.precompressed ?? false;
+    checkSwitches('staticFiles', { dotfiles: this.#dotfiles, precompressed: this.#precompressed });
     this.#cacheControl = options.cacheControl;
     this.#types = new Map(Object.entries(options.types ?? {}).map(([ending, type]) => [ending.toLowerCase(), type]));
     for (const name of this.#index) {
@@ -147,13 +137,24 @@ class StaticFiles {
       for (const coding of acceptedCodings(environ)) {
         const ending = VARIANTS.find(([each]) => each === coding)?.[1];
         if (ending === undefined) continue;
-        const variant = yield* this.#locate([...segments.slice(0, -1), `${segments[segments.length - 1]}${ending}`]);
-        const file = variant === null ? null : yield* openRegular(variant);
+        const names = [...segments.slice(0, -1), `${segments[segments.length - 1]}${ending}`];
+        const variant = yield* this.#locate(names);
+        const file = variant === null ? null : yield* this.#openServable(names, variant);
         if (file !== null) return { ...file, name, coding };
       }
     }
-    const file = yield* openRegular(real);
+    const file = yield* this.#openServable(segments, real);
     return file === null ? null : { ...file, name, coding: null };
+  }
+
+  /** The file, if what was opened lies where it may be served. */
+  *#openServable(segments: readonly string[], real: string): Steps<OpenedFile | null> {
+    const file = yield* openRegular(real);
+    if (file === null) return null;
+    const opened = yield* openedPath(file, real);
+    if (opened !== null && isServable(this.#root, filePath(this.#root, segments), opened, this.#dotfiles)) return file;
+    closeSync(file.descriptor);
+    return null;
   }
 
   #contentType(name: string): string {
@@ -174,20 +175,34 @@ class StaticFiles {
     return headers;
   }
 
+  /** Fields of what is sent, which a 304 does not have. */
+  #contentFields({ name, coding }: Found, length: number): HeaderField[] {
+    return [
+      ['Content-Type', this.#contentType(name)],
+      ['Content-Length', String(length)],
+      ['Accept-Ranges', 'bytes'],
+      ['X-Content-Type-Options', 'nosniff'],
+      ...(coding === null ? [] : [['Content-Encoding', coding] satisfies HeaderField]),
+    ];
+  }
+
   /** The answer without its body; the part of the file that is the body, or null for none. */
   head(environ: AnyEnviron, found: Found): { code: number; headers: HeaderField[]; part: Part | null } {
     const { stat, coding, descriptor } = found;
-    const plain = makeETag(stat, { weak: false });
-    const etag = coding === null ? plain : `${plain.slice(0, -1)}-${coding}"`;
+    const etag = strongTag(stat, coding);
     const lastModified = stat.mtime.toUTCString();
     const headers = this.#headers(found, etag, lastModified);
     const outcome = evaluate(environ, { etag, lastModified });
-    if (outcome === NOT_MODIFIED) return { code: 304, headers, part: null };
+    if (outcome === NOT_MODIFIED) {
+      const whole = new Head('200 OK', [...headers, ...this.#contentFields(found, stat.size)]);
+      standFor(headers, { head: whole, chunks: null });
+      return { code: 304, headers, part: null };
+    }
     if (outcome === FAILED) return { code: 412, headers: [['Content-Length', '0']], part: null };
 
     let [code, start, length] = [200, 0, stat.size];
     const field = environ.REQUEST_METHOD === 'GET' ? environ.HTTP_RANGE : undefined;
-    if (field !== undefined && rangeStillValid(environ.HTTP_IF_RANGE, etag, lastModified)) {
+    if (field !== undefined && rangeStillValid(environ.HTTP_IF_RANGE, etag)) {
       const range = rangeOf(field, stat.size);
       if (range === 'unsatisfiable') {
         const fields: HeaderField[] = [
@@ -203,13 +218,7 @@ class StaticFiles {
         headers.push(['Content-Range', `bytes ${range.start}-${range.end}/${stat.size}`]);
       }
     }
-    headers.push(
-      ['Content-Type', this.#contentType(found.name)],
-      ['Content-Length', String(length)],
-      ['Accept-Ranges', 'bytes'],
-      ['X-Content-Type-Options', 'nosniff'],
-    );
-    if (coding !== null) headers.push(['Content-Encoding', coding]);
+    headers.push(...this.#contentFields(found, length));
     const part = environ.REQUEST_METHOD === 'HEAD' ? null : { descriptor, start, length, whole: code === 200 };
     return { code, headers, part };
   }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { type AppOptions, describe, parseApplication } from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { withoutFinalSlashes } from '../toolbox/trimmed.ts';
 import type { TextSink } from './access-log.ts';
 import { type Bind, formatBind, parseBind } from './bind.ts';
 import { checkNames } from './names.ts';
@@ -495,7 +496,7 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
 
 /** G-11: `/app/` becomes `/app`, `/` becomes `''`; a native string, as paths are (G-15). */
 function normalizePrefix(prefix: string): string {
-  const bare = prefix.replace(/\/+$/, '');
+  const bare = withoutFinalSlashes(prefix);
   if (bare === '') return '';
   if (!bare.startsWith('/')) throw new ConfigurationError(`prefix "${prefix}": a prefix begins with "/"`);
   if (/[?#]|\p{Cc}|\/\//u.test(bare)) {

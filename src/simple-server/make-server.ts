@@ -54,11 +54,13 @@ export interface SimpleServer {
 /** 1 MiB. */
 const LIMIT_BODY = 1048576;
 const GRACEFUL = 5000;
-/** Milliseconds for each WAIT_*: the next request, a head, a body, the client, the application, a half-closed and a lingering client. */
 /** Connections open at a time. */
 const MAX_CONNECTIONS = 1024;
-
-const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 5000];
+/**
+ * Milliseconds for each WAIT_*: the next request, a head, a body, the client, the application, a half-closed and a lingering
+ * client, room.
+ */
+const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 5000, 30000];
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
 const HEAD = 131072;
@@ -195,6 +197,7 @@ class RunningSimpleServer implements SimpleServer {
     if (this.closing) return Promise.resolve(false);
     this.allowed++;
     this.gateway?.retry();
+    // Ends: with the request, and when the server is closed.
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
@@ -202,6 +205,7 @@ class RunningSimpleServer implements SimpleServer {
     if (this.closing) return Promise.resolve();
     this.allowed = Number.POSITIVE_INFINITY;
     this.gateway?.retry();
+    // Ends: when the server is closed, also if its shutdown hook fails.
     return new Promise((resolve) => this.untilClosed.push(resolve));
   }
 
@@ -251,17 +255,22 @@ class RunningSimpleServer implements SimpleServer {
   private async stop(): Promise<void> {
     this.closing = true;
     const { listener, gateway } = this;
+    // Ends: when the last connection is closed, which the gateway sees to below.
     const unbound = new Promise<void>((resolve) => {
       if (listener?.listening) listener.close(() => resolve());
       else resolve();
     });
     gateway?.retry();
     gateway?.endTurn(); // requests that were never begun are answered with 503
-    await gateway?.close(this.options.timeoutGraceful ?? GRACEFUL);
-    await unbound;
-    for (const tell of this.waiting.splice(0)) tell(false);
-    await this.log?.close();
-    await inOwnContext(() => this.first.shutdown?.(this.state));
-    for (const tell of this.untilClosed.splice(0)) tell(undefined);
+    try {
+      await gateway?.close(this.options.timeoutGraceful ?? GRACEFUL);
+      await unbound;
+      for (const tell of this.waiting.splice(0)) tell(false);
+      await this.log?.close();
+      await inOwnContext(() => this.first.shutdown?.(this.state));
+    } finally {
+      for (const tell of this.waiting.splice(0)) tell(false);
+      for (const tell of this.untilClosed.splice(0)) tell(undefined);
+    }
   }
 }

@@ -71,11 +71,13 @@ class Exchange implements StreamingResponse {
       () => this.happened(),
       () => this.done(),
     );
+    // Ends: with the head; rejects when the exchange is over without one.
     this.started = new Promise((resolve, reject) => {
       this.resolveStarted = resolve;
       this.rejectStarted = reject;
     });
     this.started.catch(ignore);
+    // Ends: when the exchange is over, which the engine says of every one; an application that hangs is up to its test.
     this.finished = new Promise((resolve) => {
       this.resolveFinished = resolve;
     });
@@ -94,6 +96,7 @@ class Exchange implements StreamingResponse {
     while (this.given === chunks.length) {
       if (this.recording.complete) return null;
       if (this.over || this.transport.broken || this.recording.gone !== null) throw new ResponseBroken();
+      // Ends: with the next chunk, the end of the exchange, and when the client goes.
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });

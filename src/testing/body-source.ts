@@ -147,6 +147,7 @@ export class AsyncBodySource implements BodySource<true> {
 
   /** The next piece, or a rejection when the client goes first. No race with one promise for all pieces: it would keep them. */
   private next(): Promise<IteratorResult<BodyPiece>> {
+    // Ends: with the piece; rejects when the client goes.
     return new Promise((resolve, reject) => {
       this.leave = reject;
       Promise.resolve(this.iterator.next()).then(resolve, reject);

@@ -69,6 +69,7 @@ export class AsyncTransport implements Transport<true> {
     if (final !== MORE) return undefined;
     if (recording.gone !== null) return Promise.reject(recording.gone);
     if (!this.pulling || taken === null) return undefined;
+    // Ends: when the client wants more; rejects when it goes.
     return new Promise((resolve, reject) => {
       this.release = resolve;
       this.refuse = reject;

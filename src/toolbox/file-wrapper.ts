@@ -83,6 +83,7 @@ function readBlock(descriptor: number, size: number): Uint8Array {
 }
 
 function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
+  // Ends: when the system has read, or failed to.
   return new Promise((resolve, reject) => {
     const block = new Uint8Array(size);
     readWithCallback(descriptor, block, 0, size, null, (error, count) => {

@@ -4,6 +4,7 @@ import { Headers } from './headers.ts';
 import { type ParameterizedValue, parseParameterized } from './media-type.ts';
 import { nativeToText } from './native-strings.ts';
 import { malformed, tooLarge, unsupported } from './request-data-error.ts';
+import { trimmed } from './trimmed.ts';
 
 /** What is known of a part before its data. */
 export interface PartHead {
@@ -45,7 +46,7 @@ export function partHead(fields: Readonly<Record<string, string | readonly strin
     for (const value of values) {
       // The parser lets a CR through that stands alone.
       if (value.includes('\r')) throw malformed('the head of a part has a control character');
-      list.push([name, value.replace(/^[ \t]+|[ \t]+$/g, '')]);
+      list.push([name, trimmed(value)]);
     }
   }
   if (list.length > MOST_FIELDS) throw tooLarge(`a part has more than ${MOST_FIELDS} header fields`);

@@ -12,6 +12,9 @@ for (let i = 0; i < 16; i++) {
   HEX[i.toString(16).toUpperCase().charCodeAt(0)] = i;
 }
 
+/** RFC 3986, 2.3 */
+const UNRESERVED = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-';
+
 /** Whether every unit of `text` is at most U+00FF. */
 export function isNativeString(text: string): boolean {
   return !ABOVE_LATIN1.test(text);
@@ -92,7 +95,7 @@ export function percentEncodeBytes(bytes: Uint8Array | string, safe = '/'): stri
   if (ABOVE_LATIN1.test(native)) latin1Encode(native);
   let result = '';
   for (const unit of native) {
-    if (/[A-Za-z0-9_.~-]/.test(unit) || safe.includes(unit)) result += unit;
+    if (UNRESERVED.includes(unit) || safe.includes(unit)) result += unit;
     else result += `%${unit.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return result;

@@ -1,5 +1,4 @@
 /** The URI of a request, from its environ (PEP 3333, URL Reconstruction; U-01 to U-06). */
-import { posix } from 'node:path';
 import { percentEncodeBytes } from './native-strings.ts';
 
 /** The variables that a URI is made of. */
@@ -46,6 +45,21 @@ export function requestUri(environ: UriVariables, includeQuery = true): string {
   return includeQuery && environ.QUERY_STRING ? `${uri}?${environ.QUERY_STRING}` : uri;
 }
 
+/** Without empty, `.` and `..` segments. Not `posix.normalize`, which takes a time in the square of the leading `..`. */
+function normalized(path: string): string {
+  const absolute = path.startsWith('/');
+  const kept: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '' || segment === '.') continue;
+    if (segment !== '..') kept.push(segment);
+    else if (kept.length > 0 && kept[kept.length - 1] !== '..') kept.pop();
+    else if (!absolute) kept.push(segment);
+  }
+  const joined = kept.join('/');
+  if (absolute) return `/${joined}`;
+  return joined || '.';
+}
+
 /**
  * Moves one segment of the path from PATH_INFO to SCRIPT_NAME, in place (U-05, U-06): what routing by folders needs.
  * Empty and `.` segments in between are dropped, and `..` takes a segment off SCRIPT_NAME.
@@ -59,7 +73,7 @@ export function shiftPathInfo(environ: { SCRIPT_NAME?: string; PATH_INFO?: strin
   const inner = parts.slice(1, -1).filter((segment) => segment !== '' && segment !== '.');
   const [segment, ...rest] = [...inner, parts[parts.length - 1]];
 
-  let script = posix.normalize(`${environ.SCRIPT_NAME ?? ''}/${segment}`);
+  let script = normalized(`${environ.SCRIPT_NAME ?? ''}/${segment}`);
   if (script.endsWith('/')) script = script.slice(0, -1);
   // The slash at the end of `/x/` is the empty segment, which an application can tell from none.
   if (segment === '') script += '/';

@@ -241,6 +241,14 @@ describe.each(KINDS)('compress in the %s convention', (kind) => {
   });
 });
 
+it.each(KINDS)('M-24 takes no answer of a filter of compress but true for yes: %s', async (kind) => {
+  for (const answer of [Promise.resolve(false), Promise.reject(new Error('later')), 'no', {}]) {
+    const reply = await get(kind, 'gzip', hello(LONG), { filter: () => answer as never });
+    expect(reply.code).toBe(500);
+    expect(reply.errors).toContain('the filter of compress');
+  }
+});
+
 it('compress refuses settings that make no sense', () => {
   expect(() => compress({ encodings: ['deflate' as never] })).toThrow(ConfigurationError);
   expect(() => compress({ levels: { gzip: 10 } })).toThrow(/gzip is 1 to 9/);

@@ -36,6 +36,38 @@ describe.each(KINDS)('cors in the %s convention', (kind) => {
     }
   });
 
+  it('M-24 takes no answer of an origin function but true for yes', async () => {
+    const wrong: unknown[] = ['https://only.test', 1, {}, [], () => true];
+    if (kind === 'sync') wrong.push(Promise.resolve(true), Promise.resolve(false), Promise.reject(new Error('later')));
+    for (const method of ['GET', 'OPTIONS']) {
+      const headers = { Origin: origin, 'Access-Control-Request-Method': 'GET' };
+      const ask = (answer: unknown) =>
+        call(kind, cors({ origin: () => answer as boolean, credentials: true }), hello(), { method, headers });
+      for (const answer of wrong) {
+        const reply = await ask(answer);
+        expect(reply.code).toBe(500);
+        expect(reply.errors).toContain('the origin function of cors');
+        expect(reply.field('Access-Control-Allow-Origin')).toBeUndefined();
+      }
+      for (const answer of [false, undefined, null, '', 0]) {
+        const reply = await ask(answer);
+        expect([reply.code < 300, reply.field('Access-Control-Allow-Origin')]).toEqual([true, undefined]);
+      }
+      expect((await ask(true)).field('Access-Control-Allow-Origin')).toBe(origin);
+    }
+  });
+
+  it.runIf(kind === 'async')('M-24 waits for an origin function', async () => {
+    const allowed = async () => new Set([origin]);
+    const wrap = cors({ origin: async (found) => (await allowed()).has(found), credentials: true });
+    const from = (other: string) => call(kind, wrap, hello(), { headers: { Origin: other } });
+    expect((await from(origin)).field('Access-Control-Allow-Origin')).toBe(origin);
+    expect(await from('https://evil.test')).toMatchObject({ code: 200, text: 'hello' });
+    expect((await from('https://evil.test')).field('Access-Control-Allow-Origin')).toBeUndefined();
+    const text = cors({ origin: async () => origin as never });
+    expect((await call(kind, text, hello(), { headers: { Origin: origin } })).code).toBe(500);
+  });
+
   it('answers a preflight itself', async () => {
     const wrap = cors({ origin: (found) => found === origin, maxAge: 600, methods: ['GET', 'PUT'] });
     const ask = (from: string, fields: string) =>

@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RequestAborted, RequestBodyError } from '../../src/index.ts';
 import { errorPage } from '../../src/middleware/index.ts';
@@ -55,6 +59,29 @@ describe.each(KINDS)('errorPage in the %s convention', (kind) => {
       expect(reply.code).toBe(500);
       expect(reply.text).toContain('500 Internal Server Error');
     }
+  });
+
+  it('shows no file that only the message names, which may be what a client sent', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'quaich-'));
+    const file = join(dir, 'private.txt');
+    const secret = randomUUID();
+    writeFileSync(file, `${secret}\n`);
+    const lines = `\n    at x (${file}:1:1)\n    at ${file}:1:1`;
+    const failures: (() => Error)[] = [
+      () => new Error(`no page at ${lines}`),
+      () => new TypeError(lines, { cause: new Error(lines) }),
+      () => Object.assign(new Error('first'), { message: lines }),
+      () => Object.assign(new Error(lines), { message: `wrapped: ${lines}` }),
+      () => new AggregateError([new Error(lines)], lines),
+    ];
+    for (const make of failures) {
+      const reply = await call(kind, errorPage({ development: true }), () => {
+        throw make();
+      });
+      expect(reply.text).toContain(file);
+      expect(reply.text).not.toContain(secret);
+    }
+    rmSync(dir, { recursive: true });
   });
 
   it('has a page of its own where it is given one', async () => {

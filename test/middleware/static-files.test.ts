@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -111,7 +112,7 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
     expect(reply).toMatchObject({ code: 200, text: LETTERS, errors: '' });
     expect(Object.fromEntries(reply.headers)).toEqual({
       'Last-Modified': 'Tue, 14 Nov 2023 22:13:20 GMT',
-      ETag: expect.stringMatching(/^"1a-[0-9a-f]+"$/),
+      ETag: expect.stringMatching(/^"[\w-]{22}"$/),
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Length': '26',
       'Accept-Ranges': 'bytes',
@@ -287,7 +288,7 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
       const range = { Range: 'bytes=0-0' };
       const codes: [string | undefined, number][] = [
         [field('ETag'), 206],
-        [field('Last-Modified'), 206],
+        [field('Last-Modified'), 200],
         [`W/${field('ETag')}`, 200],
         ['"other"', 200],
         ['Tue, 14 Nov 2023 22:13:19 GMT', 200],
@@ -295,6 +296,26 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
       for (const [value, code] of codes) {
         expect((await get(kind, '/a.txt', { headers: { ...range, 'If-Range': String(value) } })).code).toBe(code);
       }
+    });
+
+    it('RFC 9110 are ignored where the file has other bytes of the same size and time', async () => {
+      const file = join(root, 'built.txt');
+      const write = (text: string, path = file) => {
+        writeFileSync(path, text);
+        utimesSync(path, 1_700_000_000, 1_700_000_000);
+      };
+      write('one');
+      const tag = (await get(kind, '/built.txt')).field('ETag') ?? '';
+      // As rsync does: another file in its place.
+      write('two', `${file}.new`);
+      renameSync(`${file}.new`, file);
+      expect(await get(kind, '/built.txt', { headers: { 'If-None-Match': tag } })).toMatchObject({
+        code: 200,
+        text: 'two',
+      });
+      const headers = { Range: 'bytes=1-', 'If-Range': tag };
+      expect(await get(kind, '/built.txt', { headers })).toMatchObject({ code: 200, text: 'two' });
+      rmSync(file);
     });
 
     it('of an empty file cannot be satisfied', async () => {

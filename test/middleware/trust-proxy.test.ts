@@ -50,6 +50,7 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
   }
 
   const trusted = ['10.0.0.0/8', '192.0.2.7', 'fd00::/8'];
+  const all = { trusted, host: true, port: true };
 
   const addresses: [title: string, field: string, addr: string, port?: string][] = [
     ['one hop', '203.0.113.5', '203.0.113.5'],
@@ -75,10 +76,11 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
   });
 
   it('takes scheme, host and port of the hop that tells about the client', async () => {
-    const one = await see(
-      { trusted },
-      { 'X-Forwarded-For': '203.0.113.5', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'example.com' },
-    );
+    const one = await see(all, {
+      'X-Forwarded-For': '203.0.113.5',
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'example.com',
+    });
     expect(one).toMatchObject({
       scheme: 'https',
       https: 'on',
@@ -86,36 +88,30 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
       name: 'example.com',
       serverPort: '443',
     });
-    const lists = await see(
-      { trusted },
-      {
-        'X-Forwarded-For': '1.1.1.1, 203.0.113.5, 10.0.0.2',
-        'X-Forwarded-Proto': 'http, https, http',
-        'X-Forwarded-Host': 'evil.example, a.example:8443, inner',
-      },
-    );
+    const lists = await see(all, {
+      'X-Forwarded-For': '1.1.1.1, 203.0.113.5, 10.0.0.2',
+      'X-Forwarded-Proto': 'http, https, http',
+      'X-Forwarded-Host': 'evil.example, a.example:8443, inner',
+    });
     expect(lists).toMatchObject({ scheme: 'https', host: 'a.example:8443', name: 'a.example', serverPort: '8443' });
     const uneven = await see(
       { trusted },
       { 'X-Forwarded-For': '203.0.113.5, 10.0.0.2', 'X-Forwarded-Proto': 'x, y, https' },
     );
     expect(uneven.scheme).toBe('https');
-    const port = await see({ trusted }, { 'X-Forwarded-For': '203.0.113.5', 'X-Forwarded-Port': '8080' });
+    const port = await see(all, { 'X-Forwarded-For': '203.0.113.5', 'X-Forwarded-Port': '8080' });
     expect(port.serverPort).toBe('8080');
     const alone = await see({ trusted }, { 'X-Forwarded-Proto': 'https' });
     expect(alone).toMatchObject({ scheme: 'https', addr: '10.0.0.1', host: 'localhost:8000', serverPort: '8000' });
   });
 
   it('leaves as it is what a proxy says badly', async () => {
-    const seen = await see(
-      { trusted },
-      {
-        'X-Forwarded-For': '203.0.113.5',
-        'X-Forwarded-Proto': 'javascript',
-        'X-Forwarded-Host': 'a b',
-        'X-Forwarded-Port': '80x',
-      },
-    );
+    const seen = await see(all, {
+      'X-Forwarded-For': '203.0.113.5',
+      'X-Forwarded-Proto': 'javascript',
+      'X-Forwarded-Host': 'a b',
+      'X-Forwarded-Port': '80x',
+    });
     expect(seen).toMatchObject({ scheme: 'http', host: 'localhost:8000', serverPort: '8000' });
     expect(seen.https).toBeUndefined();
   });
@@ -131,7 +127,7 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
     };
     for (const fields of ['x-forwarded', 'forwarded'] as const) {
       for (const peer of ['198.51.100.1', '11.0.0.1', '::1', 'nonsense', '']) {
-        const seen = await see({ trusted, fields, prefix: true }, headers, { REMOTE_ADDR: peer });
+        const seen = await see({ ...all, fields, prefix: true }, headers, { REMOTE_ADDR: peer });
         expect(seen).toMatchObject({ addr: peer, scheme: 'http', host: 'localhost:8000', script: '', left: [] });
       }
     }
@@ -141,7 +137,7 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
     const headers = { 'X-Forwarded-For': '1.1.1.1', Forwarded: 'for=2.2.2.2;proto=https;host=b.example' };
     const x = await see({ trusted }, headers);
     expect(x).toMatchObject({ addr: '1.1.1.1', scheme: 'http', left: ['HTTP_X_FORWARDED_FOR'] });
-    const standard = await see({ trusted, fields: 'forwarded' }, headers);
+    const standard = await see({ ...all, fields: 'forwarded' }, headers);
     expect(standard).toMatchObject({ addr: '2.2.2.2', scheme: 'https', host: 'b.example', left: ['HTTP_FORWARDED'] });
   });
 
@@ -163,6 +159,7 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
     ['for=1.1.1.1;host="a, for=2.2.2.2", for=203.0.113.5;host="b.example"', { addr: '203.0.113.5', host: 'b.example' }],
     ['for="203.0.113.5";by="_a,b", for=10.0.0.2', { addr: '203.0.113.5' }],
     ['for=203.0.113.5;for=10.0.0.2', { addr: '10.0.0.1' }],
+    ['for=203.0.113.5;host="a\\",b;c";proto=https', { addr: '203.0.113.5', scheme: 'https' }],
     ['for="203.0.113.5:65536"', { addr: '203.0.113.5', port: undefined }],
   ];
 
@@ -186,23 +183,47 @@ describe.each(KINDS)('trustProxy in the %s convention', (kind) => {
     }
   });
 
-  it('looks at a bounded part of a field that is made to be hard to read', async () => {
+  it('believes nothing of a field whose end cannot be read', async () => {
     const field = `for=203.0.113.5${','.repeat(40)}${'",'.repeat(8000)}`;
-    const start = performance.now();
     expect(await see({ trusted, fields: 'forwarded' }, { Forwarded: field })).toMatchObject({ addr: '10.0.0.1' });
-    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   it('takes no port above 65535', async () => {
-    const seen = await see(
-      { trusted },
-      { 'X-Forwarded-For': '203.0.113.5:70000', 'X-Forwarded-Host': 'a.example:99999', 'X-Forwarded-Port': '65536' },
-    );
+    const seen = await see(all, {
+      'X-Forwarded-For': '203.0.113.5:70000',
+      'X-Forwarded-Host': 'a.example:99999',
+      'X-Forwarded-Port': '65536',
+    });
     expect(seen).toMatchObject({ addr: '203.0.113.5', port: undefined, host: 'localhost:8000', serverPort: '8000' });
   });
 
   it.each(forwarded)('Forwarded: %s', async (field, expected) => {
-    expect(await see({ trusted, fields: 'forwarded' }, { Forwarded: field })).toMatchObject(expected);
+    expect(await see({ ...all, fields: 'forwarded' }, { Forwarded: field })).toMatchObject(expected);
+  });
+
+  // The usual two lines of a proxy's configuration set For and Proto, and pass on the others as the client wrote them.
+  it('G-39 takes host, port and prefix only where it is told to, and removes them', async () => {
+    const headers = {
+      'X-Forwarded-For': '203.0.113.5',
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'evil.example',
+      'X-Forwarded-Port': '444',
+      'X-Forwarded-Prefix': '/evil',
+    };
+    const own = { addr: '203.0.113.5', scheme: 'https', host: 'localhost:8000', name: 'localhost', serverPort: '8000' };
+    const left = ['HTTP_X_FORWARDED_FOR', 'HTTP_X_FORWARDED_PROTO'];
+    expect(await see({ trusted }, headers)).toMatchObject({ ...own, script: '', left });
+    expect(await see({ trusted, host: true }, headers)).toMatchObject({ name: 'evil.example', serverPort: '443' });
+    expect(await see({ trusted, port: true }, headers)).toMatchObject({ ...own, serverPort: '444' });
+    const element = { Forwarded: 'for=203.0.113.5;proto=https;host="evil.example:444"' };
+    expect(await see({ trusted, fields: 'forwarded' }, element)).toMatchObject(own);
+  });
+
+  it('looks at the last elements of a list alone', async () => {
+    const field = `${'10.0.0.9, '.repeat(100)}203.0.113.5, ${'10.0.0.2, '.repeat(62)}10.0.0.3`;
+    expect((await see({ trusted }, { 'X-Forwarded-For': field })).addr).toBe('203.0.113.5');
+    const beyond = `203.0.113.5, ${'10.0.0.2, '.repeat(64)}10.0.0.3`;
+    expect((await see({ trusted }, { 'X-Forwarded-For': beyond })).addr).toBe('10.0.0.2');
   });
 
   it('knows ranges by name, and peers on a Unix socket', async () => {

@@ -120,6 +120,18 @@ describe('U-47 makeServer', () => {
     expect(events).toEqual(['startup', 'shutdown']);
     expect(() => server.setApp(Object.assign(answer('x'), { startup() {} }))).toThrow('hooks');
   });
+
+  test('U-47 whoever waits for the server is told though the shutdown hook fails', async () => {
+    const failing = Object.assign(answer('x'), {
+      shutdown() {
+        throw new Error('still busy');
+      },
+    });
+    const server = await makeServer('127.0.0.1', 0, failing);
+    const served = server.serveForever();
+    await expect(server.close()).rejects.toThrow('still busy');
+    await served;
+  });
 });
 
 describe('B-20, B-21 a sync application on the event loop', () => {

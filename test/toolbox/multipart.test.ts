@@ -255,6 +255,7 @@ describe('malformed forms give 400', () => {
 test.each<Record<string, string>>([
   {},
   { 'Content-Type': 'multipart/mixed; boundary=x' },
+  headersOf('----=_Part_1'), // needs quotes (RFC 2045, 5.1)
   { ...headersOf('x'), 'Content-Encoding': 'gzip' },
 ])('a body of another type, %j, gives 415', async (headers) => {
   expect(await parts({ headers, body: '--x--' })).toBe(415);

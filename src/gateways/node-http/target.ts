@@ -1,8 +1,8 @@
 /** The request target as a framework has left it (G-11 to G-23). */
 import type { IncomingMessage } from 'node:http';
 import { percentDecode } from '../../toolbox/native-strings.ts';
+import { withoutFinalSlashes } from '../../toolbox/trimmed.ts';
 import { isAuthority } from '../environ.ts';
-import { withoutFinalSlashes } from '../prefix.ts';
 import { RefusedRequest } from '../refused.ts';
 
 /** A request as frameworks extend it. */

@@ -5,6 +5,7 @@
 import { isNativeError } from 'node:util/types';
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
 import type { HeaderField } from '../../interface/types.ts';
+import { refusePromise } from '../decision.ts';
 import { checkHead, Head, isHeaderList } from '../head.ts';
 import { type BodyMapping, DROP, type Handling } from '../types.ts';
 
@@ -99,8 +100,9 @@ export class HeadStage<W> {
   }
 
   #begin(head: Head, chunks: readonly Uint8Array[] | null): void {
-    this.#handling.onHead?.(head);
+    refusePromise('onHead', this.#handling.onHead?.(head));
     const decision = this.#handling.mapBody?.(head, chunks) ?? null;
+    refusePromise('mapBody', decision);
     this.#pass(head.status, head.headers, head.error, decision);
   }
 
@@ -125,6 +127,7 @@ export class HeadStage<W> {
   answer(error: unknown): Uint8Array {
     const answer = isDisconnect(error) ? null : this.#handling.onError?.(error);
     if (answer === null || answer === undefined) throw error;
+    refusePromise('onError', answer);
     const given = asError(error);
     this.#deferring = false;
     this.#pending = null;

@@ -2,6 +2,7 @@
 import { isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../../interface/errors.ts';
 import type { Application, Body, Environ, StartResponse, Write } from '../../interface/types.ts';
+import { refusePromise } from '../decision.ts';
 import { type Bytes, DROP } from '../types.ts';
 import { Exchange } from './exchange.ts';
 import { chunkOf, chunksOf, isBody } from './inner-body.ts';
@@ -155,7 +156,7 @@ export class SyncExchange extends Exchange<Environ, Write, Body> {
     try {
       this.stage.close();
     } finally {
-      this.handling.onClose?.();
+      refusePromise('onClose', this.handling.onClose?.());
     }
     if (this.early.length > 0) throw this.early[0];
   }

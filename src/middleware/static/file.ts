@@ -64,6 +64,7 @@ class AsyncPart extends OpenPart implements AsyncFileLike {
   #reading: Promise<unknown> | null = null;
 
   read(size: number): Promise<Uint8Array> {
+    // Ends: when the system has read, or failed to.
     const reading = new Promise<Uint8Array>((resolve, reject) => {
       const block = new Uint8Array(this.want(size));
       if (block.byteLength === 0) {

@@ -10,11 +10,12 @@ import {
   fstatSync,
   open,
   openSync,
+  readlinkSync,
   realpathSync,
   type Stats,
   statSync,
 } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { readlink, realpath, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 /** One operation; `null` is its result where there is no such file, or none that may be read. */
@@ -103,6 +104,15 @@ export function statOf(path: string): Steps<Stats | null> {
   );
 }
 
+function linkAt(path: string): Steps<string | null> {
+  return perform(
+    new Step(
+      () => readlinkSync(path),
+      () => readlink(path),
+    ),
+  );
+}
+
 export interface OpenedFile {
   descriptor: number;
   stat: Stats;
@@ -145,4 +155,20 @@ export function openRegular(path: string): Steps<OpenedFile | null> {
       },
     ),
   );
+}
+
+/** What Linux adds to the name of a file that was replaced meanwhile. */
+const DELETED = ' (deleted)';
+
+/**
+ * Where an open file lies. Directories on the way to it may have been exchanged for links between the moment in which its
+ * path was looked at and that in which it was opened. Linux tells the path of a descriptor; elsewhere the path is looked at
+ * once more, and has to lead to the same file.
+ */
+export function* openedPath({ descriptor, stat: opened }: OpenedFile, path: string): Steps<string | null> {
+  const link = process.platform === 'linux' ? yield* linkAt(`/proc/self/fd/${descriptor}`) : null;
+  if (link !== null) return link.endsWith(DELETED) && link !== path ? link.slice(0, -DELETED.length) : link;
+  const real = yield* realPath(path);
+  const found = real === null ? null : yield* statOf(real);
+  return found !== null && found.dev === opened.dev && found.ino === opened.ino ? real : null;
 }

@@ -38,3 +38,11 @@ export {};
 //: close, or be documented not to: a generator runs in the context of whoever calls `next`.
 //:
 //: M-22: It MUST NOT keep `environ`, `startResponse` or the body after close.
+//:
+//: M-23: Text from outside (fields of request and response, path, query, body) MUST be read in a time that grows no faster than its length.
+//:
+//: M-24: Where a function of the owner decides something (whether an origin is allowed, whether a body is compressed), nothing but `true` MUST count
+//: as yes. A promise is awaited where the convention allows it; elsewhere it is an error, as is any other value that is not false.
+//:
+//: M-25: A response with 304 MUST have the ETag and the Vary that a 200 to the same request would have (RFC 9110, 15.4.5), whatever
+//: middleware it passes.

@@ -1,0 +1,45 @@
+/** The places that a stack names, as V8 writes it. Each line is read in a time linear in its length, whatever is in it. */
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Position {
+  /** Absolute path. */
+  file: string;
+  line: number;
+  column: number;
+}
+
+const NUMBERS = /:(\d+):(\d+)$/;
+const AT = /^\s*at (?:async )?/;
+const PATH = /file:\/\/|[\\/]|[A-Za-z]:\\/y;
+
+function isPathAt(text: string, start: number): boolean {
+  PATH.lastIndex = start;
+  return PATH.test(text);
+}
+
+/** A path as it is, or that of a `file:` URL; null for anything else. */
+export function filePathOf(text: string): string | null {
+  try {
+    const file = text.startsWith('file:') ? fileURLToPath(text) : text;
+    return isAbsolute(file) ? file : null;
+  } catch {
+    return null; // a URL that is no file of this machine
+  }
+}
+
+/** The position in a line such as `    at f (/a/b.js:3:7)` or `    at file:///a/b.js:3:7`; null where it names no file. */
+export function framePosition(line: string): Position | null {
+  const at = AT.exec(line);
+  if (at === null) return null;
+  const frame = line.endsWith(')') ? line.slice(0, -1) : line;
+  const numbers = NUMBERS.exec(frame);
+  if (numbers === null) return null;
+  const place = frame.slice(0, numbers.index);
+  let start = place.lastIndexOf('(') + 1;
+  while (start > 0 && !isPathAt(place, start)) start = place.lastIndexOf('(', start - 2) + 1;
+  if (start === 0) start = at[0].length;
+  if (!isPathAt(place, start)) return null;
+  const file = filePathOf(place.slice(start));
+  return file === null ? null : { file, line: Number(numbers[1]), column: Number(numbers[2]) };
+}

@@ -1,0 +1,58 @@
+/** Whether something takes more time than its input grows. */
+
+/** Milliseconds below which nothing is said: what grows with the square takes many times as long at the largest size. */
+export const FLOOR = 0.5;
+/** Units of input. */
+const SIZE = 2048;
+/** Tried before, since what grows with the cube, or faster, would take minutes. */
+const SMALL = 64;
+/** From a size to the next, to compare. */
+const FACTOR = 4;
+/** How much longer `FACTOR` times the input may take; in the square it is 16 times. */
+const MOST_GROWTH = 9;
+/** Growth that needs no other step, which would take minutes. */
+const CUBIC = 40;
+const REPETITIONS = 7;
+/** What takes longer than this many milliseconds is repeated less often: it stands out from the noise. */
+const LONG = 10;
+
+/** Milliseconds of work of this process: those of the clock grow with whatever else the machine does. */
+function worked(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** The least of some runs, as other threads only ever add; the first of at most `enough` will do. */
+export function least(run: () => void, enough = 0): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < (best > LONG ? 3 : REPETITIONS) && best > enough; i++) {
+    const start = worked();
+    run();
+    best = Math.min(best, worked() - start);
+  }
+  return best;
+}
+
+/**
+ * Null where the time grows no faster than the input, else what was measured: in two steps, each of which has to be too large,
+ * since the collection of garbage begins at some size.
+ *
+ * @param prepare makes the input, of so many units; what it returns is what is measured
+ * @param floor milliseconds that it may take in any case
+ */
+export function superlinear(prepare: (units: number) => () => void, floor = FLOOR): string | null {
+  for (const size of [SMALL, SIZE]) {
+    if (least(prepare(size), floor) <= floor) continue;
+    const times = [least(prepare(size / FACTOR))];
+    for (let units = size; times.length < 3; units *= FACTOR) {
+      const time = least(prepare(units));
+      const growth = time / times[times.length - 1];
+      if (growth <= MOST_GROWTH) break;
+      times.push(time);
+      if (times.length === 3 || growth > CUBIC) {
+        return times.map((each, index) => `${each.toFixed(2)} ms for ${(size / FACTOR) * FACTOR ** index}`).join(', ');
+      }
+    }
+  }
+  return null;
+}

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { framePosition } from '../../src/toolbox/stack-frame.ts';
+
+it.each([
+  ['    at f (/a/b.js:3:7)', '/a/b.js'],
+  ['    at /a/b.js:3:7', '/a/b.js'],
+  ['    at file:///a%20b.js:3:7', '/a b.js'],
+  ['    at async file:///a.js:3:7', '/a.js'],
+  ['    at async Object.f [as g] (file:///a.js:3:7)', '/a.js'],
+  ['    at f (/a (old)/b.js:3:7)', '/a (old)/b.js'],
+  ['    at new <anonymous> (/a/b.ts:3:7)', '/a/b.ts'],
+])('reads %j', (line, file) => {
+  expect(framePosition(line)).toEqual({ file, line: 3, column: 7 });
+});
+
+it.each([
+  '',
+  'at',
+  '    at f (node:internal/x:3:7)',
+  '    at f (<anonymous>)',
+  '    at f (/a/b.js)',
+  '    at file:///a%2Fb.js:3:7',
+  '    at file://host/a.js:3:7',
+  '    at f(',
+  'Error: /a/b.js:3:7',
+])('finds no file in %j', (line) => {
+  expect(framePosition(line)).toBeNull();
+});
