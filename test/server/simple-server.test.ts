@@ -218,7 +218,7 @@ describe('U-49', () => {
     expect(log.map((line) => /"([A-Z-]+ \S+).*?" (\d+ \d+)/.exec(line)?.slice(1))).toEqual([
       ['GET /ok', '200 5'],
       ['GET /fail', '500 26'],
-      ['- -', `400 ${refused.length}`],
+      ['GET /', `400 ${refused.length}`],
     ]);
   });
 });
