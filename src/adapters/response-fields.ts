@@ -1,5 +1,4 @@
 /** Status and header fields of responses that were made for node:http or fetch, as `startResponse` takes them. */
-import { STATUS_CODES } from 'node:http';
 import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
 
 const HTAB = 0x09;
@@ -31,7 +30,7 @@ export function isSent(lower: string): boolean {
   return lower !== 'status' && !HOP_BY_HOP.has(lower);
 }
 
-/** The status line: the given reason, or else that of the registry. Blanks that G-88 refuses become plain ones or go. */
+/** The status line, with an empty reason where none is given (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go. */
 export function statusOf(code: number, reason: string): string {
-  return `${code} ${trimmed(reason.replaceAll('\t', ' ')) || (STATUS_CODES[code] ?? 'Unknown')}`;
+  return `${code} ${trimmed(reason.replaceAll('\t', ' '))}`;
 }
