@@ -1,13 +1,12 @@
 /** Applications written for fetch: Hono, h3, or any function from a Request to a Response (B-69). */
 
-import { STATUS_CODES } from 'node:http';
 import { nothing } from '../engine/body.ts';
 import { typeName } from '../engine/response-head.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
-import { isSent, statusOf, trimmed } from './response-fields.ts';
+import { isSent, statusOf, trimmed, usualReason } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;
@@ -206,7 +205,7 @@ export function fromFetchHandler(
     const signal = gone === undefined ? undefined : abortSignal(gone);
     const response = await call(requestOf(environ, url, signal), options.arguments?.(environ) ?? []);
     checkResponse(response);
-    const status = statusOf(response.status, response.statusText || (STATUS_CODES[response.status] ?? 'Unknown'));
+    const status = statusOf(response.status, response.statusText || usualReason(response.status));
     if (response.body === null) {
       startResponse(status, headersOf(response));
       return [];

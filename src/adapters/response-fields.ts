@@ -1,4 +1,5 @@
 /** Status and header fields of responses that were made for node:http or fetch, as `startResponse` takes them. */
+import { STATUS_CODES } from 'node:http';
 import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
 
 const HTAB = 0x09;
@@ -30,7 +31,15 @@ export function isSent(lower: string): boolean {
   return lower !== 'status' && !HOP_BY_HOP.has(lower);
 }
 
-/** The status line, with an empty reason where none is given (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go. */
+/** The reason of the registry. */
+export function usualReason(code: number): string {
+  return STATUS_CODES[code] ?? 'Unknown';
+}
+
+/**
+ * The status line; an empty reason stays empty (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go, and of nothing but
+ * blanks the usual reason is made.
+ */
 export function statusOf(code: number, reason: string): string {
-  return `${code} ${trimmed(reason.replaceAll('\t', ' '))}`;
+  return `${code} ${reason === '' ? '' : trimmed(reason.replaceAll('\t', ' ')) || usualReason(code)}`;
 }
