@@ -47,8 +47,8 @@ function urlOf(environ: AsyncEnviron): URL | null {
 }
 
 /**
- * The signal of a request for fetch, whose reason is an AbortError, as handlers know it (DOM Standard, 3.1); its cause is the
- * error of the interface.
+ * The signal of a request for fetch. Its reason is an AbortError, as handlers know it (DOM Standard, 3.1), whose cause is
+ * the reason of `quaich.signal`.
  */
 function abortSignal(signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
@@ -98,8 +98,8 @@ function headersOf({ headers }: Response): HeaderField[] {
 }
 
 /**
- * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk; but for the beginning, which
- * is read ahead as long as it is there at once, since nothing else tells a text, whose length is known, from a stream.
+ * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning is
+ * read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
  */
 class StreamBody implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;

@@ -25,7 +25,7 @@ export class ListenerSocket extends Duplex implements BodySink {
   reason: unknown = undefined;
   /** Set where the listener itself has broken off: what it wrote before that still goes out, as from a real socket. */
   cut = false;
-  /** As of a TLSSocket: what frameworks tell the scheme from. As of a plain socket, not there without TLS; middleware may set it. */
+  /** As of a TLSSocket: what frameworks tell the scheme from. Not there without TLS, as of a plain socket. */
   declare encrypted?: boolean;
   bytesRead = 0;
   readonly connecting = false;
@@ -166,7 +166,12 @@ export class ListenerSocket extends Duplex implements BodySink {
     return this.response.hasPiece || this.response.complete || this.failed;
   }
 
-  /** Fulfils, for its only caller, when something has changed. */
+  /**
+   * Fulfils, for its only caller, when something has changed.
+   *
+   * Ends: when the listener writes, ends or breaks off, and when the signal of the request aborts, which destroys this
+   * stream.
+   */
   change(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;

@@ -37,8 +37,8 @@ export function usualReason(code: number): string {
 }
 
 /**
- * The status line; an empty reason stays empty (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go, and of nothing but
- * blanks the usual reason is made.
+ * The status line; an empty reason stays empty (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go, and
+ * nothing but blanks becomes the usual reason.
  */
 export function statusOf(code: number, reason: string): string {
   return `${code} ${reason === '' ? '' : trimmed(reason.replaceAll('\t', ' ')) || usualReason(code)}`;

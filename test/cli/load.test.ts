@@ -17,7 +17,7 @@ const files: Record<string, string> = {
   'nested.js': 'export const sites = { blog: () => [], text: "x" };',
   'object.js': 'export const app = { fetch() {} };',
   'express.js':
-    'export const app = Object.assign((request, response, next) => {}, { handle() {}, use() {}, listen() {}, emit() {} });',
+    'export const app = Object.assign((request, response, next) => {}, { handle() {}, use() {}, listen() {} });',
   'koa.js': 'export default { callback() {}, use() {}, listen() {}, emit() {} };',
   'fastify.js': 'export const app = { routing() {}, ready() {}, listen() {}, close() {} };',
   'polka.js': 'export const app = { handler() {}, use() {}, listen() {} };',
@@ -178,6 +178,10 @@ describe('loadApplication', () => {
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(String(error instanceof Error && error.message)).toMatch(expected);
     expect(String(error instanceof Error && error.message)).not.toContain('\n');
+  });
+
+  it('takes a function of two parameters for an application, whatever else it has', async () => {
+    expect((await load('./router.js')).kind).toBe('sync');
   });
 
   it('prefers a file to a package of the same name', () => {

@@ -43,8 +43,8 @@ function queueOn(socket: Socket, closed: () => void): void {
 }
 
 /**
- * Node reads the value of a Content-Disposition behind a Content-Length as UTF-8, and writes it as Latin-1: other bytes. The
- * length goes last then. The order of fields of different names says nothing (RFC 9110, 5.3).
+ * Node reads the value of a Content-Disposition behind a Content-Length as UTF-8, and writes it as Latin-1: other bytes.
+ * The length goes last then. The order of fields of different names says nothing (RFC 9110, 5.3).
  */
 function lengthBehindDisposition(fields: string[]): void {
   const isNamed = (name: string) => (text: string, index: number) => index % 2 === 0 && text.toLowerCase() === name;
@@ -133,7 +133,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
       if (final === DONE) this.#finish();
       return undefined;
     }
-    // Not `flushHeaders`, which writes the head in UTF-8, but for a response without a body, which has nothing to write.
+    // Not `flushHeaders`, which writes the head in UTF-8; only without a body there is nothing else.
     const wanted = response.write(bytes ?? NOTHING);
     if (head !== null && (head.flags & HEAD_NO_BODY) !== 0 && !OBS_TEXT.test(head.text)) response.flushHeaders();
     this.#flush();
@@ -198,7 +198,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     this.running?.disconnect(reason);
   }
 
-  /** Settles with `drain`, or with `close`, whichever comes. */
+  /** Ends: with `drain`, or with the `close` or `error` of the response, which rejects. */
   #drained(): Promise<void> {
     const response = this.#response;
     return new Promise((resolve, reject) => {
