@@ -56,7 +56,7 @@ function lengthBehindDisposition(fields: string[]): void {
 /** Writes the head; what the host's own middleware has set stays where the application does not overrule it. */
 function writeHead(response: ServerResponse, head: ResponseHead): void {
   const { reason, fields } = headParts(head);
-  lengthBehindDisposition(fields);
+  if (OBS_TEXT.test(head.text)) lengthBehindDisposition(fields);
   if (response.getHeaderNames().length === 0 && response.writeHead === ServerResponse.prototype.writeHead) {
     response.writeHead(head.status, reason, fields); // G-95: order, case and repetition as they are
     return;
