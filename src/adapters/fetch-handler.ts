@@ -7,7 +7,7 @@ import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../i
 import { trimmed } from '../toolbox/trimmed.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
-import { isSent, statusOf } from './response-fields.ts';
+import { isSent, statusOf, usualReason } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;
@@ -23,6 +23,10 @@ export interface FetchHandlerOptions extends Pick<Lifespan, 'startup' | 'shutdow
   arguments?: (environ: AsyncEnviron) => readonly unknown[];
 }
 
+/** What is read ahead of a body at most. A form of two fields is five chunks. */
+const MOST_AHEAD_BYTES = 65_536;
+const MOST_AHEAD_CHUNKS = 8;
+const NOTHING = new Uint8Array(0);
 const TEXT: HeaderField[] = [['Content-Type', 'text/plain; charset=utf-8']];
 /** Methods that a Request cannot have (Fetch Standard, 2.2.1), in any case of letters. */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
@@ -43,8 +47,22 @@ function urlOf(environ: AsyncEnviron): URL | null {
   return URL.canParse(url) ? new URL(url) : null;
 }
 
-function requestOf(environ: AsyncEnviron, url: URL): Request {
-  const { REQUEST_METHOD: method, 'quaich.signal': signal } = environ;
+/**
+ * The signal of a request for fetch. Its reason is an AbortError, as handlers know it (DOM Standard, 3.1), whose cause is
+ * the reason of `quaich.signal`.
+ */
+function abortSignal(signal: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const abort = (): void => {
+    const error = new DOMException('the request was aborted', 'AbortError');
+    controller.abort(Object.assign(error, { cause: signal.reason }));
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  return controller.signal;
+}
+
+function requestOf(environ: AsyncEnviron, url: URL, signal: AbortSignal | undefined): Request {
+  const { REQUEST_METHOD: method } = environ;
   const headers: [string, string][] = [];
   eachField(environ, (name, value) => {
     headers.push([name, value]);
@@ -80,15 +98,53 @@ function headersOf({ headers }: Response): HeaderField[] {
   return fields;
 }
 
-/** The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. */
+/**
+ * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning is
+ * read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
+ */
 class StreamBody implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #signal: AbortSignal | undefined;
   #over = false;
+  /** Read ahead, in order. */
+  readonly #ahead: Uint8Array[] = [];
+  #outstanding: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']> | null = null;
 
   constructor(stream: ReadableStream<Uint8Array>, signal: AbortSignal | undefined) {
     this.#reader = stream.getReader();
     this.#signal = signal;
+  }
+
+  /** Whether there is a chunk that need not be waited for. */
+  get ready(): boolean {
+    return this.#ahead.length > 0;
+  }
+
+  /** Reads ahead. Returns all chunks where the stream has ended with them, else null. */
+  async whole(): Promise<Uint8Array[] | null> {
+    const ahead = this.#ahead;
+    // Ends: when nothing else is left to run, one turn of the event loop later: a Blob takes that turn to tell its end.
+    const later = new Promise<null>((resolve) => {
+      process.nextTick(() => {
+        if (!this.#over) setImmediate(resolve, null);
+      });
+    });
+    // A text is one chunk, however large.
+    for (let size = 0; ahead.length < 2 || (size < MOST_AHEAD_BYTES && ahead.length < MOST_AHEAD_CHUNKS); ) {
+      const read = this.#reader.read();
+      const result = await Promise.race([read, later]);
+      if (result === null) {
+        this.#outstanding = read;
+        return null;
+      }
+      if (result.done) {
+        this.#over = true;
+        return ahead;
+      }
+      ahead.push(result.value);
+      size += result.value.byteLength;
+    }
+    return null;
   }
 
   [Symbol.asyncIterator](): this {
@@ -96,7 +152,11 @@ class StreamBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    const { done, value } = await this.#reader.read();
+    const first = this.#ahead.shift();
+    if (first !== undefined) return { done: false, value: first };
+    const read = this.#outstanding ?? this.#reader.read();
+    this.#outstanding = null;
+    const { done, value } = await read;
     if (!done) return { done: false, value };
     this.#over = true;
     return { done: true, value: undefined };
@@ -133,7 +193,7 @@ export function fromFetchHandler(
   const call = handlerOf(handler);
 
   const app: AsyncApplication = async (environ, startResponse) => {
-    const { REQUEST_METHOD: method, 'quaich.signal': signal } = environ;
+    const { REQUEST_METHOD: method, 'quaich.signal': gone } = environ;
     if (FORBIDDEN_METHOD.test(method)) {
       startResponse('501 Not Implemented', TEXT);
       return [Buffer.from('501 Not Implemented\n')];
@@ -143,22 +203,29 @@ export function fromFetchHandler(
       startResponse('400 Bad Request', TEXT);
       return [Buffer.from('400 Bad Request\n')];
     }
-    const response = await call(requestOf(environ, url), options.arguments?.(environ) ?? []);
+    const signal = gone === undefined ? undefined : abortSignal(gone);
+    const response = await call(requestOf(environ, url, signal), options.arguments?.(environ) ?? []);
     checkResponse(response);
+    const status = statusOf(response.status, response.statusText || usualReason(response.status));
     if (response.body === null) {
-      startResponse(statusOf(response.status, response.statusText), headersOf(response));
+      startResponse(status, headersOf(response));
       return [];
     }
     const body = new StreamBody(response.body, signal);
     try {
-      signal?.throwIfAborted();
-      startResponse(statusOf(response.status, response.statusText), headersOf(response));
+      gone?.throwIfAborted();
+      const write = startResponse(status, headersOf(response));
+      // The body of a response to HEAD is never read (M-11).
+      if (method === 'HEAD') return Object.assign([], { close: () => body.close() });
+      const whole = await body.whole();
+      if (whole !== null) return whole;
+      // The head goes ahead of a body that has to be waited for (G-81).
+      if (!body.ready) await write(NOTHING);
+      return body;
     } catch (error) {
       body.close().catch(nothing);
       throw error;
     }
-    // The body of a response to HEAD is never read (M-11).
-    return method === 'HEAD' ? Object.assign([], { close: () => body.close() }) : body;
   };
   if (options.startup !== undefined) app.startup = options.startup;
   if (options.shutdown !== undefined) app.shutdown = options.shutdown;

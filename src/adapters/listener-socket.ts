@@ -23,16 +23,22 @@ export class ListenerSocket extends Duplex implements BodySink {
   /** Set, with the reason beside it, when the response will never be complete. */
   failed = false;
   reason: unknown = undefined;
+  /** Set where the listener itself has broken off: what it wrote before that still goes out, as from a real socket. */
+  cut = false;
+  /** As of a TLSSocket: what frameworks tell the scheme from. Not there without TLS, as of a plain socket. */
+  declare encrypted?: boolean;
   bytesRead = 0;
-  bytesWritten = 0;
   readonly connecting = false;
   readonly pending = false;
   timeout: number | undefined = undefined;
   readonly #target: RequestTarget;
   #head: string;
   #body: RequestBody | null = null;
-  /** The write that the gateway has not taken yet. */
+  /** Bytes of all writes so far but those that are still in the stream's own buffer. */
+  #dispatched = 0;
+  /** The write that the gateway has not taken yet, and its bytes. */
   #written: Callback | null = null;
+  #writing = 0;
   #wake: (() => void) | null = null;
   #timer: NodeJS.Timeout | undefined = undefined;
 
@@ -40,6 +46,7 @@ export class ListenerSocket extends Duplex implements BodySink {
   constructor(environ: AsyncEnviron) {
     super();
     this.environ = environ;
+    if (environ['wsgi.url_scheme'] === 'https') this.encrypted = true;
     this.#target = requestTarget(environ);
     this.response = new ResponseParser(environ.REQUEST_METHOD === 'HEAD');
     const length = bodyLength(environ);
@@ -82,13 +89,14 @@ export class ListenerSocket extends Duplex implements BodySink {
     return family(this.localAddress);
   }
 
-  /** As of a TLSSocket: what frameworks tell the scheme from. Undefined, as of a plain socket, without TLS. */
-  get encrypted(): true | undefined {
-    return this.environ['wsgi.url_scheme'] === 'https' ? true : undefined;
+  get readyState(): string {
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
   }
 
-  get readyState(): string {
-    return this.destroyed ? 'closed' : 'open';
+  /** What was written, sent or not, as of a `net.Socket`. */
+  get bytesWritten(): number {
+    return this.#dispatched + this.writableLength - this.#writing;
   }
 
   address(): { address?: string; family?: string; port?: number } {
@@ -125,6 +133,10 @@ export class ListenerSocket extends Duplex implements BodySink {
     return this;
   }
 
+  resetAndDestroy(): this {
+    return this.destroy();
+  }
+
   /** Ends, and destroys when everything has been taken; Node's server asks for it. */
   destroySoon(): void {
     if (this.writable) this.end();
@@ -154,7 +166,12 @@ export class ListenerSocket extends Duplex implements BodySink {
     return this.response.hasPiece || this.response.complete || this.failed;
   }
 
-  /** Fulfils, for its only caller, when something has changed. */
+  /**
+   * Fulfils, for its only caller, when something has changed.
+   *
+   * Ends: when the listener writes, ends or breaks off, and when the signal of the request aborts, which destroys this
+   * stream.
+   */
   change(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -165,6 +182,7 @@ export class ListenerSocket extends Duplex implements BodySink {
   release(): void {
     const written = this.#written;
     this.#written = null;
+    this.#writing = 0;
     written?.();
   }
 
@@ -214,12 +232,8 @@ export class ListenerSocket extends Duplex implements BodySink {
   }
 
   override _final(callback: Callback): void {
-    if (!this.response.end()) {
-      this.fail(unfinished(this.response));
-      callback();
-      return;
-    }
-    this.#notify();
+    if (this.response.end()) this.#notify();
+    else this.destroy();
     callback();
   }
 
@@ -228,10 +242,12 @@ export class ListenerSocket extends Duplex implements BodySink {
     this.#body?.stop();
     if (!this.failed && !this.response.complete) {
       this.failed = true;
+      this.cut = true;
       this.reason = error ?? unfinished(this.response);
     }
     const written = this.#written;
     this.#written = null;
+    this.#writing = 0;
     written?.(error ?? new Error('the connection was closed before this was sent'));
     this.#notify();
     callback(error);
@@ -241,17 +257,20 @@ export class ListenerSocket extends Duplex implements BodySink {
     this.#timer?.refresh();
     const { response } = this;
     const hadHead = response.head !== null;
+    let size = 0;
     try {
       for (const { chunk } of chunks) {
-        this.bytesWritten += chunk.byteLength;
+        size += chunk.byteLength;
         response.feed(chunk);
       }
     } catch (error) {
       callback(error as Error);
       return;
     }
+    this.#dispatched += size;
     if (this.ready) {
       this.#written = callback;
+      this.#writing = size;
       this.#notify();
       return;
     }

@@ -46,9 +46,10 @@ class ListenerBody implements AsyncIterableIterator<Uint8Array> {
     // What was given before has been taken.
     if (!socket.response.hasPiece) socket.release();
     for (;;) {
-      if (socket.failed) throw socket.reason;
+      if (socket.failed && !socket.cut) throw socket.reason;
       const value = socket.response.takePiece();
       if (value !== null) return { done: false, value };
+      if (socket.failed) throw socket.reason;
       if (socket.response.complete) {
         socket.release();
         return { done: true, value: undefined };
@@ -169,6 +170,6 @@ async function respond(socket: ListenerSocket, startResponse: AsyncStartResponse
     return piece === null ? [] : [piece];
   }
   // `flushHeaders`: the head goes ahead of the body (G-81).
-  if (!socket.ready) await write(NOTHING);
+  if (!socket.ready || (socket.cut && !response.hasPiece)) await write(NOTHING);
   return new ListenerBody(socket);
 }

@@ -13,7 +13,15 @@ export function isSent(lower: string): boolean {
   return lower !== 'status' && !HOP_BY_HOP.has(lower);
 }
 
-/** The status line: the given reason, or else that of the registry. Blanks that G-88 refuses become plain ones or go. */
+/** The reason of the registry. */
+export function usualReason(code: number): string {
+  return STATUS_CODES[code] ?? 'Unknown';
+}
+
+/**
+ * The status line; an empty reason stays empty (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go, and
+ * nothing but blanks becomes the usual reason.
+ */
 export function statusOf(code: number, reason: string): string {
-  return `${code} ${trimmed(reason.replaceAll('\t', ' ')) || (STATUS_CODES[code] ?? 'Unknown')}`;
+  return `${code} ${reason === '' ? '' : trimmed(reason.replaceAll('\t', ' ')) || usualReason(code)}`;
 }

@@ -8,6 +8,7 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 import { filePathOf, framePosition } from '../toolbox/stack-frame.ts';
+import { adapterLine } from './adapter-line.ts';
 
 /** Where an application is found and how it is run. Plain data: it travels to worker threads. */
 export interface AppOptions {
@@ -75,7 +76,11 @@ export async function loadApplication(spec: AppOptions, directory: string): Prom
   const file = resolveModule(spec.module, directory);
   const exports = await importModule(file, spec.module, directory);
   const { name, value } = pickExport(exports, spec);
-  if (!isCallable(value)) throw notAFunction(spec, name, value);
+  const line = adapterLine(value, name);
+  if (!isCallable(value) || line !== null) {
+    const what = isCallable(value) ? "a framework's function" : `${describe(value)}, expected a function`;
+    throw new ConfigurationError(`"${name}" in ${spec.module} is ${what}${line === null ? '' : `; ${line}`}`);
+  }
   if (/^class\b/.test(Function.prototype.toString.call(value))) {
     throw new ConfigurationError(
       `"${name}" in ${spec.module} is a class: export a function (environ, startResponse), for example one that calls an instance`,
@@ -256,12 +261,6 @@ function lookUp(exports: Exports, path: string): unknown {
   else if (value === undefined && isObject(whole) && Object.hasOwn(whole, first)) value = whole[first];
   for (const key of rest) value = isObject(value) || typeof value === 'function' ? Reflect.get(value, key) : undefined;
   return value;
-}
-
-function notAFunction(spec: AppOptions, name: string, value: unknown): ConfigurationError {
-  const fetch = isObject(value) && typeof value.fetch === 'function';
-  const hint = fetch ? '; make an application of it with fromFetchHandler of quaich/adapters' : '';
-  return new ConfigurationError(`"${name}" in ${spec.module} is ${describe(value)}, expected a function${hint}`);
 }
 
 function hook(name: 'startup' | 'shutdown', app: Lifespan, exports: Exports, spec: AppOptions): Lifespan['startup'] {

@@ -2,7 +2,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { type FetchHandler, type FetchHandlerOptions, fromFetchHandler } from '../../src/adapters/index.ts';
-import { type AsyncApplication, type AsyncEnviron, ConfigurationError, kindOf } from '../../src/interface/index.ts';
+import {
+  type AsyncApplication,
+  type AsyncEnviron,
+  ClientDisconnected,
+  ConfigurationError,
+  kindOf,
+} from '../../src/interface/index.ts';
 import { AsyncTestClient, type ClientOptions } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 
@@ -11,21 +17,24 @@ const client = (handler: FetchHandler, options?: ClientOptions, adapter?: FetchH
   new AsyncTestClient(validator(fromFetchHandler(handler, adapter)), options);
 const text = (body: BodyInit | null, init: ResponseInit = {}) => new Response(body, { headers: TEXT, ...init });
 
-/** A body that tells what is done with it. */
-function watched(chunks: readonly unknown[], endless = false) {
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A body that tells what is done with it; `wait` comes before each chunk. */
+function watched(chunks: readonly unknown[], endless = false, wait?: () => Promise<void>) {
   const events: unknown[] = [];
   let at = 0;
   const stream = new ReadableStream(
     {
-      pull(controller) {
+      async pull(controller) {
         events.push('pull');
+        await wait?.();
         const chunk = chunks[endless ? at++ % chunks.length : at++];
         if (chunk instanceof Error) controller.error(chunk);
         else if (chunk === undefined) controller.close();
         else controller.enqueue(chunk);
       },
       cancel(reason) {
-        events.push('cancel', Reflect.get(Object(reason), 'code'));
+        events.push('cancel', Reflect.get(Object(reason), 'name'));
       },
     },
     { highWaterMark: 0 },
@@ -178,15 +187,16 @@ describe('responses', () => {
       ['x-a', 'b'],
       ['set-cookie', 'a=1; Expires=Wed, 21 Oct 2099 07:28:00 GMT'],
       ['set-cookie', 'b=2'],
+      ['Content-Length', '1'],
     ]);
     expect((await client(() => text('', { status: 404 })).get('/')).statusLine).toBe('404 Not Found');
     expect((await client(() => text('', { status: 599 })).get('/')).statusLine).toBe('599 Unknown');
   });
 
-  it('B-69 Content-Length is kept, and a body without one is sent chunk by chunk', async () => {
+  it('B-69 Content-Length is kept, and a stream without one is sent chunk by chunk', async () => {
     const counted = await client(() => text('four', { headers: { ...TEXT, 'Content-Length': '4' } })).get('/');
     expect([counted.headers.get('Content-Length'), counted.text]).toEqual(['4', 'four']);
-    const { stream, events } = watched([bytes(1), bytes(2)]);
+    const { stream, events } = watched([bytes(1), bytes(2)], false, turn);
     const response = await client(() => text(stream)).get('/');
     expect([response.chunks.map((chunk) => chunk.byteLength), events]).toEqual([
       [1, 2],
@@ -195,17 +205,68 @@ describe('responses', () => {
     expect(response.headers.has('Content-Length')).toBe(false);
   });
 
+  const form = () => {
+    const fields = new FormData();
+    fields.set('a', 'b');
+    fields.set('file', new Blob(['content']), 'a.txt');
+    return fields;
+  };
+  it.each<[string, () => BodyInit]>([
+    ['a text', () => 'four'],
+    ['a text of a megabyte', () => 'x'.repeat(1 << 20)],
+    ['an empty text', () => ''],
+    ['bytes', () => bytes(10)],
+    ['an ArrayBuffer', () => new ArrayBuffer(10)],
+    ['URLSearchParams', () => new URLSearchParams({ a: 'b' })],
+    ['a Blob', () => new Blob(['blob'])],
+    ['a form', form],
+    ['a stream that is over at once', () => watched([bytes(3)]).stream],
+  ])('B-69 the length of %s is known', async (_what, body) => {
+    const response = await client(() => text(body())).get('/');
+    const length = response.chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    expect([response.headers.get('Content-Length'), response.errors]).toEqual([String(length), '']);
+  });
+
+  it('B-69 the head goes ahead of a body that has to be waited for', async () => {
+    let give: (chunk: string) => void = () => {};
+    const stream = new ReadableStream({
+      start(controller) {
+        give = (chunk) => {
+          controller.enqueue(Buffer.from(chunk));
+          controller.close();
+        };
+      },
+    });
+    const exchange = client(() => text(stream)).open({ path: '/' });
+    expect((await exchange.started).status).toBe(200);
+    give('late');
+    expect([String(Buffer.from((await exchange.next()) ?? [])), await exchange.next()]).toEqual(['late', null]);
+    expect((await exchange.finished).broken).toBe(false);
+  });
+
   it('B-69 one read is outstanding at most, when the gateway wants a chunk', async () => {
-    const { stream, events } = watched([bytes(10)], true);
+    const { stream, events } = watched([bytes(10)], true, turn);
     const exchange = client(() => text(stream)).open({ path: '/' });
     await exchange.next();
-    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
-    expect(events).toEqual(['pull']);
-    await exchange.next();
+    for (let count = 0; count < 10; count++) await turn();
+    // One chunk ahead: it might have been the end.
     expect(events).toEqual(['pull', 'pull']);
+    await exchange.next();
+    await exchange.next();
+    expect(events).toEqual(['pull', 'pull', 'pull']);
     const response = await exchange.disconnect();
-    expect(events).toEqual(['pull', 'pull', 'cancel', 'QUAICH_CLIENT_DISCONNECTED']);
+    expect(events).toEqual(['pull', 'pull', 'pull', 'cancel', 'AbortError']);
     expect([response.disconnected, response.failed, response.errors]).toEqual([true, false, '']);
+  });
+
+  it('B-69 an endless body is read ahead within bounds', async () => {
+    for (const size of [1, 50_000]) {
+      const { stream, events } = watched([bytes(size)], true);
+      const exchange = client(() => text(stream)).open({ path: '/' });
+      await exchange.next();
+      expect(events.length).toBeLessThanOrEqual(8);
+      await exchange.disconnect();
+    }
   });
 
   it('B-69 a read that is outstanding when the client leaves ends with the cancelled body', async () => {
@@ -240,6 +301,25 @@ describe('responses', () => {
     const response = await exchange.disconnect();
     expect(signal.aborted).toBe(true);
     expect([response.disconnected, response.errors, events[0]]).toEqual([true, '', 'cancel']);
+    // As every server for fetch has it; why, stands behind it.
+    expect(signal.reason).toBeInstanceOf(DOMException);
+    expect([signal.reason.name, signal.reason.cause]).toEqual(['AbortError', expect.any(ClientDisconnected)]);
+  });
+
+  it('B-69 what a handler makes of an aborted signal is no failure', async () => {
+    let begun: () => void = () => {};
+    const called = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const exchange = client(async ({ signal }) => {
+      begun();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      signal.throwIfAborted();
+      return text('never');
+    }).open({ path: '/' });
+    await called;
+    const response = await exchange.disconnect();
+    expect([response.disconnected, response.failed, response.errors]).toEqual([true, false, '']);
   });
 
   it('B-69 null bodies, and bodies of HEAD, are not read', async () => {
@@ -296,7 +376,8 @@ describe('responses', () => {
   });
 
   it('B-69 a body that fails after the head breaks the response', async () => {
-    const response = await client(() => text(watched([bytes(2), new Error('no luck')]).stream)).get('/');
+    const { stream } = watched([bytes(2), new Error('no luck')], false, turn);
+    const response = await client(() => text(stream)).get('/');
     expect([response.text, response.broken]).toEqual(['aa', true]);
     expect(response.errors).toContain('no luck');
   });

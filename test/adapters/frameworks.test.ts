@@ -1,6 +1,11 @@
 /** B-68, B-69: Express, Koa, Fastify, Hono and h3 as applications, checked by the validator from below. */
+import { createServer } from 'node:http';
+import { Router } from 'express';
+import { defineHandler } from 'h3';
+import Koa from 'koa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fromFetchHandler, fromNodeListener } from '../../src/adapters/index.ts';
+import { adapterLine } from '../../src/engine/adapter-line.ts';
 import { type AsyncApplication, kindOf } from '../../src/interface/index.ts';
 import { AsyncTestClient, type TestResponse } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
@@ -58,6 +63,29 @@ describe.each(FRAMEWORKS)('$name', ({ name, app, requests, host }) => {
     const response = await client.get('/stream', { disconnectAfter: 1 });
     expect([response.disconnected, response.failed, response.errors]).toEqual([true, false, '']);
   });
+});
+
+describe('exported without an adapter', () => {
+  it.each([
+    ['Express', expressApp, 'fromNodeListener(site)'],
+    ['a router of Express', Router(), 'fromNodeListener(site)'],
+    ['Koa', new Koa(), 'fromNodeListener(site.callback())'],
+    ['Fastify', fastify, 'fromNodeListener((request, response) => site.routing(request, response), {'],
+    ['Hono', hono, 'fromFetchHandler(site)'],
+    ['h3', h3, 'fromFetchHandler(site)'],
+    ['a handler of h3', defineHandler(() => ''), 'fromFetchHandler(site)'],
+    ['a server', createServer(), 'fromNodeListener(site)'],
+  ])('B-68, B-69 %s is told from an application', (_what, value, call) => {
+    expect(adapterLine(value, 'app')).toContain(`"export const app = ${call}`);
+    expect(adapterLine(value, 'default')).toContain(`"export default ${call}`);
+  });
+
+  it.each([fromNodeListener(expressApp), () => [], async () => [], {}, null, 'text', new Map()])(
+    'B-68, B-69 %o needs none, or is of no interface that has one',
+    (value) => {
+      expect(adapterLine(value, 'app')).toBe(null);
+    },
+  );
 });
 
 describe('Express below a mount', () => {

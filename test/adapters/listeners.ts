@@ -94,6 +94,65 @@ export const LISTENERS: readonly ListenerCase[] = [
       response.end(Buffer.from('x'));
     },
   },
+  { title: 'an empty reason', listener: (_request, response) => void response.writeHead(200, '').end('x') },
+  {
+    title: 'an empty statusMessage',
+    listener: (_request, response) => {
+      response.statusMessage = '';
+      response.end('x');
+    },
+  },
+  {
+    title: 'what is there of the socket, and what can be set on it',
+    listener: ({ socket }, response) => {
+      const before = ['encrypted' in socket, socket.readyState, socket.destroyed, socket.connecting, socket.pending];
+      socket.setKeepAlive(true, 1000).setNoDelay(true).setTimeout(60_000).ref().unref();
+      const timeout = socket.timeout;
+      socket.setTimeout(0);
+      const odd = Object.assign(socket, { encrypted: true, authorized: true, servername: 'a', user: 7, parser2: null });
+      const methods = ['resetAndDestroy', 'destroySoon', 'address', 'cork', 'end', 'pause', 'resume', 'setEncoding'];
+      const missing = methods.filter((name) => typeof Reflect.get(socket, name) !== 'function');
+      response.end(JSON.stringify([before, timeout, odd.encrypted, odd.authorized, odd.servername, missing]));
+    },
+  },
+  {
+    title: 'bytesWritten, in the turn of the write and when it is out',
+    listener: (_request, response) => {
+      const { socket } = response;
+      const counts = () => Number(socket?.bytesWritten);
+      response.setHeader('Content-Length', 300);
+      response.sendDate = false;
+      response.removeHeader('Connection');
+      response.flushHeaders();
+      const head = counts();
+      response.write('x'.repeat(100));
+      const written = counts() - head;
+      response.write('y'.repeat(50), () => {
+        const out = counts() - head;
+        response.end(JSON.stringify([head > 0, written, out]).padEnd(150));
+      });
+    },
+  },
+  {
+    title: 'bytes, and a socket that is destroyed in the same turn',
+    listener: (_request, response) => {
+      response.writeHead(200, { 'Content-Length': 10 });
+      response.end('half');
+      response.socket?.destroy();
+    },
+  },
+  {
+    title: 'a head, and a response that is destroyed in the same turn',
+    listener: (_request, response) => {
+      response.writeHead(200, { 'Content-Length': 10, 'X-A': 'b' }).flushHeaders();
+      response.destroy();
+    },
+  },
+  {
+    title: 'a response written to the socket itself',
+    listener: ({ socket }) =>
+      void socket.end('HTTP/1.1 200 By Hand\r\nX-A: b\r\nConnection: close\r\nContent-Length: 4\r\n\r\nhand'),
+  },
   {
     title: 'a latin-1 field before text, which Node writes in UTF-8',
     listener: (_request, response) => void response.setHeader('X-Latin', '\u00e9').end('text'),

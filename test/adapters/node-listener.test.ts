@@ -507,6 +507,34 @@ describe('ends', () => {
     expect([after.text, after.broken]).toEqual(['half', true]);
   });
 
+  it('B-68 what was written before the socket is destroyed, or ended, still goes out', async () => {
+    for (const how of ['destroy', 'end', 'destroySoon', 'resetAndDestroy'] as const) {
+      const response = await client((_request, answer) => {
+        answer.writeHead(200, { ...TEXT, 'Content-Length': 10 }).end('half');
+        answer.socket?.[how]();
+      }).get('/');
+      expect([how, response.status, response.text, response.broken]).toEqual([how, 200, 'half', true]);
+    }
+    const thrown = await client((_request, answer) => {
+      answer.writeHead(200, { ...TEXT, 'Content-Length': 10 }).end('half');
+      throw new Error('no luck');
+    }).get('/');
+    expect(thrown.status).toBe(500);
+  });
+
+  it('B-68 middleware may set what it likes on the socket', async () => {
+    const response = await client((request, answer) => {
+      Object.assign(request.socket, { encrypted: true });
+      text(answer, String('encrypted' in request.socket && request.socket.encrypted));
+    }).get('/');
+    expect([response.text, response.errors]).toEqual(['true', '']);
+  });
+
+  it('B-68 an empty reason stays empty', async () => {
+    const response = await client((_request, answer) => answer.writeHead(200, '', TEXT).end()).get('/');
+    expect(response.statusLine).toBe('200 ');
+  });
+
   it('B-68 what is no HTTP on the socket fails with 500', async () => {
     const response = await client((request) => void request.socket.write('hello\r\n\r\n')).get('/');
     expect([response.status, response.errors]).toEqual([500, expect.stringContaining('no HTTP response')]);

@@ -16,6 +16,15 @@ const files: Record<string, string> = {
   'marked.js': `export const app = Object.assign(() => [], { [Symbol.for('quaich.kind')]: 'async' });`,
   'nested.js': 'export const sites = { blog: () => [], text: "x" };',
   'object.js': 'export const app = { fetch() {} };',
+  'express.js':
+    'export const app = Object.assign((request, response, next) => {}, { handle() {}, use() {}, listen() {} });',
+  'koa.js': 'export default { callback() {}, use() {}, listen() {}, emit() {} };',
+  'fastify.js': 'export const app = { routing() {}, ready() {}, listen() {}, close() {} };',
+  'polka.js': 'export const app = { handler() {}, use() {}, listen() {} };',
+  'server.cjs': 'module.exports = require("node:http").createServer();',
+  'h3.js': 'export const app = Object.assign(() => {}, { fetch() {} });',
+  'router.js':
+    'export const app = Object.assign((environ, startResponse) => [], { handle() {}, use() {}, fetch() {} });',
   'promise.js': 'export const app = Promise.resolve(() => []);',
   'class.js': 'export class App {}\nexport { App as app };',
   'empty.js': '',
@@ -152,6 +161,12 @@ describe('loadApplication', () => {
       './object.js',
       /^"app" in \.\/object\.js is an object, expected a function; make an application of it with fromFetchHandler/,
     ],
+    ['./express.js', /^"app" in .* is a framework's function; .*"export const app = fromNodeListener\(site\);"/],
+    ['./koa.js', /expected a function; .*"export default fromNodeListener\(site\.callback\(\)\);"/],
+    ['./fastify.js', /fromNodeListener\(\(request, response\) => site\.routing\(request, response\), \{ startup: /],
+    ['./polka.js', /"export const app = fromNodeListener\(site\.handler\);"/],
+    ['./server.cjs', /is a Server, expected a function; .*"export default fromNodeListener\(site\);"/],
+    ['./h3.js', /"import \{ fromFetchHandler \} from 'quaich\/adapters';"/],
     ['./promise.js', /^"app" in \.\/promise\.js is a Promise, expected a function$/],
     ['./class.js', /^"app" in \.\/class\.js is a class: export a function/],
     ['./bad-hook.js', /^"startup" in \.\/bad-hook\.js is the number 5, expected a function$/],
@@ -163,6 +178,10 @@ describe('loadApplication', () => {
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(String(error instanceof Error && error.message)).toMatch(expected);
     expect(String(error instanceof Error && error.message)).not.toContain('\n');
+  });
+
+  it('takes a function of two parameters for an application, whatever else it has', async () => {
+    expect((await load('./router.js')).kind).toBe('sync');
   });
 
   it('prefers a file to a package of the same name', () => {

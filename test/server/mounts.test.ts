@@ -145,6 +145,38 @@ describe('a client that leaves', () => {
     await vi.waitFor(() => expect(aborted.toSorted()).toEqual(['/1', '/2']));
   });
 
+  test('G-177 many requests sent ahead take one listener of the socket, not one each', async () => {
+    const warnings: string[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', warned);
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const sockets = new Set<Socket>();
+    const mount = toNodeListener(async (_environ, startResponse) => {
+      await gate;
+      startResponse('200 OK', []);
+      return [bytes('x')];
+    });
+    let came = 0;
+    const one = await listening((request, response) => {
+      sockets.add(request.socket);
+      came += 1;
+      mount(request, response);
+    });
+    running.push(one);
+    const client = new Client(one.url).send(get().repeat(39) + get('/', LAST));
+    await vi.waitFor(() => expect(came).toBe(40));
+    const [socket] = sockets;
+    expect([sockets.size, socket.listenerCount('close')]).toEqual([1, expect.toSatisfy((count) => count < 5)]);
+    go();
+    const responses = parseResponses(await client.all());
+    expect([responses.length, responses.every(({ complete }) => complete)]).toEqual([40, true]);
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
   test('G-63 an upload that is cut short fails the read', async () => {
     let failed: (error: unknown) => void = () => {};
     const failure = new Promise((resolve) => {
@@ -269,6 +301,46 @@ describe('framing', () => {
       expect(text.endsWith('\r\n\r\n\u00c3\u00a9')).toBe(true);
     },
   );
+
+  describe.each([false, true])('with fields of the host: %s', (host) => {
+    const wire = async (app: AsyncApplication, method = 'GET'): Promise<string> => {
+      const mount = toNodeListener(app);
+      const one = await listening((request, response) => {
+        if (host) response.setHeader('X-Host', 'a');
+        mount(request, response);
+      });
+      running.push(one);
+      return new Client(one.url).send(get('/', LAST).replace('GET', method)).all();
+    };
+
+    test.each(['Content-Disposition', 'content-disposition', 'Location', 'Content-Type', 'Set-Cookie'])(
+      'G-95 a %s behind a Content-Length reaches the wire byte for byte',
+      async (name) => {
+        const values = ['a; b="\u00c3\u00a5"', 'a; b="\u00e9"'];
+        for (const value of values) {
+          const text = await wire(async (_environ, startResponse) => {
+            startResponse('200 OK', [
+              ['Content-Length', '2'],
+              [name, value],
+              ['X-Last', '\u00ff'],
+            ]);
+            return [bytes('ok')];
+          });
+          expect(text).toContain(`\r\n${name}: ${value}\r\nX-Last: \u00ff\r\n`);
+          expect(text.match(/Content-Length: 2\r\n/g)).toHaveLength(1);
+          expect(text.endsWith('\r\n\r\nok')).toBe(true);
+        }
+      },
+    );
+
+    test.each(['GET', 'HEAD'])('G-95 G-81 so does a head that goes ahead of its body: %s', async (method) => {
+      const text = await wire(async (_environ, startResponse) => {
+        await startResponse('200 \u00e9', [['X-Bytes', '\u0080\u00ff']])(new Uint8Array(0));
+        return [bytes('later')];
+      }, method);
+      expect(text).toMatch(/^HTTP\/1\.1 200 \u00e9\r\n(?:X-Host: a\r\n)?X-Bytes: \u0080\u00ff\r\n/);
+    });
+  });
 
   test('G-104 head and first chunk go out before the second is made', async () => {
     let go = () => {};

@@ -5,7 +5,15 @@ import { errorPage } from '../../engine/error-page.ts';
 import type { RunningRequest } from '../../engine/run-async.ts';
 import { reset } from '../../http/reset.ts';
 import { ClientDisconnected, QuaichError, type RequestAborted } from '../../interface/errors.ts';
-import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../../interface/transport.ts';
+import {
+  DONE,
+  type Final,
+  HEAD_NO_BODY,
+  MORE,
+  type ResponseHead,
+  type Transport,
+  type Wait,
+} from '../../interface/transport.ts';
 import type { MountedRequest } from '../mount.ts';
 import { headParts } from '../response-head.ts';
 import type { StreamBody } from './body.ts';
@@ -13,9 +21,42 @@ import type { StreamBody } from './body.ts';
 /** Fields of the host that are added to, not replaced: each is a list to which several may contribute. */
 const ADDED_TO = new Set(['set-cookie', 'vary']);
 
+const NOTHING = new Uint8Array(0);
+/** RFC 9110, 5.5. */
+const OBS_TEXT = /[\x80-\xff]/;
+
+/** Responses that wait for those before them on their connection, which Node tells nothing then: what closes them. */
+const QUEUED = new WeakMap<Socket, Set<() => void>>();
+
+/** Calls `closed` when the socket closes. One listener a socket, however many requests a client sends ahead. */
+function queueOn(socket: Socket, closed: () => void): void {
+  let queued = QUEUED.get(socket);
+  if (queued === undefined) {
+    const all = new Set<() => void>();
+    queued = all;
+    QUEUED.set(socket, all);
+    socket.on('close', () => {
+      for (const close of all) close();
+    });
+  }
+  queued.add(closed);
+}
+
+/**
+ * Node reads the value of a Content-Disposition behind a Content-Length as UTF-8, and writes it as Latin-1: other bytes.
+ * The length goes last then. The order of fields of different names says nothing (RFC 9110, 5.3).
+ */
+function lengthBehindDisposition(fields: string[]): void {
+  const isNamed = (name: string) => (text: string, index: number) => index % 2 === 0 && text.toLowerCase() === name;
+  const length = fields.findIndex(isNamed('content-length'));
+  if (length < 0 || fields.findLastIndex(isNamed('content-disposition')) < length) return;
+  fields.push(...fields.splice(length, 2));
+}
+
 /** Writes the head; what the host's own middleware has set stays where the application does not overrule it. */
 function writeHead(response: ServerResponse, head: ResponseHead): void {
   const { reason, fields } = headParts(head);
+  if (OBS_TEXT.test(head.text)) lengthBehindDisposition(fields);
   if (response.getHeaderNames().length === 0 && response.writeHead === ServerResponse.prototype.writeHead) {
     response.writeHead(head.status, reason, fields); // G-95: order, case and repetition as they are
     return;
@@ -66,7 +107,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     response.on('error', this.#closed);
     if (response.socket === null && request.socket !== null) {
       this.#queuedOn = request.socket;
-      request.socket.on('close', this.#closed);
+      queueOn(request.socket, this.#closed);
     }
   }
 
@@ -92,9 +133,9 @@ export class NodeTransport implements Transport<true>, MountedRequest {
       if (final === DONE) this.#finish();
       return undefined;
     }
-    let wanted = true;
-    if (bytes === null) response.flushHeaders();
-    else wanted = response.write(bytes);
+    // Not `flushHeaders`, which writes the head in UTF-8; only without a body there is nothing else.
+    const wanted = response.write(bytes ?? NOTHING);
+    if (head !== null && (head.flags & HEAD_NO_BODY) !== 0 && !OBS_TEXT.test(head.text)) response.flushHeaders();
     this.#flush();
     return wanted || this.#gone !== null ? undefined : this.#drained();
   }
@@ -157,7 +198,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     this.running?.disconnect(reason);
   }
 
-  /** Settles with `drain`, or with `close`, whichever comes. */
+  /** Ends: with `drain`, or with the `close` or `error` of the response, which rejects. */
   #drained(): Promise<void> {
     const response = this.#response;
     return new Promise((resolve, reject) => {
@@ -184,7 +225,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     if (this.#over) return;
     this.#over = true;
     this.running = null;
-    this.#queuedOn?.off('close', this.#closed);
+    if (this.#queuedOn !== null) QUEUED.get(this.#queuedOn)?.delete(this.#closed);
     this.body?.abandon();
     this.#onOver(this);
   }
