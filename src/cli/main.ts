@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 import type { ServeOptions } from '../server/options.ts';
+import { guardStream } from '../server/standard-streams.ts';
 import { MISCONFIGURED, type RunningServer, run } from './run.ts';
+
+guardStream(process.stdout);
+guardStream(process.stderr);
 
 // Imported when it is needed: help and wrong options answer without a server.
 const serve = async (options: ServeOptions): Promise<RunningServer> => {
@@ -28,5 +32,4 @@ const code = await run(process.argv.slice(2), {
 // still be on its way; a reader that has gone, or does not read, is not waited for.
 process.exitCode = code;
 setTimeout(() => process.exit(code), 1000).unref();
-process.stdout.on('error', () => process.exit(code));
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
