@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import type { ServeOptions } from '../server/options.ts';
+import type { Kind } from '../interface/types.ts';
+import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
-import { MISCONFIGURED, type RunningServer, run } from './run.ts';
+import { MISCONFIGURED } from './exit-codes.ts';
+import { type RunningServer, run } from './run.ts';
 
 guardStream(process.stdout);
 guardStream(process.stderr);
@@ -10,6 +12,10 @@ guardStream(process.stderr);
 const serve = async (options: ServeOptions): Promise<RunningServer> => {
   const server = await import('../server/index.ts');
   return server.serve(options);
+};
+const probe = async (options: ResolvedOptions): Promise<readonly Kind[]> => {
+  const { probeKinds } = await import('../server/probe.ts');
+  return probeKinds(options);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -24,6 +30,7 @@ const code = await run(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   serve,
+  probe,
   signals: process,
   exit: (status) => process.exit(status),
 });

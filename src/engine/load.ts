@@ -284,7 +284,7 @@ export function describe(value: unknown): string {
 }
 
 /** The error of a module in one line, with its position where that can be found out. */
-function explain(error: unknown, file: string): string {
+export function explain(error: unknown, file: string): string {
   if (error instanceof QuaichError) return error.message;
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
   const [line, detail] = error.message.split('\n', 2);

@@ -1,6 +1,6 @@
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
 import { endThread } from '../engine/this-thread.ts';
-import { ConfigurationError } from '../interface/errors.ts';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { validator } from '../validate/index.ts';
 import type { WorkerMount } from './worker-data.ts';
 
@@ -74,8 +74,20 @@ function identity({ app, startup, shutdown }: LoadedApplication): unknown {
   return startup ?? shutdown ?? app;
 }
 
+/** An error in words, for the other side of a thread. */
+export interface Failure {
+  message: string;
+  /** The fault is the owner's, and the message says all. */
+  configuration: boolean;
+}
+
+/** The inverse of `describeFailure`, on the side of the server. */
+export function failureError({ message, configuration }: Failure): QuaichError {
+  return configuration ? new ConfigurationError(message) : new QuaichError('QUAICH_STARTUP', message);
+}
+
 /** An error in words for the other side of a thread: with its stack, unless it is one of configuration (B-32). */
-export function describeFailure(error: unknown): { message: string; configuration: boolean } {
+export function describeFailure(error: unknown): Failure {
   if (error instanceof ConfigurationError) return { message: error.message, configuration: true };
   try {
     if (error instanceof Error)

@@ -14,8 +14,9 @@ import { type Destination, Gateway } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { MountTable } from './mounts.ts';
 import { BODY_SPACE, type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { probeKinds } from './probe.ts';
 import { createReport, type Report } from './report.ts';
-import { probeKinds, Workers } from './workers.ts';
+import { Workers } from './workers.ts';
 
 /** A server that answers requests. */
 export interface Server {
@@ -87,7 +88,7 @@ class RunningServer implements Server {
 
   async start(): Promise<void> {
     const { options } = this;
-    const kinds = await probeKinds(options.apps, options.directory, options.timeoutStartup);
+    const kinds = await probeKinds(options);
     const apps = options.apps.map((app, index) => ({ ...app, kind: kinds[index] }));
     const places = apps.map((app, index) => {
       const inline = app.inline ?? options.inline;

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { configurationPage } from '../../src/cli/documentation.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
+import { loadApplication } from '../../src/engine/load.ts';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { BindError } from '../../src/server/bind.ts';
 import { settingNames } from '../../src/server/options.ts';
@@ -27,6 +28,9 @@ class FakeServer implements RunningServer {
   }
 }
 
+const probe: Surroundings['probe'] = ({ apps, directory }) =>
+  Promise.all(apps.map(async (app) => (await loadApplication(app, directory)).kind));
+
 function command(argv: string[], serve: Serve) {
   const signals = new EventEmitter();
   const output = { stdout: '', stderr: '' };
@@ -37,6 +41,7 @@ function command(argv: string[], serve: Serve) {
     stdout: (text) => (output.stdout += text),
     stderr: (text) => (output.stderr += text),
     serve,
+    probe,
     signals,
     exit,
   };
@@ -75,7 +80,7 @@ describe('run', () => {
     });
   });
 
-  it.each(['SIGTERM', 'SIGINT'])('L-08 %s closes in order, with exit code 0', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'])('L-08 %s closes in order, with exit code 0', async (signal) => {
     const { server, signals, code } = await started();
     signals.emit(signal);
     expect(server.close).toHaveBeenCalledTimes(1);
@@ -123,9 +128,20 @@ describe('run', () => {
     expect(await code).toBe(0);
   });
 
-  it('SIGUSR2 opens the logs anew', async () => {
+  it('L-11 a second signal ends a start that hangs', async () => {
+    const serve = vi.fn(() => new Promise<never>(() => {}));
+    const { signals, output, exit } = command(['./site.js'], serve);
+    await vi.waitFor(() => expect(serve).toHaveBeenCalled());
+    signals.emit('SIGTERM');
+    expect(output.stderr).toBe('quaich: stopping once the start is over; a second signal ends at once\n');
+    expect(exit).not.toHaveBeenCalled();
+    signals.emit('SIGTERM');
+    expect(exit).toHaveBeenCalledExactlyOnceWith(1);
+  });
+
+  it.each(['SIGUSR1', 'SIGUSR2'])('%s opens the logs anew', async (signal) => {
     const { server, signals, code } = await started();
-    signals.emit('SIGUSR2');
+    signals.emit(signal);
     expect(server.reopenLogs).toHaveBeenCalledTimes(1);
     signals.emit('SIGTERM');
     server.closed();

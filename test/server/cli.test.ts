@@ -43,6 +43,23 @@ const files: Record<string, string> = {
   'timer.js': `setInterval(() => {}, 1000);\nexport const app = () => [];`,
   'text.js': `export const application = 'hello';`,
   'throws.js': `\n\nthrow new RangeError('no luck');`,
+  'exits.js': `process.exit(0);`,
+  'never.js': `await new Promise(() => {});\nexport const app = () => [];`,
+  'hangs.js': `setInterval(() => {}, 1000);\nawait new Promise(() => {});\nexport const app = () => [];`,
+  'spins.js': `for (;;);`,
+  'rejects.js': `Promise.reject(new RangeError('left'));\nexport const app = () => [];`,
+  'starting.js': `export const app = () => [];\nexport const startup = () => {
+    console.log('starting');
+    return new Promise(() => setInterval(() => {}, 1000));
+  };`,
+  'slow.js': `export async function app(environ, startResponse) {
+    console.log('begun');
+    startResponse('200 OK', []);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return [new TextEncoder().encode('whole')];
+  }`,
+  'exits.config.js': `process.exit(0);`,
+  'never.config.js': `export default await new Promise(() => {});`,
   'syntax.js': `export const app = () => [];\nconst = 5;`,
   'quaich.config.ts': `export default { apps: './typed.ts', syncWorkers: 1 as number };`,
 };
@@ -163,6 +180,38 @@ describe('serving', () => {
   });
 });
 
+describe.skipIf(process.platform === 'win32')('signals', () => {
+  it('L-08 SIGHUP stops in order too: the request in progress gets its answer', async () => {
+    const command = quaich(['./slow.js', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    const answer = get(url);
+    await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
+    command.child.kill('SIGHUP');
+    expect((await answer).text).toBe('whole');
+    expect(await command.code).toBe(0);
+  });
+
+  it('SIGUSR1 opens no debugger', async () => {
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    command.child.kill('SIGUSR1');
+    expect((await get(url)).status).toBe(200);
+    command.child.kill('SIGTERM');
+    const { code, stderr } = await ended(command);
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('Debugger');
+  });
+
+  it('L-11 a second signal ends a startup that hangs', async () => {
+    const command = quaich(['./starting.js', '--sync-workers', '1', '-b', '127.0.0.1:0']);
+    await vi.waitFor(() => expect(command.stdout).toBe('starting\n'), 20_000);
+    command.child.kill('SIGTERM');
+    await vi.waitFor(() => expect(command.stderr).toContain('a second signal ends at once'), 20_000);
+    command.child.kill('SIGTERM');
+    expect(await command.code).toBe(1);
+  });
+});
+
 describe('the access log', () => {
   it('is off by default', async () => {
     const command = quaich(['./site.js', '-b', '127.0.0.1:0']);
@@ -277,6 +326,36 @@ describe('failures are told in one line', () => {
     const { code, stdout, stderr } = await ended(quaich(argv));
     expect(stderr).toMatch(expected);
     expect(stderr.split('\n')).toHaveLength(2);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+});
+
+const cannotLoad = [
+  [2, './exits.js', /^quaich: cannot load \.\/exits\.js: it ended its thread .* with exit code 0\n$/],
+  [2, './never.js', /^quaich: cannot load \.\/never\.js: its top-level await never settles\n$/],
+  [
+    2,
+    './rejects.js',
+    /^quaich: cannot load \.\/rejects\.js: nobody handles RangeError: left \(at .*rejects\.js:1:16\)\n$/,
+  ],
+  [1, './hangs.js', /^quaich: loading \.\/hangs\.js took longer than 4000 ms\n$/],
+  [1, './spins.js', /^quaich: loading \.\/spins\.js took longer than 4000 ms\n$/],
+] as const;
+
+describe.each([['--check'], ['--bind', '127.0.0.1:0']])('L-18 quaich %s', (...argv) => {
+  it.each(cannotLoad)('ends with exit code %i and one line: %s', async (code, module, line) => {
+    const result = await ended(
+      quaich(['./site.js', `/x=${module}`, '--timeout-startup', code === 1 ? '4s' : '30s', ...argv.filter(Boolean)]),
+    );
+    expect(result.stderr).toMatch(line);
+    expect(result).toMatchObject({ code, stdout: '' });
+  });
+});
+
+describe('L-18 a configuration file', () => {
+  it.each(['exits.config.js', 'never.config.js'])('that ends the process is told: %s', async (file) => {
+    const { code, stdout, stderr } = await ended(quaich(['--check', './site.js', '--config', file]));
+    expect(stderr).toMatch(/^quaich: cannot load .*\.config\.js: it ended the process, or /m);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 });
