@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFully } from '../engine/error-stream.ts';
-import { type AppOptions, describe, importModule, parseApplication, resolveModule } from '../engine/load.ts';
+import {
+  type AppOptions,
+  describe,
+  type Exports,
+  importModule,
+  lookUp,
+  parseApplication,
+  resolveModule,
+} from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
@@ -35,7 +43,7 @@ export function findConfigFile(asked: string | undefined, directory: string): st
 export async function readConfigFile(file: string): Promise<{ layer: Layer; apps: AppOptions[] }> {
   const directory = dirname(file);
   const shown = basename(file);
-  const { default: found } = await importHere(file, shown, directory);
+  const found = lookUp(await importHere(file, shown, directory), 'default');
   if (typeof found !== 'object' || found === null || Array.isArray(found)) {
     const got = found === undefined ? 'it has none' : `that is ${describe(found)}`;
     throw new ConfigurationError(`${shown}: the default export must be an object of settings; ${got}`);
@@ -56,7 +64,7 @@ export async function readConfigFile(file: string): Promise<{ layer: Layer; apps
 }
 
 /** As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18). */
-async function importHere(file: string, shown: string, directory: string): Promise<Readonly<Record<string, unknown>>> {
+async function importHere(file: string, shown: string, directory: string): Promise<Exports> {
   const ended = (): void => {
     const text = `quaich: cannot load ${shown}: it ended the process, or its top-level await never settles\n`;
     writeFully(2, Buffer.from(text));

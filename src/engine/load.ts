@@ -33,7 +33,8 @@ export type LoadedApplication = (
   readonly shutdown?: Lifespan['shutdown'];
 };
 
-type Exports = Readonly<Record<string, unknown>>;
+/** What a module exports. */
+export type Exports = Readonly<Record<string, unknown>>;
 
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
 const DEFAULT_EXPORTS = ['application', 'app', 'default'];
@@ -216,21 +217,29 @@ async function loadTypeScript(file: string, shown: string, directory: string): P
   // Decided before the import: Node 20 remembers a refused .ts file, and no later loader gets to see it.
   const native = Reflect.get(process.features, 'typescript') && !file.endsWith('x');
   const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  // A loader of the user's own choice goes before ours.
-  if (native || registered || /\b(tsx|ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
-  const tsx = resolvePackage('tsx/esm/api', directory) ?? resolvePackage('tsx/esm/api', import.meta.dirname);
-  if (tsx === undefined) {
-    if (/--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
+  // A loader of the user's own choice goes before ours and before Node. tsx has to be helped: a flag registers it on the
+  // main thread only.
+  const asked = /\btsx\b/.test(flags);
+  if (registered || (native && !asked) || /\b(ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
+  const places = [directory, import.meta.dirname];
+  const find = (part: string) =>
+    places.map((place) => resolvePackage(part, place)).find((found) => found !== undefined);
+  // A file is an ES module or not by its package.json, so either half of tsx may have to read it.
+  const halves = [find('tsx/cjs/api'), find('tsx/esm/api')].filter((found) => found !== undefined);
+  if (halves.length === 0) {
+    if (native || /--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
     const needs = file.endsWith('x')
       ? 'Node does not run JSX by itself: install "tsx" (npm i -D tsx)'
       : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node 22.18 or later`;
     throw new ConfigurationError(`cannot load ${shown}: ${needs}`);
   }
-  const { register }: { register?: unknown } = await import(pathToFileURL(tsx).href);
-  if (typeof register !== 'function') {
-    throw new ConfigurationError(`cannot load ${shown}: ${tsx} has no register(): tsx 4 or later is needed`);
+  for (const half of halves) {
+    const { register }: { register?: unknown } = await import(pathToFileURL(half).href);
+    if (typeof register !== 'function') {
+      throw new ConfigurationError(`cannot load ${shown}: ${half} has no register(): tsx 4 or later is needed`);
+    }
+    register();
   }
-  register();
   registered = true;
 }
 
@@ -245,7 +254,8 @@ function pickExport(exports: Exports, spec: AppOptions): { name: string; value: 
   throw new ConfigurationError(`${spec.module} has no export ${wanted}: ${there}`);
 }
 
-function lookUp(exports: Exports, path: string): unknown {
+/** An export; dots lead into objects. */
+export function lookUp(exports: Exports, path: string): unknown {
   const [first, ...rest] = path.split('.');
   // What a CommonJS module exports is the default export; named exports show beside it only where Node could guess them.
   const whole = exports.default;

@@ -30,15 +30,17 @@ export interface Place {
   cwd?: string;
   env?: Record<string, string>;
   program?: string;
+  /** Flags of Node. */
+  execArgv?: string[];
   stdio?: (number | 'pipe' | 'ignore' | object)[];
 }
 
 /** Starts the built command. What is still running after a test is killed. */
-export function start(argv: string[], { cwd, env = {}, program = main, stdio }: Place = {}): Command {
+export function start(argv: string[], { cwd, env = {}, program = main, execArgv = [], stdio }: Place = {}): Command {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('QUAICH_') && name !== 'NODE_OPTIONS'),
   );
-  const child = spawn(process.execPath, [program, ...argv], {
+  const child = spawn(process.execPath, [...execArgv, program, ...argv], {
     cwd,
     env: { ...inherited, ...env },
     stdio: (stdio ?? ['ignore', 'pipe', 'pipe']) as 'pipe'[],
