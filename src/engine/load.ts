@@ -5,6 +5,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { ownHook, type Stage } from '../interface/hooks.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 
@@ -27,7 +28,7 @@ export type LoadedApplication = (
   | { readonly kind: 'sync'; readonly app: Application }
   | { readonly kind: 'async'; readonly app: AsyncApplication }
 ) & {
-  /** Call with the application as `this`. Two mounts of one application give one and the same function (L-14). */
+  /** To be called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
   readonly shutdown?: Lifespan['shutdown'];
@@ -273,11 +274,12 @@ function notAFunction(spec: AppOptions, name: string, value: unknown): Configura
   return new ConfigurationError(`"${name}" in ${spec.module} is ${describe(value)}, expected a function${hint}`);
 }
 
-function hook(name: 'startup' | 'shutdown', app: Lifespan, exports: Exports, spec: AppOptions): Lifespan['startup'] {
-  const value: unknown = app[name] ?? exports[name];
-  if (value === undefined || value === null) return undefined;
-  if (isCallable(value)) return value;
-  throw new ConfigurationError(`"${name}" in ${spec.module} is ${describe(value)}, expected a function`);
+function hook(stage: Stage, app: Lifespan, exports: Exports, spec: AppOptions): Lifespan['startup'] {
+  const own: unknown = app[stage] ?? null;
+  const value = own ?? lookUp(exports, stage) ?? null;
+  if (value === null) return undefined;
+  if (isCallable(value)) return ownHook(own === null ? exports : app, stage, value, app);
+  throw new ConfigurationError(`"${stage}" in ${spec.module} is ${describe(value)}, expected a function`);
 }
 
 /** What a value is, for messages: "a Promise", "an object", "the number 5". */

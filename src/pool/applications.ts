@@ -15,7 +15,7 @@ export type StartedApplication = LoadedApplication & {
 export class Applications {
   /** By mount; null where a mount is not this thread's. */
   readonly mounted: (StartedApplication | null)[] = [];
-  /** In order of startup, each application once (L-14). */
+  /** In order of startup, each shutdown hook once (L-14). */
   private readonly started: StartedApplication[] = [];
 
   /**
@@ -33,12 +33,16 @@ export class Applications {
       const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
       this.mounted.push(validate ? validated(started) : started);
     }
+    const run = new Set<unknown>();
     try {
       for (const application of this.mounted) {
         if (application === null) continue;
-        if (this.started.some((other) => identity(other) === identity(application))) continue;
-        await application.startup?.call(application.app, application.state);
-        this.started.push(application);
+        const { startup, shutdown, state } = application;
+        if (startup !== undefined && !run.has(startup)) {
+          run.add(startup);
+          await startup(state);
+        }
+        if (!this.started.some((other) => other.shutdown === shutdown)) this.started.push(application);
       }
     } catch (error) {
       // Those before it have completed their startup, so their shutdown is due (L-09).
@@ -54,7 +58,7 @@ export class Applications {
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
-        await application.shutdown?.call(application.app, application.state);
+        await application.shutdown?.(application.state);
       } catch (error) {
         report(error);
       }
@@ -69,7 +73,7 @@ function validated(application: StartedApplication): StartedApplication {
     : { ...application, app: validator(application.app, { kind: 'async' }) };
 }
 
-/** What decides whether two mounts share one startup: their hooks, which a module may have for several applications. */
+/** What decides whether two mounts share one startup: the owner of their hooks, for which a hook stands (L-19). */
 function identity({ app, startup, shutdown }: LoadedApplication): unknown {
   return startup ?? shutdown ?? app;
 }
