@@ -24,9 +24,19 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(MISCONFIGURED);
 }
 
+/** Fails where it was removed. */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    process.stderr.write('quaich: the current directory does not exist any more\n');
+    return process.exit(MISCONFIGURED);
+  }
+}
+
 const code = await run(process.argv.slice(2), {
   env: process.env,
-  directory: process.cwd(),
+  directory: currentDirectory(),
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   serve,

@@ -97,6 +97,7 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   let server: RunningServer | undefined;
   let signals = 0;
   let closing = () => {};
+  // Ends: with `close`, which has limits of its own, and by `failed` in the race below.
   const closed = new Promise<void>((resolve, reject) => {
     closing = () => server?.close().then(resolve, reject);
   });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -122,14 +122,26 @@ function filePath(url: string): string {
 function existing(file: string, module: string): string {
   if (isFile(file)) return file;
   const meant = likelyFile(file);
-  const reason = existsSync(file) ? `${file} is a directory` : `${file} does not exist`;
   throw new ConfigurationError(
-    `cannot find module "${module}": ${reason}${meant ? `; did you mean ${basename(meant)}?` : ''}`,
+    `cannot find module "${module}": ${file} ${whyNoFile(file)}${meant ? `; did you mean ${basename(meant)}?` : ''}`,
   );
 }
 
 function isFile(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function whyNoFile(file: string): string {
+  try {
+    return statSync(file).isDirectory() ? 'is a directory' : 'is not a file';
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code})`;
+  }
 }
 
 function likelyFile(file: string): string | undefined {
@@ -169,7 +181,8 @@ function readPackage(file: string): { exports?: unknown } {
     const found: { exports?: unknown } | null = JSON.parse(readFileSync(file, 'utf8'));
     return found ?? {};
   } catch (error) {
-    throw new ConfigurationError(`cannot read ${file}: it is not valid JSON`, { cause: error });
+    const reason = error instanceof SyntaxError ? 'it is not valid JSON' : error instanceof Error ? error.message : '';
+    throw new ConfigurationError(`cannot read ${file}: ${reason}`, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 // End to end: the built command in a process of its own.
+import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -8,6 +9,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:net';
@@ -70,6 +72,7 @@ beforeAll(() => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, name), text);
   }
+  symlinkSync('loop', join(directory, 'loop'));
   for (const name of ['typed.ts', 'words.ts', 'package.json'])
     cpSync(join(directory, name), join(directory, 'with-config', name));
 });
@@ -296,12 +299,22 @@ describe('failures are told in one line', () => {
     [['./site.js', '--bind', '192.0.2.1:0'], /this machine does not have that address \(EADDRNOTAVAIL\)\n$/],
     [['./site.js', '--bind', 'unix:no/such/folder.sock'], /there is no directory .*no\/such\n$/],
     [['./site.js', '--bind', 'fd://99'], /^quaich: cannot listen on fd:\/\/99: no such descriptor was inherited\n$/],
+    [['./site.js', '--bind', 'unix:loop/site.sock'], /^quaich: cannot listen on unix:.*site\.sock: ELOOP: /],
+    [['./site.js', '--bind', 'unix:site.js/site.sock'], /^quaich: cannot listen on unix:.*site\.sock: ENOTDIR: /],
     [['./site.js', '--bind', 'unix:site.js'], /site\.js: the file exists and is not a socket\n$/],
   ])('exit code 1: quaich %j', async (argv, expected) => {
     const { code, stdout, stderr } = await ended(quaich(argv));
     expect(stderr).toMatch(expected);
     expect(stderr.split('\n')).toHaveLength(2);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('a current directory that was removed: exit code 2', async () => {
+    const gone = mkdtempSync(join(directory, 'gone-'));
+    const shell = ['-c', 'rmdir "$PWD"; exec "$@"', 'sh', process.execPath, join(dist, 'src/cli/main.js'), './site.js'];
+    const { status, stderr } = spawnSync('sh', shell, { cwd: gone, encoding: 'utf8' });
+    expect(stderr).toBe('quaich: the current directory does not exist any more\n');
+    expect(status).toBe(2);
   });
 
   it.each([
