@@ -1,1 +1,5 @@
-export { probeApplications as default } from '../src/pool/probe.ts';
+import { parentPort, workerData } from 'node:worker_threads';
+import { type ProbeTask, probeApplications } from '../src/pool/probe.ts';
+
+const task: ProbeTask = workerData;
+await probeApplications(task, (message) => parentPort?.postMessage(message));

@@ -1,11 +1,21 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type AppOptions, describe, importModule, parseApplication, resolveModule } from '../engine/load.ts';
+import { writeFully } from '../engine/error-stream.ts';
+import {
+  type AppOptions,
+  describe,
+  type Exports,
+  importModule,
+  lookUp,
+  parseApplication,
+  resolveModule,
+} from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
 import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';
 import type { Layer } from './arguments.ts';
+import { MISCONFIGURED } from './exit-codes.ts';
 
 const NAMES = ['quaich.config.js', 'quaich.config.mjs', 'quaich.config.ts'];
 
@@ -33,7 +43,7 @@ export function findConfigFile(asked: string | undefined, directory: string): st
 export async function readConfigFile(file: string): Promise<{ layer: Layer; apps: AppOptions[] }> {
   const directory = dirname(file);
   const shown = basename(file);
-  const { default: found } = await importModule(file, shown, directory);
+  const found = lookUp(await importHere(file, shown, directory), 'default');
   if (typeof found !== 'object' || found === null || Array.isArray(found)) {
     const got = found === undefined ? 'it has none' : `that is ${describe(found)}`;
     throw new ConfigurationError(`${shown}: the default export must be an object of settings; ${got}`);
@@ -51,6 +61,21 @@ export async function readConfigFile(file: string): Promise<{ layer: Layer; apps
     layer.set(name, { value: fromDirectory(name, value, directory), where: shown });
   }
   return { layer, apps: readApps(given.apps, shown, directory) };
+}
+
+/** As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18). */
+async function importHere(file: string, shown: string, directory: string): Promise<Exports> {
+  const ended = (): void => {
+    const text = `quaich: cannot load ${shown}: it ended the process, or its top-level await never settles\n`;
+    writeFully(2, Buffer.from(text));
+    process.exitCode = MISCONFIGURED;
+  };
+  process.on('exit', ended);
+  try {
+    return await importModule(file, shown, directory);
+  } finally {
+    process.off('exit', ended);
+  }
 }
 
 function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {

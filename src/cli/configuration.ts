@@ -1,3 +1,4 @@
+import { mostMemory, requestLayout } from '../server/memory.ts';
 import { resolveOptions, type ServeOptions, settingNames, settings } from '../server/options.ts';
 import type { Arguments } from './arguments.ts';
 import { findConfigFile, readConfigFile } from './config-file.ts';
@@ -48,20 +49,27 @@ export async function configure(args: Arguments, env: Environment, directory: st
 export function printConfiguration({ options, origins }: Configuration): string {
   const lines = ['export default {'];
   const apps = origins.has('apps') ? [options.apps].flat() : [];
-  const { accessLog } = resolveOptions(apps.length > 0 ? options : { ...options, apps: 'none' });
+  const resolved = resolveOptions(apps.length > 0 ? options : { ...options, apps: 'none' });
+  const memory = mostMemory(requestLayout(resolved, 1, 0));
+  lines.push(`  // Requests in progress take ${inMegabytes(memory.all)} of memory at most.`);
   if (apps.length > 0) {
     lines.push(`  // ${origins.get('apps')}`, '  apps: [');
     for (const app of apps) lines.push(`    ${JSON.stringify(app)},`);
     lines.push('  ],');
   }
   for (const name of settingNames) {
-    const implied = name === 'accessLog' && accessLog && !origins.has(name);
+    const implied = name === 'accessLog' && resolved.accessLog && !origins.has(name);
     const value: unknown = implied || (options[name] ?? settings[name].default);
     if (value === undefined) continue;
     const origin = implied ? 'the access log is set up below' : (origins.get(name) ?? 'default');
     lines.push(`  ${name}: ${literal(value, settings[name].show(value))}, // ${origin}`);
   }
   return `${[...lines, '};'].join('\n')}\n`;
+}
+
+/** `1213 MiB` */
+export function inMegabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 }
 
 function literal(value: unknown, shown: string): string {

@@ -1,5 +1,7 @@
-import { type Group, settingNames, settings } from '../server/options.ts';
+import { mostMemory, requestLayout } from '../server/memory.ts';
+import { type Group, resolveOptions, settingNames, settings } from '../server/options.ts';
 import { commands } from './arguments.ts';
+import { inMegabytes } from './configuration.ts';
 import { variableName } from './environment.ts';
 import { commandLabel, defaultText, settingLabel } from './help.ts';
 
@@ -37,7 +39,9 @@ is what \`markAsync\` marked; everything else is sync. Hooks \`startup\` and \`s
 exports of its module.
 
 TypeScript needs nothing on Node 22.18 and later (types are stripped, so \`enum\` and the like do not work); on Node 20
-install \`tsx\` beside the application. A loader of your own choice (\`node --import\`) goes before it.
+install \`tsx\` beside the application, whatever \`package.json\` says of \`"type"\`. \`node --import tsx\`, also in
+\`NODE_OPTIONS\`, makes it read TypeScript on every version, \`enum\` included; other loaders of your own choice go before
+it, and have to register in worker threads themselves.
 
 The environment variable \`QUAICH_APPS\` takes several applications, separated by commas. Sources are not merged: the
 applications of the command line replace those of \`QUAICH_APPS\`, and those replace the ones of the file.
@@ -75,13 +79,21 @@ ${table(
 )}
 \`--config\` is also the variable \`${variableName('config')}\`.
 
+${memorySection()}
 ## Behaviour of the command
 
 Once requests can be answered, a line for each address appears on standard error: \`listening on http://127.0.0.1:8000\`.
 
-- \`SIGTERM\` and \`SIGINT\` stop it in order: no new connections, running requests end within \`timeoutGraceful\`, shutdown
-  hooks run. A second signal cuts that waiting short, a third one ends the process at once.
-- \`SIGUSR2\` opens the file of the access log anew, after it was rotated.
+Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
+rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
+
+- \`SIGTERM\`, \`SIGINT\` and \`SIGHUP\` stop it in order: no new connections, running requests end within
+  \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process at once.
+  During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
+- \`SIGUSR1\` and \`SIGUSR2\` open the file of the access log anew, after it was rotated. So \`SIGUSR1\` does not start the
+  debugger of Node, as it would elsewhere: start the command with \`node --inspect\` for that.
+
+Standard output and error may lose their reader, fill the disk, or not be read: text is lost then, and nothing else.
 
 Exit codes:
 
@@ -103,6 +115,27 @@ direction of text appears as \`\\uHHHH\` in \`json\`.
 
 Requests never wait for the log: lines that a slow or failing destination cannot take are dropped, which standard error tells
 with their number: at once, then every ten seconds while it goes on, and at the end.
+`;
+}
+
+function memorySection(): string {
+  const defaults = resolveOptions({ apps: 'none' });
+  const rows = [256, 1024, defaults.maxRequestsInProgress, 8192, 16_384].map((maxRequestsInProgress) => {
+    const { request, all } = mostMemory(requestLayout({ ...defaults, maxRequestsInProgress }, 1, 0));
+    return [String(maxRequestsInProgress), `${Math.ceil(request / 1024)} KiB`, inMegabytes(all)];
+  });
+  return `## Memory
+
+The server's thread and its workers share the memory of the requests in progress. Each request has room for the largest head
+that the limits allow, and for the part of its body that the application has not read yet:
+
+${table(['`maxRequestsInProgress`', 'Most for a request', 'Most for all'], rows)}
+A request takes what it needs: a small \`GET\` a few KiB, a large upload all of it, whichever way its application runs on a
+worker. The pages are used again by later requests and **never given back** to the system while the process runs: its memory
+stays at the most that was ever in use at a time. Where memory is limited, as in a container, choose
+\`maxRequestsInProgress\` by the last column; more requests than that wait in their connections. A smaller
+\`limitRequestHead\` makes each request smaller. Beside it each worker has ${inMegabytes(requestLayout(defaults, 1, 0).responseSize)} for its responses and a JavaScript heap of its
+own (\`limitWorkerMemory\`). Applications that all run inline use none of this.
 `;
 }
 

@@ -1,11 +1,21 @@
 #!/usr/bin/env node
-import type { ServeOptions } from '../server/options.ts';
-import { MISCONFIGURED, type RunningServer, run } from './run.ts';
+import type { Kind } from '../interface/types.ts';
+import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
+import { guardStream } from '../server/standard-streams.ts';
+import { MISCONFIGURED } from './exit-codes.ts';
+import { type RunningServer, run } from './run.ts';
+
+guardStream(process.stdout);
+guardStream(process.stderr);
 
 // Imported when it is needed: help and wrong options answer without a server.
 const serve = async (options: ServeOptions): Promise<RunningServer> => {
   const server = await import('../server/index.ts');
   return server.serve(options);
+};
+const probe = async (options: ResolvedOptions): Promise<readonly Kind[]> => {
+  const { probeKinds } = await import('../server/probe.ts');
+  return probeKinds(options);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -14,13 +24,25 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(MISCONFIGURED);
 }
 
+/** Fails where it was removed. */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    process.stderr.write('quaich: the current directory does not exist any more\n');
+    return process.exit(MISCONFIGURED);
+  }
+}
+
 const code = await run(process.argv.slice(2), {
   env: process.env,
-  directory: process.cwd(),
+  directory: currentDirectory(),
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   serve,
+  probe,
   signals: process,
+  kill: () => process.kill(process.pid, 'SIGKILL'),
   exit: (status) => process.exit(status),
 });
 
@@ -28,5 +50,4 @@ const code = await run(process.argv.slice(2), {
 // still be on its way; a reader that has gone, or does not read, is not waited for.
 process.exitCode = code;
 setTimeout(() => process.exit(code), 1000).unref();
-process.stdout.on('error', () => process.exit(code));
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
-import { loadApplication } from '../engine/load.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import { resolveOptions, type ServeOptions } from '../server/options.ts';
+import type { Kind } from '../interface/types.ts';
+import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { type Configuration, configure, printConfiguration } from './configuration.ts';
 import type { Environment } from './environment.ts';
+import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText } from './help.ts';
 
 /** What the command needs of a server that answers requests. */
@@ -23,7 +24,7 @@ export interface RunningServer {
 
 export type Serve = (options: ServeOptions) => Promise<RunningServer>;
 
-type Signal = 'SIGINT' | 'SIGTERM' | 'SIGUSR2';
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
 /** The world around the command; tests give their own. */
 export interface Surroundings {
@@ -32,19 +33,18 @@ export interface Surroundings {
   stdout(text: string): void;
   stderr(text: string): void;
   readonly serve: Serve;
+  /** Loads the applications without serving them, and tells their kinds. */
+  probe(options: ResolvedOptions): Promise<readonly Kind[]>;
   /** Where signals are heard: the process. */
   readonly signals: {
     on(signal: Signal, listener: () => void): unknown;
     off(signal: Signal, listener: () => void): unknown;
   };
-  /** Ends the process at once: the answer to a third signal. */
+  /** Ends the process by force: where a thread is inside native code, an orderly exit would wait for that. */
+  kill(): void;
+  /** Ends the process at once: the answer to a third signal, during the start to a second. */
   exit(code: number): void;
 }
-
-/** Exit codes. */
-export const STOPPED = 0;
-export const FAILED = 1;
-export const MISCONFIGURED = 2;
 
 /**
  * The command `quaich`: does what the arguments say and fulfils with the exit code. Never rejects: whatever fails is
@@ -83,9 +83,10 @@ export function version(): string {
 }
 
 async function check({ options }: Configuration, io: Surroundings): Promise<number> {
-  const { apps, directory } = resolveOptions(options);
-  for (const app of apps) {
-    const { kind } = await loadApplication(app, directory);
+  const resolved = resolveOptions(options);
+  const kinds = await io.probe(resolved);
+  for (const [index, app] of resolved.apps.entries()) {
+    const kind = kinds[index];
     if (app.inline && kind === 'sync') {
       throw new ConfigurationError(`${app.module} is a sync application: it cannot run inline`);
     }
@@ -98,13 +99,15 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   let server: RunningServer | undefined;
   let signals = 0;
   let closing = () => {};
+  // Ends: with `close`, which has limits of its own, and by `failed` in the race below.
   const closed = new Promise<void>((resolve, reject) => {
     closing = () => server?.close().then(resolve, reject);
   });
   const stop = () => {
     signals++;
-    if (signals > 2) io.exit(FAILED);
-    else if (!server) io.stderr('quaich: stopping once the start is over; a third signal ends at once\n');
+    // A startup that hangs can be cut short by an end only: what it waits for is not known.
+    if (signals > (server ? 2 : 1)) io.exit(FAILED);
+    else if (!server) io.stderr('quaich: stopping once the start is over; a second signal ends at once\n');
     else if (signals === 1) closing();
     else server.abort();
   };
@@ -112,14 +115,21 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   const heard = [
     ['SIGINT', stop],
     ['SIGTERM', stop],
-    ...(process.platform === 'win32' ? [] : [['SIGUSR2', reopen] as const]),
+    // Without a listener it ends the process, with all requests.
+    ['SIGHUP', stop],
+    // Without a listener SIGUSR1 opens Node's debugger; to nginx and gunicorn it is what SIGUSR2 is here.
+    ...(process.platform === 'win32'
+      ? []
+      : ([
+          ['SIGUSR1', reopen],
+          ['SIGUSR2', reopen],
+        ] as const)),
   ] as const;
   for (const [signal, listener] of heard) io.signals.on(signal, listener);
   try {
     server = await io.serve(options);
     for (const url of server.urls) io.stderr(`listening on ${url}\n`);
     if (signals > 0) closing();
-    if (signals > 1) server.abort();
     await Promise.race([closed, server.failed]);
     return signals > 1 ? FAILED : STOPPED;
   } finally {
@@ -133,5 +143,6 @@ function tell(error: unknown, io: Surroundings): number {
   const text =
     known || !(error instanceof Error) ? String(known ? error.message : error) : (error.stack ?? error.message);
   io.stderr(`quaich: ${text}\n`);
+  if (known && error.code === 'QUAICH_STUCK') io.kill();
   return error instanceof ConfigurationError ? MISCONFIGURED : FAILED;
 }

@@ -9,6 +9,10 @@ import type { ErrorStream } from '../interface/types.ts';
 /** A pipe whose reader does not read: how long one write may wait for it before the text is dropped, in milliseconds. */
 const LONGEST_WAIT = 250;
 const PAUSE = 5;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Descriptors that nobody reads: until one takes something again, no write to it waits. */
+const stuck = new Set<number>();
 
 /** Control characters other than newline and tab, which could forge lines or drive a terminal (G-73). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
@@ -18,18 +22,22 @@ function visible(control: string): string {
   return control === '\r' ? '\\r' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
-/** Writes to a descriptor; what it does not take is dropped. */
+/** Writes to a descriptor; what it does not take, soon and without an error, is dropped. */
 export function writeFully(descriptor: number, bytes: Uint8Array): void {
-  let at = 0;
-  let waited = 0;
-  while (at < bytes.byteLength) {
+  let waited = stuck.has(descriptor) ? LONGEST_WAIT : 0;
+  for (let at = 0; at < bytes.byteLength; ) {
     try {
       at += writeSync(descriptor, bytes, at, bytes.byteLength - at);
       waited = 0;
+      stuck.delete(descriptor);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waited >= LONGEST_WAIT) return;
-      // Ends: after PAUSE, and all of it after LONGEST_WAIT.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      if (waited >= LONGEST_WAIT) {
+        stuck.add(descriptor);
+        return;
+      }
+      // Ends: after PAUSE milliseconds.
+      Atomics.wait(pause, 0, 0, PAUSE);
       waited += PAUSE;
     }
   }

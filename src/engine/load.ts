@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { ownHook, type Stage } from '../interface/hooks.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 import { filePathOf, framePosition } from '../toolbox/stack-frame.ts';
@@ -29,13 +30,14 @@ export type LoadedApplication = (
   | { readonly kind: 'sync'; readonly app: Application }
   | { readonly kind: 'async'; readonly app: AsyncApplication }
 ) & {
-  /** Call with the application as `this`. Two mounts of one application give one and the same function (L-14). */
+  /** To be called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
   readonly shutdown?: Lifespan['shutdown'];
 };
 
-type Exports = Readonly<Record<string, unknown>>;
+/** What a module exports. */
+export type Exports = Readonly<Record<string, unknown>>;
 
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
 const DEFAULT_EXPORTS = ['application', 'app', 'default'];
@@ -126,14 +128,26 @@ function filePath(url: string): string {
 function existing(file: string, module: string): string {
   if (isFile(file)) return file;
   const meant = likelyFile(file);
-  const reason = existsSync(file) ? `${file} is a directory` : `${file} does not exist`;
   throw new ConfigurationError(
-    `cannot find module "${module}": ${reason}${meant ? `; did you mean ${basename(meant)}?` : ''}`,
+    `cannot find module "${module}": ${file} ${whyNoFile(file)}${meant ? `; did you mean ${basename(meant)}?` : ''}`,
   );
 }
 
 function isFile(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function whyNoFile(file: string): string {
+  try {
+    return statSync(file).isDirectory() ? 'is a directory' : 'is not a file';
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code})`;
+  }
 }
 
 function likelyFile(file: string): string | undefined {
@@ -173,7 +187,8 @@ function readPackage(file: string): { exports?: unknown } {
     const found: { exports?: unknown } | null = JSON.parse(readFileSync(file, 'utf8'));
     return found ?? {};
   } catch (error) {
-    throw new ConfigurationError(`cannot read ${file}: it is not valid JSON`, { cause: error });
+    const reason = error instanceof SyntaxError ? 'it is not valid JSON' : error instanceof Error ? error.message : '';
+    throw new ConfigurationError(`cannot read ${file}: ${reason}`, { cause: error });
   }
 }
 
@@ -222,21 +237,29 @@ async function loadTypeScript(file: string, shown: string, directory: string): P
   // Decided before the import: Node 20 remembers a refused .ts file, and no later loader gets to see it.
   const native = Reflect.get(process.features, 'typescript') && !file.endsWith('x');
   const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  // A loader of the user's own choice goes before ours.
-  if (native || registered || /\b(tsx|ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
-  const tsx = resolvePackage('tsx/esm/api', directory) ?? resolvePackage('tsx/esm/api', import.meta.dirname);
-  if (tsx === undefined) {
-    if (/--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
+  // A loader of the user's own choice goes before ours and before Node. tsx has to be helped: a flag registers it on the
+  // main thread only.
+  const asked = /\btsx\b/.test(flags);
+  if (registered || (native && !asked) || /\b(ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
+  const places = [directory, import.meta.dirname];
+  const find = (part: string) =>
+    places.map((place) => resolvePackage(part, place)).find((found) => found !== undefined);
+  // A file is an ES module or not by its package.json, so either half of tsx may have to read it.
+  const halves = [find('tsx/cjs/api'), find('tsx/esm/api')].filter((found) => found !== undefined);
+  if (halves.length === 0) {
+    if (native || /--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
     const needs = file.endsWith('x')
       ? 'Node does not run JSX by itself: install "tsx" (npm i -D tsx)'
       : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node 22.18 or later`;
     throw new ConfigurationError(`cannot load ${shown}: ${needs}`);
   }
-  const { register }: { register?: unknown } = await import(pathToFileURL(tsx).href);
-  if (typeof register !== 'function') {
-    throw new ConfigurationError(`cannot load ${shown}: ${tsx} has no register(): tsx 4 or later is needed`);
+  for (const half of halves) {
+    const { register }: { register?: unknown } = await import(pathToFileURL(half).href);
+    if (typeof register !== 'function') {
+      throw new ConfigurationError(`cannot load ${shown}: ${half} has no register(): tsx 4 or later is needed`);
+    }
+    register();
   }
-  register();
   registered = true;
 }
 
@@ -251,7 +274,8 @@ function pickExport(exports: Exports, spec: AppOptions): { name: string; value: 
   throw new ConfigurationError(`${spec.module} has no export ${wanted}: ${there}`);
 }
 
-function lookUp(exports: Exports, path: string): unknown {
+/** An export; dots lead into objects. */
+export function lookUp(exports: Exports, path: string): unknown {
   const [first, ...rest] = path.split('.');
   // What a CommonJS module exports is the default export; named exports show beside it only where Node could guess them.
   const whole = exports.default;
@@ -263,11 +287,12 @@ function lookUp(exports: Exports, path: string): unknown {
   return value;
 }
 
-function hook(name: 'startup' | 'shutdown', app: Lifespan, exports: Exports, spec: AppOptions): Lifespan['startup'] {
-  const value: unknown = app[name] ?? exports[name];
-  if (value === undefined || value === null) return undefined;
-  if (isCallable(value)) return value;
-  throw new ConfigurationError(`"${name}" in ${spec.module} is ${describe(value)}, expected a function`);
+function hook(stage: Stage, app: Lifespan, exports: Exports, spec: AppOptions): Lifespan['startup'] {
+  const own: unknown = app[stage] ?? null;
+  const value = own ?? lookUp(exports, stage) ?? null;
+  if (value === null) return undefined;
+  if (isCallable(value)) return ownHook(own === null ? exports : app, stage, value, app);
+  throw new ConfigurationError(`"${stage}" in ${spec.module} is ${describe(value)}, expected a function`);
 }
 
 /** What a value is, for messages: "a Promise", "an object", "the number 5". */
@@ -284,7 +309,7 @@ export function describe(value: unknown): string {
 }
 
 /** The error of a module in one line, with its position where that can be found out. */
-function explain(error: unknown, file: string): string {
+export function explain(error: unknown, file: string): string {
   if (error instanceof QuaichError) return error.message;
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
   const [line, detail] = error.message.split('\n', 2);

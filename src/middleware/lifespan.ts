@@ -2,27 +2,13 @@
  * Lifespan hooks through middleware (L-14): startup from the outside in, shutdown from the inside out, those of one
  * application once, however often it is mounted.
  */
+import { type Hook, ownHook, passHook, type Stage } from '../interface/hooks.ts';
 import type { Lifespan } from '../interface/types.ts';
-
-type Hook = NonNullable<Lifespan['startup']>;
-type Stage = 'startup' | 'shutdown';
-
-/** One function for each hook, so that two ways to the same application show the same hook. */
-const bound: Record<Stage, WeakMap<object, Hook>> = { startup: new WeakMap(), shutdown: new WeakMap() };
-/** Hooks that middleware put on a wrapper, which need no binding. */
-const passed = new WeakSet<Hook>();
 
 /** The hook of an application, callable without `this`; the same function each time. */
 export function hookOf(app: Lifespan, stage: Stage): Hook | undefined {
   const hook = app[stage];
-  if (typeof hook !== 'function') return undefined;
-  if (passed.has(hook)) return hook;
-  const known = bound[stage].get(app);
-  if (known !== undefined) return known;
-  const made: Hook = (state) => hook.call(app, state);
-  passed.add(made);
-  bound[stage].set(app, made);
-  return made;
+  return typeof hook === 'function' ? ownHook(app, stage, hook) : undefined;
 }
 
 function give<F extends Lifespan>(wrapper: F, stage: Stage, hooks: readonly Hook[]): void {
@@ -30,7 +16,7 @@ function give<F extends Lifespan>(wrapper: F, stage: Stage, hooks: readonly Hook
   if (distinct.length === 0) return;
   let hook = distinct[0];
   if (distinct.length > 1) {
-    hook = async (state) => {
+    hook = passHook(async (state) => {
       const errors: unknown[] = [];
       for (const each of distinct) {
         try {
@@ -42,8 +28,7 @@ function give<F extends Lifespan>(wrapper: F, stage: Stage, hooks: readonly Hook
       }
       if (errors.length === 1) throw errors[0];
       if (errors.length > 1) throw new AggregateError(errors, 'several shutdown hooks failed');
-    };
-    passed.add(hook);
+    });
   }
   wrapper[stage] = hook;
 }

@@ -2,7 +2,7 @@ import { inOwnContext } from '../engine/context.ts';
 import { type LoadedApplication, loadApplication } from '../engine/load.ts';
 import { describeError, isInstance } from '../engine/report.ts';
 import { endThread } from '../engine/this-thread.ts';
-import { ConfigurationError } from '../interface/errors.ts';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { validator } from '../validate/index.ts';
 import type { WorkerMount } from './worker-data.ts';
 
@@ -17,7 +17,7 @@ export type StartedApplication = LoadedApplication & {
 export class Applications {
   /** By mount; null where a mount is not this thread's. */
   readonly mounted: (StartedApplication | null)[] = [];
-  /** In order of startup, each application once (L-14). */
+  /** In order of startup, each shutdown hook once (L-14). */
   private readonly started: StartedApplication[] = [];
 
   /**
@@ -35,12 +35,16 @@ export class Applications {
       const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
       this.mounted.push(validate ? validated(started) : started);
     }
+    const run = new Set<unknown>();
     try {
       for (const application of this.mounted) {
         if (application === null) continue;
-        if (this.started.some((other) => identity(other) === identity(application))) continue;
-        await inOwnContext(() => application.startup?.call(application.app, application.state));
-        this.started.push(application);
+        const { startup, shutdown, state } = application;
+        if (startup !== undefined && !run.has(startup)) {
+          run.add(startup);
+          await inOwnContext(() => startup(state));
+        }
+        if (!this.started.some((other) => other.shutdown === shutdown)) this.started.push(application);
       }
     } catch (error) {
       // Those before it have completed their startup, so their shutdown is due (L-09).
@@ -56,7 +60,7 @@ export class Applications {
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
-        await inOwnContext(() => application.shutdown?.call(application.app, application.state));
+        await inOwnContext(() => application.shutdown?.(application.state));
       } catch (error) {
         report(error);
       }
@@ -71,13 +75,25 @@ function validated(application: StartedApplication): StartedApplication {
     : { ...application, app: validator(application.app, { kind: 'async' }) };
 }
 
-/** What decides whether two mounts share one startup: their hooks, which a module may have for several applications. */
+/** What decides whether two mounts share one startup: the owner of their hooks, for which a hook stands (L-19). */
 function identity({ app, startup, shutdown }: LoadedApplication): unknown {
   return startup ?? shutdown ?? app;
 }
 
+/** An error in words, for the other side of a thread. */
+export interface Failure {
+  message: string;
+  /** The fault is the owner's, and the message says all. */
+  configuration: boolean;
+}
+
+/** The inverse of `describeFailure`, on the side of the server. */
+export function failureError({ message, configuration }: Failure): QuaichError {
+  return configuration ? new ConfigurationError(message) : new QuaichError('QUAICH_STARTUP', message);
+}
+
 /** An error in words for the other side of a thread: in full (B-32), unless it is one of configuration. */
-export function describeFailure(error: unknown): { message: string; configuration: boolean } {
+export function describeFailure(error: unknown): Failure {
   if (isInstance(error, ConfigurationError)) return { message: error.message, configuration: true };
   return { message: describeError(error), configuration: false };
 }

@@ -5,12 +5,14 @@ import { serveByEventLoop } from '../engine/this-thread.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
+import { writeOutputDirectly } from './output.ts';
 import type { WorkerTask } from './thread.ts';
 import { live, ringEnviron, runnables } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** The task of an async worker: many requests at once on its event loop. */
 export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
+  writeOutputDirectly();
   serveByEventLoop('an async worker of the server');
   return live(task, (applications) => serve(task, applications));
 }

@@ -1,22 +1,41 @@
-import type { AppOptions } from '../engine/load.ts';
-import { loadApplication } from '../engine/load.ts';
+import { type AppOptions, explain, loadApplication, resolveModule } from '../engine/load.ts';
 import type { Kind } from '../interface/types.ts';
-import { describeFailure } from './applications.ts';
+import { describeFailure, type Failure } from './applications.ts';
+import { writeOutputDirectly } from './output.ts';
 
 export interface ProbeTask {
   apps: readonly AppOptions[];
   directory: string;
 }
 
-export type ProbeResult = { kinds: Kind[] } | { message: string; configuration: boolean };
+export type ProbeMessage =
+  /** The module that is loaded from now on. */
+  { type: 'loading'; module: string } | { type: 'loaded'; kinds: Kind[] } | ({ type: 'failed' } & Failure);
 
-/** Loads applications on a thread that serves nothing, to learn their kinds and whether they load at all (B-01). */
-export async function probeApplications({ apps, directory }: ProbeTask): Promise<ProbeResult> {
-  try {
-    const kinds: Kind[] = [];
-    for (const app of apps) kinds.push((await loadApplication(app, directory)).kind);
-    return { kinds };
-  } catch (error) {
-    return describeFailure(error);
+/** Loads applications on a thread that serves nothing, to learn their kinds and whether they load at all (B-01, L-18). */
+export async function probeApplications(
+  { apps, directory }: ProbeTask,
+  post: (message: ProbeMessage) => void,
+): Promise<void> {
+  writeOutputDirectly();
+  const kinds: Kind[] = [];
+  for (const app of apps) {
+    const uncaught = (error: unknown): void => {
+      const what = explain(error, resolveModule(app.module, directory));
+      post({ type: 'failed', message: `cannot load ${app.module}: nobody handles ${what}`, configuration: true });
+    };
+    process.on('uncaughtException', uncaught);
+    post({ type: 'loading', module: app.module });
+    try {
+      kinds.push((await loadApplication(app, directory)).kind);
+    } catch (error) {
+      post({ type: 'failed', ...describeFailure(error) });
+      return;
+    }
+    // Promises that it left rejected become known in the next turn.
+    // Ends: with this turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('uncaughtException', uncaught);
   }
+  post({ type: 'loaded', kinds });
 }

@@ -1,6 +1,7 @@
 import { close, constants, fstatSync, open, write } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import { ConfigurationError } from '../interface/errors.ts';
+import { surviveErrors } from './standard-streams.ts';
 
 /** The facts of a finished request. The log keeps nothing of it, so one record may be used again and again. */
 export interface AccessRecord {
@@ -361,7 +362,7 @@ class StreamDestination implements Destination {
     const sink = this.#sink;
     if (!isStream(sink)) return;
     // A pipe that breaks after the close of this log must not end the process either.
-    if (!sink.listeners('error').includes(ignore)) sink.on('error', ignore);
+    surviveErrors(sink);
     sink.off('error', this.#failed);
     if (!sink.writable || sink.writableLength === 0) return;
     // Ends: when all is written, and after CLOSE_LIMIT_MS.
@@ -375,8 +376,6 @@ class StreamDestination implements Destination {
     if (this.#pending > 0) this.#losses.add(this.#pending, TOO_SLOW);
   }
 }
-
-function ignore(): void {}
 
 function isStream(sink: TextSink): sink is NodeJS.WriteStream {
   return 'on' in sink && typeof sink.on === 'function' && 'writableLength' in sink;

@@ -112,9 +112,10 @@ export interface ListenSettings {
  * @throws BindError in one line
  */
 export async function listen(server: Server, bind: Bind, settings: ListenSettings = {}): Promise<string> {
-  if (bind.type === 'unix') await removeStaleSocket(bind.path);
-  if (bind.type === 'fd') checkDescriptor(bind.fd);
   try {
+    if (bind.type === 'unix') await removeStaleSocket(bind.path);
+    if (bind.type === 'fd') checkDescriptor(bind.fd);
+    // Ends: with either event, which is what `listen` promises.
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));
     await listening;
@@ -148,8 +149,9 @@ function listenReason(code: unknown, bind: Bind, error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       if (bind.type === 'tcp' && bind.port < 1024) return `no right to a port below 1024 (${code})`;
-      // libuv reports a missing directory of a pipe as EACCES.
-      if (bind.type === 'unix' && !existsSync(dirname(bind.path))) return `there is no directory ${dirname(bind.path)}`;
+      // libuv reports a missing directory of a pipe as EACCES, other calls only what may not be looked into.
+      if (bind.type === 'unix' && isFromListen(error) && !existsSync(dirname(bind.path)))
+        return `there is no directory ${dirname(bind.path)}`;
       return `permission denied (${code})`;
     case 'EADDRNOTAVAIL':
       return 'this machine does not have that address (EADDRNOTAVAIL)';
@@ -161,6 +163,10 @@ function listenReason(code: unknown, bind: Bind, error: unknown): string {
     default:
       return error instanceof Error ? error.message : String(error);
   }
+}
+
+function isFromListen(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, 'syscall') === 'listen';
 }
 
 function checkDescriptor(fd: number): void {
@@ -176,7 +182,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return;
   if (!found.isSocket()) throw new BindError(`cannot listen on unix:${path}: the file exists and is not a socket`);
-  // Ends: with the connection or an error; connecting to a Unix socket does not wait (EAGAIN).
+  // Ends: at once. Behind a Unix socket there is no network; where nobody accepts, the connection waits as an open one.
   const code = await new Promise<string>((settle) => {
     const socket = connect(path);
     socket.once('connect', () => {

@@ -183,7 +183,7 @@ const accessLogFile: Setting<string, string> = {
   value: 'PATH',
   default: '-',
   defaultText: 'standard output',
-  text: 'Append the access log to this file; "-" is standard output; SIGUSR2 opens the file anew',
+  text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
   read(input) {
     if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
     return input;

@@ -1,24 +1,24 @@
 import { createServer, type Server as NetServer } from 'node:net';
-import { MAX_FIELDS, PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { describeError } from '../engine/report.ts';
 import { serveByEventLoop } from '../engine/this-thread.ts';
-import type { VariableLimits } from '../gateways/variables.ts';
 import { Parser, type ParserLimits } from '../http/parser.ts';
 import { isUnixSocket } from '../http/peer.ts';
 import { createSharedMemory } from '../http/webassembly.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { describeFailure } from '../pool/applications.ts';
 import { onUncaught } from '../pool/uncaught.ts';
-import { createMemory, type RingLayout, type RingParameters, ringLayout } from '../rings/index.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
-import { isGateway, listen } from './bind.ts';
+import { listen } from './bind.ts';
 import { type Destination, Gateway } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
+import { requestLayout, requestMemory, variableLimits } from './memory.ts';
 import { MountTable } from './mounts.ts';
-import { BODY_SPACE, type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
+import { probeKinds } from './probe.ts';
 import { createReport, type Report } from './report.ts';
-import { PLACES, probeKinds, Workers } from './workers.ts';
+import { Workers } from './workers.ts';
 
 /** A server that answers requests. */
 export interface Server {
@@ -93,7 +93,7 @@ class RunningServer implements Server {
 
   async start(): Promise<void> {
     const { options } = this;
-    const kinds = await probeKinds(options.apps, options.directory, options.timeoutStartup);
+    const kinds = await probeKinds(options);
     const apps = options.apps.map((app, index) => ({ ...app, kind: kinds[index] }));
     const places = apps.map((app, index) => {
       const inline = app.inline ?? options.inline;
@@ -103,15 +103,12 @@ class RunningServer implements Server {
       return inline && kinds[index] === 'async' ? 'inline' : kinds[index];
     });
     const variables = variableLimits(options);
-    const layout = checkedLayout({
-      slots: options.maxRequestsInProgress,
-      syncWorkers: places.includes('sync') ? PLACES * options.syncWorkers : 0,
-      asyncWorkers: places.includes('async') ? PLACES * options.asyncWorkers : 0,
-      headSize: variables.size,
-      maxFields: variables.count,
-      bodySize: options.maxRequestsInProgress <= MANY_REQUESTS ? BODY_SPACE : BODY_SPACE / 4,
-    });
-    const memory = layout.workers > 0 ? createMemory(layout) : createSharedMemory(PARSER_END);
+    const layout = requestLayout(
+      options,
+      places.includes('sync') ? options.syncWorkers : 0,
+      places.includes('async') ? options.asyncWorkers : 0,
+    );
+    const memory = layout.workers > 0 ? requestMemory(layout) : createSharedMemory(PARSER_END);
     const parser = new Parser({ memory, limits: parserLimits(options) });
     const { report } = this;
     const mountsOf = (place: string) =>
@@ -264,37 +261,14 @@ class RunningServer implements Server {
 
 /** Requests of one connection that are begun before the first is answered. */
 const PIPELINED = 16;
-/** From this number of requests on, each has a quarter of BODY_SPACE. */
-const MANY_REQUESTS = 8192;
 /** Unread body bytes that are dropped for the sake of the connection. */
 const DISCARD_LIMIT = 256 * 1024;
 /** Milliseconds. A client that ends its side within a response counts as gone when that makes no step for so long. */
 const HALF_CLOSED_LIMIT = 1000;
 /** Milliseconds without a byte after which a client gets no longer to close, as in nginx (lingering_timeout). */
 const LINGER_PAUSE = 5000;
-/** Variables that a front server adds to the fields of a request, and their bytes. */
-const OWN_VARIABLES = 64;
-const OWN_VARIABLES_SIZE = 16384;
 /** Milliseconds that shutdown hooks get at least. */
 const HOOK_LIMIT = 1000;
-
-function checkedLayout(parameters: RingParameters): RingLayout {
-  try {
-    return ringLayout(parameters);
-  } catch (error) {
-    // So many requests in progress, with heads so large, that their memory would exceed what threads can share.
-    throw error instanceof RangeError ? new ConfigurationError(error.message) : error;
-  }
-}
-
-/** What front servers send is as large as a head, and as many variables as fields; beside those of the server itself. */
-function variableLimits(options: ResolvedOptions): VariableLimits {
-  const gateway = options.bind.some(isGateway);
-  return {
-    size: options.limitRequestHead + (gateway ? OWN_VARIABLES_SIZE : 0),
-    count: Math.min(options.limitRequestFields + (gateway ? OWN_VARIABLES : 0), MAX_FIELDS),
-  };
-}
 
 function parserLimits(options: ResolvedOptions): Partial<ParserLimits> {
   return {

@@ -1,50 +1,19 @@
-import { Piscina } from 'piscina';
 import { shown } from '../engine/response-head.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { BUSY } from '../http/framing.ts';
-import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
-import { describeFailure } from '../pool/applications.ts';
+import { describeFailure, failureError } from '../pool/applications.ts';
 import { type Loss, StartupError, WorkerPool } from '../pool/pool.ts';
-import type { ProbeResult, ProbeTask } from '../pool/probe.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import type { Gateway } from './gateway.ts';
-import type { ResolvedApp } from './options.ts';
+import { PLACES } from './memory.ts';
 import { PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
 import type { SocketHost } from './socket-host.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
-
-/**
- * Loads the applications on a thread of their own and tells their kinds (B-01). Throws what loading threw, or
- * QuaichError when it has not ended after `timeout` milliseconds.
- */
-export async function probeKinds(apps: readonly ResolvedApp[], directory: string, timeout: number): Promise<Kind[]> {
-  const pool = new Piscina({ filename: entry('probe'), minThreads: 1, maxThreads: 1 });
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), timeout);
-  try {
-    const task: ProbeTask = { apps, directory };
-    const result: ProbeResult = await pool.run(task, { signal: limit.signal });
-    if ('kinds' in result) return result.kinds;
-    throw failure(result.message, result.configuration);
-  } catch (error) {
-    throw limit.signal.aborted ? failure(`loading the applications took longer than ${timeout} ms`, false) : error;
-  } finally {
-    clearTimeout(timer);
-    await pool.destroy();
-  }
-}
-
-function failure(message: string, configuration: boolean): Error {
-  return configuration ? new ConfigurationError(message) : new QuaichError('QUAICH_STARTUP', message);
-}
-
-/** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
-export const PLACES = 2;
 
 /** Requests that ended with their worker of which the error log tells one by one. */
 const MOST_TOLD = 20;
@@ -137,7 +106,7 @@ export class Workers {
     try {
       await Promise.all(this.pools.map(({ pool }) => pool.start()));
     } catch (error) {
-      throw error instanceof StartupError ? failure(error.message, error.configuration) : error;
+      throw error instanceof StartupError ? failureError(error) : error;
     }
     this.listen();
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -52,6 +52,8 @@ const files: Record<string, string> = {
 };
 
 beforeAll(() => {
+  symlinkSync('loop.js', join(directory, 'loop.js'));
+  mkdirSync(join(directory, 'folder.js'));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(directory, name)), { recursive: true });
     writeFileSync(join(directory, name), text);
@@ -152,6 +154,9 @@ describe('loadApplication', () => {
     ['fs', /no such package/],
     ['modern/hidden', /^cannot find module "modern\/hidden": no such package/],
     ['file://elsewhere/site.js', /not a file URL of this machine/],
+    ['./loop.js', /^cannot find module "\.\/loop\.js": .*loop\.js cannot be read \(ELOOP\)$/],
+    ['./folder.js', /^cannot find module "\.\/folder\.js": .*folder\.js is a directory/],
+    ['./app.js/site.js', /^cannot find module .*site\.js does not exist$/],
     ['./app.js:nope', /^\.\/app\.js has no export "nope": it exports app, default$/],
     ['./nested.js', /^\.\/nested\.js has no export "application", "app" or default: it exports sites$/],
     ['./nested.js:sites.shop', /^\.\/nested\.js has no export "sites\.shop": it exports sites$/],

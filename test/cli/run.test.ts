@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { configurationPage } from '../../src/cli/documentation.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
+import { loadApplication } from '../../src/engine/load.ts';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { BindError } from '../../src/server/bind.ts';
 import { settingNames } from '../../src/server/options.ts';
@@ -27,20 +28,26 @@ class FakeServer implements RunningServer {
   }
 }
 
+const probe: Surroundings['probe'] = ({ apps, directory }) =>
+  Promise.all(apps.map(async (app) => (await loadApplication(app, directory)).kind));
+
 function command(argv: string[], serve: Serve) {
   const signals = new EventEmitter();
   const output = { stdout: '', stderr: '' };
   const exit = vi.fn();
+  const kill = vi.fn();
   const io: Surroundings = {
     env: {},
     directory: import.meta.dirname,
     stdout: (text) => (output.stdout += text),
     stderr: (text) => (output.stderr += text),
     serve,
+    probe,
     signals,
+    kill,
     exit,
   };
-  return { signals, output, exit, code: run(argv, io) };
+  return { signals, output, exit, kill, code: run(argv, io) };
 }
 
 async function started(server = new FakeServer()) {
@@ -75,7 +82,7 @@ describe('run', () => {
     });
   });
 
-  it.each(['SIGTERM', 'SIGINT'])('L-08 %s closes in order, with exit code 0', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'])('L-08 %s closes in order, with exit code 0', async (signal) => {
     const { server, signals, code } = await started();
     signals.emit(signal);
     expect(server.close).toHaveBeenCalledTimes(1);
@@ -123,9 +130,20 @@ describe('run', () => {
     expect(await code).toBe(0);
   });
 
-  it('SIGUSR2 opens the logs anew', async () => {
+  it('L-11 a second signal ends a start that hangs', async () => {
+    const serve = vi.fn(() => new Promise<never>(() => {}));
+    const { signals, output, exit } = command(['./site.js'], serve);
+    await vi.waitFor(() => expect(serve).toHaveBeenCalled());
+    signals.emit('SIGTERM');
+    expect(output.stderr).toBe('quaich: stopping once the start is over; a second signal ends at once\n');
+    expect(exit).not.toHaveBeenCalled();
+    signals.emit('SIGTERM');
+    expect(exit).toHaveBeenCalledExactlyOnceWith(1);
+  });
+
+  it.each(['SIGUSR1', 'SIGUSR2'])('%s opens the logs anew', async (signal) => {
     const { server, signals, code } = await started();
-    signals.emit('SIGUSR2');
+    signals.emit(signal);
     expect(server.reopenLogs).toHaveBeenCalledTimes(1);
     signals.emit('SIGTERM');
     server.closed();
@@ -146,6 +164,17 @@ describe('run', () => {
     const { output, code } = command(['./site.js'], () => Promise.reject(error));
     expect(await code).toBe(expected);
     expect(output.stderr).toBe(line);
+  });
+
+  it('L-11 ends its process by force where a thread cannot be ended, since an exit would wait for that', async () => {
+    const { server, signals, output, kill, code } = await started();
+    server.close = () => Promise.reject(new QuaichError('QUAICH_STUCK', '1 threads are inside native code'));
+    signals.emit('SIGTERM');
+    expect(await code).toBe(1);
+    expect([output.stderr.split('\n').at(-2), kill.mock.calls.length]).toEqual([
+      'quaich: 1 threads are inside native code',
+      1,
+    ]);
   });
 
   it('L-05 tells an unknown failure with its stack', async () => {

@@ -1,5 +1,5 @@
 // End to end: the built command in a process of its own.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -9,17 +9,15 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { request } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Command, dist, ended, get, type Place, ready, start } from './command.ts';
 
-const dist = fileURLToPath(new URL('../../dist', import.meta.url));
-const main = join(dist, 'src/cli/main.js');
 const directory = mkdtempSync(join(tmpdir(), 'quaich-cli-'));
 const nativeTypeScript = Boolean(Reflect.get(process.features, 'typescript'));
 const ipv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
@@ -47,6 +45,23 @@ const files: Record<string, string> = {
   'timer.js': `setInterval(() => {}, 1000);\nexport const app = () => [];`,
   'text.js': `export const application = 'hello';`,
   'throws.js': `\n\nthrow new RangeError('no luck');`,
+  'exits.js': `process.exit(0);`,
+  'never.js': `await new Promise(() => {});\nexport const app = () => [];`,
+  'hangs.js': `setInterval(() => {}, 1000);\nawait new Promise(() => {});\nexport const app = () => [];`,
+  'spins.js': `for (;;);`,
+  'rejects.js': `Promise.reject(new RangeError('left'));\nexport const app = () => [];`,
+  'starting.js': `export const app = () => [];\nexport const startup = () => {
+    console.log('starting');
+    return new Promise(() => setInterval(() => {}, 1000));
+  };`,
+  'slow.js': `export async function app(environ, startResponse) {
+    console.log('begun');
+    startResponse('200 OK', []);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return [new TextEncoder().encode('whole')];
+  }`,
+  'exits.config.js': `process.exit(0);`,
+  'never.config.js': `export default await new Promise(() => {});`,
   'syntax.js': `export const app = () => [];\nconst = 5;`,
   'quaich.config.ts': `export default { apps: './typed.ts', syncWorkers: 1 as number };`,
 };
@@ -57,92 +72,14 @@ beforeAll(() => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, name), text);
   }
+  symlinkSync('loop', join(directory, 'loop'));
   for (const name of ['typed.ts', 'words.ts', 'package.json'])
     cpSync(join(directory, name), join(directory, 'with-config', name));
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-interface Command {
-  child: ChildProcess;
-  stdout: string;
-  stderr: string;
-  readonly code: Promise<number | null>;
-}
-
-const running = new Set<Command>();
-
-afterEach(async () => {
-  for (const { child, code } of running) {
-    child.kill('SIGKILL');
-    await code;
-  }
-  running.clear();
-});
-
-interface Place {
-  cwd?: string;
-  env?: Record<string, string>;
-  program?: string;
-  stdio?: (number | 'pipe' | 'ignore' | object)[];
-}
-
-function quaich(argv: string[], { cwd = directory, env = {}, program = main, stdio }: Place = {}): Command {
-  const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('QUAICH_') && name !== 'NODE_OPTIONS'),
-  );
-  const child = spawn(process.execPath, [program, ...argv], {
-    cwd,
-    env: { ...inherited, ...env },
-    stdio: (stdio ?? ['ignore', 'pipe', 'pipe']) as 'pipe'[],
-  });
-  const code = new Promise<number | null>((resolve, reject) => {
-    child.once('close', resolve);
-    child.once('error', reject);
-  });
-  const command: Command = { child, stdout: '', stderr: '', code };
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    command.stdout += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    command.stderr += text;
-  });
-  running.add(command);
-  return command;
-}
-
-/** The addresses of the ready lines, once there are as many as expected. */
-async function ready(command: Command, count = 1): Promise<string[]> {
-  for (;;) {
-    const urls = [...command.stderr.matchAll(/^listening on (.+)\n/gm)].map(([, url]) => url);
-    if (urls.length >= count) return urls;
-    const ended = await Promise.race([
-      command.code.then(() => true),
-      new Promise<boolean>((resolve) => command.child.stderr?.once('data', () => resolve(false))),
-    ]);
-    if (ended) throw new Error(`the command ended early: ${command.stderr}`);
-  }
-}
-
-async function ended(command: Command): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const code = await command.code;
-  return { code, stdout: command.stdout, stderr: command.stderr };
-}
-
-function get(url: string, path = '/'): Promise<{ status: number | undefined; text: string }> {
-  const target = url.startsWith('unix:')
-    ? { socketPath: url.slice(5) }
-    : { host: new URL(url).hostname.replace(/[[\]]/g, ''), port: new URL(url).port };
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ ...target, path, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (more: string) => (text += more));
-      response.once('end', () => resolve({ status: response.statusCode, text }));
-    });
-    outgoing.once('error', reject);
-    outgoing.end();
-  });
-}
+const quaich = (argv: string[], place: Place = {}): Command => start(argv, { cwd: directory, ...place });
 
 describe('serving', () => {
   it('prints the ready line when requests can be answered, and stops in order at SIGTERM with exit code 0', async () => {
@@ -246,6 +183,38 @@ describe('serving', () => {
   });
 });
 
+describe.skipIf(process.platform === 'win32')('signals', () => {
+  it('L-08 SIGHUP stops in order too: the request in progress gets its answer', async () => {
+    const command = quaich(['./slow.js', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    const answer = get(url);
+    await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
+    command.child.kill('SIGHUP');
+    expect((await answer).text).toBe('whole');
+    expect(await command.code).toBe(0);
+  });
+
+  it('SIGUSR1 opens no debugger', async () => {
+    const command = quaich(['./site.js', '-b', '127.0.0.1:0']);
+    const [url] = await ready(command);
+    command.child.kill('SIGUSR1');
+    expect((await get(url)).status).toBe(200);
+    command.child.kill('SIGTERM');
+    const { code, stderr } = await ended(command);
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('Debugger');
+  });
+
+  it('L-11 a second signal ends a startup that hangs', async () => {
+    const command = quaich(['./starting.js', '--sync-workers', '1', '-b', '127.0.0.1:0']);
+    await vi.waitFor(() => expect(command.stdout).toBe('starting\n'), 20_000);
+    command.child.kill('SIGTERM');
+    await vi.waitFor(() => expect(command.stderr).toContain('a second signal ends at once'), 20_000);
+    command.child.kill('SIGTERM');
+    expect(await command.code).toBe(1);
+  });
+});
+
 describe('the access log', () => {
   it('is off by default', async () => {
     const command = quaich(['./site.js', '-b', '127.0.0.1:0']);
@@ -330,12 +299,22 @@ describe('failures are told in one line', () => {
     [['./site.js', '--bind', '192.0.2.1:0'], /this machine does not have that address \(EADDRNOTAVAIL\)\n$/],
     [['./site.js', '--bind', 'unix:no/such/folder.sock'], /there is no directory .*no\/such\n$/],
     [['./site.js', '--bind', 'fd://99'], /^quaich: cannot listen on fd:\/\/99: no such descriptor was inherited\n$/],
+    [['./site.js', '--bind', 'unix:loop/site.sock'], /^quaich: cannot listen on unix:.*site\.sock: ELOOP: /],
+    [['./site.js', '--bind', 'unix:site.js/site.sock'], /^quaich: cannot listen on unix:.*site\.sock: ENOTDIR: /],
     [['./site.js', '--bind', 'unix:site.js'], /site\.js: the file exists and is not a socket\n$/],
   ])('exit code 1: quaich %j', async (argv, expected) => {
     const { code, stdout, stderr } = await ended(quaich(argv));
     expect(stderr).toMatch(expected);
     expect(stderr.split('\n')).toHaveLength(2);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  });
+
+  it('a current directory that was removed: exit code 2', async () => {
+    const gone = mkdtempSync(join(directory, 'gone-'));
+    const shell = ['-c', 'rmdir "$PWD"; exec "$@"', 'sh', process.execPath, join(dist, 'src/cli/main.js'), './site.js'];
+    const { status, stderr } = spawnSync('sh', shell, { cwd: gone, encoding: 'utf8' });
+    expect(stderr).toBe('quaich: the current directory does not exist any more\n');
+    expect(status).toBe(2);
   });
 
   it.each([
@@ -360,6 +339,36 @@ describe('failures are told in one line', () => {
     const { code, stdout, stderr } = await ended(quaich(argv));
     expect(stderr).toMatch(expected);
     expect(stderr.split('\n')).toHaveLength(2);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+});
+
+const cannotLoad = [
+  [2, './exits.js', /^quaich: cannot load \.\/exits\.js: it ended its thread .* with exit code 0\n$/],
+  [2, './never.js', /^quaich: cannot load \.\/never\.js: its top-level await never settles\n$/],
+  [
+    2,
+    './rejects.js',
+    /^quaich: cannot load \.\/rejects\.js: nobody handles RangeError: left \(at .*rejects\.js:1:16\)\n$/,
+  ],
+  [1, './hangs.js', /^quaich: loading \.\/hangs\.js took longer than 4000 ms\n$/],
+  [1, './spins.js', /^quaich: loading \.\/spins\.js took longer than 4000 ms\n$/],
+] as const;
+
+describe.each([['--check'], ['--bind', '127.0.0.1:0']])('L-18 quaich %s', (...argv) => {
+  it.each(cannotLoad)('ends with exit code %i and one line: %s', async (code, module, line) => {
+    const result = await ended(
+      quaich(['./site.js', `/x=${module}`, '--timeout-startup', code === 1 ? '4s' : '30s', ...argv.filter(Boolean)]),
+    );
+    expect(result.stderr).toMatch(line);
+    expect(result).toMatchObject({ code, stdout: '' });
+  });
+});
+
+describe('L-18 a configuration file', () => {
+  it.each(['exits.config.js', 'never.config.js'])('that ends the process is told: %s', async (file) => {
+    const { code, stdout, stderr } = await ended(quaich(['--check', './site.js', '--config', file]));
+    expect(stderr).toMatch(/^quaich: cannot load .*\.config\.js: it ended the process, or /m);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 });

@@ -62,9 +62,17 @@ export class Client {
 
   /** Everything until the server closes. */
   async all(): Promise<string> {
-    const text = await this.until(() => false);
+    const text = await this.stayed();
     this.socket.destroy();
     return text;
+  }
+
+  /**
+   * As `all`, without closing on this side: a client that goes while the application is still at its body, if only behind
+   * the last byte, ends the body early (B-35).
+   */
+  stayed(): Promise<string> {
+    return this.until(() => false);
   }
 
   private notify(): void {

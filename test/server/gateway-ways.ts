@@ -186,12 +186,14 @@ function frontServers(kind: string, name: string, app: Application | AsyncApplic
       ],
       async open() {
         const server = await served('fastcgi', name);
+        const clients: Client[] = [];
         let errors = '';
         return {
           async ask(method, path) {
             const variables = { REQUEST_METHOD: method, PATH_INFO: path, REQUEST_URI: path };
             const client = new Client(server.url).send(fastcgi.request(1, variables, { keep: false }));
-            const { records } = fastcgi.readRecords(await client.all());
+            clients.push(client);
+            const { records } = fastcgi.readRecords(await client.stayed());
             errors += fastcgi.contentOf(records, fastcgi.STDERR, 1);
             const ended = records.some(({ type }) => type === fastcgi.END_REQUEST);
             return cgiAnswer(fastcgi.contentOf(records, fastcgi.STDOUT, 1), ended);
@@ -201,7 +203,10 @@ function frontServers(kind: string, name: string, app: Application | AsyncApplic
             errors = '';
             return text;
           },
-          close: () => server.close(),
+          close: () => {
+            for (const { socket } of clients) socket.destroy();
+            return server.close();
+          },
         };
       },
     },
@@ -210,11 +215,13 @@ function frontServers(kind: string, name: string, app: Application | AsyncApplic
       exceptions: [],
       async open() {
         const server = await served('scgi', name);
+        const clients: Client[] = [];
         return {
           async ask(method, path) {
             const variables = { REQUEST_METHOD: method, REQUEST_URI: path, DOCUMENT_URI: path };
             const client = new Client(server.url).send(scgi.request(variables));
-            const answer = cgiAnswer(await client.all(), null);
+            clients.push(client);
+            const answer = cgiAnswer(await client.stayed(), null);
             // A reset that comes together with bytes is shown as an end by libuv: without a length such a body tells nothing.
             const length = answer.headers.find(([key]) => key === 'Content-Length')?.[1];
             const bodyless = method === 'HEAD' || answer.status === 304;
@@ -223,7 +230,10 @@ function frontServers(kind: string, name: string, app: Application | AsyncApplic
             return answer;
           },
           errors: () => null,
-          close: () => server.close(),
+          close: () => {
+            for (const { socket } of clients) socket.destroy();
+            return server.close();
+          },
         };
       },
     },

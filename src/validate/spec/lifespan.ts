@@ -37,7 +37,7 @@ export {};
 //:
 //: L-10: A `shutdown` that throws MUST be logged, keep no other from running, and make the exit status other than zero.
 //:
-//: L-11: `shutdown` MUST have a time limit. A second signal to stop cuts the waiting short.
+//: L-11: `shutdown` MUST have a time limit. A second signal to stop cuts the waiting short, that for a `startup` too.
 //:
 //: L-12: On shutdown idle connections MUST be closed at once, and responses in progress get `Connection: close`.
 //:
@@ -50,3 +50,12 @@ export {};
 //: L-15: Bridges MUST pass the hooks on. Those of a bridged application run on the thread where it runs.
 //:
 //: L-16: An idle sync worker MAY be retired and replaced, by number of requests or age; `shutdown` runs in it first.
+//:
+//: L-17: Standard output and error whose reader has gone or does not read, or whose disk is full, MUST NOT end a server, hold its requests up
+//: for more than a moment, or fill its memory. What cannot be written is lost.
+//:
+//: L-18: Before it serves, and to check an application, a server MUST load it where its failure ends nothing else, such as on a thread of its own: a
+//: module that throws, leaves a rejected promise, ends its thread, or never finishes keeps the server from starting, with a message that names the module.
+//:
+//: L-19: Hooks that are properties of an application MUST run once for each application and worker, with the application as `this`, also where several
+//: applications share the function of a hook. Those of a module run once for all its applications that have none of their own.

@@ -1,0 +1,4 @@
+/** Exit codes of the command. */
+export const STOPPED = 0;
+export const FAILED = 1;
+export const MISCONFIGURED = 2;

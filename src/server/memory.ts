@@ -1,0 +1,68 @@
+/** The memory that the gateway shares with its workers: what the settings make of it. */
+import { MAX_FIELDS } from '../../assembly/layout.ts';
+import type { VariableLimits } from '../gateways/variables.ts';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { createMemory, type RingLayout, ringLayout } from '../rings/index.ts';
+import { isGateway } from './bind.ts';
+import { BODY_SPACE, type ResolvedOptions } from './options.ts';
+
+/** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
+export const PLACES = 2;
+
+/** Beyond this number of requests each has a quarter of BODY_SPACE. */
+const MANY_REQUESTS = 8192;
+/** Variables that a front server adds to the fields of a request, and their bytes. */
+const OWN_VARIABLES = 64;
+const OWN_VARIABLES_SIZE = 16384;
+
+type Limits = Pick<ResolvedOptions, 'bind' | 'limitRequestHead' | 'limitRequestFields'>;
+
+/** What front servers send is as large as a head, and as many variables as fields; beside those of the server itself. */
+export function variableLimits({ bind, limitRequestHead, limitRequestFields }: Limits): VariableLimits {
+  const gateway = bind.some(isGateway);
+  return {
+    size: limitRequestHead + (gateway ? OWN_VARIABLES_SIZE : 0),
+    count: Math.min(limitRequestFields + (gateway ? OWN_VARIABLES : 0), MAX_FIELDS),
+  };
+}
+
+/** @throws ConfigurationError where so many requests, with heads so large, exceed what threads can share */
+export function requestLayout(
+  options: Limits & Pick<ResolvedOptions, 'maxRequestsInProgress'>,
+  syncWorkers: number,
+  asyncWorkers: number,
+): RingLayout {
+  const { size, count } = variableLimits(options);
+  const slots = options.maxRequestsInProgress;
+  try {
+    return ringLayout({
+      slots,
+      syncWorkers: PLACES * syncWorkers,
+      asyncWorkers: PLACES * asyncWorkers,
+      headSize: size,
+      maxFields: count,
+      bodySize: slots <= MANY_REQUESTS ? BODY_SPACE : BODY_SPACE / 4,
+    });
+  } catch (error) {
+    throw error instanceof RangeError ? new ConfigurationError(error.message) : error;
+  }
+}
+
+/** Bytes that one request in progress takes at most, and all that may be in progress together. */
+export function mostMemory({ slots, slotWords }: RingLayout): { request: number; all: number } {
+  const request = slotWords * 4;
+  return { request, all: slots * request };
+}
+
+/** Reserves the memory. @throws QuaichError where the system has none, as under `ulimit -v` */
+export function requestMemory(layout: RingLayout): ReturnType<typeof createMemory> {
+  try {
+    return createMemory(layout);
+  } catch (error) {
+    const size = Math.ceil(layout.byteLength / 1024 ** 2);
+    const hint = 'fewer maxRequestsInProgress need less';
+    throw new QuaichError('QUAICH_STARTUP', `cannot reserve ${size} MiB of address space to share: ${hint}`, {
+      cause: error,
+    });
+  }
+}

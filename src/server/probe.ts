@@ -1,0 +1,52 @@
+import { Worker } from 'node:worker_threads';
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { Kind } from '../interface/types.ts';
+import { failureError } from '../pool/applications.ts';
+import type { ProbeMessage, ProbeTask } from '../pool/probe.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** The exit code of Node for a module whose top-level `await` nothing can end any more. */
+const UNSETTLED = 13;
+
+/**
+ * Loads the applications on a thread of their own and tells their kinds (B-01, L-18).
+ *
+ * @throws ConfigurationError for a module that does not load, and QuaichError for one that has not loaded after
+ *   `timeoutStartup` milliseconds
+ */
+export async function probeKinds({
+  apps,
+  directory,
+  timeoutStartup,
+}: Pick<ResolvedOptions, 'apps' | 'directory' | 'timeoutStartup'>): Promise<Kind[]> {
+  const workerData: ProbeTask = { apps, directory };
+  const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), { workerData });
+  let loading = '';
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    // Ends: when the thread says so, or has ended, whatever ended it, and at the limit.
+    return await new Promise<Kind[]>((resolve, reject) => {
+      worker.on('message', (message: ProbeMessage) => {
+        if (message.type === 'loading') loading = message.module;
+        else if (message.type === 'loaded') resolve(message.kinds);
+        else reject(failureError(message));
+      });
+      const cannotLoad = (reason: string): void => reject(new ConfigurationError(`cannot load ${loading}: ${reason}`));
+      worker.on('error', (error: unknown) => cannotLoad(error instanceof Error ? error.message : String(error)));
+      worker.on('exit', (code) =>
+        cannotLoad(
+          code === UNSETTLED
+            ? 'its top-level await never settles'
+            : `it ended its thread as process.exit does, with exit code ${code}`,
+        ),
+      );
+      timer = setTimeout(
+        () => reject(new QuaichError('QUAICH_STARTUP', `loading ${loading} took longer than ${timeoutStartup} ms`)),
+        timeoutStartup,
+      );
+    });
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
+}
