@@ -5,7 +5,7 @@ import { configurationPage } from '../../src/cli/documentation.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
 import { loadApplication } from '../../src/engine/load.ts';
-import { ConfigurationError } from '../../src/interface/errors.ts';
+import { ConfigurationError, QuaichError } from '../../src/interface/errors.ts';
 import { BindError } from '../../src/server/bind.ts';
 import { settingNames } from '../../src/server/options.ts';
 
@@ -168,7 +168,8 @@ describe('run', () => {
 
   it('L-11 ends its process by force where a thread cannot be ended, since an exit would wait for that', async () => {
     const { server, signals, output, kill, code } = await started();
-    server.close = () => Promise.reject(new QuaichError('QUAICH_STUCK', '1 threads are inside native code'));
+    const stuck = new QuaichError('QUAICH_STUCK', '1 threads are inside native code');
+    vi.spyOn(server, 'close').mockRejectedValue(stuck);
     signals.emit('SIGTERM');
     expect(await code).toBe(1);
     expect([output.stderr.split('\n').at(-2), kill.mock.calls.length]).toEqual([

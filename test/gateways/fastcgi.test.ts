@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { VariablesConnectionOptions } from '../../src/gateways/connection.ts';
 import { FastCgiConnection } from '../../src/gateways/fastcgi/connection.ts';
 import { readPairs } from '../../src/gateways/fastcgi/records.ts';
-import { WAIT_APPLICATION, WAIT_BODY, WAIT_CLIENT, WAIT_HEAD, WAIT_REQUEST } from '../../src/http/host.ts';
+import { WAIT_APPLICATION, WAIT_BODY, WAIT_CLIENT, WAIT_HEAD, WAIT_REQUEST, WAIT_ROOM } from '../../src/http/host.ts';
 import { HostDriver, parser } from '../http/connection-driver.ts';
 import {
   ABORT_REQUEST,
@@ -388,12 +388,25 @@ describe('backpressure', () => {
     expect(d.paused).toBe(false);
   });
 
+  it('G-148 a request that waits for room too long gets 503, and the connection goes on', () => {
+    const d = new Driver();
+    d.accepting = false;
+    d.feed(request(1));
+    d.connection.expired();
+    expect(d.take()).toMatch(/Status: 503 [\s\S]*\r\nRetry-After: 1\r\n/);
+    d.accepting = true;
+    d.connection.retry();
+    expect(d.requests).toHaveLength(0);
+    d.feed(request(2));
+    expect(d.requests).toHaveLength(1);
+  });
+
   it('a request that nobody has room for waits, with what follows it', () => {
     const d = new Driver();
     d.accepting = false;
     d.feed(request(1, {}, { body: 'abc' }));
     expect(d.requests).toHaveLength(0);
-    expect(d.connection.waitingFor).toBe(WAIT_APPLICATION);
+    expect(d.connection.waitingFor).toBe(WAIT_ROOM);
     d.connection.retry();
     expect(d.requests).toHaveLength(0);
     d.accepting = true;
