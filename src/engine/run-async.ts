@@ -224,10 +224,12 @@ class AsyncRun implements RunningRequest {
     const file = state.headSent ? null : fileOf(body);
     if (file === null) return null;
     if (file.length >= 0) state.setLength(file.length);
-    if (this.#transport.sendFile === undefined || !state.hasBody()) return null;
+    const transport = this.#transport;
+    if (transport.sendFile === undefined || transport.takesFile?.(file.descriptor) === false) return null;
+    if (!state.hasBody()) return null;
     const head = state.takeHead()!;
     state.complete = true;
-    return this.#transport.sendFile(head, file.descriptor, head.length) ?? Promise.resolve();
+    return transport.sendFile(head, file.descriptor, head.length) ?? Promise.resolve();
   }
 
   async #iterate(body: unknown): Promise<void> {

@@ -139,10 +139,12 @@ class SyncRun {
   #sendFile(file: FileRange): boolean {
     const state = this.state;
     if (file.length >= 0) state.setLength(file.length);
-    if (this.#transport.sendFile === undefined || !state.hasBody()) return false;
+    const transport = this.#transport;
+    if (transport.sendFile === undefined || transport.takesFile?.(file.descriptor) === false) return false;
+    if (!state.hasBody()) return false;
     const head = state.takeHead()!;
     state.complete = true;
-    this.#transport.sendFile(head, file.descriptor, head.length);
+    transport.sendFile(head, file.descriptor, head.length);
     return true;
   }
 

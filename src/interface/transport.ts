@@ -55,6 +55,8 @@ export interface Transport<Async extends boolean> {
    * breaks the connection (G-122). Absent where the transport cannot.
    */
   sendFile?(head: ResponseHead, descriptor: number, length: number): Wait<Async>;
+  /** Whether `sendFile` takes this descriptor; it takes all where absent. */
+  takesFile?(descriptor: number): boolean;
   /**
    * Sends a 103 with these field lines, each with its CR LF (G-152). Never waits: ignored once a head was sent, where
    * there is no room, and for HTTP/1.0. Absent where the protocol has no such thing.

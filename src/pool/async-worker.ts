@@ -5,6 +5,7 @@ import { serveByEventLoop } from '../engine/this-thread.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
+import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 import type { WorkerTask } from './thread.ts';
 import { live, ringEnviron, runnables } from './worker.ts';
@@ -17,7 +18,7 @@ export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   return live(task, (applications) => serve(task, applications));
 }
 
-async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve({ index, files, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
   const mounts = runnables<true>(
     applications,
     {
@@ -38,5 +39,6 @@ async function serve({ index, data }: WorkerTask<WorkerData>, applications: Appl
   };
   // Async workers come after the sync ones in the rings.
   const end = new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run);
+  if (files !== undefined) end.takesFile = (descriptor) => isNoted(files, descriptor);
   await end.run();
 }

@@ -4,6 +4,7 @@ import { SyncInput } from '../engine/sync-input.ts';
 import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
 import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
+import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 import type { WorkerTask } from './thread.ts';
 import { live, ringEnviron, runnables, turn } from './worker.ts';
@@ -18,8 +19,9 @@ export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   return live(task, (applications) => serve(task, applications));
 }
 
-async function serve({ index, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve({ index, files, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
+  if (files !== undefined) end.takesFile = (descriptor) => isNoted(files, descriptor);
   let current: SyncRequest | null = null;
   const disconnected = (): boolean => current === null || current.disconnected();
   const mounts = runnables<false>(

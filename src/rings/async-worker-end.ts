@@ -81,6 +81,10 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     });
   }
 
+  takesFile(descriptor: number): boolean {
+    return this.#end.takesFile(descriptor);
+  }
+
   sendFile(head: ResponseHead, descriptor: number, length: number): Promise<void> | undefined {
     if (this.state !== OPEN) return undefined;
     const error = this.cancelled();
@@ -254,6 +258,8 @@ export class AsyncWorkerEnd {
   readonly layout: RingLayout;
   readonly writer: ResponseWriter;
   readonly worker: number;
+  /** Whether the gateway may send from a descriptor: it must stay open although this thread ends. */
+  takesFile: (descriptor: number) => boolean = () => true;
   readonly #words: Int32Array;
   readonly #control: number;
   readonly #inbox: number;

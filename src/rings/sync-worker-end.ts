@@ -61,6 +61,10 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
     }
   }
 
+  takesFile(descriptor: number): boolean {
+    return this.#end.takesFile(descriptor);
+  }
+
   sendFile(head: ResponseHead, descriptor: number, length: number): undefined {
     if (this.state !== OPEN) return;
     this.#check();
@@ -145,6 +149,8 @@ export class SyncWorkerEnd {
   readonly layout: RingLayout;
   readonly writer: ResponseWriter;
   readonly worker: number;
+  /** Whether the gateway may send from a descriptor: it must stay open although this thread ends. */
+  takesFile: (descriptor: number) => boolean = () => true;
   readonly #words: Int32Array;
 
   /** `worker`: index below `layout.syncWorkers`. After the gateway's end was made, and `workerLost` of a predecessor. */

@@ -18,9 +18,6 @@ const TIME_OF_DAY: Record<string, string> = {
   'src/server/gateway.ts: const now = Date.now();': 'the Date field',
   "src/middleware/session.ts: const { secure = true, httpOnly = true, sameSite = 'lax', now = () => Date.now() / 1000 } = options;":
     'a cookie outlives this process',
-  // Until the pool goes by the other clock as well.
-  'src/pool/pool.ts: worker.readySince = Date.now();': '',
-  'src/pool/pool.ts: const lasted = Date.now() - worker.readySince;': '',
 };
 
 describe('the source', () => {

@@ -67,7 +67,7 @@ describe.each(kinds)('a %s worker that does not start again', (kind, name) => {
     ['its startup hook throws', 'startup', 'RangeError: the database is down'],
     ['a promise of its module is rejected', 'reject', 'RangeError: the module is broken'],
     ['it exits', 'exit', 'its thread exited with code 5'],
-  ])('L-05 G-147 because %s, is tried again until it does; meanwhile requests get 503', async (_why, how, reason) => {
+  ])('L-05 L-20 because %s, is tried again until it does; meanwhile requests get 503', async (_why, how, reason) => {
     const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
     writeFileSync(join(folder, how), '');
     expect((await ask(server, '/exit')).status).toBe(500);
@@ -265,7 +265,7 @@ describe.each([
 describe.skipIf(process.platform !== 'linux')('the files of a worker that dies', () => {
   const open = (): number => readdirSync('/proc/self/fd').length;
 
-  it.each(kinds)('G-147 are closed: %s', async (_kind, name) => {
+  it.each(kinds)('L-21 are closed: %s', async (_kind, name) => {
     const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
     await ask(server, '/');
     const before = open();
@@ -277,7 +277,7 @@ describe.skipIf(process.platform !== 'linux')('the files of a worker that dies',
     await vi.waitFor(() => expect(open()).toBeLessThan(before + 15), soon);
   });
 
-  it('G-147 G-166 but those that are being sent, which are sent to their end', async () => {
+  it('L-21 G-166 but those that are being sent, which are sent to their end', async () => {
     const content = Buffer.alloc(20_000_000, 'quaich ');
     writeFileSync(join(folder, 'file'), content);
     const server = await start('asyncApp', { asyncWorkers: 1 });
@@ -297,5 +297,24 @@ describe.skipIf(process.platform !== 'linux')('the files of a worker that dies',
     await ask(server, '/exit');
     await thread(server);
     await vi.waitFor(() => expect(open()).toBeLessThanOrEqual(before + 2), soon);
+  });
+
+  it('L-21 G-141 and none is sent that Node closes with the thread: the response breaks off with it', async () => {
+    const content = Buffer.alloc(20_000_000, 'quaich ');
+    writeFileSync(join(folder, 'file'), content);
+    const server = await start('asyncApp', { asyncWorkers: 1 });
+    const whole = await ask(server, `/handle?${join(folder, 'file')}`);
+    expect(Buffer.from(whole.body, 'latin1').equals(content)).toBe(true);
+    const client = new Client(server.url);
+    client.send(GET(`/handle?${join(folder, 'file')}`));
+    await client.until((text) => text.length > 100_000);
+    client.socket.pause();
+    await ask(server, '/exit');
+    await thread(server);
+    await ask(server, '/open');
+    client.socket.resume();
+    const [response] = parseResponses(await client.all());
+    expect(response.complete).toBe(false);
+    expect(content.subarray(0, response.body.length).equals(Buffer.from(response.body, 'latin1'))).toBe(true);
   });
 });

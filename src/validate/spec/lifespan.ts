@@ -59,3 +59,9 @@ export {};
 //:
 //: L-19: Hooks that are properties of an application MUST run once for each application and worker, with the application as `this`, also where several
 //: applications share the function of a hook. Those of a module run once for all its applications that have none of their own.
+//:
+//: L-20: While no worker of a kind is in service or starting, its requests MUST be answered with 503 and `Retry-After` at once, those that wait too.
+//: Starts that fail are tried again with growing delay, each on a new thread; a worker that has served is replaced without delay.
+//:
+//: L-21: The files that a worker has open MUST be closed when its thread has ended. One that the server is sending is sent to its end first, and never read
+//: when its number may be another file's already.

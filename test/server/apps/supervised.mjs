@@ -1,6 +1,7 @@
 // Applications for tests of supervision: what goes wrong outside of the request that began it, and how it is mended.
 import { execFileSync } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 
@@ -53,6 +54,10 @@ export const asyncApp = async (environ, startResponse) => {
   if (environ.PATH_INFO === '/file') {
     startResponse('200 OK', []);
     return environ['wsgi.file_wrapper'](openSync(environ.QUERY_STRING));
+  }
+  if (environ.PATH_INFO === '/handle') {
+    startResponse('200 OK', []);
+    return environ['wsgi.file_wrapper'](await open(environ.QUERY_STRING));
   }
   return app(environ, startResponse);
 };
