@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { names } from './apps/table.mjs';
-import { parseResponses, talk, type WireResponse } from './client.ts';
+import { Client, parseResponses, type WireResponse } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/table.mjs', import.meta.url));
 
@@ -40,6 +40,16 @@ function comparable(text: string, method: string): (Omit<WireResponse, 'statusLi
   }));
 }
 
+/** What comes back to a client that stays: one that ends its side may be seen to before the head is written (G-183). */
+async function ask({ url }: Server, text: string, method: string): Promise<string> {
+  const client = new Client(url).send(text);
+  const last = text.includes('HTTP/1.0');
+  const whole = (received: string) => !last && parseResponses(received, [method]).at(0)?.complete === true;
+  const received = await client.until(whole);
+  client.socket.destroy();
+  return received;
+}
+
 const requests: [title: string, method: string, text: (path: string) => string][] = [
   ['GET', 'GET', (path) => `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: x=1\r\nX-A: 1\r\nX-A: 2\r\n\r\n`],
   ['GET over HTTP/1.0', 'GET', (path) => `GET ${path} HTTP/1.0\r\n\r\n`],
@@ -62,7 +72,7 @@ describe('G-181 an application gives the same bytes however it is run', () => {
     it.each([...names.map((name) => `/${name}`), '/array', '/array/%41%e9%2f?q=%41'])('%s', async (path) => {
       const answers: Record<string, unknown> = {};
       for (const [way, server] of Object.entries(servers)) {
-        answers[way] = comparable(await talk(server.url, text(path)), method);
+        answers[way] = comparable(await ask(server, text(path), method), method);
       }
       expect(answers.async).toEqual(answers.sync);
       expect(answers.inline).toEqual(answers.sync);
