@@ -203,7 +203,11 @@ export class WorkerPool<Data> {
           this.#events.report(message);
         },
         leaving: () => this.#changed(),
-        ending: () => this.#changed(),
+        ending: (thread) => {
+          // Before a successor is thought of.
+          if (thread.failure !== null) this.#delay();
+          this.#changed();
+        },
         ended: (thread) => this.#ended(thread),
       },
     );
@@ -243,7 +247,8 @@ export class WorkerPool<Data> {
       this.#events.report([`${kind} worker ${place} ${what}${taken}`, ...requests].join('\n  '));
     }
     const healthy = left || served || thread.wasKilled || performance.now() - thread.readySince > HEALTHY_AFTER;
-    if (failure !== null || !healthy) this.#delay();
+    // One that failed by its own word has been counted when it said so.
+    if (thread.readySince === 0 ? !thread.wasEnding : !healthy) this.#delay();
     this.#changed();
   }
 

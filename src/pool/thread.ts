@@ -81,7 +81,7 @@ export interface ThreadEvents {
   /** It serves no more and runs its shutdown hooks. */
   leaving(): void;
   /** The thread is being ended: another one may be started in its stead. */
-  ending(): void;
+  ending(thread: WorkerThread): void;
   /** The system has ended it: it touches shared memory no more. */
   ended(thread: WorkerThread): void;
 }
@@ -99,7 +99,9 @@ export class WorkerThread {
   left = false;
   /** Why it ended, where that was not in order. */
   cause = '';
-  /** Because we ended it; and within its shutdown hooks. */
+  /** We have ended its thread, for whatever reason. */
+  wasEnding = false;
+  /** Because it took too long; and within its shutdown hooks. */
   wasKilled = false;
   hooksCut = false;
   /** Why it did not start. */
@@ -202,7 +204,8 @@ export class WorkerThread {
     if (before === ENDING) return;
     clearTimeout(this.#timer);
     this.#piscina.destroy();
-    this.#events.ending();
+    this.wasEnding = true;
+    this.#events.ending(this);
   }
 
   #fail(message: string, configuration: boolean): void {
