@@ -254,11 +254,13 @@ export class WorkerPool<Data> {
 
   /** After a start that failed. */
   #delay(): void {
-    const now = performance.now();
-    if (now - this.#notBefore > HEALTHY_AFTER) this.#failures = 0;
-    this.#notBefore = now + Math.min(FIRST_DELAY * 2 ** this.#failures++, LONGEST_DELAY);
     // Whoever was to be replaced goes on.
     this.#due = null;
+    const now = performance.now();
+    // Several that were started together count once.
+    if (now < this.#notBefore) return;
+    if (now - this.#notBefore > HEALTHY_AFTER) this.#failures = 0;
+    this.#notBefore = now + Math.min(FIRST_DELAY * 2 ** this.#failures++, LONGEST_DELAY);
   }
 
   /** A thread is in service no more. */
