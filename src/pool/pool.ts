@@ -248,7 +248,7 @@ export class WorkerPool<Data> {
     }
     const healthy = left || served || thread.wasKilled || performance.now() - thread.readySince > HEALTHY_AFTER;
     // One that failed by its own word has been counted when it said so.
-    if (thread.readySince === 0 ? !thread.wasEnding : !healthy) this.#delay();
+    if (thread.readySince === 0 ? thread.exited : !healthy) this.#delay();
     this.#changed();
   }
 

@@ -95,21 +95,17 @@ export class WorkerThread {
   readonly files = createOpenFiles();
   /** `performance.now()` when it became ready; 0 before. */
   readySince = 0;
-  /** Its shutdown hooks have run. */
-  left = false;
   /** Why it ended, where that was not in order. */
   cause = '';
-  /** We have ended its thread, for whatever reason. */
-  wasEnding = false;
-  /** Because it took too long; and within its shutdown hooks. */
-  wasKilled = false;
-  hooksCut = false;
   /** Why it did not start. */
   failure: StartupError | null = null;
   /** Fulfils with `ready`, rejects with StartupError. */
   readonly started: Promise<void>;
   readonly ended: Promise<void>;
   #state = STARTING;
+  /** The event that its end began with, and the state that it was in; -1 before. */
+  #endedBy = -1;
+  #endedIn = -1;
   #timer: NodeJS.Timeout | undefined;
   readonly #options: Pick<ThreadOptions<unknown>, 'kind' | 'leaveTimeout'>;
   readonly #events: ThreadEvents;
@@ -184,6 +180,26 @@ export class WorkerThread {
     return this.#state === STARTING || this.#state === READY;
   }
 
+  /** Its shutdown hooks have run. */
+  get left(): boolean {
+    return this.#endedBy === LEFT;
+  }
+
+  /** It took too long, and we have ended it. */
+  get wasKilled(): boolean {
+    return this.#endedBy === KILLED;
+  }
+
+  /** The same, within its shutdown hooks. */
+  get hooksCut(): boolean {
+    return this.wasKilled && this.#endedIn === LEAVING;
+  }
+
+  /** It ended without a word, and without our doing. */
+  get exited(): boolean {
+    return this.#endedBy === EXITED;
+  }
+
   /** Another thread has taken its part: it ends the requests that it has. */
   replaced(): void {
     this.#state = nextLife(this.#state, REPLACED);
@@ -192,33 +208,37 @@ export class WorkerThread {
   /** Ends the thread, whatever it does, for a reason to be told. */
   kill(why: string): void {
     if (this.#state === ENDED) return;
-    if (this.#state !== ENDING) this.wasKilled = true;
-    if (this.#state === LEAVING) this.hooksCut = true;
-    this.cause ||= why;
+    if (this.#state !== ENDING) this.cause ||= why;
     this.#end(KILLED);
   }
 
+  /** The first event that leads to its end ends it. */
   #end(event: number): void {
     const before = this.#state;
     this.#state = nextLife(before, event);
     if (before === ENDING) return;
     clearTimeout(this.#timer);
+    this.#endedBy = event;
+    this.#endedIn = before;
+    if (event === EXITED) return;
     this.#piscina.destroy();
-    this.wasEnding = true;
     this.#events.ending(this);
   }
 
   #fail(message: string, configuration: boolean): void {
     if (this.#state === ENDED) return;
-    if (this.#state === STARTING) this.failure = new StartupError(message, configuration);
+    if (this.#state === STARTING) {
+      this.failure = new StartupError(message, configuration);
+      // A thread that cannot be ended keeps nobody waiting.
+      this.#rejectStarted(this.failure);
+    }
     if (this.#state !== ENDING) this.cause ||= message;
     this.#end(FAILED);
   }
 
   #exited(code: number): void {
-    clearTimeout(this.#timer);
     if (this.#state !== ENDING) this.cause ||= `its thread exited with code ${code}`;
-    this.#state = nextLife(this.#state, EXITED);
+    this.#end(EXITED);
     if (this.readySince === 0) {
       this.failure ??= new StartupError(this.cause, false);
       this.#rejectStarted(this.failure);
@@ -249,7 +269,6 @@ export class WorkerThread {
         this.#leave();
         return;
       case 'left':
-        this.left = true;
         this.#end(LEFT);
     }
   }

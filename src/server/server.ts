@@ -53,7 +53,13 @@ export async function serve(options: ServeOptions): Promise<Server> {
     await server.start();
   } catch (error) {
     server.abort();
-    await server.close().catch(() => {});
+    await server.close().catch((failure: unknown) => {
+      // Whoever ends the process has to know.
+      if (failure instanceof QuaichError && failure.code === 'QUAICH_STUCK') {
+        const message = error instanceof QuaichError ? error.message : describeError(error);
+        throw new QuaichError('QUAICH_STUCK', `${message}; ${failure.message}`, { cause: error });
+      }
+    });
     throw error;
   }
   return server;

@@ -100,6 +100,7 @@ describe('a thread that starts', () => {
     await until(ENDING);
     expect(thread.living).toBe(false);
     await expect(thread.started).rejects.toThrow(message);
+    await thread.ended;
     expect([thread.state, told]).toEqual([ENDED, ['ending', 'ended']]);
   });
 
@@ -109,6 +110,7 @@ describe('a thread that starts', () => {
   ])('L-05 and %s has failed, for a reason that is told', async (_what, step, reason) => {
     const { thread, told } = begin([step]);
     await expect(thread.started).rejects.toThrow(reason);
+    await thread.ended;
     expect([thread.state, told.at(-1), thread.cause]).toEqual([ENDED, 'ended', expect.stringMatching(reason)]);
   });
 
