@@ -88,7 +88,8 @@ Before, the applications are loaded on a thread that serves nothing, as \`--chec
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
 
 - \`SIGTERM\`, \`SIGINT\` and \`SIGHUP\` stop it in order: no new connections, running requests end within
-  \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process at once.
+  \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
+  at once, as \`SIGKILL\` does, since nothing else ends one with a thread inside native code; during the start a second one does.
   During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
 - \`SIGUSR1\` and \`SIGUSR2\` open the file of the access log anew, after it was rotated. So \`SIGUSR1\` does not start the
   debugger of Node, as it would elsewhere: start the command with \`node --inspect\` for that.

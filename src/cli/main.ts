@@ -43,7 +43,6 @@ const code = await run(process.argv.slice(2), {
   probe,
   signals: process,
   kill: () => process.kill(process.pid, 'SIGKILL'),
-  exit: (status) => process.exit(status),
 });
 
 // What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may

@@ -40,10 +40,11 @@ export interface Surroundings {
     on(signal: Signal, listener: () => void): unknown;
     off(signal: Signal, listener: () => void): unknown;
   };
-  /** Ends the process by force: where a thread is inside native code, an orderly exit would wait for that. */
+  /**
+   * Ends the process at once, by force: the answer to a third signal, during the start to a second. Where a thread is inside
+   * native code, an orderly exit would wait for that.
+   */
   kill(): void;
-  /** Ends the process at once: the answer to a third signal, during the start to a second. */
-  exit(code: number): void;
 }
 
 /**
@@ -106,7 +107,7 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   const stop = () => {
     signals++;
     // A startup that hangs can be cut short by an end only: what it waits for is not known.
-    if (signals > (server ? 2 : 1)) io.exit(FAILED);
+    if (signals > (server ? 2 : 1)) io.kill();
     else if (!server) io.stderr('quaich: stopping once the start is over; a second signal ends at once\n');
     else if (signals === 1) closing();
     else server.abort();

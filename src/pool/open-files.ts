@@ -1,65 +1,93 @@
 /**
  * The files that a worker has open, in memory that outlives its thread. Node could close them with the thread
  * (`trackUnmanagedFds`), but at a moment of its own, when the gateway may still be sending one of them: its number could be
- * another file by then. So a worker notes what it opens, and who buries it closes what is left, at the right moment.
+ * another file by then. So a worker notes what it opens, and who buries it closes what is left, at the right moment. A number
+ * alone says little, since a file may be closed behind our back and its number be a client's socket by then: it goes together
+ * with the file's identity.
  */
-import fs, { close as closeFile } from 'node:fs';
+import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** Descriptors that are noted; untouched pages of the bits cost nothing. */
-const MOST = 1 << 20;
+/** Descriptors that are noted; untouched pages cost nothing. */
+const MOST = 65_536;
 
-/** A bit for each descriptor. */
-export type OpenFiles = Int32Array;
+/** Device and inode by descriptor, one after the other; an inode of 0: none. */
+export type OpenFiles = Float64Array;
 
 export function createOpenFiles(): OpenFiles {
-  return new Int32Array(new SharedArrayBuffer(MOST / 8));
+  return new Float64Array(new SharedArrayBuffer(MOST * 16));
 }
 
-/** Whether the thread itself has opened the file, so that it stays open until `closeOpenFiles`. */
+// The functions as they are before `noteOpenFiles`. No order of memory is needed for the notes: a thread looks at its own,
+// and the gateway at those of a thread that has ended.
+const { open, openSync, close, closeSync, fstatSync } = fs;
+
+/**
+ * Whether a descriptor is a file that the thread itself has opened, so that it stays open until the thread, or
+ * `closeOpenFile`, closes it. Never throws.
+ */
 export function isNoted(files: OpenFiles, descriptor: number): boolean {
-  // No data hangs on the bits here and below: one thread writes them, another one looks when that has ended.
-  return descriptor < MOST && (Atomics.load(files, descriptor >>> 5) & (1 << (descriptor & 31))) !== 0;
+  const inode = files[2 * descriptor + 1];
+  if (!(descriptor < MOST) || inode === 0) return false;
+  try {
+    const { dev, ino } = fstatSync(descriptor);
+    return dev === files[2 * descriptor] && ino === inode;
+  } catch {
+    return false; // closed
+  }
 }
 
+/** Only regular files: whatever else has a descriptor may be closed by other means than `fs.close`. */
 function note(files: OpenFiles, descriptor: number): void {
-  if (descriptor < MOST) Atomics.or(files, descriptor >>> 5, 1 << (descriptor & 31));
+  if (!(descriptor < MOST)) return;
+  const stat = fstatSync(descriptor);
+  files[2 * descriptor] = stat.dev;
+  files[2 * descriptor + 1] = stat.isFile() ? stat.ino : 0;
 }
 
 function forget(files: OpenFiles, descriptor: unknown): void {
-  if (typeof descriptor !== 'number' || !(descriptor >= 0 && descriptor < MOST)) return;
-  Atomics.and(files, descriptor >>> 5, ~(1 << (descriptor & 31)));
+  if (typeof descriptor === 'number' && descriptor >= 0 && descriptor < MOST) files[2 * descriptor + 1] = 0;
+}
+
+/** Replaces the callback of a call, which comes last. */
+function withCallback(args: unknown[], then: (error: unknown, value: unknown) => void): unknown[] {
+  const callback = args.at(-1);
+  if (typeof callback !== 'function') return args;
+  return args.with(-1, (error: unknown, value: unknown) => {
+    then(error, value);
+    callback(error, value);
+  });
 }
 
 /**
  * Notes from now on what this thread opens with the functions of `node:fs`; before an application is loaded. A FileHandle
- * is not noted: Node closes it with its thread.
+ * is not noted: Node closes it with its thread. Nor is what is just being opened when the thread ends.
  */
 export function noteOpenFiles(files: OpenFiles): void {
-  const { open, openSync, close, closeSync } = fs;
-  const noting = (...args: unknown[]): void => {
-    const callback = args.at(-1);
-    if (typeof callback === 'function') {
-      args[args.length - 1] = (error: unknown, descriptor: unknown) => {
-        if (typeof descriptor === 'number') note(files, descriptor);
-        callback(error, descriptor);
-      };
-    }
-    Reflect.apply(open, fs, args);
+  const opening = (...args: unknown[]): void => {
+    const noted = withCallback(args, (_error, descriptor) => {
+      if (typeof descriptor === 'number') note(files, descriptor);
+    });
+    Reflect.apply(open, fs, noted);
+  };
+  const closing = (...args: unknown[]): void => {
+    const [descriptor] = args;
+    const before = typeof descriptor === 'number' ? files[2 * descriptor + 1] : 0;
+    // Forgotten when it is closed, unless its number has been noted anew by then.
+    const forgotten = withCallback(args, () => {
+      if (typeof descriptor === 'number' && files[2 * descriptor + 1] === before) forget(files, descriptor);
+    });
+    if (forgotten === args) forget(files, descriptor);
+    Reflect.apply(close, fs, forgotten);
   };
   // What the types call `__promisify__` does not exist.
-  fs.open = noting as typeof open;
+  fs.open = opening as typeof open;
+  fs.close = closing as typeof close;
   fs.openSync = (...args) => {
     const descriptor = openSync(...args);
     note(files, descriptor);
     return descriptor;
   };
-  // Forgotten before it is closed: from then on the number may be somebody else's.
-  const forgetting = (...args: unknown[]): void => {
-    forget(files, args[0]);
-    Reflect.apply(close, fs, args);
-  };
-  fs.close = forgetting as typeof close;
   fs.closeSync = (descriptor) => {
     forget(files, descriptor);
     closeSync(descriptor);
@@ -67,12 +95,16 @@ export function noteOpenFiles(files: OpenFiles): void {
   syncBuiltinESMExports();
 }
 
-/** Closes what a thread that has ended left open, but for those that are still `inUse`. */
+/** Closes a file that a thread which has ended left open, if it still is that file. */
+export function closeOpenFile(files: OpenFiles, descriptor: number): void {
+  const same = isNoted(files, descriptor);
+  forget(files, descriptor);
+  if (same) close(descriptor, () => {});
+}
+
+/** Closes all of them, but for those that are still `inUse`. */
 export function closeOpenFiles(files: OpenFiles, inUse: ReadonlySet<number>): void {
-  files.forEach((word, index) => {
-    for (let bits = word; bits !== 0; bits &= bits - 1) {
-      const descriptor = index * 32 + (31 - Math.clz32(bits & -bits));
-      if (!inUse.has(descriptor)) closeFile(descriptor, () => {});
-    }
-  });
+  for (let descriptor = 0; descriptor < MOST; descriptor++) {
+    if (files[2 * descriptor + 1] !== 0 && !inUse.has(descriptor)) closeOpenFile(files, descriptor);
+  }
 }

@@ -5,7 +5,7 @@
  * meanwhile the pool says when the next one is due. The life of a single thread stands in states.ts.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { closeOpenFiles } from './open-files.ts';
+import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 import { ENDED, ENDING, READY } from './states.ts';
 import { type ThreadOptions, WorkerThread } from './thread.ts';
 
@@ -29,7 +29,7 @@ export interface PoolEvents {
   /** Another worker has taken the part of this one: it gets no new requests, and is to be told so. */
   replaced?(index: number): void;
   /** The thread in this place has ended, whatever the cause: it touches shared memory no more. */
-  lost(index: number): Loss | undefined;
+  lost(index: number, files: OpenFiles): Loss | undefined;
   /** No thread is in service or starting: the next start is due in `retryIn`. */
   down?(): void;
   /** Something for the error log. */
@@ -112,7 +112,8 @@ export class WorkerPool<Data> {
   replace(index: number): boolean {
     const thread = this.#threads[index];
     if (thread?.state !== READY || this.#due !== null || this.#stopping || !this.#threads.includes(null)) return false;
-    if (this.#count((other) => other.living) < this.#options.size || performance.now() < this.#notBefore) return false;
+    if (this.#count((other) => other.living) !== this.#options.size || performance.now() < this.#notBefore)
+      return false;
     this.#due = thread;
     this.#fill();
     return true;
@@ -215,11 +216,12 @@ export class WorkerPool<Data> {
 
   #ready(thread: WorkerThread): void {
     this.#events.ready(thread.place);
-    const due = this.#due;
-    if (due === null || this.#count(({ state }) => state === READY) <= this.#options.size) return;
+    if (this.#count(({ state }) => state === READY) <= this.#options.size) return;
+    // Nobody is due where the one that was has died, and its successor was one too many.
+    const surplus = this.#due ?? thread;
     this.#due = null;
-    due.replaced();
-    this.#events.replaced?.(due.place);
+    surplus.replaced();
+    this.#events.replaced?.(surplus.place);
   }
 
   #uncaught(thread: WorkerThread, message: string): void {
@@ -236,7 +238,7 @@ export class WorkerPool<Data> {
   #ended(thread: WorkerThread): void {
     const { place, failure, left } = thread;
     const { kind } = this.#options;
-    const { served, requests, inUse } = this.#events.lost(place) ?? NOTHING;
+    const { served, requests, inUse } = this.#events.lost(place, thread.files) ?? NOTHING;
     closeOpenFiles(thread.files, inUse);
     if (thread.hooksCut) this.shutdownFailures++;
     this.#threads[place] = null;

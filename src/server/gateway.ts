@@ -77,11 +77,6 @@ const SLOWEST_TICK = 250;
 const LINGER_LIMIT = 30_000;
 const LINGER_LIMIT_STOPPING = 2000;
 
-interface Waiting {
-  readonly host: SocketHost;
-  readonly destination: Destination;
-}
-
 /** An address is that of the socket where no front server tells it. */
 interface LogFacts extends RefusedLine {
   referer: string;
@@ -111,8 +106,8 @@ export class Gateway implements SocketContext {
   private ticked = performance.now();
   private dirty: HostedConnection[] = [];
   private spare: HostedConnection[] = [];
-  /** Those with a request that nobody had room for, in order. */
-  private waiting: Waiting[] = [];
+  /** Those with a request that nobody had room for, in order, and where it wants to go. */
+  private waiting = new Map<SocketHost, Destination>();
   private room = false;
   private dateText = '';
   private dateUntil = 0;
@@ -160,7 +155,7 @@ export class Gateway implements SocketContext {
   /** Something changed that makes room for requests. */
   retry(): void {
     this.room = true;
-    if (this.waiting.length > 0) this.turnEnd.schedule();
+    if (this.waiting.size > 0) this.turnEnd.schedule();
   }
 
   /** Runs `onTurnEnd` at the end of this turn. */
@@ -228,7 +223,7 @@ export class Gateway implements SocketContext {
       ((flags & FLAG_CONTENT_LENGTH) !== 0 &&
         (words[RECORD + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[RECORD + HEAD_CONTENT_LENGTH_HIGH] !== 0));
     if (destination.accept(exchange, host, hasBody)) return true;
-    this.waiting.push({ host, destination });
+    this.waiting.set(host, destination);
     return false;
   }
 
@@ -273,21 +268,22 @@ export class Gateway implements SocketContext {
 
   closed(host: SocketHost): void {
     this.hosts.delete(host);
+    this.waiting.delete(host);
     if (this.hosts.size === 0) this.onEmpty?.();
   }
 
   private retryWaiting(): void {
     this.room = false;
-    if (this.waiting.length === 0) return;
     const { waiting } = this;
-    this.waiting = [];
+    if (waiting.size === 0) return;
+    this.waiting = new Map();
     // Each has room or none for itself: whoever waits for one that is full keeps its place, the others go on.
     const full = new Set<Destination>();
-    for (const one of waiting) {
-      const before = this.waiting.length;
-      if (full.has(one.destination)) this.waiting.push(one);
-      else one.host.connection.retry();
-      for (let i = before; i < this.waiting.length; i++) full.add(this.waiting[i].destination);
+    for (const [host, destination] of waiting) {
+      if (full.has(destination)) this.waiting.set(host, destination);
+      else host.connection.retry();
+      const now = this.waiting.get(host);
+      if (now !== undefined) full.add(now);
     }
   }
 

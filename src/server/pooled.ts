@@ -1,9 +1,9 @@
-import { close } from 'node:fs';
 import { writeFully } from '../engine/error-stream.ts';
 import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
 import { RESPONSE_AWAITED } from '../http/states.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
+import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, FILE_SENT, FILE_SHORT } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';
@@ -31,8 +31,8 @@ function fileEnd(error: unknown): number {
 
 interface FileTransfer {
   readonly descriptor: number;
-  /** The thread that opened the file has ended, so that closing it is left to us. */
-  orphaned: boolean;
+  /** Of the thread that opened the file, where that has ended: closing it is left to us. */
+  orphanOf: OpenFiles | null;
   resolveWait: (() => void) | null;
   rejectWait: ((error: Error) => void) | null;
 }
@@ -193,6 +193,7 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) {
       if (
         request?.exchange &&
+        request.file === null &&
         request.awaited === 0 &&
         request.begun < time &&
         this.context.rings.owner(request.slot) < 0
@@ -225,20 +226,39 @@ export class PooledRequests implements ResponseHandler {
     return inUse;
   }
 
-  /** The thread that had this request has ended (G-147). */
-  lost(slot: number): void {
-    const { exchange, file } = this.requests[slot];
+  /** The thread that had this request has ended (G-147), and has left these files open. */
+  lost(slot: number, files: OpenFiles): void {
+    const request = this.requests[slot];
+    const { exchange, file } = request;
     if (file !== null) {
-      // All that is left to do of this request is ours.
-      file.orphaned = true;
+      // All that is left to do of this request is ours. A file that was closed before its time is sent no further.
+      if (exchange !== null && !isNoted(files, file.descriptor)) exchange.connection.breakResponse(exchange);
+      file.orphanOf = files;
       return;
     }
-    if (exchange?.state === RESPONSE_AWAITED) exchange.connection.answer(exchange, 500);
-    else if (exchange !== null) {
+    this.giveUp(request);
+    request.release();
+  }
+
+  /** Ends the exchanges of a worker that is being ended: how long that takes is not for their clients to wait (B-40). */
+  abandon(worker: number): void {
+    for (const request of this.requests) {
+      if (request?.exchange && request.file === null && this.context.rings.owner(request.slot) === worker) {
+        this.giveUp(request);
+      }
+    }
+  }
+
+  /** Nobody will answer the request any more. Its slot rests until no worker can touch it. */
+  private giveUp(request: PooledRequest): void {
+    const { exchange } = request;
+    request.exchange = null;
+    if (exchange?.state === RESPONSE_AWAITED) {
+      exchange.connection.answer(exchange, 500);
+    } else if (exchange !== null) {
       exchange.connection.breakResponse(exchange);
       exchange.connection.done(exchange);
     }
-    this.requests[slot].release();
   }
 
   // ---- ResponseHandler
@@ -280,7 +300,7 @@ export class PooledRequests implements ResponseHandler {
       return;
     }
     const request = this.requests[slot];
-    const file: FileTransfer = { descriptor, orphaned: false, resolveWait: null, rejectWait: null };
+    const file: FileTransfer = { descriptor, orphanOf: null, resolveWait: null, rejectWait: null };
     request.file = file;
     // Ends: when the client has taken what was sent, and when it has gone (rejected), by itself or by --timeout-send.
     const drained = () =>
@@ -292,8 +312,8 @@ export class PooledRequests implements ResponseHandler {
       .then(() => FILE_SENT, fileEnd)
       .then((end) => {
         request.file = null;
-        if (file.orphaned) {
-          close(descriptor, () => {});
+        if (file.orphanOf !== null) {
+          if (!this.filesInUse.has(descriptor)) closeOpenFile(file.orphanOf, descriptor);
           this.done(slot);
         } else {
           // The worker reports a failure: it knows the request, and where errors go.

@@ -3,6 +3,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { BUSY } from '../http/framing.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
+import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError, WorkerPool } from '../pool/pool.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
@@ -166,6 +167,7 @@ export class Workers {
       this.requests.checkSteps(timeoutStep, now, (worker) => {
         const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
         found?.pool.kill(worker - found.first, `an application took longer than ${timeoutStep} ms for a step`);
+        this.requests.abandon(worker);
       });
     }
     if (this.rings.queueLength === 0) {
@@ -212,7 +214,7 @@ export class Workers {
           this.draining[first + index] = true;
           this.retireIdle(first + index);
         },
-        lost: (index) => this.lost(first + index),
+        lost: (index, files) => this.lost(first + index, files),
         down: () => this.down(kind),
         report: (message) => report('error', message),
       },
@@ -252,17 +254,17 @@ export class Workers {
   }
 
   /** The thread of a worker has ended. */
-  private lost(worker: number): Loss {
+  private lost(worker: number, files: OpenFiles): Loss {
     this.ready[worker] = false;
     this.draining[worker] = false;
     const { modules } = this.options;
     const slots = this.rings.workerLost(worker, this.requests);
     const requests = slots.slice(0, MOST_TOLD).map((slot) => {
       const { method, target, mount } = this.rings.request(slot);
-      return `${method} ${shown(target, MOST_SHOWN)} of ${modules[mount]}`;
+      return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)} of ${modules[mount]}`;
     });
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
-    for (const slot of slots) this.requests.lost(slot);
+    for (const slot of slots) this.requests.lost(slot, files);
     this.gateway().endTurn();
     const served = (this.served[worker] ?? 0) + slots.length > 0;
     this.served[worker] = 0;

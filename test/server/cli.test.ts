@@ -211,7 +211,8 @@ describe.skipIf(process.platform === 'win32')('signals', () => {
     command.child.kill('SIGTERM');
     await vi.waitFor(() => expect(command.stderr).toContain('a second signal ends at once'), 20_000);
     command.child.kill('SIGTERM');
-    expect(await command.code).toBe(1);
+    expect(await command.code).toBe(null);
+    expect(command.child.signalCode).toBe('SIGKILL');
   });
 });
 

@@ -1,5 +1,5 @@
 /** What a server does when workers die, do not start, do not end, or leave errors behind: by real threads. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,15 +156,35 @@ describe.each(kinds)('a %s worker that has served and dies', (kind, name) => {
 describe('a worker that cannot be ended, because it is inside native code', () => {
   it('G-148 B-40 has a successor at once', async () => {
     const server = await start('app', { syncWorkers: 1, timeoutStep: 200 });
-    const stuck = new Client(server.url).send(GET('/native?8'));
-    await new Promise((resolve) => setTimeout(resolve, 100));
     const begun = performance.now();
+    const stuck = new Client(server.url).send(GET('/native?8'));
+    // Nor is its client kept waiting for that.
+    expect(parseResponses(await stuck.all())[0].status).toBe(500);
     expect((await ask(server, '/')).status).toBe(200);
     expect(performance.now() - begun).toBeLessThan(6000);
-    stuck.socket.destroy();
     // Until the system has ended it, nothing can be told of it; the server says so and goes.
     await expect(server.close()).rejects.toMatchObject({ code: 'QUAICH_STUCK' });
     expect(performance.now() - begun).toBeLessThan(7500);
+  });
+});
+
+describe('a worker whose successor fails once', () => {
+  it('L-05 L-16 is replaced later, and no worker is left over', async () => {
+    const server = await start('app', { syncWorkers: 2, maxRequests: 5 });
+    writeFileSync(join(folder, 'startup'), '');
+    const serving = async (): Promise<Set<string>> =>
+      new Set(await Promise.all(Array.from({ length: 20 }, () => thread(server))));
+    await vi.waitFor(async () => {
+      await serving();
+      expect(messages).toContain('did not start');
+    }, soon);
+    const before = await serving();
+    expect(before.size).toBeLessThanOrEqual(2);
+    rmSync(join(folder, 'startup'));
+    await vi.waitFor(async () => {
+      const now = await serving();
+      expect([...before].filter((one) => now.has(one))).toEqual([]);
+    }, soon);
   });
 });
 
@@ -275,6 +295,22 @@ describe.skipIf(process.platform !== 'linux')('the files of a worker that dies',
       await thread(server);
     }
     await vi.waitFor(() => expect(open()).toBeLessThan(before + 15), soon);
+  });
+
+  it.each(kinds)('L-21 are closed, and nothing that has got the number of one: %s', async (_kind, name) => {
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
+    for (let i = 0; i < 5; i++) await ask(server, `/fifo?${fifo}`);
+    // Connections that get the numbers which the pipe had.
+    const clients = Array.from({ length: 10 }, () => new Client(server.url));
+    for (const client of clients) client.send(GET('/').replace('Connection: close', 'A: b'));
+    for (const client of clients) await client.until((text) => text.includes('200 OK'));
+    await ask(server, '/exit');
+    await thread(server);
+    for (const client of clients) {
+      expect(parseResponses(await client.send(GET('/')).all()).map(({ status }) => status)).toEqual([200, 200]);
+    }
   });
 
   it('L-21 G-166 but those that are being sent, which are sent to their end', async () => {

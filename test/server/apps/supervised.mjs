@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 
@@ -43,6 +44,12 @@ export function app(environ, startResponse) {
     case '/native':
       execFileSync('sleep', [environ.QUERY_STRING]);
       break;
+    case '/fifo': {
+      // Closed by libuv, behind the back of `fs`.
+      const socket = new Socket({ fd: openSync(environ.QUERY_STRING, 'r+') });
+      socket.destroy();
+      break;
+    }
     case '/open':
       for (let i = 0; i < 20; i++) openSync(process.argv[1]);
   }
