@@ -310,6 +310,14 @@ export function describe(value: unknown): string {
 
 /** The error of a module in one line, with its position where that can be found out. */
 export function explain(error: unknown, file: string): string {
+  try {
+    return explained(error, file);
+  } catch {
+    return 'it threw something that cannot be shown'; // a getter or a trap of its own
+  }
+}
+
+function explained(error: unknown, file: string): string {
   if (error instanceof QuaichError) return error.message;
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
   const [line, detail] = error.message.split('\n', 2);

@@ -37,7 +37,8 @@ export function conditionalGet(options: ConditionalGetOptions = {}): Middleware 
       const method = environ.REQUEST_METHOD;
       if (method !== 'GET' && method !== 'HEAD') return undefined;
       return {
-        deferHead: etag !== false,
+        // A 304 stands for its 200, of which the size decides things further out (M-25).
+        deferHead: true,
         mapBody(head, chunks) {
           if (head.code !== 200) return undefined;
           if (chunks !== null && etag !== false) addETag(head, chunks, method);

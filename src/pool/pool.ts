@@ -243,7 +243,8 @@ export class WorkerPool<Data> {
     if (thread.hooksCut) this.shutdownFailures++;
     this.#threads[place] = null;
     const initial = !this.#running && thread.readySince === 0;
-    if (!left && !initial && !(this.#stopping && requests.length === 0)) {
+    const expected = left || initial || (this.#stopping && requests.length === 0 && !thread.hooksCut);
+    if (!expected) {
       const what = failure === null ? `ended: ${thread.cause}` : `did not start: ${failure.message}`;
       const taken = requests.length === 0 ? '' : `\nrequests that ended with it, their bodies not closed (G-147):`;
       this.#events.report([`${kind} worker ${place} ${what}${taken}`, ...requests].join('\n  '));

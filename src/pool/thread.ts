@@ -190,9 +190,9 @@ export class WorkerThread {
     return this.#endedBy === KILLED;
   }
 
-  /** The same, within its shutdown hooks. */
+  /** It ended within its shutdown hooks, by us or by `process.exit`. */
   get hooksCut(): boolean {
-    return this.wasKilled && this.#endedIn === LEAVING;
+    return this.#endedIn === LEAVING && this.#endedBy !== LEFT;
   }
 
   /** It ended without a word, and without our doing. */

@@ -2,7 +2,7 @@
  * A sync application on an async gateway's own event loop, at its owner's explicit wish (B-20): the request body is collected
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
-import { isPromise } from 'node:util/types';
+import { isPromise, isUint8Array } from 'node:util/types';
 import { chunkOf, disregard, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../engine/body.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
@@ -258,7 +258,12 @@ function arrayHere(body: readonly unknown[], spool: Spool, writer: Writer, step:
   const chunks: unknown[] = [];
   const close = step(() => {
     try {
-      for (let i = 0, count = body.length; i < count; i++) chunks.push(body[i]);
+      for (let i = 0, count = body.length; i < count; i++) {
+        const chunk = body[i];
+        chunks.push(chunk);
+        // The gateway gets no further, and there may be billions of them.
+        if (!isUint8Array(chunk)) break;
+      }
     } catch (thrown) {
       // The gateway comes upon it, too, and closes the body.
       Object.defineProperty(chunks, chunks.length, {

@@ -35,6 +35,12 @@ const cases: [title: string, inner: Middleware, app: Plain, path: string][] = [
   ['an image', conditionalGet(), response('image/png', LONG, false, tagged), '/'],
   ['a short text', conditionalGet(), response('text/plain', 'short', false, tagged), '/'],
   [
+    'a short text whose tag is its own',
+    conditionalGet({ etag: false }),
+    response('text/plain', 'short', false, tagged),
+    '/',
+  ],
+  [
     'a short stream of known length',
     conditionalGet(),
     response('text/plain', 'short', true, tagged, ['Content-Length', '5']),

@@ -274,6 +274,12 @@ describe.each([
   ['sync', 'endless'],
   ['async', 'asyncEndless'],
 ])('a shutdown hook of a %s worker that does not end', (_kind, name) => {
+  it('L-10 is a failure of the stop, too, where it ends its thread', async () => {
+    const server = await start(`${name}Exit`, { syncWorkers: 1, asyncWorkers: 1 });
+    await expect(server.close()).rejects.toThrow('1 shutdown hooks');
+    expect(messages).toContain('worker 0 ended: its thread exited with code 0');
+  });
+
   it('L-10 L-11 is cut short, and makes the stop a failure', async () => {
     const server = await start(name, { timeoutGraceful: 100, syncWorkers: 1, asyncWorkers: 1 });
     const begun = performance.now();

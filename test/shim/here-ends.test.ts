@@ -87,6 +87,16 @@ describe('what is left behind is closed', () => {
     expect(closed).toBe(1);
   });
 
+  it('G-103 G-145 an array that claims billions of chunks is refused at the first that is none', async () => {
+    const { transport } = await answer((_environ, start) => {
+      start('200 OK', []);
+      const body: Uint8Array[] = [];
+      body.length = 2 ** 32 - 1;
+      return body;
+    });
+    expect(transport.events[0]).toContain('500 Internal Server Error');
+  });
+
   it('G-145 an array of a sync application is not asked whether it iterates asynchronously', async () => {
     const trap = new Proxy([bytes('a')], {
       get(target, key) {

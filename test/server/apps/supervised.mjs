@@ -75,3 +75,9 @@ export const endless = (environ, startResponse) => app(environ, startResponse);
 endless.shutdown = () => new Promise(() => {});
 export const asyncEndless = async (environ, startResponse) => app(environ, startResponse);
 asyncEndless.shutdown = endless.shutdown;
+
+/** Their shutdown hooks end their threads. */
+export const endlessExit = (environ, startResponse) => app(environ, startResponse);
+endlessExit.shutdown = () => process.exit(0);
+export const asyncEndlessExit = async (environ, startResponse) => app(environ, startResponse);
+asyncEndlessExit.shutdown = endlessExit.shutdown;
