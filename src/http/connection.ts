@@ -113,10 +113,13 @@ export class Connection implements HostedConnection, Responder {
       this.drop(false);
     } else if (this.front === null) {
       this.finish();
-    } else if (cut !== null) {
-      cut.unanswered = 400;
-      cut.owner?.bodyFailed(0, 'the client ended the connection within the request body');
     } else {
+      if (cut !== null) {
+        cut.unanswered = 400;
+        cut.owner?.bodyFailed(0, 'the client ended the connection within the request body');
+      }
+      // Of those in front of a request that was cut nothing is known.
+      if (this.front === null || this.front === cut) return;
       if (this.front.state !== RESPONSE_AWAITED) this.leaving = this.front;
       this.host.halfClosed();
     }

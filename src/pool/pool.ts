@@ -73,6 +73,8 @@ export class WorkerPool<Data> {
   #stopping = false;
   /** A ready thread whose successor is starting. */
   #due: WorkerThread | null = null;
+  /** The same, or an earlier one, where it is due for an error that nobody caught. */
+  #failing: WorkerThread | null = null;
   /** Starts that failed in a row. */
   #failures = 0;
   /** `performance.now()` before which no thread is started. */
@@ -219,8 +221,10 @@ export class WorkerPool<Data> {
     if (this.#count(({ state }) => state === READY) <= this.#options.size) return;
     // Nobody is due where the one that was has died, and its successor was one too many.
     const surplus = this.#due ?? thread;
+    // The request that left an error behind may wait for what failed, for ever.
+    surplus.replaced(surplus === this.#failing ? (this.#options.leaveTimeout ?? 0) : 0);
     this.#due = null;
-    surplus.replaced();
+    this.#failing = null;
     this.#events.replaced?.(surplus.place);
   }
 
@@ -230,6 +234,7 @@ export class WorkerPool<Data> {
     let text = `an error outside of any request in ${kind} worker ${thread.place}`;
     if (replaceUncaught && now - this.#lastUncaught >= REPLACE_EVERY && this.replace(thread.place)) {
       this.#lastUncaught = now;
+      this.#failing = thread;
       text += ', which is replaced and ends the requests that it has';
     }
     this.#events.report(`${text} (G-146): ${message}`);

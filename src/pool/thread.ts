@@ -200,9 +200,11 @@ export class WorkerThread {
     return this.#endedBy === EXITED;
   }
 
-  /** Another thread has taken its part: it ends the requests that it has. */
-  replaced(): void {
+  /** Another thread has taken its part: it ends the requests that it has, within `limit` milliseconds; 0: no limit. */
+  replaced(limit: number): void {
     this.#state = nextLife(this.#state, REPLACED);
+    if (limit === 0) return;
+    this.#timer = setTimeout(() => this.kill(`its requests went on for ${limit} ms behind its successor`), limit);
   }
 
   /** Ends the thread, whatever it does, for a reason to be told. */
@@ -276,6 +278,7 @@ export class WorkerThread {
   #leave(): void {
     this.#state = nextLife(this.#state, LEAVES);
     if (this.#state === ENDING) return;
+    clearTimeout(this.#timer);
     this.#events.leaving();
     const { leaveTimeout } = this.#options;
     if (leaveTimeout === 0) return;

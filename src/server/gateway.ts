@@ -126,7 +126,7 @@ export class Gateway implements SocketContext {
   }
 
   /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
-  accept(socket: net.Socket, unixSocket: boolean, protocol: Protocol = 'http'): void {
+  accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false): void {
     const full = this.closing || this.hosts.size >= this.options.maxConnections;
     // Asked now, since the system forgets the address of a client that resets its connection.
     const info = full ? null : connectionInfo(socket, unixSocket, 'http');

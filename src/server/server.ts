@@ -233,7 +233,7 @@ class RunningServer implements Server {
     for (const bind of options.bind) {
       let unixSocket = false;
       const listener = createServer(gateway.acceptor.serverOptions, (socket) =>
-        gateway.accept(socket, unixSocket, bind.protocol),
+        gateway.accept(socket, bind.protocol, unixSocket),
       );
       listener.on('listening', () => {
         unixSocket = isUnixSocket(listener);

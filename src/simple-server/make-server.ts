@@ -172,7 +172,7 @@ class RunningSimpleServer implements SimpleServer {
         onDefect: (error) => (this.options.errors ?? createErrorStream()).write(`${String(error)}\n`),
       });
       const gateway = this.gateway;
-      this.listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket, false));
+      this.listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket));
       this.url = await listen(this.listener, { type: 'tcp', host, port });
       this.port = Number(new URL(this.url).port || 80);
     } catch (error) {

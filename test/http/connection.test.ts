@@ -477,6 +477,18 @@ describe('the end of a client', () => {
     expect([d.requests[1].gone, d.destroyed]).toEqual([false, 'no']);
   });
 
+  it('G-184 a client that ends within a request behind the one in front is looked after, too', () => {
+    const d = new Driver().feed(`${GET}GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc`);
+    expect(d.requests).toHaveLength(2);
+    d.connection.ended();
+    expect([d.watched, d.last.bodyState]).toEqual([true, 0]);
+    d.requests[0].answer();
+    expect(d.take()).toContain('200 OK');
+    const alone = new Driver().feed('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
+    alone.connection.ended();
+    expect([alone.watched, alone.last.bodyState]).toEqual([false, 0]);
+  });
+
   it('G-184 a client that ended within its response, and is not seen any more, has gone', () => {
     const d = new Driver().feed(GET);
     d.last.start();

@@ -246,6 +246,15 @@ describe.each(kinds)('an error outside of any request, on a %s worker', (kind, n
   });
 });
 
+describe('a request that waits for what an error outside of it has ended', () => {
+  it('G-146 gets 500 within the limit of its worker, which is replaced', async () => {
+    const server = await start('asyncApp', { asyncWorkers: 1, timeoutGraceful: 1500 });
+    expect((await ask(server, '/never')).status).toBe(500);
+    expect(messages).toContain('its requests went on for 1500 ms behind its successor');
+    expect((await ask(server, '/')).status).toBe(200);
+  });
+});
+
 describe('an error outside of any request, inline', () => {
   it('G-146 ends neither the process nor other requests', async () => {
     const args = [main, `${module}:asyncApp`, '--inline', '--bind', '127.0.0.1:0'];

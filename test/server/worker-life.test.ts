@@ -146,7 +146,7 @@ describe.each([
   async function reach(last: string[]): Promise<Life> {
     const life = begin([...first, 'await', ...last]);
     await life.until(first.length === 2 ? LEAVING : READY);
-    if (state === DRAINING) life.thread.replaced();
+    if (state === DRAINING) life.thread.replaced(0);
     expect(life.thread.state).toBe(state);
     return life;
   }
@@ -198,6 +198,19 @@ describe.each([
       expect(life.told.slice(-4)).toEqual(['leaving', 'shutdown failed: said so', 'ending', 'ended']);
     });
   }
+});
+
+describe('a thread that is draining', () => {
+  it('G-146 is ended when its requests go on beyond its limit', async () => {
+    const life = begin(['ready', 'sleep']);
+    await life.thread.started;
+    life.thread.replaced(200);
+    await life.thread.ended;
+    expect([life.thread.cause, life.thread.wasKilled]).toEqual([
+      'its requests went on for 200 ms behind its successor',
+      true,
+    ]);
+  });
 });
 
 describe('a thread whose shutdown hooks run', () => {

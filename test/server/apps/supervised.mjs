@@ -58,6 +58,9 @@ export function app(environ, startResponse) {
 
 export const asyncApp = async (environ, startResponse) => {
   if (environ.PATH_INFO === '/slow') await sleep(Number(environ.QUERY_STRING));
+  if (environ.PATH_INFO === '/never') {
+    await new Promise(() => setTimeout(late['/timer'], 1));
+  }
   if (environ.PATH_INFO === '/file') {
     startResponse('200 OK', []);
     return environ['wsgi.file_wrapper'](openSync(environ.QUERY_STRING));
