@@ -233,7 +233,7 @@ describe.each(kinds)('an error outside of any request, on a %s worker', (kind, n
   });
 
   it('G-146 has the worker replaced, once in a while, which ends its requests meanwhile', async () => {
-    const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
+    const server = await start(name, { syncWorkers: 1, asyncWorkers: 1, timeoutGraceful: 10_000 });
     const before = await thread(server);
     const slow = kind === 'async' ? ask(server, '/slow?2000') : Promise.resolve(null);
     await Promise.all([1, 2, 3, 4, 5].map(() => ask(server, '/timer')));
