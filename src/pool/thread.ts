@@ -107,7 +107,7 @@ export class WorkerThread {
   #endedBy = -1;
   #endedIn = -1;
   #timer: NodeJS.Timeout | undefined;
-  readonly #options: Pick<ThreadOptions<unknown>, 'kind' | 'leaveTimeout'>;
+  readonly #options: Pick<ThreadOptions<unknown>, 'leaveTimeout'>;
   readonly #events: ThreadEvents;
   readonly #piscina: Piscina;
   #resolveStarted: () => void = () => {};

@@ -300,6 +300,19 @@ describe.each([
 describe.skipIf(process.platform !== 'linux')('the files of a worker that dies', () => {
   const open = (): number => readdirSync('/proc/self/fd').length;
 
+  /** The file, whose worker dies while it is sent to a client that has stopped reading. */
+  async function acrossDeath(server: Server, path: string): Promise<WireResponse> {
+    const client = new Client(server.url).send(GET(`${path}?${join(folder, 'file')}`));
+    await client.until((text) => text.length > 100_000);
+    client.socket.pause();
+    await ask(server, '/exit');
+    await thread(server);
+    // Whatever is opened now may not have the number of the file.
+    await ask(server, '/open');
+    client.socket.resume();
+    return parseResponses(await client.all())[0];
+  }
+
   it.each(kinds)('L-21 are closed: %s', async (_kind, name) => {
     const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
     await ask(server, '/');
@@ -334,16 +347,7 @@ describe.skipIf(process.platform !== 'linux')('the files of a worker that dies',
     const server = await start('asyncApp', { asyncWorkers: 1 });
     await ask(server, '/');
     const before = open();
-    const client = new Client(server.url);
-    client.send(GET(`/file?${join(folder, 'file')}`));
-    await client.until((text) => text.length > 100_000);
-    client.socket.pause();
-    await ask(server, '/exit');
-    // Whatever is opened now may not have the number of the file.
-    await thread(server);
-    await ask(server, '/open');
-    client.socket.resume();
-    const [response] = parseResponses(await client.all());
+    const response = await acrossDeath(server, '/file');
     expect(Buffer.from(response.body, 'latin1').equals(content)).toBe(true);
     await ask(server, '/exit');
     await thread(server);
@@ -356,15 +360,7 @@ describe.skipIf(process.platform !== 'linux')('the files of a worker that dies',
     const server = await start('asyncApp', { asyncWorkers: 1 });
     const whole = await ask(server, `/handle?${join(folder, 'file')}`);
     expect(Buffer.from(whole.body, 'latin1').equals(content)).toBe(true);
-    const client = new Client(server.url);
-    client.send(GET(`/handle?${join(folder, 'file')}`));
-    await client.until((text) => text.length > 100_000);
-    client.socket.pause();
-    await ask(server, '/exit');
-    await thread(server);
-    await ask(server, '/open');
-    client.socket.resume();
-    const [response] = parseResponses(await client.all());
+    const response = await acrossDeath(server, '/handle');
     expect(response.complete).toBe(false);
     expect(content.subarray(0, response.body.length).equals(Buffer.from(response.body, 'latin1'))).toBe(true);
   });
