@@ -1,6 +1,6 @@
 // The other side of dispatch.mjs: answers every request at once.
 import { parentPort, workerData } from 'node:worker_threads';
-import { DONE } from '../dist/src/engine/transport.js';
+import { DONE } from '../dist/src/interface/transport.js';
 import { AsyncWorkerEnd, SyncWorkerEnd } from '../dist/src/rings/index.js';
 
 const head = {

@@ -13,7 +13,7 @@ import {
   WAIT_REQUEST,
   WAIT_ROOM,
 } from '../http/host.ts';
-import '../http/latin1.ts';
+import { latin1Slice } from '../http/latin1.ts';
 import type { Parser } from '../http/parser.ts';
 import {
   nextResponse,
@@ -231,12 +231,12 @@ export abstract class VariablesConnection implements HostedConnection {
     this.send(cgiHead(head));
   }
 
-  data(exchange: Exchange, source: Buffer, start: number, end: number): boolean {
+  data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {
     if (exchange.isCut) return true;
     const length = end - start;
     exchange.count(length);
     if (length <= TEXT_CHUNK) {
-      this.send(source.latin1Slice(start, end));
+      this.send(latin1Slice.call(source, start, end));
     } else {
       for (let at = start; at < end; at += this.largest) {
         const part = Math.min(this.largest, end - at);
@@ -244,7 +244,7 @@ export abstract class VariablesConnection implements HostedConnection {
         this.out = '';
         const block = Buffer.allocUnsafe(lead.length + part);
         block.latin1Write(lead, 0, lead.length);
-        source.copy(block, lead.length, at, at + part);
+        block.set(source.subarray(at, at + part), lead.length);
         if (!this.host.write(block)) this.blocked = true;
       }
     }

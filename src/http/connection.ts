@@ -15,7 +15,7 @@ import {
   WAIT_REQUEST,
   WAIT_ROOM,
 } from './host.ts';
-import './latin1.ts';
+import { latin1Slice } from './latin1.ts';
 import type { Parser } from './parser.ts';
 import { type ReaderLimits, RequestReader, type Responder } from './request-reader.ts';
 import {
@@ -252,7 +252,7 @@ export class Connection implements HostedConnection, Responder {
    * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
    * catch up first: `drained` of the owner tells when.
    */
-  data(exchange: Exchange, source: Buffer, start: number, end: number): boolean {
+  data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {
     if (exchange.isCut) return true;
     const length = end - start;
     exchange.count(length);
@@ -261,14 +261,14 @@ export class Connection implements HostedConnection, Responder {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';
       if (length <= TEXT_CHUNK) {
-        this.emit(exchange, before + source.latin1Slice(start, end) + after);
+        this.emit(exchange, before + latin1Slice.call(source, start, end) + after);
       } else {
         const isFront = exchange === this.front;
         const lead = isFront ? this.out + before : before;
         if (isFront) this.out = '';
         const block = Buffer.allocUnsafe(lead.length + length + after.length);
         block.latin1Write(lead, 0, lead.length);
-        source.copy(block, lead.length, start, end);
+        block.set(source.subarray(start, end), lead.length);
         block.latin1Write(after, lead.length + length, after.length);
         this.emit(exchange, block);
       }

@@ -39,7 +39,7 @@ export interface ResponseConnection {
    * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
    * catch up first: `drained` of the owner tells when.
    */
-  data(exchange: Exchange, source: Buffer, start: number, end: number): boolean;
+  data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean;
   /** Sends a 103 with these field lines (G-152), or ignores them; absent where the protocol has no such responses. */
   hint?(exchange: Exchange, lines: string): void;
   /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */

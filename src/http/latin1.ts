@@ -7,5 +7,5 @@ declare global {
   }
 }
 
-/** Marks a module that uses them. */
-export type Latin1 = Buffer['latin1Slice'];
+/** That of Buffer, which works for any Uint8Array: `latin1Slice.call(bytes, start, end)`. */
+export const latin1Slice = Buffer.prototype.latin1Slice as (this: Uint8Array, start: number, end: number) => string;

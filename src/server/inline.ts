@@ -55,10 +55,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     }
     if (head !== null) connection.respond(exchange, head, final !== MORE);
     let wanted = true;
-    if (chunk !== null && chunk.length > 0) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      wanted = connection.data(exchange, bytes, 0, bytes.length);
-    }
+    if (chunk !== null && chunk.length > 0) wanted = connection.data(exchange, chunk, 0, chunk.length);
     if (final !== MORE) {
       connection.end(exchange);
       if (final === DONE) this.done();
