@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { READ_AREA } from '../dist/assembly/layout.js';
-import { Parser } from '../dist/src/http/parser.js';
+import { Parser } from '../dist/src/protocols/http/parser.js';
 import { table } from './measure.mjs';
 
 const require = createRequire(import.meta.url);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const assembly = join(root, 'assembly');
-const wasm = join(root, 'src/http/wasm');
+const wasm = join(root, 'src/protocols/http/wasm');
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -43,5 +43,6 @@ if (Math.min(...outputs.map(modified)) < Math.max(...sources.map(modified))) {
 
 if (!process.argv.includes('--wasm')) {
   run('typescript/bin/tsc', '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo');
-  for (const file of outputs.slice(0, 2)) cpSync(file, join(root, 'dist/src/http/wasm', file.slice(wasm.length + 1)));
+  for (const file of outputs.slice(0, 2))
+    cpSync(file, join(root, 'dist/src/protocols/http/wasm', file.slice(wasm.length + 1)));
 }

@@ -1,5 +1,5 @@
 // Generates the parser's tables: assembly/tables.ts from llhttp's character classes, llhttp's methods, and the two lists
-// in assembly/ (rules.json, field-names.json); and the TypeScript view of those lists in src/http/wasm/.
+// in assembly/ (rules.json, field-names.json); and the TypeScript view of those lists in src/protocols/http/wasm/.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -126,10 +126,10 @@ ${rules.map((rule, i) => `export const RULE_${rule.name}: i32 = ${i + 1};`).join
 `,
 );
 
-mkdirSync(join(root, 'src/http/wasm'), { recursive: true });
+mkdirSync(join(root, 'src/protocols/http/wasm'), { recursive: true });
 const list = (items) => items.map((item) => `  ${item},\n`).join('');
 writeFileSync(
-  join(root, 'src/http/wasm/tables.ts'),
+  join(root, 'src/protocols/http/wasm/tables.ts'),
   `${header}
 /** Methods by HEAD_METHOD: llhttp's number plus one. */
 export const METHODS: readonly string[] = [

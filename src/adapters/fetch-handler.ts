@@ -4,7 +4,7 @@ import { nothing } from '../engine/body.ts';
 import { typeName } from '../engine/response-head.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
-import { trimmed } from '../toolbox/trimmed.ts';
+import { trimmed } from '../rules/trimmed.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
 import { isSent, statusOf, usualReason } from './response-fields.ts';

@@ -1,5 +1,5 @@
 /** The request target as the client wrote it, cut where the application is mounted. */
-import { percentDecode, percentEncodeBytes } from '../toolbox/native-strings.ts';
+import { percentDecode, percentEncodeBytes } from '../rules/native-strings.ts';
 
 /** The variables that a target is made of. */
 export interface TargetVariables {

@@ -1,7 +1,7 @@
 /** Status and header fields of responses that were made for node:http or fetch, as `startResponse` takes them. */
 import { STATUS_CODES } from 'node:http';
-import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
-import { trimmed } from '../toolbox/trimmed.ts';
+import { HOP_BY_HOP } from '../rules/hop-by-hop.ts';
+import { trimmed } from '../rules/trimmed.ts';
 
 /**
  * Whether a field goes to the gateway. Not those of the connection, which is the gateway's (G-92), and not `Status`, which no gateway may

@@ -4,7 +4,7 @@
  */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
-import { trimmed } from '../toolbox/trimmed.ts';
+import { trimmed } from '../rules/trimmed.ts';
 import { isSent, statusOf } from './response-fields.ts';
 
 /** A head, ready for `startResponse`. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFully } from '../engine/error-stream.ts';
+import { ConfigurationError } from '../interface/errors.ts';
 import {
   type AppOptions,
   describe,
@@ -9,8 +10,7 @@ import {
   lookUp,
   parseApplication,
   resolveModule,
-} from '../engine/load.ts';
-import { ConfigurationError } from '../interface/errors.ts';
+} from '../pool/load.ts';
 import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
 import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';

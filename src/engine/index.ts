@@ -8,9 +8,9 @@ export {
   HEAD_NO_BODY,
   MORE,
 } from '../interface/transport.ts';
-export { asyncFileWrapper, fileWrapper, openFile } from '../toolbox/file-wrapper.ts';
 export { AsyncInput } from './async-input.ts';
 export { createErrorStream } from './error-stream.ts';
+export { asyncFileWrapper, fileWrapper, openFile } from './file-wrapper.ts';
 export { DEFAULT_CLOSE_TIMEOUT, type EngineCounters, type EngineOptions } from './response.ts';
 export { type RunningRequest, runAsync } from './run-async.ts';
 export { runSync } from './run-sync.ts';

@@ -11,7 +11,7 @@ import {
   type ResponseHead,
 } from '../interface/transport.ts';
 import type { HeaderField } from '../interface/types.ts';
-import { HOP_BY_HOP } from '../toolbox/hop-by-hop.ts';
+import { HOP_BY_HOP } from '../rules/hop-by-hop.ts';
 
 /**
  * Three digits from 200 to 599, one space, and nothing or a text without control characters that neither starts nor

@@ -9,7 +9,6 @@ import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
-import { fileOf } from '../toolbox/file-wrapper.ts';
 import {
   disregard,
   hasMethod,
@@ -22,6 +21,7 @@ import {
 } from './body.ts';
 import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
+import { fileOf } from './file-wrapper.ts';
 import { isAbortError, isClientFault, isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,

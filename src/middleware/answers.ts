@@ -1,6 +1,6 @@
 /** Short answers that middleware gives in place of the application. */
 import type { Body, HeaderField } from '../interface/types.ts';
-import { statusLine } from '../toolbox/status-line.ts';
+import { statusLine } from '../rules/status-line.ts';
 
 /** An `Answer` that serves both conventions. */
 export interface PlainAnswer {

@@ -1,8 +1,8 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { textToNative } from '../toolbox/native-strings.ts';
-import { withoutFinalSlashes } from '../toolbox/trimmed.ts';
+import { textToNative } from '../rules/native-strings.ts';
+import { withoutFinalSlashes } from '../rules/trimmed.ts';
 import { plainAnswer } from './answers.ts';
 import { checkApplication, copyEnviron, isAsync } from './define.ts';
 import { passLifespan } from './lifespan.ts';

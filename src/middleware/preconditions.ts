@@ -1,5 +1,5 @@
 /** Conditional requests (RFC 9110, 13). */
-import { trimmed } from '../toolbox/trimmed.ts';
+import { trimmed } from '../rules/trimmed.ts';
 import type { AnyEnviron } from './types.ts';
 
 export interface Validators {

@@ -5,7 +5,7 @@
 import parseForwarded from 'forwarded-parse';
 import ipaddr from 'ipaddr.js';
 import { ConfigurationError } from '../interface/errors.ts';
-import { trimmed, withoutFinalSlashes } from '../toolbox/trimmed.ts';
+import { trimmed, withoutFinalSlashes } from '../rules/trimmed.ts';
 import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { AnyEnviron, Middleware } from './types.ts';

@@ -1,9 +1,9 @@
 import { inOwnContext } from '../engine/context.ts';
-import { type LoadedApplication, loadApplication } from '../engine/load.ts';
 import { describeError, isInstance } from '../engine/report.ts';
-import { endThread } from '../engine/this-thread.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { validator } from '../validate/index.ts';
+import { type LoadedApplication, loadApplication } from './load.ts';
+import { endThread } from './this-thread.ts';
 import type { WorkerMount } from './worker-data.ts';
 
 /** An application that has been loaded and started up. */

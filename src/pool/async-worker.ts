@@ -1,12 +1,12 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { earlyHints } from '../engine/early-hints.ts';
+import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
-import { serveByEventLoop } from '../engine/this-thread.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
-import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
+import { serveByEventLoop } from './this-thread.ts';
 import type { WorkerTask } from './thread.ts';
 import { live, ringEnviron, runnables } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';

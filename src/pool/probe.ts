@@ -1,6 +1,6 @@
-import { type AppOptions, explain, loadApplication, resolveModule } from '../engine/load.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, type Failure } from './applications.ts';
+import { type AppOptions, explain, loadApplication, resolveModule } from './load.ts';
 import { writeOutputDirectly } from './output.ts';
 
 export interface ProbeTask {

@@ -1,8 +1,8 @@
 import { earlyHints } from '../engine/early-hints.ts';
+import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
-import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';

@@ -1,5 +1,5 @@
-import type { AppOptions } from '../engine/load.ts';
 import type { RingLayout, SharedMemory } from '../rings/index.ts';
+import type { AppOptions } from './load.ts';
 
 /** A mount as a worker sees it; requests name it by its place in the list. */
 export interface WorkerMount {

@@ -7,9 +7,9 @@ import {
   type EnvironOf,
   type EnvironTemplate,
   type InputOf,
-} from '../http/environ.ts';
-import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
+} from '../environ/builder.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
+import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/ring-request.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';

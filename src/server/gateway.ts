@@ -21,18 +21,18 @@ import {
   HEAD_TARGET_START,
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
-import { FastCgiConnection } from '../gateways/fastcgi/connection.ts';
-import { ScgiConnection } from '../gateways/scgi/connection.ts';
-import { REMOTE_ADDRESS, type VariableLimits } from '../gateways/variables.ts';
-import '../http/latin1.ts';
-import { Connection, type ConnectionOptions } from '../http/connection.ts';
-import type { Exchange } from '../http/exchange.ts';
-import type { ConnectionHost, HostedConnection, RefusedLine } from '../http/host.ts';
-import type { Parser } from '../http/parser.ts';
-import { connectionInfo, isGone } from '../http/peer.ts';
-import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
+import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
+import { ScgiConnection } from '../protocols/scgi/connection.ts';
+import { REMOTE_ADDRESS, type VariableLimits } from '../protocols/variables-record.ts';
+import '../rules/latin1.ts';
+import { connectionInfo, isGone } from '../environ/peer.ts';
+import type { Exchange } from '../protocols/exchange.ts';
+import type { ConnectionHost, HostedConnection, RefusedLine } from '../protocols/host.ts';
+import { Connection, type ConnectionOptions } from '../protocols/http/connection.ts';
+import type { Parser } from '../protocols/http/parser.ts';
+import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { percentDecode } from '../rules/native-strings.ts';
 import { formatDateTime } from '../toolbox/format-date-time.ts';
-import { percentDecode } from '../toolbox/native-strings.ts';
 import type { Acceptor } from './accept.ts';
 import type { AccessLog, AccessRecord } from './access-log.ts';
 import type { Protocol } from './bind.ts';

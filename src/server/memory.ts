@@ -1,7 +1,7 @@
 /** The memory that the gateway shares with its workers: what the settings make of it. */
 import { MAX_FIELDS } from '../../assembly/layout.ts';
-import type { VariableLimits } from '../gateways/variables.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { VariableLimits } from '../protocols/variables-record.ts';
 import { createMemory, type RingLayout, ringLayout } from '../rings/index.ts';
 import { isGateway } from './bind.ts';
 import { BODY_SPACE, type ResolvedOptions } from './options.ts';

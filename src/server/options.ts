@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
-import { type AppOptions, describe, parseApplication } from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import { withoutFinalSlashes } from '../toolbox/trimmed.ts';
+import { type AppOptions, describe, parseApplication } from '../pool/load.ts';
+import { withoutFinalSlashes } from '../rules/trimmed.ts';
 import type { TextSink } from './access-log.ts';
 import { type Bind, formatBind, parseBind } from './bind.ts';
 import { checkNames } from './names.ts';
 
-export type { AppOptions } from '../engine/load.ts';
+export type { AppOptions } from '../pool/load.ts';
 
 /** One row of the settings table. `T` is the value that the server sees, `I` what an owner may give for it. */
 export interface Setting<T, I = T> {

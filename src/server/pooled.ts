@@ -1,9 +1,9 @@
 import { writeFully } from '../engine/error-stream.ts';
-import type { Exchange, ExchangeOwner } from '../http/exchange.ts';
-import { RESPONSE_AWAITED } from '../http/states.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
+import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
+import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, FILE_SENT, FILE_SHORT } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';

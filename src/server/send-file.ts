@@ -1,6 +1,6 @@
 import { read } from 'node:fs';
-import type { Exchange } from '../http/exchange.ts';
 import { shortFile } from '../interface/errors.ts';
+import type { Exchange } from '../protocols/exchange.ts';
 
 /** Bytes read from the file at a time. */
 const BLOCK = 65536;

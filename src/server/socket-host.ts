@@ -1,6 +1,6 @@
 import type net from 'node:net';
-import type { ConnectionInfo } from '../http/environ.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { ConnectionInfo } from '../environ/builder.ts';
+import type { Exchange } from '../protocols/exchange.ts';
 import {
   type ConnectionHost,
   type HostedConnection,
@@ -8,8 +8,8 @@ import {
   WAIT_CLIENT,
   WAIT_LINGERING,
   WAIT_REQUEST,
-} from '../http/host.ts';
-import { reset } from '../http/reset.ts';
+} from '../protocols/host.ts';
+import { reset } from '../protocols/reset.ts';
 import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */

@@ -1,12 +1,12 @@
 import { shown } from '../engine/response-head.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { BUSY } from '../http/framing.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError, WorkerPool } from '../pool/pool.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
+import type { Exchange } from '../protocols/exchange.ts';
+import { BUSY } from '../protocols/http/framing.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import type { Gateway } from './gateway.ts';
 import { PLACES } from './memory.ts';

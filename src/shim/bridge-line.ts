@@ -1,9 +1,9 @@
 /** A calling thread's line to the thread of the async application behind an `asyncToSync` bridge. */
 import { createErrorStream } from '../engine/error-stream.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
-import { atThreadEnd } from '../engine/this-thread.ts';
 import { ApplicationError, QuaichError } from '../interface/errors.ts';
 import type { Body, Environ, StartResponse } from '../interface/types.ts';
+import { atThreadEnd } from '../pool/this-thread.ts';
 import type { AsyncToSyncOptions } from './async-to-sync.ts';
 import { assertMayBlock, assertNoRecursion } from './blocking.ts';
 import { BridgeError } from './errors.ts';

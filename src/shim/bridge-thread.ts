@@ -4,11 +4,11 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { nothing } from '../engine/body.ts';
-import type { AppOptions } from '../engine/load.ts';
 import { describeError } from '../engine/report.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind } from '../interface/types.ts';
 import { Applications, describeFailure, type StartedApplication } from '../pool/applications.ts';
+import type { AppOptions } from '../pool/load.ts';
 import { noteOpenFiles } from '../pool/open-files.ts';
 import { writeOutputDirectly } from '../pool/output.ts';
 import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';

@@ -4,6 +4,7 @@
  */
 import { isPromise, isUint8Array } from 'node:util/types';
 import { chunkOf, disregard, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../engine/body.ts';
+import { fileOf, fileWrapper, isFileWrapper } from '../engine/file-wrapper.ts';
 import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
@@ -21,7 +22,6 @@ import type {
   StartResponse,
   Write,
 } from '../interface/types.ts';
-import { fileOf, fileWrapper, isFileWrapper } from '../toolbox/file-wrapper.ts';
 import { onEventLoop } from './blocking.ts';
 import { keepContext, type Within } from './context.ts';
 import { closeLate, closeOf, reportReturn, tellsDisconnect } from './runner.ts';

@@ -1,10 +1,10 @@
 /** From sync to async: on the same thread, or on worker threads that may block. */
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { atThreadEnd } from '../engine/this-thread.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncBody, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
+import { atThreadEnd } from '../pool/this-thread.ts';
 import { RemoteCall } from './async-caller.ts';
 import { bridgeKindOf, bridgeOf, rememberBridge } from './bridges.ts';
 import { BridgeError } from './errors.ts';

@@ -1,8 +1,8 @@
 /** What a bridge leads to: the reference of an application on other threads, and how these are run. */
 import { createErrorStream } from '../engine/error-stream.ts';
-import { type AppOptions, parseApplication, resolveModule } from '../engine/load.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import { type AppOptions, parseApplication, resolveModule } from '../pool/load.ts';
 import { descendants } from './blocking.ts';
 import type { BridgeData } from './bridge-thread.ts';
 import { createBells } from './link.ts';

@@ -4,14 +4,15 @@ import { HEAD_RECORD, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { AsyncInput } from '../engine/async-input.ts';
 import { Context, inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
+import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
-import { EnvironBuilder } from '../http/environ.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { Parser } from '../http/parser.ts';
-import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
+import { EnvironBuilder } from '../environ/builder.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, ErrorStream, Kind } from '../interface/types.ts';
+import type { Exchange } from '../protocols/exchange.ts';
+import { Parser } from '../protocols/http/parser.ts';
+import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { Acceptor } from '../server/accept.ts';
 import { type AccessLog, type AccessRecord, openAccessLog, type TextSink } from '../server/access-log.ts';
 import { listen } from '../server/bind.ts';
@@ -20,7 +21,6 @@ import { InlineRequest } from '../server/inline.ts';
 import { MountTable } from '../server/mounts.ts';
 import type { SocketHost } from '../server/socket-host.ts';
 import { syncToAsync } from '../shim/index.ts';
-import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 
 export interface SimpleServerOptions {
   /** Overrules what the function itself shows (B-01). */

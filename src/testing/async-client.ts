@@ -1,8 +1,8 @@
 import { AsyncInput } from '../engine/async-input.ts';
+import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { type RunningRequest, runAsync } from '../engine/run-async.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
-import { asyncFileWrapper } from '../toolbox/file-wrapper.ts';
 import { AsyncBodySource } from './body-source.ts';
 import { type ClientOptions, prepareBody, type RequestOptions, TestClient } from './client.ts';
 import { type BodyPiece, buildEnviron, type WholeBody } from './request.ts';

@@ -1,6 +1,6 @@
 /** What the clients of both kinds have in common: requests, their bodies, lifespan. */
 import { inOwnContext } from '../engine/context.ts';
-import type { EnvironTemplate } from '../http/environ.ts';
+import type { EnvironTemplate } from '../environ/builder.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 import type { Headers } from '../toolbox/headers.ts';

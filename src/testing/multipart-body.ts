@@ -1,4 +1,4 @@
-import { textToNative } from '../toolbox/native-strings.ts';
+import { textToNative } from '../rules/native-strings.ts';
 import { type BodyPiece, toBytes } from './request.ts';
 
 /** A field of a form, or a file where there is a file name. */

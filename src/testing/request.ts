@@ -1,13 +1,13 @@
 /** Requests as a test writes them, and the environ that a gateway would make of them. */
 import { HEAD_RECORD, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
-import '../http/latin1.ts';
-import { type ConnectionInfo, EnvironBuilder, type EnvironTemplate } from '../http/environ.ts';
-import { Parser, rule } from '../http/parser.ts';
-import { FIELD_NAMES, METHODS } from '../http/wasm/tables.ts';
+import '../rules/latin1.ts';
+import { type ConnectionInfo, EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, HeaderField, InputStream } from '../interface/types.ts';
+import { Parser, rule } from '../protocols/http/parser.ts';
+import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { latin1Encode, percentEncodeBytes, textToNative } from '../rules/native-strings.ts';
 import { Headers } from '../toolbox/headers.ts';
-import { latin1Encode, percentEncodeBytes, textToNative } from '../toolbox/native-strings.ts';
 
 /** Header fields: pairs in order, an object, or `Headers`. Values are native strings. */
 export type HeadersInit = Iterable<readonly [string, string]> | Readonly<Record<string, string | readonly string[]>>;

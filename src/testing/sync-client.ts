@@ -1,8 +1,8 @@
+import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
 import type { Application, Environ } from '../interface/types.ts';
-import { fileWrapper } from '../toolbox/file-wrapper.ts';
 import { SyncBody } from './body-source.ts';
 import { type ClientOptions, prepareBody, type RequestOptions, TestClient } from './client.ts';
 import { type BodyPiece, buildEnviron, type WholeBody } from './request.ts';

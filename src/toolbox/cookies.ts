@@ -1,6 +1,6 @@
 import { parseCookie, type SerializeOptions, stringifySetCookie } from 'cookie';
 import type { HeaderField } from '../interface/types.ts';
-import { nativeToText } from './native-strings.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { limit, malformed } from './request-data-error.ts';
 
 export interface CookiesOptions {

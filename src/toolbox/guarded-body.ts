@@ -1,7 +1,7 @@
 /** Bodies for middleware that has something to do when the request is over (U-52, M-08). */
 import { isPromise } from 'node:util/types';
+import { isFileWrapper } from '../engine/file-wrapper.ts';
 import type { AsyncBody, Body } from '../interface/types.ts';
-import { isFileWrapper } from './file-wrapper.ts';
 
 type Closed = () => void | Promise<void>;
 type AnyBody = Partial<Iterable<Uint8Array>> & Partial<AsyncIterable<Uint8Array>> & { close?(): void | Promise<void> };

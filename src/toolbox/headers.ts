@@ -1,6 +1,6 @@
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
-import { latin1Encode } from './native-strings.ts';
+import { latin1Encode } from '../rules/native-strings.ts';
 
 // Control characters and what is no byte (U-20). HTAB may stand in a value (G-90).
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for

@@ -1,17 +1,6 @@
-export { type CookieAttributes, type CookiesOptions, cookies, setCookie } from './cookies.ts';
-export { demoApp } from './demo-app.ts';
-export { type AsyncFile, AsyncFileWrapper, FileWrapper, openFile, type SyncFile } from './file-wrapper.ts';
-export { type FormLimits, form } from './form.ts';
-export { formatDateTime } from './format-date-time.ts';
-export { guardedBody } from './guarded-body.ts';
-export { Headers } from './headers.ts';
-export { isHopByHop } from './hop-by-hop.ts';
-export { json } from './json.ts';
-export { type ParameterizedValue, parseParameterized } from './media-type.ts';
-export { MemoryErrorStream } from './memory-error-stream.ts';
-export { type AsyncPart, multipart, type Part } from './multipart.ts';
-export type { PartHead } from './multipart-head.ts';
-export type { MultipartLimits } from './multipart-splitter.ts';
+export { type AsyncFile, AsyncFileWrapper, FileWrapper, openFile, type SyncFile } from '../engine/file-wrapper.ts';
+export { applicationUri, guessScheme, requestUri, shiftPathInfo, type UriVariables } from '../environ/request-uri.ts';
+export { isHopByHop } from '../rules/hop-by-hop.ts';
 export {
   isNativeString,
   latin1Decode,
@@ -22,11 +11,22 @@ export {
   percentDecodeBytes,
   percentEncodeBytes,
   textToNative,
-} from './native-strings.ts';
+} from '../rules/native-strings.ts';
+export { statusLine } from '../rules/status-line.ts';
+export { type CookieAttributes, type CookiesOptions, cookies, setCookie } from './cookies.ts';
+export { demoApp } from './demo-app.ts';
+export { type FormLimits, form } from './form.ts';
+export { formatDateTime } from './format-date-time.ts';
+export { guardedBody } from './guarded-body.ts';
+export { Headers } from './headers.ts';
+export { json } from './json.ts';
+export { type ParameterizedValue, parseParameterized } from './media-type.ts';
+export { MemoryErrorStream } from './memory-error-stream.ts';
+export { type AsyncPart, multipart, type Part } from './multipart.ts';
+export type { PartHead } from './multipart-head.ts';
+export type { MultipartLimits } from './multipart-splitter.ts';
 export { type ReadEnvironOptions, readEnviron } from './read-environ.ts';
 export { type BodyOptions, body } from './request-body.ts';
 export { RequestDataError } from './request-data-error.ts';
-export { applicationUri, guessScheme, requestUri, shiftPathInfo, type UriVariables } from './request-uri.ts';
-export { statusLine } from './status-line.ts';
 export { setupAsyncTestingDefaults, setupTestingDefaults } from './testing-defaults.ts';
 export { query, type UrlencodedOptions, urlencoded } from './urlencoded.ts';

@@ -1,10 +1,10 @@
 /** What the head of one part of a form says (RFC 7578, 4). */
 import type { HeaderField } from '../interface/types.ts';
+import { nativeToText } from '../rules/native-strings.ts';
+import { trimmed } from '../rules/trimmed.ts';
 import { Headers } from './headers.ts';
 import { type ParameterizedValue, parseParameterized } from './media-type.ts';
-import { nativeToText } from './native-strings.ts';
 import { malformed, tooLarge, unsupported } from './request-data-error.ts';
-import { trimmed } from './trimmed.ts';
 
 /** What is known of a part before its data. */
 export interface PartHead {

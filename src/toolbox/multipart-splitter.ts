@@ -8,8 +8,8 @@
  */
 import { type FailureReason, make as headersParser } from 'multipasta/HeadersParser';
 import { make as search } from 'multipasta/Search';
+import { latin1Decode } from '../rules/native-strings.ts';
 import { type PartHead, partHead } from './multipart-head.ts';
-import { latin1Decode } from './native-strings.ts';
 import { malformed, tooLarge } from './request-data-error.ts';
 
 /** Sizes in bytes. Above a limit: 413. */

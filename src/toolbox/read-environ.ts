@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { latin1Decode, textToNative } from './native-strings.ts';
+import { latin1Decode, textToNative } from '../rules/native-strings.ts';
 
 /** Variables that come from the request (U-34). */
 const OF_REQUEST =

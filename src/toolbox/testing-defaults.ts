@@ -1,6 +1,6 @@
+import { guessScheme } from '../environ/request-uri.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../interface/types.ts';
 import { MemoryErrorStream } from './memory-error-stream.ts';
-import { guessScheme } from './request-uri.ts';
 
 /** `wsgi.version`, shared and therefore frozen (G-40). */
 const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];

@@ -1,6 +1,6 @@
 /** The query, and bodies of forms that are written like one (application/x-www-form-urlencoded of the URL standard). */
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
-import { nativeToText } from './native-strings.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { contentType, DEFAULT_MAX_SIZE, readWhole } from './request-body.ts';
 import { limit, malformed, unsupported } from './request-data-error.ts';
 

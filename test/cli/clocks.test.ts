@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type net from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ConnectionInfo } from '../../src/http/environ.ts';
-import { type HostedConnection, WAIT_LINGERING } from '../../src/http/host.ts';
-import { Parser } from '../../src/http/parser.ts';
+import type { ConnectionInfo } from '../../src/environ/builder.ts';
+import { type HostedConnection, WAIT_LINGERING } from '../../src/protocols/host.ts';
+import { Parser } from '../../src/protocols/http/parser.ts';
 import { Acceptor } from '../../src/server/accept.ts';
 import { Gateway } from '../../src/server/gateway.ts';
 import { MountTable } from '../../src/server/mounts.ts';

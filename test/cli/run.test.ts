@@ -4,8 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { configurationPage } from '../../src/cli/documentation.ts';
 import { helpText } from '../../src/cli/help.ts';
 import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
-import { loadApplication } from '../../src/engine/load.ts';
 import { ConfigurationError, QuaichError } from '../../src/interface/errors.ts';
+import { loadApplication } from '../../src/pool/load.ts';
 import { BindError } from '../../src/server/bind.ts';
 import { settingNames } from '../../src/server/options.ts';
 

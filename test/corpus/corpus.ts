@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ParsedRequest } from '../http/driver.ts';
+import type { ParsedRequest } from '../protocols/http/driver.ts';
 
 export interface Case {
   id: string;

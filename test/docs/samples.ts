@@ -25,7 +25,7 @@ const ENTRIES: readonly (readonly [string, string])[] = [
   ['quaich/validate', 'src/validate/index.ts'],
   ['quaich/shim', 'src/shim/index.ts'],
   ['quaich/adapters', 'src/adapters/index.ts'],
-  ['quaich/gateways', 'src/gateways/index.ts'],
+  ['quaich/gateways', 'src/hosts/index.ts'],
   ['quaich', 'src/index.ts'],
 ];
 

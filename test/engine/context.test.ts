@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runAsync } from '../../src/engine/run-async.ts';
-import { toFetchHandler } from '../../src/gateways/index.ts';
+import { toFetchHandler } from '../../src/hosts/index.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
 import type { AsyncApplication } from '../../src/interface/types.ts';
 import { AsyncTestClient } from '../../src/testing/index.ts';

@@ -1,8 +1,8 @@
 /** Environs for tests of the engine, without a parser. */
 import { AsyncInput } from '../../src/engine/async-input.ts';
+import { asyncFileWrapper, fileWrapper } from '../../src/engine/file-wrapper.ts';
 import { SyncInput } from '../../src/engine/sync-input.ts';
 import type { AsyncEnviron, Environ, ErrorStream } from '../../src/interface/types.ts';
-import { asyncFileWrapper, fileWrapper } from '../../src/toolbox/file-wrapper.ts';
 
 /** An error stream in memory. */
 export class MemoryErrors implements ErrorStream {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Parser } from '../../src/http/parser.ts';
-import { drive, type ParsedRequest, split } from '../http/driver.ts';
+import { Parser } from '../../src/protocols/http/parser.ts';
+import { drive, type ParsedRequest, split } from '../protocols/http/driver.ts';
 import { driveLlhttp } from './llhttp.ts';
 import { cutsIn, mutated, places, valid } from './requests.ts';
 

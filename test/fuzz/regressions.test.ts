@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Parser } from '../../src/http/parser.ts';
-import { drive, split } from '../http/driver.ts';
+import { Parser } from '../../src/protocols/http/parser.ts';
+import { drive, split } from '../protocols/http/driver.ts';
 
 describe('what fuzzing has found', () => {
   it('a CR at the very limit of a head is judged with the byte after it, however the bytes arrive', () => {

@@ -1,6 +1,6 @@
 /** Generators of request bytes: valid ones with all that they mean, odd ones, and mutations of both. */
 import fc from 'fast-check';
-import type { ParsedRequest } from '../http/driver.ts';
+import type { ParsedRequest } from '../protocols/http/driver.ts';
 
 /** Bytes with what they mean. */
 export interface Generated {

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseApplication } from '../../src/engine/load.ts';
 import { Applications } from '../../src/pool/applications.ts';
+import { parseApplication } from '../../src/pool/load.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'quaich-applications-'));
 

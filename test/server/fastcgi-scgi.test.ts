@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import * as fastcgi from '../gateways/fastcgi-client.ts';
-import * as scgi from '../gateways/scgi-client.ts';
+import * as fastcgi from '../protocols/fastcgi-client.ts';
+import * as scgi from '../protocols/scgi-client.ts';
 import { Client } from './client.ts';
 
 const { ABORT_REQUEST, contentOf, END_REQUEST, PARAMS, pairs, readRecords, record, STDERR, STDIN, STDOUT } = fastcgi;

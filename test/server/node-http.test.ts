@@ -2,9 +2,9 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Parser } from '../../src/http/parser.ts';
+import { Parser } from '../../src/protocols/http/parser.ts';
 import { mutated } from '../fuzz/requests.ts';
-import { drive, type ParsedRequest, split } from '../http/driver.ts';
+import { drive, type ParsedRequest, split } from '../protocols/http/driver.ts';
 import { talk } from './client.ts';
 
 const numRuns = Number(process.env.QUAICH_FUZZ_RUNS ?? 500);

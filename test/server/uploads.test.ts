@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as fastcgi from '../gateways/fastcgi-client.ts';
-import * as scgi from '../gateways/scgi-client.ts';
+import * as fastcgi from '../protocols/fastcgi-client.ts';
+import * as scgi from '../protocols/scgi-client.ts';
 import { Client, parseResponses, talk } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));

@@ -2,10 +2,10 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { asyncFileWrapper } from '../../src/engine/file-wrapper.ts';
 import { RequestAborted } from '../../src/interface/errors.ts';
 import type { Application, Body, HeaderField, InputStream, StartResponse, Write } from '../../src/interface/types.ts';
 import { Spool } from '../../src/shim/spool.ts';
-import { asyncFileWrapper } from '../../src/toolbox/file-wrapper.ts';
 import { Blocks, logOf } from './gateway.ts';
 import { answer } from './here.ts';
 

@@ -3,11 +3,11 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { AsyncInput } from '../../src/engine/async-input.ts';
+import { asyncFileWrapper } from '../../src/engine/file-wrapper.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../../src/interface/kind.ts';
 import type { Application, AsyncApplication, Environ, StartResponse } from '../../src/interface/types.ts';
 import { asyncToSync, DeadlockError, syncToAsync } from '../../src/shim/index.ts';
-import { asyncFileWrapper } from '../../src/toolbox/file-wrapper.ts';
 import { Blocks, environWith, logOf } from './gateway.ts';
 import { answer, begin } from './here.ts';
 

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fileOf } from '../../src/toolbox/file-wrapper.ts';
+import { fileOf } from '../../src/engine/file-wrapper.ts';
 import { AsyncFileWrapper, FileWrapper } from '../../src/toolbox/index.ts';
 import { gather } from './gather.ts';
 

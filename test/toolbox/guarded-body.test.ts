@@ -1,9 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { fileOf, fileWrapper } from '../../src/engine/file-wrapper.ts';
 import { markAsync } from '../../src/interface/index.ts';
 import type { AsyncBody, Body } from '../../src/interface/types.ts';
 import { testClient } from '../../src/testing/index.ts';
-import { fileOf, fileWrapper } from '../../src/toolbox/file-wrapper.ts';
 import { guardedBody } from '../../src/toolbox/index.ts';
 import { gather } from './gather.ts';
 

@@ -10,7 +10,7 @@ import {
   percentDecodeBytes,
   percentEncodeBytes,
   textToNative,
-} from '../../src/toolbox/native-strings.ts';
+} from '../../src/rules/native-strings.ts';
 
 const anyBytes = fc.uint8Array({ maxLength: 300 });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { framePosition } from '../../src/toolbox/stack-frame.ts';
+import { framePosition } from '../../src/rules/stack-frame.ts';
 
 it.each([
   ['    at f (/a/b.js:3:7)', '/a/b.js'],

@@ -1,6 +1,6 @@
 /** From a request path to the path of a file, as text and without touching the file system. */
 import { join, relative, sep } from 'node:path';
-import { latin1Encode } from '../../toolbox/native-strings.ts';
+import { latin1Encode } from '../../rules/native-strings.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

@@ -1,0 +1,240 @@
+/** A Quaich application as a listener of node:http, and as middleware of what is built on it (G-177, G-178). */
+import cluster from 'node:cluster';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Server, type Socket } from 'node:net';
+import { AsyncInput } from '../../engine/async-input.ts';
+import { runAsync } from '../../engine/run-async.ts';
+import { type AnnouncedLength, isAuthority, type RequestLine } from '../../environ/mount-environs.ts';
+import { connectionInfo, isGone, isUnixSocket } from '../../environ/peer.ts';
+import type { ConnectionInfo } from '../../environ/variables.ts';
+import type { BodySource } from '../../interface/transport.ts';
+import type { Application, AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
+import { behindPrefix } from '../../rules/prefix.ts';
+import { RefusedRequest } from '../../rules/refused-request.ts';
+import { Mount, type MountLifespan, type MountOptions } from '../mount.ts';
+import { BytesBody, collectedBytes, isUntouched, StreamBody } from './body.ts';
+import { type FrameworkRequest, type Target, targetOf } from './target.ts';
+import { NodeTransport } from './transport.ts';
+
+/** Options of `toNodeListener`. */
+export type NodeListenerOptions = MountOptions;
+
+/**
+ * Handles a request. `next` is called, where there is one, for a path outside of the `prefix` option; else such a request
+ * gets 404.
+ */
+export interface NodeListener extends MountLifespan {
+  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
+  /**
+   * For `server.on('checkContinue', ...)`: sends 100 Continue when the application first reads (G-67). Without it Node
+   * sends that before the application is called.
+   */
+  checkContinue(request: IncomingMessage, response: ServerResponse): void;
+}
+
+/** What is known of a connection, asked once. */
+interface KnownConnection {
+  info: ConnectionInfo;
+  /** G-38. */
+  tls: readonly [string, string][];
+}
+
+/** A TLS socket, and what Node keeps in sockets that it has accepted, as far as they are asked. */
+type MaybeEncrypted = Socket & {
+  encrypted?: unknown;
+  server?: unknown;
+  getProtocol?(): unknown;
+  getCipher?(): { name?: unknown };
+};
+
+function lookAt(socket: MaybeEncrypted): KnownConnection {
+  const { server } = socket;
+  const unixSocket = server instanceof Server && server.listening && isUnixSocket(server);
+  const encrypted = socket.encrypted === true;
+  const protocol = encrypted ? socket.getProtocol?.() : null;
+  const cipher = encrypted ? socket.getCipher?.()?.name : null;
+  return {
+    info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'),
+    tls: [
+      ...(typeof protocol === 'string' ? [['SSL_PROTOCOL', protocol] as [string, string]] : []),
+      ...(typeof cipher === 'string' ? [['SSL_CIPHER', cipher] as [string, string]] : []),
+    ],
+  };
+}
+
+/** G-33: repeated ones are refused by the environ. */
+function checkHost(environ: AsyncEnviron, line: RequestLine): void {
+  const host = environ.HTTP_HOST;
+  if (host === undefined) {
+    if (line.protocol !== 'HTTP/1.0') throw new RefusedRequest('an HTTP/1.1 request has no Host field (G-33)');
+  } else if (host !== '' && !isAuthority(host)) {
+    throw new RefusedRequest('the Host field is not a host with an optional port (RFC 9112, 3.2)');
+  }
+}
+
+class NodeMount {
+  readonly mount: Mount;
+  readonly #connections = new WeakMap<object, KnownConnection>();
+
+  constructor(app: Application | AsyncApplication, options: NodeListenerOptions) {
+    this.mount = new Mount(app, { multiprocess: cluster.isWorker, ...options });
+  }
+
+  handle(
+    request: FrameworkRequest,
+    response: ServerResponse,
+    next: ((error?: unknown) => void) | undefined,
+    awaitsContinue: boolean,
+  ): void {
+    const { mount } = this;
+    const shown = `${request.method ?? '-'} ${JSON.stringify(request.originalUrl ?? request.url ?? '')}`;
+    if (response.headersSent || response.writableEnded) {
+      mount.report(shown, 'the request has been answered before it came to the application, which is not called');
+      return;
+    }
+    let target: Target;
+    try {
+      target = targetOf(request);
+    } catch (error) {
+      this.#refuse(shown, this.#transport(request, response), error);
+      return;
+    }
+    const path = behindPrefix(target.path, mount.prefix);
+    if (path === null && next !== undefined) {
+      next();
+      return;
+    }
+    const transport = this.#transport(request, response);
+    const refusal = mount.refusal();
+    if (path === null) {
+      transport.answer(404);
+    } else if (refusal !== null) {
+      if (refusal.message !== null) mount.report(shown, refusal.message);
+      transport.answer(refusal.status);
+    } else {
+      try {
+        const line: RequestLine = {
+          ...target,
+          method: request.method ?? 'GET',
+          scriptName: target.scriptName + mount.prefix,
+          path,
+          protocol: `HTTP/${request.httpVersion}`,
+        };
+        this.#run(request, response, transport, line, awaitsContinue);
+      } catch (error) {
+        this.#refuse(shown, transport, error);
+      }
+    }
+  }
+
+  #transport(request: IncomingMessage, response: ServerResponse): NodeTransport {
+    return new NodeTransport(request, response, (over) => this.mount.over(over));
+  }
+
+  /** What the client has done wrong is its own affair; what the host has, or we have, is reported. */
+  #refuse(shown: string, transport: NodeTransport, error: unknown): void {
+    const status = error instanceof RefusedRequest ? error.status : 500;
+    if (status >= 500) this.mount.report(shown, 'the request did not get to the application', error);
+    transport.answer(status);
+  }
+
+  #run(
+    request: FrameworkRequest,
+    response: ServerResponse,
+    transport: NodeTransport,
+    line: RequestLine,
+    awaitsContinue: boolean,
+  ): void {
+    const { mount } = this;
+    const { info, tls } = this.#connection(request.socket);
+    if (isGone(info)) {
+      request.socket.destroy();
+      return;
+    }
+    let collected: Uint8Array | null = null;
+    if (request.httpVersionMajor !== 1) throw new RefusedRequest('this mount speaks HTTP/1.0 and 1.1', 505);
+    const environ = mount.environs.build(line, info, request.rawHeaders, (announced) => {
+      if (announced !== null && announced > mount.limitBody)
+        throw new RefusedRequest('the request body is too large', 413);
+      const body = this.#body(request, announced, awaitsContinue ? response : null);
+      if (body instanceof StreamBody) transport.body = body;
+      else if (body !== null) collected = collectedBytes(request);
+      return new AsyncInput(body);
+    });
+    checkHost(environ, line);
+    for (const [name, value] of tls) environ[name] = value;
+    if (collected !== null) presentCollected(environ, collected);
+    mount.begin(transport);
+    const running = runAsync(mount.app, environ, transport, mount.engineOptions);
+    if (running !== undefined) transport.running = running;
+  }
+
+  /** @throws RefusedRequest for a body that is gone (G-178) */
+  #body(
+    request: FrameworkRequest,
+    announced: AnnouncedLength,
+    awaited: ServerResponse | null,
+  ): BodySource<true> | null {
+    if (announced === null || announced === 0) return null; // RFC 9112, 6.3 (G-55)
+    if (isUntouched(request)) return new StreamBody(request, this.mount.limitBody, awaited);
+    const bytes = collectedBytes(request);
+    if (bytes !== null) return new BytesBody(bytes);
+    throw new RefusedRequest(
+      'another middleware has read the request body, and left no bytes in req.rawBody or req.body: mount the ' +
+        'application before the body parser, or use one that keeps the bytes, such as express.raw() (G-178)',
+      500,
+    );
+  }
+
+  #connection(socket: Socket): KnownConnection {
+    let known = this.#connections.get(socket);
+    if (known === undefined) {
+      known = lookAt(socket);
+      this.#connections.set(socket, known);
+    }
+    return known;
+  }
+}
+
+/**
+ * The size of a body that another middleware has collected is known (G-62). Where it has undone a content coding, the
+ * application must not do it again.
+ *
+ * @throws RefusedRequest where that cannot be told
+ */
+function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
+  const coding = environ.HTTP_CONTENT_ENCODING;
+  const announced = environ.CONTENT_LENGTH;
+  if (coding !== undefined && coding !== '' && coding !== 'identity') {
+    if (announced === undefined) {
+      throw new RefusedRequest(
+        `another middleware has read the request body, and whether it has undone the content coding ${coding} cannot be told (G-178)`,
+        500,
+      );
+    }
+    if (Number(announced) !== bytes.byteLength) delete environ.HTTP_CONTENT_ENCODING;
+  }
+  environ.CONTENT_LENGTH = String(bytes.byteLength);
+}
+
+/**
+ * A listener for `http.createServer`, and middleware for Express and Connect, that runs a Quaich application. An async
+ * application runs as it does under the server. A **sync** one needs a place where it may block:
+ * `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole request body.
+ *
+ * @throws ConfigurationError for options that are wrong, and for a sync application without a place (B-20)
+ */
+export function toNodeListener(app: AsyncApplication, options?: NodeListenerOptions): NodeListener;
+export function toNodeListener(app: Application, options?: NodeListenerOptions): NodeListener;
+export function toNodeListener(app: Application | AsyncApplication, options?: NodeListenerOptions): NodeListener;
+export function toNodeListener(app: Application | AsyncApplication, options: NodeListenerOptions = {}): NodeListener {
+  const inside = new NodeMount(app, options);
+  const listener = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void =>
+    inside.handle(request, response, next, false);
+  return Object.assign(listener, {
+    checkContinue: (request: IncomingMessage, response: ServerResponse): void =>
+      inside.handle(request, response, undefined, true),
+    startup: () => inside.mount.startup(),
+    shutdown: (timeout?: number) => inside.mount.shutdown(timeout),
+  });
+}

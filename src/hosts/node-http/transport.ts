@@ -1,0 +1,232 @@
+/** A response over node:http (G-104, G-105, G-141, G-177). */
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { errorPage } from '../../engine/error-page.ts';
+import type { RunningRequest } from '../../engine/run-async.ts';
+import { ClientDisconnected, QuaichError, type RequestAborted } from '../../interface/errors.ts';
+import {
+  DONE,
+  type Final,
+  HEAD_NO_BODY,
+  MORE,
+  type ResponseHead,
+  type Transport,
+  type Wait,
+} from '../../interface/transport.ts';
+import { reset } from '../../protocols/reset.ts';
+import { headParts } from '../../rules/head-parts.ts';
+import type { MountedRequest } from '../mount.ts';
+import type { StreamBody } from './body.ts';
+
+/** Fields of the host that are added to, not replaced: each is a list to which several may contribute. */
+const ADDED_TO = new Set(['set-cookie', 'vary']);
+
+const NOTHING = new Uint8Array(0);
+/** RFC 9110, 5.5. */
+const OBS_TEXT = /[\x80-\xff]/;
+
+/** Responses that wait for those before them on their connection, which Node tells nothing then: what closes them. */
+const QUEUED = new WeakMap<Socket, Set<() => void>>();
+
+/** Calls `closed` when the socket closes. One listener a socket, however many requests a client sends ahead. */
+function queueOn(socket: Socket, closed: () => void): void {
+  let queued = QUEUED.get(socket);
+  if (queued === undefined) {
+    const all = new Set<() => void>();
+    queued = all;
+    QUEUED.set(socket, all);
+    socket.on('close', () => {
+      for (const close of all) close();
+    });
+  }
+  queued.add(closed);
+}
+
+/**
+ * Node reads the value of a Content-Disposition behind a Content-Length as UTF-8, and writes it as Latin-1: other bytes.
+ * The length goes last then. The order of fields of different names says nothing (RFC 9110, 5.3).
+ */
+function lengthBehindDisposition(fields: string[]): void {
+  const isNamed = (name: string) => (text: string, index: number) => index % 2 === 0 && text.toLowerCase() === name;
+  const length = fields.findIndex(isNamed('content-length'));
+  if (length < 0 || fields.findLastIndex(isNamed('content-disposition')) < length) return;
+  fields.push(...fields.splice(length, 2));
+}
+
+/** Writes the head; what the host's own middleware has set stays where the application does not overrule it. */
+function writeHead(response: ServerResponse, head: ResponseHead): void {
+  const { reason, fields } = headParts(head);
+  if (OBS_TEXT.test(head.text)) lengthBehindDisposition(fields);
+  if (response.getHeaderNames().length === 0 && response.writeHead === ServerResponse.prototype.writeHead) {
+    response.writeHead(head.status, reason, fields); // G-95: order, case and repetition as they are
+    return;
+  }
+  // Node takes the fields of two sources by name only: order and case of the first of a name count, values stay in order.
+  // Removing what is not there would tell Node to leave framing fields out.
+  if (response.hasHeader('Content-Length')) response.removeHeader('Content-Length');
+  const seen = new Map<string, string[]>();
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i].toLowerCase();
+    let values = seen.get(name);
+    if (values === undefined) {
+      const before = ADDED_TO.has(name) ? response.getHeader(name) : undefined;
+      values = before === undefined ? [] : Array.isArray(before) ? [...before] : [String(before)];
+      seen.set(name, values);
+    }
+    values.push(fields[i + 1]);
+    response.setHeader(fields[i], values.length === 1 ? values[0] : values);
+  }
+  response.writeHead(head.status, reason);
+}
+
+/** Carries one response of an application that runs in a node:http server. */
+export class NodeTransport implements Transport<true>, MountedRequest {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #onOver: (transport: NodeTransport) => void;
+  /** Whoever reads the body, to be woken when the client goes. */
+  body: StreamBody | null = null;
+  /** Set by whoever runs the application. */
+  running: RunningRequest | null = null;
+  #gone: Error | null = null;
+  #over = false;
+  /** Only the end of the connection ends the body. */
+  #closeDelimited = false;
+  /** The host's own code has answered: its response is left alone. */
+  #foreign = false;
+  /** Where the response waits for those before it on its connection: Node tells it nothing then. */
+  #queuedOn: Socket | null = null;
+  #release: (() => void) | null = null;
+  #refuse: ((reason: Error) => void) | null = null;
+
+  constructor(request: IncomingMessage, response: ServerResponse, onOver: (transport: NodeTransport) => void) {
+    this.#request = request;
+    this.#response = response;
+    this.#onOver = onOver;
+    response.on('close', this.#closed);
+    response.on('error', this.#closed);
+    if (response.socket === null && request.socket !== null) {
+      this.#queuedOn = request.socket;
+      queueOn(request.socket, this.#closed);
+    }
+  }
+
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+    const response = this.#response;
+    if (this.#gone !== null) {
+      if (final === DONE) this.#finish();
+      return final === MORE ? Promise.reject(this.#gone) : undefined;
+    }
+    if (head === null ? response.writableEnded : response.headersSent) {
+      this.#foreign = true;
+      throw new QuaichError('QUAICH_ANSWERED', "the host's own code has answered this request already");
+    }
+    if (head !== null) {
+      writeHead(response, head);
+      this.#closeDelimited = head.length < 0 && !response.chunkedEncoding;
+    }
+    // A copy: Node may hold on to the bytes after the application has its buffer back (G-115).
+    const bytes = chunk === null || chunk.byteLength === 0 ? null : Buffer.from(chunk);
+    if (final !== MORE) {
+      if (bytes === null) response.end();
+      else response.end(bytes);
+      if (final === DONE) this.#finish();
+      return undefined;
+    }
+    // Not `flushHeaders`, which writes the head in UTF-8; only without a body there is nothing else.
+    const wanted = response.write(bytes ?? NOTHING);
+    if (head !== null && (head.flags & HEAD_NO_BODY) !== 0 && !OBS_TEXT.test(head.text)) response.flushHeaders();
+    this.#flush();
+    return wanted || this.#gone !== null ? undefined : this.#drained();
+  }
+
+  abort(): void {
+    const response = this.#response;
+    if (this.#foreign || response.destroyed) return;
+    const { socket } = response;
+    if (socket === null) {
+      // Behind others on its connection: when it is its turn. `destroy()` of such a response leaves the connection hanging
+      // on Node 24 and later.
+      response.once('socket', () => process.nextTick(() => this.abort()));
+    } else if (this.#closeDelimited && !('encrypted' in socket)) {
+      reset(socket); // nothing but a reset tells the client that this was not the end
+    } else {
+      // What was sent before still goes out; Node 26 holds it back in the response until the next turn.
+      while (response.writableCorked > 0) response.uncork();
+      socket.destroySoon();
+    }
+  }
+
+  done(): void {
+    if (this.#gone === null && !this.#response.writableEnded) this.abort();
+    this.#finish();
+  }
+
+  /** A page of the mount itself, or of the engine, in place of the application's response. */
+  answer(status: number): void {
+    const { head, body } = errorPage(status, this.#request.method === 'HEAD');
+    this.send(head, body, DONE);
+  }
+
+  giveUp(reason: RequestAborted): void {
+    const response = this.#response;
+    if (this.#over) return;
+    if (!response.headersSent) {
+      const { head, body } = errorPage(503, this.#request.method === 'HEAD');
+      writeHead(response, head);
+      response.end(body ?? undefined);
+    } else if (!response.writableEnded) {
+      this.abort();
+    }
+    this.#leave(reason);
+  }
+
+  /** `close` without `finish`: the client has gone. */
+  readonly #closed = (): void => {
+    if (this.#over || this.#response.writableFinished) return;
+    this.#leave(new ClientDisconnected());
+  };
+
+  #leave(reason: Error): void {
+    if (this.#gone !== null) return;
+    this.#gone = reason;
+    this.body?.fail(reason);
+    const refuse = this.#refuse;
+    this.#release = null;
+    this.#refuse = null;
+    refuse?.(reason);
+    this.running?.disconnect(reason);
+  }
+
+  /** Ends: with `drain`, or with the `close` or `error` of the response, which rejects. */
+  #drained(): Promise<void> {
+    const response = this.#response;
+    return new Promise((resolve, reject) => {
+      if (this.#release === null) response.once('drain', this.#onDrain);
+      this.#release = resolve;
+      this.#refuse = reject;
+    });
+  }
+
+  readonly #onDrain = (): void => {
+    const release = this.#release;
+    this.#release = null;
+    this.#refuse = null;
+    release?.();
+  };
+
+  /** Compressing middleware gives the response a `flush` of its own, without which it holds chunks back (G-104). */
+  #flush(): void {
+    const response: ServerResponse & { flush?: unknown } = this.#response;
+    if (Object.hasOwn(response, 'flush') && typeof response.flush === 'function') response.flush();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.running = null;
+    if (this.#queuedOn !== null) QUEUED.get(this.#queuedOn)?.delete(this.#closed);
+    this.body?.abandon();
+    this.#onOver(this);
+  }
+}

@@ -1,0 +1,133 @@
+import type { ResponseHead } from '../interface/transport.ts';
+import {
+  nextResponse,
+  RESPONSE_AWAITED,
+  RESPONSE_BREAK,
+  RESPONSE_BROKEN,
+  RESPONSE_OVER,
+  RESPONSE_STARTED,
+  StateError,
+} from './http/states.ts';
+
+/** What stands behind an exchange: an application on this thread, or a slot of the rings. Called by the connection. */
+export interface ExchangeOwner {
+  /**
+   * Offers `length` body bytes at `address` of the parser's memory. Returns how many were taken (copied); when fewer,
+   * nothing more is read from the client until `ResponseConnection.wantBody`.
+   */
+  body(address: number, length: number): number;
+  /** The body is complete. */
+  bodyEnd(): void;
+  /** The body will never be complete; `status` is 400, 408 or 413, or 0 when the client has gone (G-63). */
+  bodyFailed(status: number, message: string): void;
+  /** Nobody wants the response any more: `givenUp` by the server, else its client has gone. The owner still calls `done`. */
+  disconnected(givenUp: boolean): void;
+  /** The client wants more of the response, after a `data` that returned false. */
+  drained(): void;
+}
+
+/** A connection as the owners of its exchanges see it, whatever its protocol. */
+export interface ResponseConnection {
+  /** Whether `errors` leads anywhere. */
+  readonly takesErrors: boolean;
+  /**
+   * Starts the response. Ignored when the client has gone. With `complete`, the rest of the response follows at once:
+   * nobody will read any more of the request body.
+   */
+  respond(exchange: Exchange, head: ResponseHead, complete?: boolean): void;
+  /**
+   * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
+   * catch up first: `drained` of the owner tells when.
+   */
+  data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean;
+  /** Sends a 103 with these field lines (G-152), or ignores them; absent where the protocol has no such responses. */
+  hint?(exchange: Exchange, lines: string): void;
+  /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */
+  end(exchange: Exchange): void;
+  /** Breaks the response off so that the client cannot take it for complete (G-141). */
+  breakResponse(exchange: Exchange): void;
+  /**
+   * The request is over and nothing of it will be sent any more. An owner that gave up before it answered leaves the
+   * answer to the connection; one that gave up within it breaks the response.
+   */
+  done(exchange: Exchange): void;
+  /** The application reads, or there is room for body bytes again. */
+  wantBody(exchange: Exchange): void;
+  /** Answers an exchange that has no application: 404, 503 (`retryAfter` in seconds). */
+  answer(exchange: Exchange, status: number, message?: string, retryAfter?: number): void;
+  /** Text of `wsgi.errors` for the error stream of the protocol (G-174); false when it could not be taken. */
+  errors(exchange: Exchange, text: Uint8Array): boolean;
+}
+
+/** One request with its response. */
+export class Exchange {
+  readonly connection: ResponseConnection;
+  /** FLAG_* bits of the head record. */
+  readonly flags: number;
+  /** Set by the host while it takes the request; null for answers of the server itself. */
+  owner: ExchangeOwner | null = null;
+  /** For the host's own use: what the access log needs. */
+  record: unknown = null;
+  /** Milliseconds, set by the host. */
+  startTime = 0;
+  /** RESPONSE_* state. */
+  state: number = RESPONSE_AWAITED;
+  /** The status for the client, and for the access log, when the owner gives up without an answer. */
+  unanswered = 503;
+  /** Of the response; 0 before the head. */
+  status = 0;
+  /** Body bytes sent to the client. */
+  sent = 0;
+  /** The connection may serve another request after this one. */
+  persist: boolean;
+  /** The method is safe (RFC 9110 9.2.1), so that the next request may be started before this one is answered. */
+  readonly safe: boolean;
+  /** The client waits for 100 Continue before it sends the body (G-67). */
+  expectsContinue: boolean;
+  /** The response uses the chunked coding. */
+  chunked = false;
+  /** Body bytes still owed; -1 when the length was not announced. */
+  left = -1;
+  /** Output made before this exchange's turn on the connection (G-131). */
+  held: (string | Uint8Array)[] | null = null;
+  heldSize = 0;
+  /** `data` returned false, and the owner has not been told to go on. */
+  stalled = false;
+  next: Exchange | null = null;
+
+  constructor(
+    connection: ResponseConnection,
+    flags: number,
+    persist: boolean,
+    safe: boolean,
+    expectsContinue: boolean,
+  ) {
+    this.connection = connection;
+    this.flags = flags;
+    this.persist = persist;
+    this.safe = safe;
+    this.expectsContinue = expectsContinue;
+  }
+
+  /** Nothing more of the response goes anywhere. */
+  get isCut(): boolean {
+    return this.state === RESPONSE_BROKEN || this.state === RESPONSE_OVER;
+  }
+
+  /** Nothing more of the response is sent. A client that has gone without one is a 499 of the access log, as in nginx. */
+  breakOff(givenUp: boolean): void {
+    if (this.state === RESPONSE_OVER) return;
+    this.state = nextResponse(this.state, RESPONSE_BREAK);
+    if (!givenUp) this.unanswered = 499;
+  }
+
+  /** Counts body bytes on their way to the client. Throws StateError for those that do not belong to a response. */
+  count(length: number): void {
+    if (this.state !== RESPONSE_STARTED) throw new StateError('body bytes outside of a response');
+    if (this.left >= 0) {
+      this.left -= length;
+      if (this.left < 0) throw new StateError('more body bytes than announced');
+    }
+    this.sent += length;
+  }
+}

@@ -1,0 +1,83 @@
+import { FLAG_HEAD_METHOD, FLAG_HTTP_1_0 } from '../../../assembly/layout.ts';
+import {
+  HEAD_HAS_DATE,
+  HEAD_HAS_LENGTH,
+  HEAD_HAS_SERVER,
+  HEAD_NO_BODY,
+  type ResponseHead,
+} from '../../interface/transport.ts';
+import { statusLine } from '../../rules/status-line.ts';
+import type { Exchange } from '../exchange.ts';
+
+/** The zero-size chunk that ends a chunked body without trailers (RFC 9112 7.1). */
+export const LAST_CHUNK = '0\r\n\r\n';
+
+const SIZE_LINES: string[] = [];
+
+/** The line before a chunk of `length` bytes (RFC 9112 7.1). Lines of small sizes are kept. */
+export function chunkSizeLine(length: number): string {
+  if (length >= 4096) return `${length.toString(16)}\r\n`;
+  SIZE_LINES[length] ??= `${length.toString(16)}\r\n`;
+  return SIZE_LINES[length];
+}
+
+/**
+ * The response head as it goes on the wire (RFC 9112 4 to 6), and the framing of the body noted in the exchange:
+ * a length where it is known, else the chunked coding, else (HTTP/1.0) the end of the connection (G-125).
+ *
+ * @param date the `Date` line, @param server the `Server` line: both with CR LF
+ */
+export function frameHead(
+  exchange: Exchange,
+  head: ResponseHead,
+  persist: boolean,
+  date: string,
+  server: string,
+): string {
+  const { flags, length } = head;
+  const old = (exchange.flags & FLAG_HTTP_1_0) !== 0;
+  let text = `HTTP/1.1 ${head.text}`;
+  if ((flags & HEAD_HAS_DATE) === 0) text += date;
+  if ((flags & HEAD_HAS_SERVER) === 0) text += server;
+  if ((flags & HEAD_NO_BODY) !== 0) {
+    exchange.left = 0;
+  } else if (length >= 0) {
+    exchange.left = length;
+    if ((flags & HEAD_HAS_LENGTH) === 0) text += `Content-Length: ${length}\r\n`;
+  } else if (old) {
+    persist = false;
+  } else {
+    exchange.chunked = true;
+    text += 'Transfer-Encoding: chunked\r\n';
+  }
+  exchange.persist = persist;
+  if (!persist) text += 'Connection: close\r\n';
+  else if (old) text += 'Connection: keep-alive\r\n';
+  return `${text}\r\n`;
+}
+
+/**
+ * A plain page for what the server answers itself, and its bytes (none for HEAD).
+ *
+ * @param retryAfter seconds, for 503 (RFC 9110, 10.2.3)
+ */
+export function errorHead(status: number, message: string, isHead: boolean, retryAfter = 1): [ResponseHead, Buffer] {
+  const line = statusLine(status);
+  const body = Buffer.from(`${message === '' ? line : `${line}: ${message}`}\n`, 'latin1');
+  let text = `${line}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
+  if (status === 503) text += `Retry-After: ${retryAfter}\r\n`;
+  const flags = HEAD_HAS_LENGTH | (isHead ? HEAD_NO_BODY : 0);
+  return [{ status, text, length: body.length, flags }, isHead ? Buffer.alloc(0) : body];
+}
+
+/** For a request to which no worker came in time. */
+export const BUSY = 'all workers are busy';
+
+/** Answers an exchange that no application answers any more, or ever did, with a plain page. */
+export function sendPage(exchange: Exchange, status: number, message: string, retryAfter?: number): void {
+  const { connection } = exchange;
+  const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0, retryAfter);
+  connection.respond(exchange, head, true);
+  if (body.length > 0) connection.data(exchange, body, 0, body.length);
+  connection.end(exchange);
+}
