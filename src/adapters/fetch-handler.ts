@@ -1,9 +1,9 @@
 /** Applications written for fetch: Hono, h3, or any function from a Request to a Response (B-69). */
 
-import { nothing } from '../engine/body.ts';
-import { typeName } from '../engine/response-head.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
+import { nothing } from '../rules/promises.ts';
+import { typeName } from '../rules/show.ts';
 import { trimmed } from '../rules/trimmed.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';

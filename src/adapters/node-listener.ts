@@ -9,9 +9,10 @@
  */
 import { createServer, METHODS, type RequestListener, type Server } from 'node:http';
 import { isPromise } from 'node:util/types';
-import { describeError, report } from '../engine/report.ts';
+import { report } from '../engine/report.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncBody, AsyncStartResponse, HeaderField, Lifespan } from '../interface/types.ts';
+import { describeError } from '../rules/show.ts';
 import { ListenerSocket } from './listener-socket.ts';
 
 /** What Node's server emits 'request' to; another server serves as the list of its listeners. */

@@ -1,8 +1,8 @@
 /** The header fields of a request, from its environ. */
 import { AsyncInput } from '../engine/async-input.ts';
-import { shown } from '../engine/response-head.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
+import { shown } from '../rules/show.ts';
 
 /** RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
-import { isClientFault } from './report.ts';
+import { isClientFault } from '../rules/failures.ts';
 
 /** A page and its head, made anew for each use: a transport may keep what it is given. */
 export interface ErrorPage {

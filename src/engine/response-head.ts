@@ -11,18 +11,9 @@ import {
   type ResponseHead,
 } from '../interface/transport.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { DIGITS, FIELD_VALUE, STATUS, TOKEN } from '../rules/grammar.ts';
 import { HOP_BY_HOP } from '../rules/hop-by-hop.ts';
-
-/**
- * Three digits from 200 to 599, one space, and nothing or a text without control characters that neither starts nor
- * ends with a space (G-88, G-89).
- */
-const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
-/** RFC 9110, 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 9110, 5.5, with obs-text as bytes of a native string: no control character but HTAB. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const DIGITS = /^[0-9]+$/;
+import { shown, typeName } from '../rules/show.ts';
 
 const PLAIN = 0;
 const CONTENT_LENGTH = 1;
@@ -51,35 +42,11 @@ const KNOWN_STATUSES = new Map<string, KnownStatus>();
 const MOST_KNOWN = 256;
 const LONGEST_KNOWN = 256;
 
-const MOST_SHOWN = 60;
-
 /**
  * The largest head, its status line and field lines as bytes: what a response ring of the usual size takes at once,
  * with room for the lines of the server. The same wherever the application runs (G-181).
  */
 const MOST_BYTES = 262144;
-
-/** A value for an error message, short (at most `most` characters of a text) and in printable ASCII. */
-export function shown(value: unknown, most = MOST_SHOWN): string {
-  if (typeof value === 'string') {
-    const text = value.length > most ? `${value.slice(0, most)}...` : value;
-    return JSON.stringify(text).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  }
-  return typeName(value);
-}
-
-/** The type of a value for an error message; never throws. */
-export function typeName(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return typeof value;
-  try {
-    const tag = Object.prototype.toString.call(value).slice(8, -1);
-    const name: unknown = tag === 'Object' ? value.constructor?.name : tag;
-    return typeof name === 'string' && name !== '' ? name : tag;
-  } catch {
-    return 'object';
-  }
-}
 
 function refuse(message: string): never {
   throw new ApplicationError(`startResponse: ${message}`);
@@ -120,7 +87,7 @@ function checkValue(name: string, known: KnownName, value: unknown): string {
   if (typeof value !== 'string') {
     refuse(`the value of the header ${shown(name)} must be a string, got ${typeName(value)} (G-90)`);
   }
-  if (!VALUE.test(value)) {
+  if (!FIELD_VALUE.test(value)) {
     refuse(
       `the value of the header ${shown(name)} has a control character or one above U+00FF: ` +
         `${shown(value)} (G-90, G-91)`,

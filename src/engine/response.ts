@@ -4,8 +4,10 @@
 import { ApplicationError } from '../interface/errors.ts';
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { chunkOf } from './body.ts';
-import { describeError, isDisconnect, report } from './report.ts';
+import { chunkOf } from '../rules/body.ts';
+import { isDisconnect } from '../rules/failures.ts';
+import { describeError } from '../rules/show.ts';
+import { report } from './report.ts';
 import { checkError, checkHead, writeLength } from './response-head.ts';
 
 /** What happened in a worker, for its statistics. */

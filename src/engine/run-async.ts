@@ -9,20 +9,12 @@ import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
-import {
-  disregard,
-  hasMethod,
-  isAwaitable,
-  isPlainArray,
-  nothing,
-  notIterable,
-  refuseNoBody,
-  whenSettled,
-} from './body.ts';
+import { hasMethod, isAwaitable, isPlainArray, notIterable, refuseNoBody } from '../rules/body.ts';
+import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
+import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
-import { isAbortError, isClientFault, isDisconnect } from './report.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,
   type EngineOptions,

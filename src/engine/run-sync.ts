@@ -5,11 +5,12 @@ import { isPromise } from 'node:util/types';
 import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
-import { disregard, isPlainArray, nothing, notIterable, refuseNoBody, refusePromise, whenSettled } from './body.ts';
+import { isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
+import { isClientFault, isDisconnect } from '../rules/failures.ts';
+import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { type FileRange, fileOf } from './file-wrapper.ts';
-import { isClientFault, isDisconnect } from './report.ts';
 import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
 
 const DEFAULTS: EngineOptions = {};

@@ -5,7 +5,7 @@
 import { inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
-import { describeError, report } from '../engine/report.ts';
+import { report } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/response.ts';
 import { MountEnvirons } from '../environ/mount-environs.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
@@ -13,6 +13,7 @@ import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, ErrorStream, Kind, Lifespan } from '../interface/types.ts';
 import { serveByEventLoop } from '../pool/this-thread.ts';
 import { nativePrefix } from '../rules/prefix.ts';
+import { describeError } from '../rules/show.ts';
 import { syncToAsync } from '../shim/index.ts';
 
 /** What both mounts can be told. */

@@ -1,6 +1,7 @@
 import { inOwnContext } from '../engine/context.ts';
-import { describeError, isInstance } from '../engine/report.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { isInstance } from '../rules/failures.ts';
+import { describeError } from '../rules/show.ts';
 import { validator } from '../validate/index.ts';
 import { type LoadedApplication, loadApplication } from './load.ts';
 import { endThread } from './this-thread.ts';

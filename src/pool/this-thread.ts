@@ -3,7 +3,7 @@
  * (B-23), and what is to be ended together with its applications (L-09).
  */
 
-import { describeError } from '../engine/report.ts';
+import { describeError } from '../rules/show.ts';
 
 const duties: { what: string }[] = [];
 

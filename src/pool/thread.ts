@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import { describeError } from '../engine/report.ts';
 import type { Kind } from '../interface/types.ts';
+import { describeError } from '../rules/show.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
 import {
   ENDED,

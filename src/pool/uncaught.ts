@@ -1,4 +1,4 @@
-import { isAbortError, isDisconnect } from '../engine/report.ts';
+import { isAbortError, isDisconnect } from '../rules/failures.ts';
 
 /**
  * Has what nobody catches on this thread (a throw in a timer, a promise that nobody awaits) handed to `handle`, where Node

@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
 import { createErrorStream } from '../engine/error-stream.ts';
-import { describeError } from '../engine/report.ts';
 import {
   type ConnectionInfo,
   EnvironBuilder,
@@ -11,6 +10,7 @@ import {
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/ring-request.ts';
+import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
 import type { WorkerMessage, WorkerTask } from './thread.ts';

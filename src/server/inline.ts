@@ -1,9 +1,9 @@
-import { nothing } from '../engine/body.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { Wait } from '../interface/transport.ts';
 import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
+import { nothing } from '../rules/promises.ts';
 import { sendFile } from './send-file.ts';
 
 /** That of Buffer would be a view. */

@@ -1,6 +1,5 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
-import { describeError } from '../engine/report.ts';
 import { isUnixSocket } from '../environ/peer.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { describeFailure } from '../pool/applications.ts';
@@ -8,6 +7,7 @@ import { serveByEventLoop } from '../pool/this-thread.ts';
 import { onUncaught } from '../pool/uncaught.ts';
 import { Parser, type ParserLimits } from '../protocols/http/parser.ts';
 import { createSharedMemory } from '../protocols/http/webassembly.ts';
+import { describeError } from '../rules/show.ts';
 import { Acceptor } from './accept.ts';
 import { type AccessLog, openAccessLog } from './access-log.ts';
 import { listen } from './bind.ts';

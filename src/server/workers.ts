@@ -1,4 +1,3 @@
-import { shown } from '../engine/response-head.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
@@ -8,6 +7,7 @@ import type { WorkerData } from '../pool/worker-data.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { BUSY } from '../protocols/http/framing.ts';
 import { GatewayEnd } from '../rings/index.ts';
+import { shown } from '../rules/show.ts';
 import type { Gateway } from './gateway.ts';
 import { PLACES } from './memory.ts';
 import { PooledRequests } from './pooled.ts';

@@ -3,13 +3,14 @@
  */
 import { isPromise } from 'node:util/types';
 import { AsyncInput } from '../engine/async-input.ts';
-import { chunkOf, disregard, hasMethod, isAwaitable, nothing, notIterable, refuseNoBody } from '../engine/body.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
-import { isDisconnect } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../engine/signal.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
+import { chunkOf, hasMethod, isAwaitable, notIterable, refuseNoBody } from '../rules/body.ts';
+import { isDisconnect } from '../rules/failures.ts';
+import { disregard, nothing } from '../rules/promises.ts';
 import { keepContext, type Within, withContext } from './context.ts';
 import type { LoopEnd } from './link.ts';
 import { RemoteSource } from './remote-source.ts';

@@ -3,8 +3,6 @@
  * until told to stop, runs the shutdown hooks.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { nothing } from '../engine/body.ts';
-import { describeError } from '../engine/report.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind } from '../interface/types.ts';
 import { Applications, describeFailure, type StartedApplication } from '../pool/applications.ts';
@@ -13,6 +11,8 @@ import { noteOpenFiles } from '../pool/open-files.ts';
 import { writeOutputDirectly } from '../pool/output.ts';
 import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
 import { onUncaught } from '../pool/uncaught.ts';
+import { nothing } from '../rules/promises.ts';
+import { describeError } from '../rules/show.ts';
 import { AsyncCall } from './async-runner.ts';
 import { enterBridgeThread } from './blocking.ts';
 import { BlockingEnd, LoopEnd, ring } from './link.ts';

@@ -3,9 +3,7 @@
  * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
  */
 import { isPromise, isUint8Array } from 'node:util/types';
-import { chunkOf, disregard, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../engine/body.ts';
 import { fileOf, fileWrapper, isFileWrapper } from '../engine/file-wrapper.ts';
-import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import { markAsync } from '../interface/kind.ts';
@@ -22,6 +20,9 @@ import type {
   StartResponse,
   Write,
 } from '../interface/types.ts';
+import { chunkOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
+import { isDisconnect } from '../rules/failures.ts';
+import { disregard } from '../rules/promises.ts';
 import { onEventLoop } from './blocking.ts';
 import { keepContext, type Within } from './context.ts';
 import { closeLate, closeOf, reportReturn, tellsDisconnect } from './runner.ts';

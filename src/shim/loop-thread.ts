@@ -3,9 +3,9 @@
  * made it: here that thread may be blocked, and waits for just this.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { describeError } from '../engine/report.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
+import { describeError } from '../rules/show.ts';
 import type { BridgeData } from './bridge-thread.ts';
 import { BlockingEnd, Canary } from './link.ts';
 import { uncaught } from './target.ts';

@@ -2,12 +2,14 @@
  * What the two runners share: the state of the response, which is kept where the application runs (B-25), the credit of the
  * body (B-27), and the error stream of the request.
  */
-import { chunkOf, disregard, isPlainArray, nothing } from '../engine/body.ts';
+
 import { createErrorStream, joinedLines } from '../engine/error-stream.ts';
-import { isAbortError } from '../engine/report.ts';
 import { ResponseState } from '../engine/response.ts';
 import { RequestAborted } from '../interface/errors.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
+import { chunkOf, isPlainArray } from '../rules/body.ts';
+import { isAbortError } from '../rules/failures.ts';
+import { disregard, nothing } from '../rules/promises.ts';
 import { TrackedResponse } from './tracked-response.ts';
 import { errorToWire, privateBytes, type RunnerMessage, type WireHead } from './wire.ts';
 

@@ -7,10 +7,10 @@ import { readSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chunkOf } from '../engine/body.ts';
 import { RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
+import { chunkOf } from '../rules/body.ts';
 
 const BLOCK = 65536;
 

@@ -1,11 +1,12 @@
 /**
  * One request of a sync gateway that an async application on a bridge's thread answers: the gateway's side, which blocks.
  */
-import { chunkOf } from '../engine/body.ts';
-import { isDisconnect } from '../engine/report.ts';
+
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { Body, Environ, StartResponse, Write } from '../interface/types.ts';
+import { chunkOf } from '../rules/body.ts';
+import { isDisconnect } from '../rules/failures.ts';
 import { noHead, startWith } from './async-caller.ts';
 import { contextToWire } from './context.ts';
 import { BridgeError } from './errors.ts';

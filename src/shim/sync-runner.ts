@@ -3,14 +3,15 @@
  * its steps here (B-62, B-63).
  */
 import { isPromise } from 'node:util/types';
-import { chunkOf, disregard, refusePromise } from '../engine/body.ts';
 import { inOwnContext } from '../engine/context.ts';
 import { fileWrapper } from '../engine/file-wrapper.ts';
-import { isDisconnect } from '../engine/report.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ApplicationError, RequestAborted } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse } from '../interface/types.ts';
+import { chunkOf, refusePromise } from '../rules/body.ts';
+import { isDisconnect } from '../rules/failures.ts';
+import { disregard } from '../rules/promises.ts';
 import { withContext } from './context.ts';
 import { iteratorOf } from './here.ts';
 import type { BlockingEnd } from './link.ts';

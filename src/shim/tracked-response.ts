@@ -2,11 +2,12 @@
  * What becomes of a response, known where the application runs: the gateway's own rules, applied to what passes by. So
  * `startResponse` and `write` answer there as the gateway would (B-25), also where asking it would take a promise.
  */
-import { chunkOf } from '../engine/body.ts';
-import { isDisconnect } from '../engine/report.ts';
+
 import { ResponseState, SEND_LAST, SKIP } from '../engine/response.ts';
 import type { ResponseHead } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
+import { chunkOf } from '../rules/body.ts';
+import { isDisconnect } from '../rules/failures.ts';
 
 /** What is to be said about a response, the gateway says. */
 const SILENT: ErrorStream = { write() {}, writelines() {}, flush() {} };

@@ -4,8 +4,6 @@
  */
 import { isUint8Array } from 'node:util/types';
 import type { MessagePort } from 'node:worker_threads';
-import { chunkOf } from '../engine/body.ts';
-import { describeError } from '../engine/report.ts';
 import {
   ApplicationError,
   ClientDisconnected,
@@ -14,6 +12,8 @@ import {
   RequestBodyError,
 } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { chunkOf } from '../rules/body.ts';
+import { describeError } from '../rules/show.ts';
 import { BridgeError, DeadlockError } from './errors.ts';
 
 /** A thrown value. `value` in place of the rest where it was no error but could be cloned (G-145). */

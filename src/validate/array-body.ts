@@ -2,7 +2,7 @@
  * A body that is an array stays one: the server may ask for its length and send it in one go (G-117, G-123).
  */
 
-import { sizeOf } from '../interface/bytes.ts';
+import { sizeOf } from '../rules/bytes.ts';
 import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';

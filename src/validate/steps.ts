@@ -2,7 +2,7 @@
  * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. The two iterators
  * differ in no more than whether they wait for the one inside.
  */
-import { sizeOf } from '../interface/bytes.ts';
+import { sizeOf } from '../rules/bytes.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';

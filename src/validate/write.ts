@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { sizeOf } from '../interface/bytes.ts';
+import { sizeOf } from '../rules/bytes.ts';
 import type { Exchange } from './exchange.ts';
 import { type Callable, disregard, isBytes, nothing, shown } from './values.ts';
 import { watched } from './watched-promise.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { describeError } from '../../src/engine/report.ts';
 import { describeFailure } from '../../src/pool/applications.ts';
+import { describeError } from '../../src/rules/show.ts';
 
 class HttpError extends Error {
   readonly status = 404;

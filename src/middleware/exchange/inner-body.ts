@@ -1,5 +1,5 @@
 /** Questions about the body that an application returned. */
-import { bytesOf } from '../../interface/bytes.ts';
+import { bytesOf } from '../../rules/bytes.ts';
 
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 

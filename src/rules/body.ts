@@ -3,38 +3,13 @@
  * look at (G-100, G-109).
  */
 import { isPromise } from 'node:util/types';
-import { bytesOf } from '../interface/bytes.ts';
 import { ApplicationError } from '../interface/errors.ts';
-import { typeName } from './response-head.ts';
+import { bytesOf } from './bytes.ts';
+import { disregard } from './promises.ts';
+import { typeName } from './show.ts';
 
 /** The iterator method that reads nothing but `length` and the elements (G-109). */
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
-
-const { then } = Promise.prototype;
-
-/**
- * Calls one of two functions, once, when a promise or thenable of an application has settled: not by a `then` of its
- * own, which might do anything. Throws where even to ask it throws.
- */
-export function whenSettled(
-  promise: unknown,
-  fulfilled: (value: unknown) => void,
-  rejected: (error: unknown) => void,
-): void {
-  Reflect.apply(then, Promise.resolve(promise), [fulfilled, rejected]);
-}
-
-/** Marks a promise as handled, so that its rejection does not end the process (G-146). Never throws. */
-export function disregard(promise: unknown): void {
-  if (!isPromise(promise)) return;
-  try {
-    whenSettled(promise, nothing, nothing);
-  } catch {
-    // A `constructor` that throws: nobody can wait for such a promise, or handle it.
-  }
-}
-
-export function nothing(): void {}
 
 /** Whether the body is an array that iterates as arrays do; a subclass may check its elements while they are taken. */
 export function isPlainArray(body: unknown): body is unknown[] {

@@ -1,0 +1,30 @@
+/** What an error says of whose failure it is. Nothing in here throws, whatever was thrown. */
+import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { property } from './property.ts';
+
+/** `instanceof` for anything that was thrown: a Proxy may throw there too. */
+export function isInstance<T>(error: unknown, of: abstract new (...args: never[]) => T): error is T {
+  try {
+    return error instanceof of;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether an error only says that the client has gone or that the server gave the request up: counted, not logged
+ * (G-143, B-38).
+ */
+export function isDisconnect(error: unknown): boolean {
+  return isInstance(error, ClientDisconnected) || isInstance(error, RequestAborted);
+}
+
+/** Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application. */
+export function isClientFault(error: unknown): boolean {
+  return isInstance(error, RequestBodyError);
+}
+
+/** What a signal with our reason makes of the calls that listen to it: no failures of the application. */
+export function isAbortError(error: unknown): boolean {
+  return isInstance(error, Error) && property(error, 'name') === 'AbortError';
+}

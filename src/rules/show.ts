@@ -1,0 +1,120 @@
+/**
+ * How values and errors are shown in messages and logs. Nothing in here throws, whatever it is given: `undefined`,
+ * frozen objects, errors whose `stack` getter throws.
+ */
+import { inspect } from 'node:util';
+import { property } from './property.ts';
+
+/** Characters of a text that are shown in a message. */
+const MOST_SHOWN = 60;
+/** Errors that are shown of one that was thrown: its causes, those it is the sum of, and theirs. */
+const MOST_ERRORS = 10;
+/** Characters of one of them. */
+const LONGEST = 16384;
+const MOST_PROPERTIES = 20;
+/** Properties of an error that are shown in ways of their own. */
+const KNOWN_PROPERTIES = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+
+/** What `inspect` makes of a value without running anything of the application's. */
+function inspected(value: unknown, depth: number, maxStringLength: number): string {
+  return inspect(value, { depth, maxStringLength, customInspect: false, breakLength: Number.POSITIVE_INFINITY });
+}
+
+/** Properties such as `code`, one level of them: what lies deeper may be a whole request with its secrets. */
+function ownProperties(error: object): string {
+  try {
+    const names = Object.keys(error).filter((name) => !KNOWN_PROPERTIES.has(name));
+    if (names.length === 0) return '';
+    const own = {};
+    for (const name of names.slice(0, MOST_PROPERTIES)) {
+      // As it is: a getter is shown as one, not called.
+      const descriptor = Object.getOwnPropertyDescriptor(error, name);
+      if (descriptor !== undefined) Object.defineProperty(own, name, descriptor);
+    }
+    return `\n    with ${inspected(own, 0, 200)}`;
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * An error with its class and its message, which `stack` has as they were when the error was made, and its properties.
+ */
+function describeObject(error: object): string | null {
+  const stack = property(error, 'stack');
+  const message = property(error, 'message');
+  if ((typeof stack !== 'string' || stack === '') && typeof message !== 'string') return null;
+  const name = property(error, 'name');
+  const named = typeof name === 'string' && name !== '' ? name : 'Error';
+  const head = typeof message === 'string' && message !== '' ? `${named}: ${message}` : named;
+  let text = typeof stack === 'string' && stack !== '' ? stack : head;
+  if (typeof message === 'string' && !text.includes(message)) text = `${head}\n${text}`;
+  const made = property(property(error, 'constructor'), 'name');
+  if (typeof made === 'string' && !text.split('\n', 1)[0].includes(made)) {
+    text = text.startsWith('Error') ? made + text.slice('Error'.length) : `${made}: ${text}`;
+  }
+  return text + ownProperties(error);
+}
+
+function describeOne(value: unknown): string {
+  let text: string | null = null;
+  try {
+    if (typeof value === 'object' && value !== null) text = describeObject(value);
+    text ??= `thrown value: ${inspected(value, 2, 1000)}`;
+  } catch {
+    return 'a thrown value that cannot be shown';
+  }
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+/** The errors of an AggregateError. */
+function sumOf(error: unknown): unknown[] {
+  try {
+    const errors = property(error, 'errors');
+    return Array.isArray(errors) ? errors.slice(0, MOST_ERRORS) : [];
+  } catch {
+    return []; // a proxy
+  }
+}
+
+/**
+ * A thrown value for a log: class, message, stack, properties such as `code`, the errors that it is the sum of, and its
+ * causes. Bounded; never throws.
+ */
+export function describeError(error: unknown): string {
+  const shown = new Set<unknown>();
+  const parts: string[] = [];
+  const add = (lead: string, value: unknown): void => {
+    if (shown.size === MOST_ERRORS || shown.has(value)) return;
+    shown.add(value);
+    parts.push(lead + describeOne(value));
+    if (typeof value !== 'object' || value === null) return;
+    for (const one of sumOf(value)) add('one of them: ', one);
+    const cause = property(value, 'cause');
+    if (cause !== undefined && cause !== null) add('caused by: ', cause);
+  };
+  add('', error);
+  return parts.join('\n');
+}
+
+/** A value for an error message, short (at most `most` characters of a text) and in printable ASCII. */
+export function shown(value: unknown, most = MOST_SHOWN): string {
+  if (typeof value === 'string') {
+    const text = value.length > most ? `${value.slice(0, most)}...` : value;
+    return JSON.stringify(text).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  }
+  return typeName(value);
+}
+
+/** The type of a value for an error message; never throws. */
+export function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  try {
+    const tag = Object.prototype.toString.call(value).slice(8, -1);
+    const name: unknown = tag === 'Object' ? value.constructor?.name : tag;
+    return typeof name === 'string' && name !== '' ? name : tag;
+  } catch {
+    return 'object';
+  }
+}
