@@ -14,7 +14,9 @@ function rejected(error: unknown): Promise<never> {
   return promise;
 }
 
-/** An async iterator over what `take` gives, until it gives null. When it is left early, the rest stays in the stream. */
+/**
+ * An async iterator over what `take` gives, until it gives null. When it is left early, the rest stays in the stream.
+ */
 class InputIterator implements AsyncIterableIterator<Uint8Array> {
   readonly #take: () => Promise<Uint8Array | null>;
   #ended = false;
@@ -60,8 +62,8 @@ export class AsyncInput implements AsyncInputStream {
   }
 
   /**
-   * Whether the request of an input has a body, which its variables do not tell if it is chunked; undefined for an input of
-   * another class.
+   * Whether the request of an input has a body, which its variables do not tell if it is chunked; undefined for an
+   * input of another class.
    */
   static hasBody(input: object): boolean | undefined {
     return #source in input ? input.#source !== null : undefined;

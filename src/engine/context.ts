@@ -4,10 +4,10 @@ import { AsyncResource } from 'node:async_hooks';
 const MANUAL = { requireManualDestroy: true };
 
 /**
- * A context for AsyncLocalStorage, copied from the one in which it is made (B-60, G-190): what is entered inside is seen
- * inside, and nowhere else. It costs 0.03 to 0.09 µs (Node 20, none to three storages in use), where
- * `AsyncLocalStorage.snapshot` costs 16 µs. One snapshot shared by all requests is no way out: on Node 20 each request would
- * see what the others have entered.
+ * A context for AsyncLocalStorage, copied from the one in which it is made (B-60, G-190): what is entered inside is
+ * seen inside, and nowhere else. It costs 0.03 to 0.09 µs (Node 20, none to three storages in use), where
+ * `AsyncLocalStorage.snapshot` costs 16 µs. One snapshot shared by all requests is no way out: on Node 20 each request
+ * would see what the others have entered.
  */
 export class Context extends AsyncResource {
   constructor() {

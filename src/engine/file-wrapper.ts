@@ -1,6 +1,6 @@
 /**
- * `wsgi.file_wrapper` (G-160 to G-166, U-08) makes a body of a file. The call reads and sends nothing. The gateway sends the
- * file itself if it can, and if it gets the very wrapper back.
+ * `wsgi.file_wrapper` (G-160 to G-166, U-08) makes a body of a file. The call reads and sends nothing. The gateway
+ * sends the file itself if it can, and if it gets the very wrapper back.
  */
 import { closeSync, fstatSync, openSync, readSync, read as readWithCallback, type Stats } from 'node:fs';
 import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
@@ -20,7 +20,9 @@ export interface FileRange {
   length: number;
 }
 
-/** A file of which a wrapper can be made: a file-like, a descriptor (which the wrapper owns and closes), a FileHandle. */
+/**
+ * A file of which a wrapper can be made: a file-like, a descriptor (which the wrapper owns and closes), a FileHandle.
+ */
 export type SyncFile = FileLike | number | FileHandleLike;
 export type AsyncFile = FileLike | AsyncFileLike | number | FileHandleLike;
 
@@ -132,8 +134,8 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   }
 
   /**
-   * The file behind a body, if that is a wrapper of a regular file from which nothing was read. Null for other bodies, and
-   * if the descriptor is of no use: the file is read then (G-162).
+   * The file behind a body, if that is a wrapper of a regular file from which nothing was read. Null for other bodies,
+   * and if the descriptor is of no use: the file is read then (G-162).
    */
   static range(body: unknown): FileRange | null {
     if (!Wrapper.made(body) || body.ended || body.#closed) return null;
@@ -153,9 +155,9 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
 }
 
 /**
- * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if the
- * file has one (U-08). The wrapper owns a descriptor and closes it. `wsgi.file_wrapper` of the sync convention makes one of
- * these, so a gateway sends the file itself if it can.
+ * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if
+ * the file has one (U-08). The wrapper owns a descriptor and closes it. `wsgi.file_wrapper` of the sync convention
+ * makes one of these, so a gateway sends the file itself if it can.
  */
 export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
   /**

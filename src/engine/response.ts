@@ -1,9 +1,9 @@
 /**
  * The state of one response, and all decisions about it, which are the same for the sync and the async convention.
  *
- * Theory of operation. `runSync` and `runAsync` call the application, take the steps of its body, wait, and carry out what
- * is decided here. They ask (`takeArray`, `takeFile`, `accept`, `end`, `fail`) and get a number that says what to do;
- * `takeHead()`, `piece` and `final` then hold what is to be sent. No object is made for an answer.
+ * Theory of operation. `runSync` and `runAsync` call the application, take the steps of its body, wait, and carry out
+ * what is decided here. They ask (`takeArray`, `takeFile`, `accept`, `end`, `fail`) and get a number that says what to
+ * do; `takeHead()`, `piece` and `final` then hold what is to be sent. No object is made for an answer.
  *
  * A response goes through these states:
  *
@@ -17,22 +17,23 @@
  *     | page     | either | the page's | yes      | yes      | an error page went out in place of it (G-140)         |
  *     | dropped  | either | either     | no       | yes      | nothing went out, and nothing will                    |
  *
- * `startResponse` leads from the first three to stored or refused. What is sent first leads from stored to sent, what is
- * sent last to complete, or both at once. A failure leads from the first three to page, or to dropped where the client has
- * gone; and from sent to complete, by breaking the connection. No way leads out of the last three. `complete` and
- * `headSent` are set when it is decided to send, just before the transport is called.
+ * `startResponse` leads from the first three to stored or refused. What is sent first leads from stored to sent, what
+ * is sent last to complete, or both at once. A failure leads from the first three to page, or to dropped where the
+ * client has gone; and from sent to complete, by breaking the connection. No way leads out of the last three.
+ * `complete` and `headSent` are set when it is decided to send, just before the transport is called.
  *
  * Two marks go with any of these states, and are never taken back:
  * - `gone`: the client left, or the server gave up. It is set after `complete` only where the end did not arrive.
  * - failed: the request is counted as failed. `complete` follows, or is there already.
  *
- * `done`: the transport knows that the request is over. It follows `complete`, with one exception: an application that did
- * not return in time after its client had gone (B-36). It is taken back where a DONE did not arrive.
+ * `done`: the transport knows that the request is over. It follows `complete`, with one exception: an application that
+ * did not return in time after its client had gone (B-36). It is taken back where a DONE did not arrive.
  *
  * `close` of the body is looked up once (G-109): when END has to be told from DONE, or when it is due to be called.
  *
- * A bridge passes on what the application gave, and leaves the framing to the gateway on its other side (B-25, B-57). It
- * extends this class, overrides what frames and what answers errors, and hands its object in by `EngineOptions.response`.
+ * A bridge passes on what the application gave, and leaves the framing to the gateway on its other side (B-25, B-57).
+ * It extends this class, overrides what frames and what answers errors, and hands its object in by
+ * `EngineOptions.response`.
  */
 import { ApplicationError } from '../interface/errors.ts';
 import {
@@ -72,13 +73,13 @@ export interface EngineOptions {
   /** For bridges: the state of the request, of a class that passes on what the application gives. */
   response?: ResponseState;
   /**
-   * For bridges: called before each step of a body. The step is taken when this returns or fulfils (B-27). If it throws or
-   * rejects, the body is abandoned and the request fails with that error.
+   * For bridges: called before each step of a body. The step is taken when this returns or fulfils (B-27). If it throws
+   * or rejects, the body is abandoned and the request fails with that error.
    */
   mayStep?: () => Promise<void> | undefined;
   /**
-   * For bridges: called before the body is closed, unless a DONE was sent. The body is closed when this returns or fulfils;
-   * it neither throws nor rejects.
+   * For bridges: called before the body is closed, unless a DONE was sent. The body is closed when this returns or
+   * fulfils; it neither throws nor rejects.
    *
    * @param closes whether the body has a `close`
    */
@@ -159,7 +160,9 @@ export class ResponseState {
   /** The last `write` went beyond the Content-Length. */
   #overrun = false;
 
-  /** @param signalled whether the application has `quaich.signal`, which makes its calls fail when the client has gone */
+  /**
+   * @param signalled whether the application has `quaich.signal`, which makes its calls fail when the client has gone
+   */
   constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined, signalled = false) {
     // Taken before the application can change them, or make them throw (A-17). The gateway made `wsgi.errors`.
     this.#errors = environ['wsgi.errors'] as ErrorStream;
@@ -465,7 +468,9 @@ export class ResponseState {
     this.logError(what, error);
   }
 
-  /** Looks `close` of the body up, once (G-109). If that throws, `close` has failed as if it had been called (G-113). */
+  /**
+   * Looks `close` of the body up, once (G-109). If that throws, `close` has failed as if it had been called (G-113).
+   */
   #lookUpClose(body: unknown): void {
     if (this.#close !== UNKNOWN) return;
     this.#close = undefined;

@@ -2,8 +2,8 @@
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
  * AsyncLocalStorage (B-60): all that follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it resolves such a
- * promise, and aborts the signal in the context of the request, since the listeners belong to the application.
+ * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it resolves such
+ * a promise, and aborts the signal in the context of the request, since the listeners belong to the application.
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
@@ -365,8 +365,8 @@ class AsyncRun implements RunningRequest {
   }
 
   /**
-   * Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. Ends: when the
-   * promise settles, and at the close timeout.
+   * Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. Ends:
+   * when the promise settles, and at the close timeout.
    */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
