@@ -1,12 +1,57 @@
 /**
- * The state of one response: what the sync and the async engine share. It decides, the engines call, wait and send.
+ * The state of one response, and all decisions about it, which are the same for the sync and the async convention.
+ *
+ * Theory of operation. `runSync` and `runAsync` call the application, take the steps of its body, wait, and carry out
+ * what is decided here. They ask (`takeArray`, `takeFile`, `accept`, `end`, `fail`) and get a number that says what to
+ * do; `takeHead()`, `piece` and `final` then hold what is to be sent. No object is made for an answer.
+ *
+ * A response goes through these states:
+ *
+ *     | state    | called | head       | headSent | complete |                                                       |
+ *     | -------- | ------ | ---------- | -------- | -------- | ----------------------------------------------------- |
+ *     | new      | no     | null       | no       | no       | nothing may be sent (G-102)                           |
+ *     | refused  | yes    | null       | no       | no       | as new, but the next call needs an error (G-82, G-83) |
+ *     | stored   | yes    | set        | no       | no       | an error replaces the head (G-84)                     |
+ *     | sent     | yes    | set        | yes      | no       | an error is thrown back (G-84)                        |
+ *     | complete | yes    | set        | yes      | yes      | `startResponse` and `write` throw (G-98)              |
+ *     | page     | either | the page's | yes      | yes      | an error page went out in place of it (G-140)         |
+ *     | dropped  | either | either     | no       | yes      | nothing went out, and nothing will                    |
+ *
+ * `startResponse` leads from the first three to stored or refused. What is sent first leads from stored to sent, what
+ * is sent last to complete, or both at once. A failure leads from the first three to page, or to dropped where the
+ * client has gone; and from sent to complete, by breaking the connection. No way leads out of the last three.
+ * `complete` and `headSent` are set when it is decided to send, just before the transport is called.
+ *
+ * Two marks go with any of these states, and are never taken back:
+ * - `gone`: the client left, or the server gave up. It is set after `complete` only where the end did not arrive.
+ * - failed: the request is counted as failed. `complete` follows, or is there already.
+ *
+ * `done`: the transport knows that the request is over. It follows `complete`, with one exception: an application that
+ * did not return in time after its client had gone (B-36). It is taken back where a DONE did not arrive.
+ *
+ * `close` of the body is looked up once (G-109): when END has to be told from DONE, or when it is due to be called.
+ *
+ * A bridge passes on what the application gave, and leaves the framing to the gateway on its other side (B-25, B-57).
+ * It extends this class, overrides what frames and what answers errors, and hands its object in by
+ * `EngineOptions.response`.
  */
 import { ApplicationError } from '../interface/errors.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import {
+  DONE,
+  END,
+  type Final,
+  HEAD_HAS_LENGTH,
+  HEAD_NO_BODY,
+  MORE,
+  type ResponseHead,
+  type Transport,
+} from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
-import { isDisconnect } from '../rules/failures.ts';
+import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
 import { describeError } from '../rules/show.ts';
+import { errorPage, statusFor } from './error-page.ts';
+import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
 import { checkError, checkHead, writeLength } from './response-head.ts';
 
@@ -18,29 +63,63 @@ export interface EngineCounters {
   disconnects: number;
 }
 
-/** The same for all requests of a worker or a mount. */
+/** The same for all requests of a worker or a mount; a bridge makes them for each request. */
 export interface EngineOptions {
   /** Polled before each step of a sync body (B-35). */
   disconnected?: () => boolean;
   /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13, B-36); 5000 by default. */
   closeTimeout?: number;
   counters?: EngineCounters;
+  /** For bridges: the state of the request, of a class that passes on what the application gives. */
+  response?: ResponseState;
+  /**
+   * For bridges: called before each step of a body. The step is taken when this returns or fulfils (B-27). If it throws
+   * or rejects, the body is abandoned and the request fails with that error.
+   */
+  mayStep?: () => Promise<void> | undefined;
+  /**
+   * For bridges: called before the body is closed, unless a DONE was sent. The body is closed when this returns or
+   * fulfils; it neither throws nor rejects.
+   *
+   * @param closes whether the body has a `close`
+   */
+  closing?: (closes: boolean) => Promise<void> | undefined;
 }
 
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
 
-// What to do about a chunk: `accept`.
-/** Ask for the next one. */
+// What a run has to do. It sends `takeHead()`, `piece` and `final`.
+/** Send nothing, ask for the next chunk. */
 export const SKIP = 0;
-/** Send `piece`, then ask for the next one. */
+/** Send, then ask for the next chunk. */
 export const SEND = 1;
-/** Send `piece`, which completes the response; the body may still run to its end. */
+/** Send: this completes the response. The body may still run to its end. */
 export const SEND_LAST = 2;
-/** Send `piece`, which completes the response, and abandon the body. */
+/** Send: this completes the response. Abandon the body. */
 export const SEND_LAST_AND_STOP = 3;
-/** Abandon the body: the response is complete already. */
+/** Send nothing: the response is complete already. Abandon the body. */
 export const STOP = 4;
-export type Action = typeof SKIP | typeof SEND | typeof SEND_LAST | typeof SEND_LAST_AND_STOP | typeof STOP;
+/** Send the head, unless it was sent, then break the connection (G-122). */
+export const BREAK_AFTER_HEAD = 5;
+/** Break the connection (G-141). */
+export const BREAK = 6;
+export type Action =
+  | typeof SKIP
+  | typeof SEND
+  | typeof SEND_LAST
+  | typeof SEND_LAST_AND_STOP
+  | typeof STOP
+  | typeof BREAK_AFTER_HEAD
+  | typeof BREAK;
+
+// What failed, for `fail` and `closingFailed`.
+export const APPLICATION_THREW = 'the application threw';
+export const BODY_FAILED = 'the body failed';
+export const RETURN_FAILED = 'return() of the body failed';
+export const CLOSE_FAILED = 'close() of the body failed';
+
+/** `close` of the body, not looked up yet. */
+const UNKNOWN = Symbol('unknown');
 
 /** Array bodies of several chunks up to this size in bytes are joined and sent in one go (G-117). */
 const MOST_JOINED = 16384;
@@ -49,42 +128,50 @@ const NOTHING = new Uint8Array(0);
 
 /** One response. */
 export class ResponseState {
-  /** The head as last stored by `startResponse`. */
+  /** The head as last stored by `startResponse`, or that of the error page. */
   head: ResponseHead | null = null;
   headSent = false;
   /** `startResponse` was called, perhaps in vain (G-82). */
   called = false;
-  /** The end was sent, or the connection broken. */
+  /** The end was sent, or the connection broken, or it is about to be. */
   complete = false;
   /** The client went away or the server gave up: what comes is discarded without an error (B-38). */
   gone = false;
+  /** The transport knows that the request is over, or learns it from what is to be sent. */
+  done = false;
   /** Body bytes handed to the transport. */
   sent = 0;
-  /** What `accept` wants sent. */
+  /** What is to be sent; null: no bytes. */
   piece: Uint8Array | null = null;
-  failed = false;
+  /** What is to be sent with it. */
+  final: Final = MORE;
   readonly #forHead: boolean;
   readonly #counters: EngineCounters | undefined;
   readonly #errors: ErrorStream;
   readonly #method: unknown;
   readonly #script: unknown;
   readonly #path: unknown;
+  readonly #signalled: boolean;
+  /** `close` of the body, as it was looked up. */
+  #close: unknown = UNKNOWN;
+  /** Counted as failed. */
+  #failed = false;
   #warned = false;
   /** The last `write` went beyond the Content-Length. */
   #overrun = false;
 
-  constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined) {
-    // Taken before the application can change them, or make them throw (A-17).
+  /**
+   * @param signalled whether the application has `quaich.signal`, which makes its calls fail when the client has gone
+   */
+  constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined, signalled = false) {
+    // Taken before the application can change them, or make them throw (A-17). The gateway made `wsgi.errors`.
     this.#errors = environ['wsgi.errors'] as ErrorStream;
     this.#method = environ.REQUEST_METHOD;
     this.#script = environ.SCRIPT_NAME;
     this.#path = environ.PATH_INFO;
     this.#forHead = this.#method === 'HEAD';
     this.#counters = counters;
-  }
-
-  get forHead(): boolean {
-    return this.#forHead;
+    this.#signalled = signalled;
   }
 
   /**
@@ -151,6 +238,8 @@ export class ResponseState {
       this.#surplus(head);
       return STOP;
     }
+    this.complete = true; // but for one case
+    this.final = END;
     if (this.#bodyless(head)) {
       this.#dropped(head);
       this.piece = null;
@@ -165,15 +254,34 @@ export class ResponseState {
     }
     this.piece = chunk;
     this.sent += size;
-    return size === room ? SEND_LAST : SEND;
+    if (size === room) return SEND_LAST;
+    this.complete = false;
+    this.final = MORE;
+    return SEND;
   }
 
   /**
    * Takes a body that is an array as a whole: all of it is checked before anything is sent, and its size known (G-123).
    *
-   * @returns the bytes to send, at once or one after another
+   * @returns null where all of the response is to be sent at once; else the chunks, as a body to be taken in steps
+   * @throws ApplicationError as `accept`
    */
-  acceptArray(body: readonly unknown[]): Uint8Array | Uint8Array[] {
+  takeArray(body: readonly unknown[]): readonly Uint8Array[] | null {
+    const bytes = this.#bytesOf(body);
+    if (Array.isArray(bytes)) return bytes;
+    const head = this.requireHead();
+    if (head.length >= 0 && this.sent < head.length && !this.#bodyless(head)) {
+      this.sent -= bytes.byteLength;
+      return [bytes]; // too short, as `end` finds when it is sent
+    }
+    this.piece = bytes.byteLength === 0 ? null : bytes;
+    this.final = this.last(body);
+    this.complete = true;
+    return null;
+  }
+
+  /** The bytes to send, at once or one after another. */
+  #bytesOf(body: readonly unknown[]): Uint8Array | Uint8Array[] {
     const count = body.length;
     if (count === 1) {
       const chunk = chunkOf(body[0], 0);
@@ -227,22 +335,27 @@ export class ResponseState {
   }
 
   /**
-   * The body has ended: settles the length.
+   * The body has ended: settles the length. One that is shorter than its Content-Length breaks the connection (G-122).
    *
-   * @returns whether the response is whole; false when it is shorter than its Content-Length, and the connection has to
-   *   be broken after the head (G-122)
+   * @param body of which `close` is looked up
+   * @throws ApplicationError where there is no head (G-102)
    */
-  end(): boolean {
+  end(body: unknown): Action {
+    if (this.complete) return STOP;
     const head = this.requireHead();
-    if (this.#bodyless(head)) return true;
-    if (head.length < 0) {
-      if (!this.headSent) head.length = 0; // G-127
-      return true;
+    if (!this.#bodyless(head)) {
+      if (head.length < 0) {
+        if (!this.headSent) head.length = 0; // G-127
+      } else if (this.sent !== head.length) {
+        this.warn(`the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`);
+        this.#countFailure();
+        return BREAK_AFTER_HEAD;
+      }
     }
-    if (this.sent === head.length) return true;
-    this.warn(`the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`);
-    this.fail();
-    return false;
+    this.piece = null;
+    this.final = this.last(body);
+    this.complete = true;
+    return SEND_LAST;
   }
 
   /**
@@ -278,24 +391,144 @@ export class ResponseState {
     return new ApplicationError(`write went beyond the Content-Length of ${this.head?.length} bytes (G-121)`);
   }
 
-  /** Content-Length of a file that is sent as a whole (G-165), where the application gave none. */
-  setLength(length: number): void {
+  /** The transport did not take what `write` accepted: what is written from now on is discarded. */
+  writeFailed(_error: unknown): void {
+    this.disconnect();
+  }
+
+  /**
+   * The descriptor of a body that the transport is to send itself, with the head and the length that stands there: an
+   * untouched file wrapper (G-161). -1 for any other body, which is taken in steps.
+   */
+  takeFile(body: unknown, transport: Transport<boolean>): number {
+    const file = this.headSent ? null : fileOf(body);
+    if (file === null) return -1;
+    const { descriptor, length } = file;
+    if (length >= 0) this.#setLength(length);
+    if (transport.sendFile === undefined || transport.takesFile?.(descriptor) === false) return -1;
+    if (this.#bodyless(this.requireHead())) return -1;
+    this.complete = true;
+    return descriptor;
+  }
+
+  /** The Content-Length of a file, where the application gave none (G-165). */
+  #setLength(length: number): void {
     const head = this.requireHead();
     if (head.length >= 0 || this.headSent) return;
     if ((head.flags & (HEAD_NO_BODY | HEAD_HAS_LENGTH)) === 0) head.length = length;
     else if (this.#forHead && head.status !== 304) writeLength(head, length);
   }
 
-  /** Whether chunks are sent at all; needs a head. */
-  hasBody(): boolean {
-    return !this.#bodyless(this.requireHead());
+  /** Counts the request as failed, once. */
+  #countFailure(): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    if (this.#counters !== undefined) this.#counters.failures++;
   }
 
-  /** Counts the request as failed, once. */
-  fail(): void {
-    if (this.failed) return;
-    this.failed = true;
-    if (this.#counters !== undefined) this.#counters.failures++;
+  /** Whether an error is a failure of the application, and does not just tell that the client has gone (B-38). */
+  #isFailure(error: unknown): boolean {
+    return !isDisconnect(error) && !(this.gone && this.#signalled && isAbortError(error));
+  }
+
+  /**
+   * The request failed: reports and counts it. The answer is an error page if nothing was sent (G-140), else a broken
+   * connection (G-141), and nothing if the response is complete.
+   */
+  fail(what: string, error: unknown): Action {
+    if (this.final === DONE) this.done = false; // it did not arrive
+    if (isDisconnect(error)) {
+      this.disconnect();
+    } else if (!isClientFault(error) && this.#isFailure(error)) {
+      this.#countFailure();
+      this.logError(what, error);
+    }
+    if (this.complete || this.done) return STOP;
+    this.complete = true;
+    if (this.headSent || this.gone) return BREAK;
+    const page = errorPage(statusFor(error), this.#forHead);
+    this.head = page.head;
+    this.piece = page.body;
+    this.done = this.#close === undefined;
+    this.final = this.done ? DONE : END;
+    return SEND_LAST;
+  }
+
+  /** The transport did not do what `fail` asked for. */
+  failedAgain(error: unknown): void {
+    this.done = false;
+    if (isDisconnect(error)) this.disconnect();
+    else this.logError('the error page could not be sent', error);
+  }
+
+  /** `return()` or `close()` failed: reports and counts it, changes nothing else (G-113). */
+  closingFailed(what: string, error: unknown): void {
+    if (!this.#isFailure(error)) return;
+    this.#countFailure();
+    this.logError(what, error);
+  }
+
+  /**
+   * Looks `close` of the body up, once (G-109). If that throws, `close` has failed as if it had been called (G-113).
+   */
+  #lookUpClose(body: unknown): void {
+    if (this.#close !== UNKNOWN) return;
+    this.#close = undefined;
+    try {
+      // Whatever it is, it is only asked for a property.
+      if (body !== undefined && body !== null) this.#close = (body as { close?: unknown }).close;
+    } catch (error) {
+      this.closingFailed(CLOSE_FAILED, error);
+    }
+  }
+
+  /** What to send with the last bytes: DONE, or END where `close` has to be called before the request is over. */
+  last(body: unknown): Final {
+    this.#lookUpClose(body);
+    if (typeof this.#close === 'function') return END;
+    this.done = true;
+    return DONE;
+  }
+
+  /** The application returned no body: there is nothing to close (G-114). */
+  noBody(): void {
+    this.#close = undefined;
+  }
+
+  /** Whether nothing is left to do: a DONE was sent, so there is nothing to close either. */
+  get closed(): boolean {
+    return this.done && this.#close !== UNKNOWN;
+  }
+
+  /** Whether the body has a `close`, which is due now. From now on the response takes nothing. */
+  closes(body: unknown): boolean {
+    this.complete = true;
+    this.#lookUpClose(body);
+    return typeof this.#close === 'function';
+  }
+
+  /** Calls `close` of the body, once (G-111, G-112), and gives what it returned. Does not throw. */
+  close(body: unknown): unknown {
+    const close = this.#close;
+    this.#close = undefined;
+    if (typeof close !== 'function') return undefined;
+    try {
+      return Reflect.apply(close, body, []);
+    } catch (error) {
+      this.closingFailed(CLOSE_FAILED, error);
+      return undefined;
+    }
+  }
+
+  /** Tells the transport that the request is over, unless it knows. */
+  tellDone(transport: Transport<boolean>): void {
+    if (this.done) return;
+    this.done = true;
+    try {
+      transport.done();
+    } catch (error) {
+      this.logError('the transport failed', error);
+    }
   }
 
   /** Counts a disconnect, once; from now on what the application sends is discarded. */
@@ -321,5 +554,10 @@ export class ResponseState {
     if (this.#warned) return;
     this.#warned = true;
     report(this.#errors, this.#request, what);
+  }
+
+  /** Reports that the request ends although `return()` or `close()` of its body goes on. */
+  late(what: string, limit: number): void {
+    this.warn(`${what}: still not over after ${limit} ms, the request ends without it (B-13, B-36)`);
   }
 }

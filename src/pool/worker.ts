@@ -1,5 +1,5 @@
-import type { MessagePort } from 'node:worker_threads';
 import { createErrorStream } from '../engine/error-stream.ts';
+import { addExtensions } from '../engine/extensions.ts';
 import {
   type ConnectionInfo,
   EnvironBuilder,
@@ -29,14 +29,16 @@ export type EnvironKind<Async extends boolean> = Pick<
   'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
 >;
 
-/** An application with what builds its environs. */
+type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplication : Application;
+
+/** An application with the builder of its environs. */
 export interface Runnable<Async extends boolean> {
-  readonly app: Async extends true ? AsyncApplication : Application;
+  readonly app: ApplicationOf<Async>;
   readonly prefix: string;
   readonly builder: EnvironBuilder<Async>;
 }
 
-/** The applications of a thread by mount, null where a mount is not this thread's. */
+/** The applications of a thread by mount; null for a mount of other threads. */
 export function runnables<Async extends boolean>(
   applications: Applications,
   kind: EnvironKind<Async>,
@@ -55,23 +57,26 @@ export function runnables<Async extends boolean>(
       state: application.state,
       extra,
     });
-    // The kind was compared above.
-    return { app: application.app as Runnable<Async>['app'], prefix: application.prefix, builder };
+    // The kind, compared above, tells the type.
+    return { app: application.app as ApplicationOf<Async>, prefix: application.prefix, builder };
   });
 }
 
-/** The environ of a request that came through the rings. */
+/**
+ * The environ of a request that came through the rings.
+ *
+ * @param hints whether `quaich.early_hints` is there (G-152)
+ */
 export function ringEnviron<Async extends boolean>(
   { builder, prefix }: Runnable<Async>,
   request: RingRequest,
   input: InputOf<Async>,
+  hints: boolean,
 ): EnvironOf<Async> {
   const text = request.text();
   const connection = connectionInfo(text.substring(0, request.metaLength));
   const environ = builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
-  if (request.flags === TAKES_ERRORS) {
-    environ['wsgi.errors'] = createErrorStream(2, (text) => request.errors(text));
-  }
+  addExtensions(environ, request, hints, request.flags === TAKES_ERRORS ? (text) => request.errors(text) : undefined);
   return environ;
 }
 
@@ -83,9 +88,9 @@ function connectionInfo(meta: string): ConnectionInfo {
 }
 
 /**
- * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to leave,
- * runs the shutdown hooks, and waits for its end. Never fulfils: the pool ends the thread, since one that returned would be
- * used again, with all that its modules have kept.
+ * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to
+ * leave, runs the shutdown hooks, and waits for its end. Never fulfils: the pool ends the thread, since one that
+ * returned would be used again, with all that its modules have kept.
  *
  * @param serve fulfils when the worker is to serve no more (L-08, L-16)
  */
@@ -93,7 +98,7 @@ export async function live(
   { port, files, data }: WorkerTask<WorkerData>,
   serve: (applications: Applications) => Promise<void>,
 ): Promise<never> {
-  const post = (message: WorkerMessage): void => (port as MessagePort).postMessage(message);
+  const post = (message: WorkerMessage): void => port.postMessage(message);
   const applications = new Applications();
   let started = false;
   let broken = false;
@@ -102,14 +107,14 @@ export async function live(
     if (started) {
       post({ type: 'uncaught', message: describeError(error) });
     } else {
-      // What goes wrong while a module is loaded, though nobody waits for it, has kept the module from loading well.
+      // An error while modules are loaded counts as a failed load, also if nobody waits for what failed.
       broken = true;
       post(failed(error));
     }
   });
   try {
     await applications.start(data.mounts, data.directory, data.validate);
-    // Promises that were rejected meanwhile are told of first.
+    // Rejections of the meantime are reported in this turn, before `ready`.
     await turn();
     if (!broken) {
       started = true;
