@@ -2,12 +2,13 @@
 
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
+import { isApplicationField, isAuthority } from '../rules/grammar.ts';
 import { nothing } from '../rules/promises.ts';
 import { typeName } from '../rules/show.ts';
 import { trimmed } from '../rules/trimmed.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
-import { isSent, statusOf, usualReason } from './response-fields.ts';
+import { statusOf, usualReason } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;
@@ -30,8 +31,6 @@ const NOTHING = new Uint8Array(0);
 const TEXT: HeaderField[] = [['Content-Type', 'text/plain; charset=utf-8']];
 /** Methods that a Request cannot have (Fetch Standard, 2.2.1), in any case of letters. */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
-/** A host and perhaps a port (RFC 9110, 7.2; RFC 3986, 3.2.2): nothing that could end the authority, and no user. */
-const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?$/;
 
 /**
  * The URL of a request: scheme, Host, raw target. A server-wide `OPTIONS *` has an empty path (RFC 9112, 3.3).
@@ -41,7 +40,7 @@ const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]
 function urlOf(environ: AsyncEnviron): URL | null {
   const { 'wsgi.url_scheme': scheme, SERVER_NAME: name, SERVER_PORT: port } = environ;
   const authority = environ.HTTP_HOST || `${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
-  if (!AUTHORITY.test(authority)) return null;
+  if (!isAuthority(authority)) return null;
   const { script, path, query } = requestTarget(environ);
   const url = `${scheme}://${authority}${script}${path === '*' ? '/' : path}${query}`;
   return URL.canParse(url) ? new URL(url) : null;
@@ -91,7 +90,7 @@ function headersOf({ headers }: Response): HeaderField[] {
   const fields: HeaderField[] = [];
   headers.forEach((value, name) => {
     const lower = name.toLowerCase();
-    if (lower !== 'set-cookie' && isSent(lower)) fields.push([name, trimmed(value)]);
+    if (lower !== 'set-cookie' && isApplicationField(lower)) fields.push([name, trimmed(value)]);
   });
   // Never joined: a cookie may contain a comma (RFC 9110, 5.3).
   for (const cookie of headers.getSetCookie()) fields.push(['set-cookie', trimmed(cookie)]);

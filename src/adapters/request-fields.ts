@@ -2,13 +2,8 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
+import { DIGITS, FIELD_VALUE, TOKEN } from '../rules/grammar.ts';
 import { shown } from '../rules/show.ts';
-
-/** RFC 9110, 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 9110, 5.5, obs-text as bytes of a native string. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const DIGITS = /^[0-9]+$/;
 
 /** Names by key. Clients choose the names: the memory is bounded. */
 const KNOWN_NAMES = new Map<string, string>();
@@ -50,7 +45,7 @@ export function eachField(environ: AsyncEnviron, take: (name: string, value: str
     if (!field) continue;
     const value = environ[key];
     if (value === undefined || (value === '' && key === 'CONTENT_TYPE')) continue;
-    if (typeof value !== 'string' || !VALUE.test(value)) {
+    if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
       throw new ApplicationError(`environ: ${key} is no value of a header field: ${shown(value)} (G-34)`);
     }
     take(key === 'CONTENT_TYPE' ? 'Content-Type' : fieldName(key), value);

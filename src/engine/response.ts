@@ -6,9 +6,10 @@ import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/t
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
+import { argumentError, givenError } from '../rules/head.ts';
 import { describeError } from '../rules/show.ts';
 import { report } from './report.ts';
-import { checkError, checkHead, writeLength } from './response-head.ts';
+import { checkHead, writeLength } from './response-head.ts';
 
 /** What happened in a worker, for its statistics. */
 export interface EngineCounters {
@@ -95,7 +96,7 @@ export class ResponseState {
   start(status: unknown, headers: unknown, errorArgument: unknown, read?: HeaderField[]): void {
     const again = this.called;
     this.called = true; // before anything is checked (G-82)
-    const error = checkError(errorArgument);
+    const error = givenError(errorArgument, argumentError);
     if (this.headSent && error !== null) throw error; // G-84
     if (this.complete || (this.gone && this.headSent)) {
       throw new ApplicationError('startResponse was called after the response was complete (G-98)');

@@ -6,11 +6,11 @@
  * such a promise, and aborts the signal in the context of the request, as its listeners are the application's.
  */
 import { isPromise } from 'node:util/types';
-import { ApplicationError } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
-import { hasMethod, isAwaitable, isPlainArray, notIterable, refuseNoBody } from '../rules/body.ts';
+import { hasMethod, isAwaitable, isPlainArray, noStepFault, notIterable, refuseNoBody } from '../rules/body.ts';
 import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
+import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
@@ -95,7 +95,7 @@ class AsyncRun implements RunningRequest {
     let result: unknown;
     try {
       result = app(environ, startResponse); // G-01
-      if (isPromise(result) || (!Array.isArray(result) && isAwaitable(result))) {
+      if (isAwaitable(result)) {
         whenSettled(
           result,
           (body) => this.#returned(body),
@@ -250,7 +250,7 @@ class AsyncRun implements RunningRequest {
           if (this.#ender === DISCONNECT) return;
         }
         if (typeof step !== 'object' || step === null) {
-          throw new ApplicationError(`next() of the body gave ${String(typeof step)}, not an object (G-100)`);
+          throw faultError(noStepFault(step));
         }
         if ((step as IteratorResult<unknown>).done) break;
         const value = (step as IteratorResult<unknown>).value;

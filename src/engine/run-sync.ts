@@ -2,12 +2,21 @@
  * Runs one sync application against one request, by rows G-80 to G-146 and B-35 to B-38.
  */
 import { isPromise } from 'node:util/types';
-import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
+import { ClientDisconnected } from '../interface/errors.ts';
 import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
-import { isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
+import {
+  closeLate,
+  isPlainArray,
+  noStepFault,
+  notIterable,
+  notSyncFault,
+  refuseNoBody,
+  refusePromise,
+} from '../rules/body.ts';
 import { isClientFault, isDisconnect } from '../rules/failures.ts';
-import { disregard, nothing, whenSettled } from '../rules/promises.ts';
+import { faultError } from '../rules/fault.ts';
+import { disregard } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import { errorPage, statusFor } from './error-page.ts';
 import { type FileRange, fileOf } from './file-wrapper.ts';
@@ -90,18 +99,13 @@ class SyncRun {
     refuseNoBody(body, 'a sync application');
     if (isPromise(body)) {
       this.#close = undefined;
-      // Closed when it turns out to be a body after all; its rejection is nobody else's to handle.
-      whenSettled(body, (late) => this.#closeLate(late), nothing);
-      throw new ApplicationError(
-        'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
-      );
+      closeLate(body, (error) => this.#closingFailed(CLOSE_FAILED, error));
+      throw faultError(notSyncFault('a promise'));
     }
     const iterate = (body as Iterable<unknown>)[Symbol.iterator];
     if (typeof iterate !== 'function') {
       if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function') {
-        throw new ApplicationError(
-          'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
-        );
+        throw faultError(notSyncFault('an async iterable'));
       }
       throw notIterable(body);
     }
@@ -163,8 +167,7 @@ class SyncRun {
         iterator ??= Reflect.apply(iterate, body, []);
         const step: unknown = iterator.next();
         if (typeof step !== 'object' || step === null) {
-          disregard(step);
-          throw new ApplicationError(`next() of the body returned ${String(typeof step)}, not an object (G-100)`);
+          throw faultError(noStepFault(step));
         }
         if ((step as IteratorResult<unknown>).done) break;
         const value = (step as IteratorResult<unknown>).value;
@@ -274,16 +277,6 @@ class SyncRun {
       this.#transport.done();
     } catch (error) {
       this.state.logError('the transport failed', error);
-    }
-  }
-
-  #closeLate(late: unknown): void {
-    try {
-      if (typeof late !== 'object' || late === null) return;
-      const close = (late as Closable).close;
-      if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
-    } catch (error) {
-      this.#closingFailed(CLOSE_FAILED, error);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, ErrorStream, InputStream } from '../interface/types.ts';
+import { defaultPort, splitAuthority } from '../rules/grammar.ts';
 import { isNativeString } from '../rules/native-strings.ts';
 
 /** What a connection knows of itself. All strings are native strings, made once for each connection. */
@@ -178,15 +179,9 @@ export function fieldSeparator(variable: string): string {
   return variable === 'HTTP_COOKIE' ? '; ' : ',';
 }
 
-/** Host and port of an authority; the port is `''` where it has none. */
-function splitAuthority(authority: string): [host: string, port: string] {
-  const match = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/.exec(authority);
-  return match === null ? ['', ''] : [match[1], match[2] ?? ''];
-}
-
 /** SERVER_NAME and SERVER_PORT where the socket has none: from Host, else `localhost` and the default port (G-24). */
 export function nameServer(environ: Record<string, unknown>, scheme: string): void {
   const [host, port] = splitAuthority(typeof environ.HTTP_HOST === 'string' ? environ.HTTP_HOST : '');
   environ.SERVER_NAME ||= host || 'localhost';
-  environ.SERVER_PORT ||= port || (scheme === 'https' ? '443' : '80');
+  environ.SERVER_PORT ||= port || defaultPort(scheme);
 }

@@ -5,6 +5,7 @@
 import parseForwarded from 'forwarded-parse';
 import ipaddr from 'ipaddr.js';
 import { ConfigurationError } from '../interface/errors.ts';
+import { defaultPort, isPort } from '../rules/grammar.ts';
 import { trimmed, withoutFinalSlashes } from '../rules/trimmed.ts';
 import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
@@ -62,7 +63,7 @@ const LONGEST_ADDRESS = 64;
 
 /** A port as a proxy wrote it; null for what is none. */
 function parsePort(text: string | undefined): string | null {
-  return text !== undefined && /^[0-9]{1,5}$/.test(text) && Number(text) <= 65535 ? text : null;
+  return text !== undefined && isPort(text) ? text : null;
 }
 
 function parseAddress(text: string): Address | null {
@@ -256,15 +257,15 @@ export function trustProxy(options: TrustProxyOptions): Middleware {
       if (proto === 'https') environ.HTTPS = 'on';
       else delete environ.HTTPS;
     }
-    const defaultPort = environ['wsgi.url_scheme'] === 'https' ? '443' : '80';
+    const usualPort = defaultPort(environ['wsgi.url_scheme']);
     const given = host && hop.host !== undefined ? HOST.exec(hop.host) : null;
     if (given !== null && (given[2] === undefined || parsePort(given[2]) !== null)) {
       environ.HTTP_HOST = given[0];
       environ.SERVER_NAME = given[1];
-      environ.SERVER_PORT = given[2] ?? defaultPort;
+      environ.SERVER_PORT = given[2] ?? usualPort;
     } else if (proto === 'http' || proto === 'https') {
       const own = HOST.exec(environ.HTTP_HOST ?? '');
-      if (own !== null) environ.SERVER_PORT = own[2] ?? defaultPort;
+      if (own !== null) environ.SERVER_PORT = own[2] ?? usualPort;
     }
   }
 

@@ -1,4 +1,5 @@
 /** What an error says of whose failure it is. Nothing in here throws, whatever was thrown. */
+import { isNativeError } from 'node:util/types';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import { property } from './property.ts';
 
@@ -9,6 +10,11 @@ export function isInstance<T>(error: unknown, of: abstract new (...args: never[]
   } catch {
     return false;
   }
+}
+
+/** Whether a value is an Error, also one of another realm. */
+export function isError(value: unknown): value is Error {
+  return isInstance(value, Error) || isNativeError(value);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { isPromise } from 'node:util/types';
 import { isFileWrapper } from '../engine/file-wrapper.ts';
 import type { AsyncBody, Body } from '../interface/types.ts';
+import { isPlainArray } from '../rules/body.ts';
 
 type Closed = () => void | Promise<void>;
 type AnyBody = Partial<Iterable<Uint8Array>> & Partial<AsyncIterable<Uint8Array>> & { close?(): void | Promise<void> };
@@ -47,7 +48,7 @@ export function guardedBody(body: AnyBody, onClose: Closed): AsyncBody {
     return body as AsyncBody;
   }
   // An array that iterates in a way of its own is left to the gateway to iterate.
-  if (Array.isArray(body) && body[Symbol.iterator] === Array.prototype[Symbol.iterator]) {
+  if (isPlainArray(body)) {
     return Object.assign([...(body as Uint8Array[])], { close });
   }
   const guarded: AnyBody = { close };

@@ -1,6 +1,6 @@
 export { type AsyncFile, AsyncFileWrapper, FileWrapper, openFile, type SyncFile } from '../engine/file-wrapper.ts';
 export { applicationUri, guessScheme, requestUri, shiftPathInfo, type UriVariables } from '../environ/request-uri.ts';
-export { isHopByHop } from '../rules/hop-by-hop.ts';
+export { isHopByHop } from '../rules/grammar.ts';
 export {
   isNativeString,
   latin1Decode,

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
+import { hasMethod } from '../rules/body.ts';
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { hasMethod, shown } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 /** The end of a body, whatever its form: its one `close`. */

@@ -2,16 +2,17 @@
  * The request as the server describes it.
  */
 import { types } from 'node:util';
+import { isBytes } from '../rules/bytes.ts';
+import { DIGITS, TOKEN } from '../rules/grammar.ts';
+import { isNativeString } from '../rules/native-strings.ts';
+import { shown } from '../rules/show.ts';
 import { checkErrorStream } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { checkFileWrapper } from './file-wrapper.ts';
 import { checkInput } from './input.ts';
-import { isBytes, shown } from './values.ts';
 
 type Environ = Record<string, unknown>;
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const ABOVE_LATIN1 = /[^\0-\xff]/;
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PATCH', 'PUT', 'DELETE', 'TRACE']);
 
 /** Keys that are always there, with the row of each. */
@@ -113,7 +114,7 @@ function checkStrings(exchange: Exchange, environ: Environ): void {
       }
       //: G-07, V-100: No string of a CGI variable, and none of the interface's own keys, has a unit above U+00FF: it is a native string,
       //: decoded from bytes as ISO-8859-1. `TextDecoder('latin1')` is windows-1252 and MUST NOT be used for it.
-      if (ABOVE_LATIN1.test(value)) {
+      if (!isNativeString(value)) {
         throw exchange.outside('V-100', `environ.${key} is ${shown(value)}`, 'decode the bytes as ISO-8859-1');
       }
     } else if (!/^[a-z0-9_.]+$/.test(key)) {
@@ -138,7 +139,7 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
     exchange.warn('V-33', exchange.link.outside, `REQUEST_METHOD is ${shown(method)}`, 'check that it is meant');
   }
   if (name === '') throw exchange.outside('V-101', 'SERVER_NAME is empty', 'give a name or an address');
-  if (typeof port !== 'string' || !/^[0-9]+$/.test(port)) {
+  if (typeof port !== 'string' || !DIGITS.test(port)) {
     throw exchange.outside('V-101', `SERVER_PORT is ${shown(port)}`, 'give a string of digits');
   }
   //: @in server
@@ -150,7 +151,7 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
   //: G-27, V-36: `CONTENT_LENGTH` MUST be a string of digits; absent or `''` when the request has no Content-Length and its body was not
   //: measured. The server refuses `+5`, `-1`, `0x5`, `5, 5` and `1e3` with 400.
   const { CONTENT_LENGTH: length } = environ;
-  if (length !== undefined && !/^[0-9]*$/.test(String(length))) {
+  if (length !== undefined && length !== '' && !DIGITS.test(String(length))) {
     throw exchange.outside('V-36', `CONTENT_LENGTH is ${shown(length)}`, 'give digits, or leave it out');
   }
   if (String(environ.QUERY_STRING ?? '').startsWith('?')) {
@@ -208,7 +209,7 @@ function checkFlags(exchange: Exchange, environ: Environ): void {
   //: G-41, V-25, V-102: `wsgi.url_scheme` MUST be `http` or `https`: that of the last hop, unless a trusted proxy says otherwise (G-39).
   const scheme = environ['wsgi.url_scheme'];
   if (scheme === undefined) throw exchange.outside('V-102', 'environ has no wsgi.url_scheme', "give 'http' or 'https'");
-  if (typeof scheme === 'string' && ABOVE_LATIN1.test(scheme)) {
+  if (typeof scheme === 'string' && !isNativeString(scheme)) {
     throw exchange.outside('V-100', `wsgi.url_scheme is ${shown(scheme)}`, "give 'http' or 'https'");
   }
   if (scheme !== 'http' && scheme !== 'https') {

@@ -1,5 +1,7 @@
+import { hasMethod } from '../rules/body.ts';
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { callMethod, hasMethod, isIterable, shown } from './values.ts';
+import { callMethod, isIterable } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
 const METHODS = { flush: 'V-30', write: 'V-31', writelines: 'V-32' } as const;

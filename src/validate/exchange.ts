@@ -1,6 +1,7 @@
 /**
  * The state of one call of an application, and the checks on its order: what was called when, how many bytes passed.
  */
+import type { Fault } from '../rules/fault.ts';
 import type { Link } from './link.ts';
 import type { Settings } from './settings.ts';
 import { type Side, ValidationError } from './validation-error.ts';
@@ -54,6 +55,11 @@ export class Exchange {
   /** An error for a breach of what the validator wraps. */
   inside(row: string, seen: string, advice: string): ValidationError {
     return new ValidationError(row, this.link.inside, seen, advice);
+  }
+
+  /** As `inside`, for what gateways refuse too: in their words. */
+  refused(row: string, { seen, advice }: Fault<string>): ValidationError {
+    return this.inside(row, seen, advice);
   }
 
   /** An error for a breach of what called the validator. */

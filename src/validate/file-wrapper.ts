@@ -1,9 +1,11 @@
 import { types } from 'node:util';
+import { hasMethod } from '../rules/body.ts';
+import { shown } from '../rules/show.ts';
 import { CheckedAsyncBody } from './async-body.ts';
 import { CheckedBody } from './body.ts';
 import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { type Callable, callMethod, hasMethod, isCallable, shown } from './values.ts';
+import { type Callable, callMethod, isCallable } from './values.ts';
 
 /** What a checked `wsgi.file_wrapper` has returned, with the file: such a body reaches the server as the very object it is. */
 const wrappers = new WeakMap<object, unknown>();

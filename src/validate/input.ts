@@ -3,9 +3,13 @@
  */
 import { types } from 'node:util';
 import { type BlockInput, READ_BLOCK } from '../interface/read-block.ts';
+import { hasMethod } from '../rules/body.ts';
+import { isBytes } from '../rules/bytes.ts';
+import { disregard } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
 import { onlyMembers } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
-import { callMethod, disregard, hasMethod, isBytes, shown } from './values.ts';
+import { callMethod } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
 const METHODS = { read: 'V-26', readline: 'V-27', readlines: 'V-28' } as const;

@@ -1,6 +1,7 @@
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { checkHead } from './head.ts';
-import { type Callable, isCallable, shown } from './values.ts';
+import { checkStartArguments } from './head.ts';
+import { type Callable, isCallable } from './values.ts';
 import { checkedWrite } from './write.ts';
 
 /** The `startResponse` that the application gets. */
@@ -14,7 +15,7 @@ export function checkedStartResponse(exchange: Exchange, outer: Callable): Calla
     // Before anything is checked: a call counts also when it throws.
     const again = exchange.called;
     exchange.called = true;
-    const { head, error } = checkHead(exchange, args[0], args[1], args[2]);
+    const { head, error } = checkStartArguments(exchange, args[0], args[1], args[2]);
     //: @in start-response
     //: G-82, A-04, V-120: A second call without an error MUST throw, also when the first one threw because of its arguments. An
     //: application calls `startResponse` again only to replace the head because of an error, which it passes on.

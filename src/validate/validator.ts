@@ -1,10 +1,22 @@
 /**
  * The conformance validator: middleware that checks both sides of one call and changes nothing for a correct pair.
  */
-import { types } from 'node:util';
+import { isPromise } from 'node:util/types';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Lifespan } from '../interface/types.ts';
-import { checkedArray, isPlainArray } from './array-body.ts';
+import {
+  closeLate,
+  closeOf,
+  hasMethod,
+  isAwaitable,
+  isPlainArray,
+  noBodyFault,
+  notIterableFault,
+  notSyncFault,
+} from '../rules/body.ts';
+import { disregard, nothing } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
+import { checkedArray } from './array-body.ts';
 import { CheckedAsyncBody } from './async-body.ts';
 import { CheckedBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
@@ -17,7 +29,7 @@ import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
 import { track, type UnclosedBody, unclosed } from './unclosed.ts';
-import { type Callable, callMethod, disregard, hasMethod, isCallable, nothing, shown } from './values.ts';
+import { type Callable, isCallable } from './values.ts';
 
 /** Wraps an application in the checks; keeps its kind (B-03) and its lifespan hooks (L-14). */
 export interface Validator {
@@ -91,13 +103,6 @@ function call(app: Application | AsyncApplication, args: unknown[], settings: Se
   }
   link.leave();
   return taken(exchange, result);
-}
-
-/** Whether the result of an async application is to be awaited: not when it is a body already. */
-function isAwaitable(result: unknown): boolean {
-  if (types.isPromise(result)) return true;
-  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
-  return hasMethod(result, 'then');
 }
 
 function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange {
@@ -195,28 +200,22 @@ function checkedBody(exchange: Exchange, body: object): object {
   return finish(checked);
 }
 
+/** The row of what is no body by its type. */
+const NO_BODY = { nothing: 'V-05', 'bytes or text': 'V-63', other: 'A-02' } as const;
+
 function checkResult(exchange: Exchange, body: unknown): asserts body is object {
   //: @in body
   //: A-02, V-05: The application MUST return an iterable of chunks on every call, also when it used `write` for everything: `[]` for
   //: an empty body; never `null`, `undefined` or `false`.
-  if (body === null || body === undefined || body === false) {
-    throw exchange.inside(
-      'V-05',
-      `the application returned ${shown(body)}`,
-      'return an iterable, [] for an empty body',
-    );
-  }
+  //:
   //: G-100, V-63: The result MUST be iterable in the convention in force. A string, a `Uint8Array` or other view, and an `ArrayBuffer` are refused
   //: by type before anything is iterated, although JavaScript can iterate some of them. The request fails with 500 and an error that
   //: names the type.
-  if (typeof body === 'string' || ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body)) {
-    throw exchange.inside('V-63', `the application returned ${shown(body)}`, 'put it into an array: [bytes]');
-  }
+  const fault = noBodyFault(body, exchange.async ? 'an async application' : 'a sync application');
+  if (fault !== null) throw exchange.refused(NO_BODY[fault.what], fault);
   if (!exchange.async) refuseAsync(exchange, body);
-  const iterable = hasMethod(body, Symbol.iterator) || (exchange.async && hasMethod(body, Symbol.asyncIterator));
-  if ((typeof body !== 'object' && typeof body !== 'function') || !iterable) {
-    throw exchange.inside('A-02', `the application returned ${shown(body)}, which is not iterable`, 'return [bytes]');
-  }
+  if (hasMethod(body, Symbol.iterator) || (exchange.async && hasMethod(body, Symbol.asyncIterator))) return;
+  throw exchange.refused('A-02', notIterableFault(body));
 }
 
 function refuseAsync(exchange: Exchange, body: unknown): void {
@@ -225,23 +224,19 @@ function refuseAsync(exchange: Exchange, body: unknown): void {
   //: rejects is handled so that it does not end the process.
   // A body is asked for nothing else, if it has an iterator (G-109).
   if (hasMethod(body, Symbol.iterator)) return;
-  const promise = types.isPromise(body) || hasMethod(body, 'then');
+  const promise = isPromise(body) || hasMethod(body, 'then');
   if (!promise && !hasMethod(body, Symbol.asyncIterator)) return;
-  throw exchange.inside(
-    'V-134',
-    `the application is sync and returned ${promise ? 'a promise' : 'an async iterable'}`,
-    'declare it with markAsync(app), or write an async function or async generator',
-  );
+  throw exchange.refused('V-134', notSyncFault(promise ? 'a promise' : 'an async iterable'));
 }
 
-/** Closes what a refused result holds. */
+/** Closes what a refused result holds; the violation is the news, not what `close` throws. */
 function dispose(body: unknown): void {
-  if (types.isPromise(body)) {
-    body.then(dispose, nothing);
+  if (isPromise(body)) {
+    closeLate(body, nothing);
     return;
   }
   try {
-    if (hasMethod(body, 'close')) disregard(callMethod(body, 'close'));
+    disregard(closeOf(body)?.());
   } catch {
     // The violation is the news.
   }

@@ -1,7 +1,9 @@
 import { types } from 'node:util';
-import { sizeOf } from '../rules/bytes.ts';
+import { isBytes, sizeOf } from '../rules/bytes.ts';
+import { disregard, nothing } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { type Callable, disregard, isBytes, nothing, shown } from './values.ts';
+import type { Callable } from './values.ts';
 import { watched } from './watched-promise.ts';
 
 /** The `write` that the application gets. */
