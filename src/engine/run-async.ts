@@ -13,7 +13,7 @@ import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts'
 import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
-import { errorPage, statusFor } from './error-page.ts';
+import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
 import {
   DEFAULT_CLOSE_TIMEOUT,
@@ -468,7 +468,7 @@ class AsyncRun implements RunningRequest {
         return undefined;
       }
       state.headSent = true;
-      const page = errorPage(statusFor(error), state.forHead);
+      const page = plainPage(statusFor(error), state.forHead);
       const done = this.#close === undefined;
       if (done) this.#over = true;
       return this.#transport.send(page.head, page.body, done ? DONE : END);

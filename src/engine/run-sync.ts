@@ -18,7 +18,7 @@ import { isClientFault, isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard } from '../rules/promises.ts';
 import { Context } from './context.ts';
-import { errorPage, statusFor } from './error-page.ts';
+import { plainPage, statusFor } from './error-page.ts';
 import { type FileRange, fileOf } from './file-wrapper.ts';
 import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
 
@@ -252,7 +252,7 @@ class SyncRun {
         return;
       }
       state.headSent = true;
-      const page = errorPage(statusFor(error), state.forHead);
+      const page = plainPage(statusFor(error), state.forHead);
       if (this.#close === undefined) this.#done = true;
       this.#transport.send(page.head, page.body, this.#done ? DONE : END);
     } catch (failure) {

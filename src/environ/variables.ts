@@ -44,6 +44,9 @@ export interface EnvironSettings<Async extends boolean = boolean> {
   extra?: Readonly<Record<string, string>>;
 }
 
+/** SERVER_SOFTWARE of everything that this package serves with. */
+export const SOFTWARE = 'quaich';
+
 /** `wsgi.version`, shared by all requests and therefore frozen (G-04, G-40). */
 const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
 
