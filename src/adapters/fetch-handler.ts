@@ -20,7 +20,9 @@ export interface FetchObject {
 
 /** Hooks of the application (L-01), and what its handler is called with. */
 export interface FetchHandlerOptions extends Pick<Lifespan, 'startup' | 'shutdown'> {
-  /** Further arguments of the handler, made anew for each request: the bindings of Hono, for example. None by default. */
+  /**
+   * Further arguments of the handler, made anew for each request: the bindings of Hono, for example. None by default.
+   */
   arguments?: (environ: AsyncEnviron) => readonly unknown[];
 }
 
@@ -47,8 +49,8 @@ function urlOf(environ: AsyncEnviron): URL | null {
 }
 
 /**
- * The signal of a request for fetch. Its reason is an AbortError, as handlers know it (DOM Standard, 3.1), whose cause is
- * the reason of `quaich.signal`.
+ * The signal of a request for fetch. Its reason is an AbortError, as handlers know it (DOM Standard, 3.1), whose cause
+ * is the reason of `quaich.signal`.
  */
 function abortSignal(signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
@@ -98,8 +100,8 @@ function headersOf({ headers }: Response): HeaderField[] {
 }
 
 /**
- * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning is
- * read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
+ * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning
+ * is read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
  */
 class StreamBody implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -175,13 +177,13 @@ class StreamBody implements AsyncIterableIterator<Uint8Array> {
 }
 
 /**
- * An async application of a handler for fetch: a function from a Request to a Response, or an object with such a `fetch`,
- * as Hono and h3 make it (B-69).
+ * An async application of a handler for fetch: a function from a Request to a Response, or an object with such a
+ * `fetch`, as Hono and h3 make it (B-69).
  *
- * The URL is made of scheme, Host and the target as it came; it names the mount too. A Host that is none is answered with 400;
- * CONNECT, TRACE and TRACK, which a Request cannot have, with 501. The body is read as the handler reads it,
- * `request.signal` aborts when the client leaves, and the body of the Response is cancelled then. Whatever is no Response, and
- * `Response.error()`, fails with 500.
+ * The URL is made of scheme, Host and the target as it came; it names the mount too. A Host that is none is answered
+ * with 400; CONNECT, TRACE and TRACK, which a Request cannot have, with 501. The body is read as the handler reads it,
+ * `request.signal` aborts when the client leaves, and the body of the Response is cancelled then. Whatever is no
+ * Response, and `Response.error()`, fails with 500.
  *
  * @throws ConfigurationError for anything else than a handler or an object with one
  */

@@ -72,7 +72,8 @@ export class RequestBody {
       this.#sink.deliver(block);
       return;
     }
-    // Middleware may have put a longer body in place of the announced one. The parser would take the rest for a request.
+    // Middleware may have put a longer body in place of the announced one. The parser would take the rest for a
+    // request.
     const bytes = block.byteLength > this.#left ? block.subarray(0, this.#left) : block;
     this.#left -= bytes.byteLength;
     if (this.#left === 0) this.stop();

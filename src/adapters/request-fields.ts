@@ -35,7 +35,8 @@ function fieldName(key: string): string {
 }
 
 /**
- * Takes each header field but those that frame the body. Repeated fields come joined, as the gateway has joined them (G-30).
+ * Takes each header field but those that frame the body. Repeated fields come joined, as the gateway has joined them
+ * (G-30).
  *
  * @throws ApplicationError for a name or value that middleware has spoilt: it could end the field, or the head
  */
@@ -53,11 +54,11 @@ export function eachField(environ: AsyncEnviron, take: (name: string, value: str
 }
 
 /**
- * The size of the request body in bytes: 0 where there is none, -1 where only its end will tell (G-62). Nothing is read to
- * find out: a client may wait for the answer before it sends its body, or for `100 Continue`.
+ * The size of the request body in bytes: 0 where there is none, -1 where only its end will tell (G-62). Nothing is read
+ * to find out: a client may wait for the answer before it sends its body, or for `100 Continue`.
  *
- * A chunked body has no variable. The input of our own gateways knows whether there is one; behind another input, such as
- * the validator's, the method decides.
+ * A chunked body has no variable. The input of our own gateways knows whether there is one; behind another input, such
+ * as the validator's, the method decides.
  *
  * @throws ApplicationError for a CONTENT_LENGTH that is none
  */

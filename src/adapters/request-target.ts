@@ -35,8 +35,8 @@ function encodedLength(text: string, count: number): number {
 }
 
 /**
- * The target below and above the mount. It comes from REQUEST_URI, which alone can tell `%2F` from `/` (G-19), as long as
- * that is the target of SCRIPT_NAME and PATH_INFO; middleware that changed these wins, and gets them encoded anew.
+ * The target below and above the mount. It comes from REQUEST_URI, which alone can tell `%2F` from `/` (G-19), as long
+ * as that is the target of SCRIPT_NAME and PATH_INFO; middleware that changed these wins, and gets them encoded anew.
  *
  * @throws RangeError for a unit above U+00FF in one of the variables
  */

@@ -1,6 +1,6 @@
 /**
- * Reads the one response that Node's ServerResponse writes. The writer is trusted to keep HTTP's syntax, which it does even for
- * the most careless listener, but not to end what it began.
+ * Reads the one response that Node's ServerResponse writes. The writer is trusted to keep HTTP's syntax, which it does
+ * even for the most careless listener, but not to end what it began.
  */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';

@@ -56,7 +56,9 @@ export async function readConfigFile(file: string): Promise<{ layer: Layer; apps
   return { layer, apps: readApps(given.apps, label, directory) };
 }
 
-/** As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18). */
+/**
+ * As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18).
+ */
 async function importHere(file: string, label: string, directory: string): Promise<Exports> {
   const ended = (): void => {
     const text = `quaich: cannot load ${label}: it ended the process, or its top-level await never settles\n`;

@@ -11,8 +11,8 @@ export interface ErrorPage {
 }
 
 /**
- * The page of a server in place of a response, of one line: for a request that failed fixed, without details (G-140); with
- * the framing of any other response (G-144).
+ * The page of a server in place of a response, of one line: for a request that failed fixed, without details (G-140);
+ * with the framing of any other response (G-144).
  *
  * @param status 400 to 599
  * @param message behind the reason phrase, for a request that was refused: ISO-8859-1

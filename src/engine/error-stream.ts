@@ -1,13 +1,15 @@
 /**
  * `wsgi.errors` (G-70 to G-74, B-12): text goes to a descriptor, standard error by default, and is out when the call
- * returns. `process.stderr` of a worker thread would not do: it goes through the main thread's event loop, late or never
- * when the worker blocks.
+ * returns. `process.stderr` of a worker thread would not do: it goes through the main thread's event loop, late or
+ * never when the worker blocks.
  */
 import { writeSync } from 'node:fs';
 import type { ErrorStream } from '../interface/types.ts';
 import { isNotReady, whenReady } from './descriptors.ts';
 
-/** A pipe whose reader does not read: how long one write may wait for it before the text is dropped, in milliseconds. */
+/**
+ * A pipe whose reader does not read: how long one write may wait for it before the text is dropped, in milliseconds.
+ */
 const LONGEST_WAIT = 250;
 
 /** Descriptors that nobody reads: until one takes something again, no write to it waits. */

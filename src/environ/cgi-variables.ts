@@ -15,8 +15,8 @@ const HIDDEN = ['HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_
 const LEFT_OUT_WHEN_EMPTY = ['CONTENT_TYPE', 'CONTENT_LENGTH', 'HTTPS'] as const;
 
 /**
- * Repairs, in place, what front servers leave out or send in their own way, so that the variables are those of an environ
- * (G-10 to G-36).
+ * Repairs, in place, what front servers leave out or send in their own way, so that the variables are those of an
+ * environ (G-10 to G-36).
  *
  * @throws RefusedRequest for a method or a length that is none
  */
@@ -40,8 +40,8 @@ export function repairVariables(variables: Variables): void {
 }
 
 /**
- * G-11 to G-13. Where PATH_INFO is missing, as in the parameter files that nginx ships, the path is that of DOCUMENT_URI,
- * else of the request target; a SCRIPT_NAME that is the whole of it (nginx again) is no mount.
+ * G-11 to G-13. Where PATH_INFO is missing, as in the parameter files that nginx ships, the path is that of
+ * DOCUMENT_URI, else of the request target; a SCRIPT_NAME that is the whole of it (nginx again) is no mount.
  *
  * @param requested decoded path of the request target, `''` where that is not known
  */

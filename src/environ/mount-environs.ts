@@ -35,7 +35,9 @@ export interface RequestLine {
   authority: string | null;
 }
 
-/** What the fields say of the body: its length in bytes, -1 for one in a transfer coding, null where they say nothing. */
+/**
+ * What the fields say of the body: its length in bytes, -1 for one in a transfer coding, null where they say nothing.
+ */
 export type AnnouncedLength = number | null;
 
 /** Builds environs for one mount. */

@@ -46,7 +46,9 @@ export function requestUri(environ: UriVariables, includeQuery = true): string {
   return includeQuery && environ.QUERY_STRING ? `${uri}?${environ.QUERY_STRING}` : uri;
 }
 
-/** Without empty, `.` and `..` segments. Not `posix.normalize`, which takes a time in the square of the leading `..`. */
+/**
+ * Without empty, `.` and `..` segments. Not `posix.normalize`, which takes a time in the square of the leading `..`.
+ */
 function normalized(path: string): string {
   const absolute = path.startsWith('/');
   const kept: string[] = [];

@@ -28,8 +28,8 @@ const MOST_CAUSES = 5;
 const MOST_FRAMES = 100;
 
 /**
- * The file positions of an error and of its causes, innermost first. Only what stands behind the message is a stack: the
- * message may repeat what a client sent, line ends included, and would name any file.
+ * The file positions of an error and of its causes, innermost first. Only what stands behind the message is a stack:
+ * the message may repeat what a client sent, line ends included, and would name any file.
  */
 function positions(error: unknown): Position[] {
   const found: Position[] = [];

@@ -26,8 +26,8 @@ export interface Represented {
 const represented = new WeakMap<readonly HeaderField[], Represented>();
 
 /**
- * Notes what a 304 stands for. It has no media type and no length any more, by which middleware further out decides what the
- * 200 looks like, whose fields the 304 has to have (M-25).
+ * Notes what a 304 stands for. It has no media type and no length any more, by which middleware further out decides
+ * what the 200 looks like, whose fields the 304 has to have (M-25).
  */
 export function standFor(fields: readonly HeaderField[], whole: Represented): void {
   represented.set(fields, whole);

@@ -29,8 +29,8 @@ function shifted<E extends AnyEnviron>(environ: E, prefix: string): E {
 }
 
 /**
- * One application of several, each below a path of its own: `mount({ '/': site, '/api': api })`. The longest prefix wins,
- * whole segments only; a path below none of them gets 404. Prefixes are plain text, not percent-encoded. Each
+ * One application of several, each below a path of its own: `mount({ '/': site, '/api': api })`. The longest prefix
+ * wins, whole segments only; a path below none of them gets 404. Prefixes are plain text, not percent-encoded. Each
  * application sees its own `SCRIPT_NAME` and `PATH_INFO`, and its lifespan hooks run once, also if it is mounted twice
  * (L-14).
  *

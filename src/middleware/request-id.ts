@@ -24,8 +24,8 @@ export interface RequestIdOptions {
 const HARMLESS = /^[\w.~+/=:@-]{1,128}$/;
 
 /**
- * Gives every request an id: `quaich.request_id` in the environ, a field of the response, and, where a context is given,
- * `context.getStore()` wherever the application runs.
+ * Gives every request an id: `quaich.request_id` in the environ, a field of the response, and, where a context is
+ * given, `context.getStore()` wherever the application runs.
  *
  * @throws ConfigurationError
  */

@@ -23,7 +23,10 @@ export function hasMethod(value: unknown, key: symbol | string): boolean {
   return typeof Reflect.get(value, key) === 'function';
 }
 
-/** Whether the result of an async application is to be awaited. Of a body nothing is read but its iterator methods (G-109). */
+/**
+ * Whether the result of an async application is to be awaited. Of a body nothing is read but its iterator methods
+ * (G-109).
+ */
 export function isAwaitable(result: unknown): result is PromiseLike<unknown> {
   if (isPromise(result)) return true;
   if (typeof result !== 'object' || result === null || Array.isArray(result)) return false;
@@ -109,8 +112,8 @@ export function noStepFault(step: unknown): Fault<'step'> {
 }
 
 /**
- * Throws where `next()` of a sync body gave a promise, which has neither `done` nor `value` (B-02). For a step without a
- * value: one that has a value is no promise that anybody made.
+ * Throws where `next()` of a sync body gave a promise, which has neither `done` nor `value` (B-02). For a step without
+ * a value: one that has a value is no promise that anybody made.
  */
 export function refusePromise(step: object): void {
   if (!isPromise(step)) return;
@@ -124,8 +127,8 @@ export function refusePromise(step: object): void {
 }
 
 /**
- * `close` of a body, read once (G-109), as a call; undefined where there is none. What its look-up throws, the call throws
- * (G-113).
+ * `close` of a body, read once (G-109), as a call; undefined where there is none. What its look-up throws, the call
+ * throws (G-113).
  */
 export function closeOf(body: unknown): (() => unknown) | undefined {
   if (body === null || body === undefined) return undefined;

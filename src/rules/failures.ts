@@ -25,7 +25,9 @@ export function isDisconnect(error: unknown): boolean {
   return isInstance(error, ClientDisconnected) || isInstance(error, RequestAborted);
 }
 
-/** Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application. */
+/**
+ * Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application.
+ */
 export function isClientFault(error: unknown): boolean {
   return isInstance(error, RequestBodyError);
 }

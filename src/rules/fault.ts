@@ -1,6 +1,6 @@
 /**
- * What an application broke, in words that are the same wherever it is found: the engine, a middleware and the validator
- * each throw an error of their own.
+ * What an application broke, in words that are the same wherever it is found: the engine, a middleware and the
+ * validator each throw an error of their own.
  */
 import { ApplicationError } from '../interface/errors.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The grammar of HTTP as far as TypeScript reads it: one home for every pattern that more than one file needs. The parser
- * (`assembly/`) has its own, in tables.
+ * The grammar of HTTP as far as TypeScript reads it: one home for every pattern that more than one file needs. The
+ * parser (`assembly/`) has its own, in tables.
  */
 
 /** RFC 9110, 5.6.2, as the source of a larger pattern. */
@@ -64,7 +64,9 @@ const AUTHORITY =
 /** Host and port of what may be no authority at all. */
 const HOST_AND_PORT = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/;
 
-/** Whether a text is a host, with or without a port: nothing in it could end the authority of a URL, or names a user. */
+/**
+ * Whether a text is a host, with or without a port: nothing in it could end the authority of a URL, or names a user.
+ */
 export function isAuthority(text: string): boolean {
   return AUTHORITY.test(text);
 }

@@ -6,8 +6,8 @@ import { withoutFinalSlashes } from './trimmed.ts';
 const NOT_IN_PREFIX = /[?#]|\p{Cc}|\/\//u;
 
 /**
- * A mount point as its owner writes it, as SCRIPT_NAME: `/app/` becomes `/app`, `/` becomes `''` (G-11), in bytes as paths
- * are (G-15).
+ * A mount point as its owner writes it, as SCRIPT_NAME: `/app/` becomes `/app`, `/` becomes `''` (G-11), in bytes as
+ * paths are (G-15).
  *
  * @throws ConfigurationError for one that no path can begin with
  */

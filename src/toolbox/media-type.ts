@@ -11,8 +11,9 @@ export interface ParameterizedValue {
 }
 
 const VALUE = new RegExp(`^[ \\t]*(${TOKEN_SOURCE}(?:/${TOKEN_SOURCE})?)[ \\t]*(?=;|$)`);
-// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients. Browsers do
-// not escape a backslash, though: where that rule leads nowhere, one before the closing quote stands for itself.
+// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients.
+// Browsers do not escape a backslash, though: where that rule leads nowhere, one before the closing quote stands for
+// itself.
 const PARAMETER = new RegExp(
   `;[ \\t]*(?:(${TOKEN_SOURCE})=(?:(${TOKEN_SOURCE})|"((?:[^"\\\\]|\\\\[^])*\\\\?)")[ \\t]*)?(?=;|$)`,
   'y',
