@@ -2,12 +2,13 @@
 
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
+import { isApplicationField, isAuthority } from '../rules/grammar.ts';
 import { nothing } from '../rules/promises.ts';
 import { typeName } from '../rules/show.ts';
 import { trimmed } from '../rules/trimmed.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { requestTarget } from './request-target.ts';
-import { isSent, statusOf, usualReason } from './response-fields.ts';
+import { statusOf, usualReason } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;
@@ -19,7 +20,9 @@ export interface FetchObject {
 
 /** Hooks of the application (L-01), and what its handler is called with. */
 export interface FetchHandlerOptions extends Pick<Lifespan, 'startup' | 'shutdown'> {
-  /** Further arguments of the handler, made anew for each request: the bindings of Hono, for example. None by default. */
+  /**
+   * Further arguments of the handler, made anew for each request: the bindings of Hono, for example. None by default.
+   */
   arguments?: (environ: AsyncEnviron) => readonly unknown[];
 }
 
@@ -30,8 +33,6 @@ const NOTHING = new Uint8Array(0);
 const TEXT: HeaderField[] = [['Content-Type', 'text/plain; charset=utf-8']];
 /** Methods that a Request cannot have (Fetch Standard, 2.2.1), in any case of letters. */
 const FORBIDDEN_METHOD = /^(?:CONNECT|TRACE|TRACK)$/i;
-/** A host and perhaps a port (RFC 9110, 7.2; RFC 3986, 3.2.2): nothing that could end the authority, and no user. */
-const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?$/;
 
 /**
  * The URL of a request: scheme, Host, raw target. A server-wide `OPTIONS *` has an empty path (RFC 9112, 3.3).
@@ -41,15 +42,15 @@ const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]
 function urlOf(environ: AsyncEnviron): URL | null {
   const { 'wsgi.url_scheme': scheme, SERVER_NAME: name, SERVER_PORT: port } = environ;
   const authority = environ.HTTP_HOST || `${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
-  if (!AUTHORITY.test(authority)) return null;
+  if (!isAuthority(authority)) return null;
   const { script, path, query } = requestTarget(environ);
   const url = `${scheme}://${authority}${script}${path === '*' ? '/' : path}${query}`;
   return URL.canParse(url) ? new URL(url) : null;
 }
 
 /**
- * The signal of a request for fetch. Its reason is an AbortError, as handlers know it (DOM Standard, 3.1), whose cause is
- * the reason of `quaich.signal`.
+ * The signal of a request for fetch. Its reason is an AbortError, as handlers know it (DOM Standard, 3.1), whose cause
+ * is the reason of `quaich.signal`.
  */
 function abortSignal(signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
@@ -91,7 +92,7 @@ function headersOf({ headers }: Response): HeaderField[] {
   const fields: HeaderField[] = [];
   headers.forEach((value, name) => {
     const lower = name.toLowerCase();
-    if (lower !== 'set-cookie' && isSent(lower)) fields.push([name, trimmed(value)]);
+    if (lower !== 'set-cookie' && isApplicationField(lower)) fields.push([name, trimmed(value)]);
   });
   // Never joined: a cookie may contain a comma (RFC 9110, 5.3).
   for (const cookie of headers.getSetCookie()) fields.push(['set-cookie', trimmed(cookie)]);
@@ -99,8 +100,8 @@ function headersOf({ headers }: Response): HeaderField[] {
 }
 
 /**
- * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning is
- * read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
+ * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning
+ * is read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
  */
 class StreamBody implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -176,13 +177,13 @@ class StreamBody implements AsyncIterableIterator<Uint8Array> {
 }
 
 /**
- * An async application of a handler for fetch: a function from a Request to a Response, or an object with such a `fetch`,
- * as Hono and h3 make it (B-69).
+ * An async application of a handler for fetch: a function from a Request to a Response, or an object with such a
+ * `fetch`, as Hono and h3 make it (B-69).
  *
- * The URL is made of scheme, Host and the target as it came; it names the mount too. A Host that is none is answered with 400;
- * CONNECT, TRACE and TRACK, which a Request cannot have, with 501. The body is read as the handler reads it,
- * `request.signal` aborts when the client leaves, and the body of the Response is cancelled then. Whatever is no Response, and
- * `Response.error()`, fails with 500.
+ * The URL is made of scheme, Host and the target as it came; it names the mount too. A Host that is none is answered
+ * with 400; CONNECT, TRACE and TRACK, which a Request cannot have, with 501. The body is read as the handler reads it,
+ * `request.signal` aborts when the client leaves, and the body of the Response is cancelled then. Whatever is no
+ * Response, and `Response.error()`, fails with 500.
  *
  * @throws ConfigurationError for anything else than a handler or an object with one
  */

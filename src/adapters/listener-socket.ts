@@ -14,8 +14,8 @@ type Callback = (error?: Error | null) => void;
  * Node's server reads the request from this stream and writes the response to it. It shows as much of a `net.Socket` as
  * listeners look at, taken from the environ.
  *
- * Backpressure is one to one: a write is acknowledged (`release`) only when the gateway asks for what comes after it, and a
- * block of the request body is read only when the listener asks for one.
+ * Backpressure is one to one: a write is acknowledged (`release`) only when the gateway asks for what comes after it,
+ * and a block of the request body is read only when the listener asks for one.
  */
 export class ListenerSocket extends Duplex implements BodySink {
   readonly environ: AsyncEnviron;
@@ -147,7 +147,8 @@ export class ListenerSocket extends Duplex implements BodySink {
   /** Prepares what Node's server has made of the request, before the listener sees it. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     response.sendDate = false; // the gateway's (G-97)
-    // Keep-alive or not, there is one request on a connection. What middleware leaves on a socket stays with its client.
+    // Keep-alive or not, there is one request on a connection. What middleware leaves on a socket stays with its
+    // client.
     response.once('close', () => (response.writableFinished ? this.destroySoon() : this.destroy()));
     const { script, path, query } = this.#target;
     if (script !== '') Object.assign(request, { baseUrl: script, originalUrl: script + path + query });
@@ -161,7 +162,9 @@ export class ListenerSocket extends Duplex implements BodySink {
     };
   }
 
-  /** Whether there is something for the gateway: body bytes, the end or a failure; or, before the first of them, a head. */
+  /**
+   * Whether there is something for the gateway: body bytes, the end or a failure; or, before the first of them, a head.
+   */
   get ready(): boolean {
     return this.response.hasPiece || this.response.complete || this.failed;
   }

@@ -1,11 +1,12 @@
 /**
  * Applications written for node:http: Express, Koa, Fastify, Connect, or a plain request listener (B-68).
  *
- * Node's own server runs them. It never listens; each request is written into a stream that is given to it as a connection,
- * which Node documents ("any Duplex stream can be passed"), and what it writes there is read again. The other way would be
- * to construct IncomingMessage and ServerResponse with a socket that is none, as test tools do. That saves a third of
- * the CPU time of a small request, and loses what only the server keeps: it alone clears the need of a 'drain', finishes and
- * closes request and response in the right order, tells of aborts, knows which framing a header asks for. Frameworks rely on all of these.
+ * Node's own server runs them. It never listens; each request is written into a stream that is given to it as a
+ * connection, which Node documents ("any Duplex stream can be passed"), and what it writes there is read again. The
+ * other way would be to construct IncomingMessage and ServerResponse with a socket that is none, as test tools do. That
+ * saves a third of the CPU time of a small request, and loses what only the server keeps: it alone clears the need of a
+ * 'drain', finishes and closes request and response in the right order, tells of aborts, knows which framing a header
+ * asks for. Frameworks rely on all of these.
  */
 import { createServer, METHODS, type RequestListener, type Server } from 'node:http';
 import { isPromise } from 'node:util/types';
@@ -120,13 +121,14 @@ function listenerOf(target: RequestListener | RequestEmitter): RequestListener {
 
 /**
  * An async application of a listener for node:http: `fromNodeListener(express())`, `fromNodeListener(koa.callback())`,
- * `fromNodeListener(fastify.routing)` after `await fastify.ready()`, or a server whose 'request' listeners are called (B-68).
+ * `fromNodeListener(fastify.routing)` after `await fastify.ready()`, or a server whose 'request' listeners are called
+ * (B-68).
  *
  * Request and response are Node's own and behave as they do under its server; `request.socket` is a stream that has the
- * addresses and `encrypted`. `request.url` is the part below the mount; Express finds the mount in `baseUrl`, and the whole in
- * `originalUrl`. Interim responses, trailers, fields of the connection and upgrades go no further. A client that leaves shows
- * as 'aborted' and 'close'; a listener that throws, rejects or destroys the response fails its request, not the
- * process. A method that Node does not know is answered with 501.
+ * addresses and `encrypted`. `request.url` is the part below the mount; Express finds the mount in `baseUrl`, and the
+ * whole in `originalUrl`. Interim responses, trailers, fields of the connection and upgrades go no further. A client
+ * that leaves shows as 'aborted' and 'close'; a listener that throws, rejects or destroys the response fails its
+ * request, not the process. A method that Node does not know is answered with 501.
  *
  * @throws ConfigurationError for anything else than a listener or a server
  */

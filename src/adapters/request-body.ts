@@ -1,6 +1,7 @@
 /** The body of a request, framed for Node's parser, and pulled block by block as the listener reads. */
 import { RequestBodyError } from '../interface/errors.ts';
 import type { AsyncInputStream } from '../interface/types.ts';
+import { disregard } from '../rules/promises.ts';
 
 const END_OF_CHUNKS = Buffer.from('\r\n0\r\n\r\n', 'latin1');
 const EMPTY_BODY = Buffer.from('0\r\n\r\n', 'latin1');
@@ -57,7 +58,7 @@ export class RequestBody {
     this.#over = true;
     const returned = this.#iterator?.return?.();
     this.#iterator = null;
-    returned?.then(undefined, () => {}); // it broke off: there is nobody left to tell
+    disregard(returned); // it broke off: there is nobody left to tell
   }
 
   #block(block: Uint8Array): void {
@@ -71,7 +72,8 @@ export class RequestBody {
       this.#sink.deliver(block);
       return;
     }
-    // Middleware may have put a longer body in place of the announced one. The parser would take the rest for a request.
+    // Middleware may have put a longer body in place of the announced one. The parser would take the rest for a
+    // request.
     const bytes = block.byteLength > this.#left ? block.subarray(0, this.#left) : block;
     this.#left -= bytes.byteLength;
     if (this.#left === 0) this.stop();

@@ -2,13 +2,8 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
+import { DIGITS, FIELD_VALUE, TOKEN } from '../rules/grammar.ts';
 import { shown } from '../rules/show.ts';
-
-/** RFC 9110, 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 9110, 5.5, obs-text as bytes of a native string. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const DIGITS = /^[0-9]+$/;
 
 /** Names by key. Clients choose the names: the memory is bounded. */
 const KNOWN_NAMES = new Map<string, string>();
@@ -40,7 +35,8 @@ function fieldName(key: string): string {
 }
 
 /**
- * Takes each header field but those that frame the body. Repeated fields come joined, as the gateway has joined them (G-30).
+ * Takes each header field but those that frame the body. Repeated fields come joined, as the gateway has joined them
+ * (G-30).
  *
  * @throws ApplicationError for a name or value that middleware has spoilt: it could end the field, or the head
  */
@@ -50,7 +46,7 @@ export function eachField(environ: AsyncEnviron, take: (name: string, value: str
     if (!field) continue;
     const value = environ[key];
     if (value === undefined || (value === '' && key === 'CONTENT_TYPE')) continue;
-    if (typeof value !== 'string' || !VALUE.test(value)) {
+    if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
       throw new ApplicationError(`environ: ${key} is no value of a header field: ${shown(value)} (G-34)`);
     }
     take(key === 'CONTENT_TYPE' ? 'Content-Type' : fieldName(key), value);
@@ -58,11 +54,11 @@ export function eachField(environ: AsyncEnviron, take: (name: string, value: str
 }
 
 /**
- * The size of the request body in bytes: 0 where there is none, -1 where only its end will tell (G-62). Nothing is read to
- * find out: a client may wait for the answer before it sends its body, or for `100 Continue`.
+ * The size of the request body in bytes: 0 where there is none, -1 where only its end will tell (G-62). Nothing is read
+ * to find out: a client may wait for the answer before it sends its body, or for `100 Continue`.
  *
- * A chunked body has no variable. The input of our own gateways knows whether there is one; behind another input, such as
- * the validator's, the method decides.
+ * A chunked body has no variable. The input of our own gateways knows whether there is one; behind another input, such
+ * as the validator's, the method decides.
  *
  * @throws ApplicationError for a CONTENT_LENGTH that is none
  */

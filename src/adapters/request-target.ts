@@ -1,4 +1,5 @@
 /** The request target as the client wrote it, cut where the application is mounted. */
+import { NOT_IN_TARGET } from '../rules/grammar.ts';
 import { percentDecode, percentEncodeBytes } from '../rules/native-strings.ts';
 
 /** The variables that a target is made of. */
@@ -19,9 +20,7 @@ export interface RequestTarget {
   query: string;
 }
 
-/** What no target may contain (RFC 9112, 3.2; G-22). */
-const REFUSED = /[^\x21\x22\x24-\x7e]/;
-const EVERY_REFUSED = /[^\x21\x22\x24-\x7e]/g;
+const EVERY_REFUSED = new RegExp(NOT_IN_TARGET, 'g');
 const SCHEME_AND_AUTHORITY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/;
 /** What a path may contain besides unreserved characters (RFC 3986, 3.3). */
 const SAFE_IN_PATH = "/;=,:@!$&'()*+";
@@ -36,14 +35,14 @@ function encodedLength(text: string, count: number): number {
 }
 
 /**
- * The target below and above the mount. It comes from REQUEST_URI, which alone can tell `%2F` from `/` (G-19), as long as
- * that is the target of SCRIPT_NAME and PATH_INFO; middleware that changed these wins, and gets them encoded anew.
+ * The target below and above the mount. It comes from REQUEST_URI, which alone can tell `%2F` from `/` (G-19), as long
+ * as that is the target of SCRIPT_NAME and PATH_INFO; middleware that changed these wins, and gets them encoded anew.
  *
  * @throws RangeError for a unit above U+00FF in one of the variables
  */
 export function requestTarget(environ: TargetVariables): RequestTarget {
   const { SCRIPT_NAME: script = '', PATH_INFO: info = '', QUERY_STRING: query = '', REQUEST_URI: uri } = environ;
-  if (uri !== undefined && !REFUSED.test(uri)) {
+  if (uri !== undefined && !NOT_IN_TARGET.test(uri)) {
     const start = uri.startsWith('/') ? 0 : (SCHEME_AND_AUTHORITY.exec(uri)?.[0].length ?? 0);
     const mark = uri.indexOf('?', start);
     const path = uri.substring(start, mark < 0 ? uri.length : mark);

@@ -1,17 +1,6 @@
 /** Status and header fields of responses that were made for node:http or fetch, as `startResponse` takes them. */
 import { STATUS_CODES } from 'node:http';
-import { HOP_BY_HOP } from '../rules/hop-by-hop.ts';
 import { trimmed } from '../rules/trimmed.ts';
-
-/**
- * Whether a field goes to the gateway. Not those of the connection, which is the gateway's (G-92), and not `Status`, which no gateway may
- * send (G-93).
- *
- * @param lower the name in lower case
- */
-export function isSent(lower: string): boolean {
-  return lower !== 'status' && !HOP_BY_HOP.has(lower);
-}
 
 /** The reason of the registry. */
 export function usualReason(code: number): string {

@@ -1,11 +1,12 @@
 /**
- * Reads the one response that Node's ServerResponse writes. The writer is trusted to keep HTTP's syntax, which it does even for
- * the most careless listener, but not to end what it began.
+ * Reads the one response that Node's ServerResponse writes. The writer is trusted to keep HTTP's syntax, which it does
+ * even for the most careless listener, but not to end what it began.
  */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { isApplicationField } from '../rules/grammar.ts';
 import { trimmed } from '../rules/trimmed.ts';
-import { isSent, statusOf } from './response-fields.ts';
+import { statusOf } from './response-fields.ts';
 
 /** A head, ready for `startResponse`. */
 export interface ParsedHead {
@@ -130,7 +131,7 @@ export class ResponseParser {
       const lower = name.toLowerCase();
       if (lower === 'transfer-encoding') chunked ||= /chunked/i.test(value);
       else if (lower === 'content-length') length = Number(value);
-      if (isSent(lower)) headers.push([name, value]);
+      if (isApplicationField(lower)) headers.push([name, value]);
     }
     this.head = { status: statusOf(code, match[2] ?? ''), headers };
     if (this.#forHead || code === 204 || code === 304) this.#state = COMPLETE;

@@ -2,15 +2,8 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFully } from '../engine/error-stream.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import {
-  type AppOptions,
-  describe,
-  type Exports,
-  importModule,
-  lookUp,
-  parseApplication,
-  resolveModule,
-} from '../pool/load.ts';
+import { type AppOptions, type Exports, importModule, lookUp, parseApplication, resolveModule } from '../pool/load.ts';
+import { shown } from '../rules/show.ts';
 import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
 import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';
@@ -42,37 +35,39 @@ export function findConfigFile(asked: string | undefined, directory: string): st
  */
 export async function readConfigFile(file: string): Promise<{ layer: Layer; apps: AppOptions[] }> {
   const directory = dirname(file);
-  const shown = basename(file);
-  const found = lookUp(await importHere(file, shown, directory), 'default');
+  const label = basename(file);
+  const found = lookUp(await importHere(file, label, directory), 'default');
   if (typeof found !== 'object' || found === null || Array.isArray(found)) {
-    const got = found === undefined ? 'it has none' : `that is ${describe(found)}`;
-    throw new ConfigurationError(`${shown}: the default export must be an object of settings; ${got}`);
+    const got = found === undefined ? 'it has none' : `that is ${shown(found)}`;
+    throw new ConfigurationError(`${label}: the default export must be an object of settings; ${got}`);
   }
   try {
     checkNames(found, [...settingNames, 'apps'], 'setting');
   } catch (error) {
-    throw error instanceof ConfigurationError ? new ConfigurationError(`${shown}: ${error.message}`) : error;
+    throw error instanceof ConfigurationError ? new ConfigurationError(`${label}: ${error.message}`) : error;
   }
   const given: Readonly<Record<string, unknown>> = { ...found };
   const layer: Layer = new Map();
   for (const name of settingNames) {
     if (given[name] === undefined) continue;
-    const value = readSetting(name, given[name], `${shown}: ${name}`);
-    layer.set(name, { value: fromDirectory(name, value, directory), where: shown });
+    const value = readSetting(name, given[name], `${label}: ${name}`);
+    layer.set(name, { value: fromDirectory(name, value, directory), where: label });
   }
-  return { layer, apps: readApps(given.apps, shown, directory) };
+  return { layer, apps: readApps(given.apps, label, directory) };
 }
 
-/** As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18). */
-async function importHere(file: string, shown: string, directory: string): Promise<Exports> {
+/**
+ * As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18).
+ */
+async function importHere(file: string, label: string, directory: string): Promise<Exports> {
   const ended = (): void => {
-    const text = `quaich: cannot load ${shown}: it ended the process, or its top-level await never settles\n`;
+    const text = `quaich: cannot load ${label}: it ended the process, or its top-level await never settles\n`;
     writeFully(2, Buffer.from(text));
     process.exitCode = MISCONFIGURED;
   };
   process.on('exit', ended);
   try {
-    return await importModule(file, shown, directory);
+    return await importModule(file, label, directory);
   } finally {
     process.off('exit', ended);
   }
@@ -84,10 +79,10 @@ function fromDirectory(name: SettingName, value: unknown, directory: string): un
   return value;
 }
 
-function readApps(given: unknown, shown: string, directory: string): AppOptions[] {
+function readApps(given: unknown, label: string, directory: string): AppOptions[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
   return list.map((item, index) => {
-    if (typeof item !== 'string') checkApp(item, `${shown}: apps[${index}]`);
+    if (typeof item !== 'string') checkApp(item, `${label}: apps[${index}]`);
     const app = typeof item === 'string' ? parseApplication(item) : item;
     return { ...app, module: resolveModule(app.module, directory) };
   });

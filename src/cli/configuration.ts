@@ -72,6 +72,6 @@ export function inMegabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 }
 
-function literal(value: unknown, shown: string): string {
-  return typeof value === 'number' && shown !== String(value) ? JSON.stringify(shown) : JSON.stringify(value);
+function literal(value: unknown, written: string): string {
+  return typeof value === 'number' && written !== String(value) ? JSON.stringify(written) : JSON.stringify(value);
 }

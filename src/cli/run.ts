@@ -41,8 +41,8 @@ export interface Surroundings {
     off(signal: Signal, listener: () => void): unknown;
   };
   /**
-   * Ends the process at once, by force: the answer to a third signal, during the start to a second. Where a thread is inside
-   * native code, an orderly exit would wait for that.
+   * Ends the process at once, by force: the answer to a third signal, during the start to a second. Where a thread is
+   * inside native code, an orderly exit would wait for that.
    */
   kill(): void;
 }

@@ -1,15 +1,16 @@
 /**
  * `wsgi.errors` (G-70 to G-74, B-12): text goes to a descriptor, standard error by default, and is out when the call
- * returns. `process.stderr` of a worker thread would not do: it goes through the main thread's event loop, late or never
- * when the worker blocks.
+ * returns. `process.stderr` of a worker thread would not do: it goes through the main thread's event loop, late or
+ * never when the worker blocks.
  */
 import { writeSync } from 'node:fs';
 import type { ErrorStream } from '../interface/types.ts';
+import { isNotReady, whenReady } from './descriptors.ts';
 
-/** A pipe whose reader does not read: how long one write may wait for it before the text is dropped, in milliseconds. */
+/**
+ * A pipe whose reader does not read: how long one write may wait for it before the text is dropped, in milliseconds.
+ */
 const LONGEST_WAIT = 250;
-const PAUSE = 5;
-const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** Descriptors that nobody reads: until one takes something again, no write to it waits. */
 const stuck = new Set<number>();
@@ -24,22 +25,15 @@ function visible(control: string): string {
 
 /** Writes to a descriptor; what it does not take, soon and without an error, is dropped. */
 export function writeFully(descriptor: number, bytes: Uint8Array): void {
-  let waited = stuck.has(descriptor) ? LONGEST_WAIT : 0;
-  for (let at = 0; at < bytes.byteLength; ) {
-    try {
-      at += writeSync(descriptor, bytes, at, bytes.byteLength - at);
-      waited = 0;
+  let patience = stuck.has(descriptor) ? 0 : LONGEST_WAIT;
+  try {
+    for (let at = 0; at < bytes.byteLength; ) {
+      at += whenReady(() => writeSync(descriptor, bytes, at, bytes.byteLength - at), patience);
+      patience = LONGEST_WAIT;
       stuck.delete(descriptor);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      if (waited >= LONGEST_WAIT) {
-        stuck.add(descriptor);
-        return;
-      }
-      // Ends: after PAUSE milliseconds.
-      Atomics.wait(pause, 0, 0, PAUSE);
-      waited += PAUSE;
     }
+  } catch (error) {
+    if (isNotReady(error)) stuck.add(descriptor);
   }
 }
 

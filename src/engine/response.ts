@@ -49,11 +49,12 @@ import {
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
 import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
+import { argumentError, givenError } from '../rules/head.ts';
 import { describeError } from '../rules/show.ts';
-import { errorPage, statusFor } from './error-page.ts';
+import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
-import { checkError, checkHead, writeLength } from './response-head.ts';
+import { checkHead, writeLength } from './response-head.ts';
 
 /** What happened in a worker, for its statistics. */
 export interface EngineCounters {
@@ -182,7 +183,7 @@ export class ResponseState {
   start(status: unknown, headers: unknown, errorArgument: unknown, read?: HeaderField[]): void {
     const again = this.called;
     this.called = true; // before anything is checked (G-82)
-    const error = checkError(errorArgument);
+    const error = givenError(errorArgument, argumentError);
     if (this.headSent && error !== null) throw error; // G-84
     if (this.complete || (this.gone && this.headSent)) {
       throw new ApplicationError('startResponse was called after the response was complete (G-98)');
@@ -446,7 +447,7 @@ export class ResponseState {
     if (this.complete || this.done) return STOP;
     this.complete = true;
     if (this.headSent || this.gone) return BREAK;
-    const page = errorPage(statusFor(error), this.#forHead);
+    const page = plainPage(statusFor(error), this.#forHead);
     this.head = page.head;
     this.piece = page.body;
     this.done = this.#close === undefined;

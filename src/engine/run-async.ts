@@ -6,11 +6,11 @@
  * a promise, and aborts the signal in the context of the request, since the listeners belong to the application.
  */
 import { isPromise } from 'node:util/types';
-import { ApplicationError } from '../interface/errors.ts';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
-import { hasMethod, isAwaitable, isPlainArray, notIterable, refuseNoBody } from '../rules/body.ts';
+import { hasMethod, isAwaitable, isPlainArray, noStepFault, notIterable, refuseNoBody } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
+import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
@@ -90,7 +90,7 @@ class AsyncRun implements RunningRequest {
     let result: unknown;
     try {
       result = app(environ, startResponse); // G-01
-      if (isPromise(result) || (!Array.isArray(result) && isAwaitable(result))) {
+      if (isAwaitable(result)) {
         whenSettled(
           result,
           (body) => this.#returned(body),
@@ -205,7 +205,7 @@ class AsyncRun implements RunningRequest {
           if (this.#ender === DISCONNECT) return;
         }
         if (typeof step !== 'object' || step === null) {
-          throw new ApplicationError(`next() of the body gave ${String(typeof step)}, not an object (G-100)`);
+          throw faultError(noStepFault(step));
         }
         const result: StepLike = step;
         if (result.done) break;

@@ -2,11 +2,20 @@
  * Runs one sync application against one request, by rows G-80 to G-146 and B-35 to B-38.
  */
 import { isPromise } from 'node:util/types';
-import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
+import { ClientDisconnected } from '../interface/errors.ts';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
-import { isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
-import { disregard, nothing, whenSettled } from '../rules/promises.ts';
+import {
+  closeLate,
+  isPlainArray,
+  noStepFault,
+  notIterable,
+  notSyncFault,
+  refuseNoBody,
+  refusePromise,
+} from '../rules/body.ts';
+import { faultError } from '../rules/fault.ts';
+import { disregard } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import {
@@ -24,8 +33,6 @@ import {
 } from './response.ts';
 
 const DEFAULTS: EngineOptions = {};
-
-type Closable = { close?: unknown };
 
 class SyncRun {
   readonly state: ResponseState;
@@ -75,19 +82,14 @@ class SyncRun {
     refuseNoBody(body, 'a sync application');
     if (isPromise(body)) {
       state.noBody();
-      // Closed when it turns out to be a body after all; its rejection is nobody else's to handle.
-      whenSettled(body, (late) => this.#closeLate(late), nothing);
-      throw new ApplicationError(
-        'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
-      );
+      closeLate(body, (error) => state.closingFailed(CLOSE_FAILED, error));
+      throw faultError(notSyncFault('a promise'));
     }
     // An object or a function, which may be asked for any property.
     const iterate = (body as Iterable<unknown>)[Symbol.iterator];
     if (typeof iterate !== 'function') {
       if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function') {
-        throw new ApplicationError(
-          'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
-        );
+        throw faultError(notSyncFault('an async iterable'));
       }
       throw notIterable(body);
     }
@@ -119,8 +121,7 @@ class SyncRun {
         finished = true;
         const step: unknown = iterator.next();
         if (typeof step !== 'object' || step === null) {
-          disregard(step);
-          throw new ApplicationError(`next() of the body returned ${String(typeof step)}, not an object (G-100)`);
+          throw faultError(noStepFault(step));
         }
         const result: StepLike = step;
         if (result.done) break;
@@ -201,16 +202,6 @@ class SyncRun {
     this.#options.closing?.(closes);
     if (closes) disregard(state.close(body));
     state.tellDone(this.#transport);
-  }
-
-  #closeLate(late: unknown): void {
-    try {
-      if (typeof late !== 'object' || late === null) return;
-      const close = (late as Closable).close;
-      if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
-    } catch (error) {
-      this.state.closingFailed(CLOSE_FAILED, error);
-    }
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The environ of a request (rows G-04 to G-50), built from a parsed head.
  *
- * Choices that the rows leave to the gateway: control bytes in a decoded path (`%00`) are passed as such (G-17); dot segments
- * and doubled slashes stay (G-23); `quaich.signal` of an async environ is added by the engine.
+ * Choices that the rows leave to the gateway: control bytes in a decoded path (`%00`) are passed as such (G-17); dot
+ * segments and doubled slashes stay (G-23); `quaich.signal` of an async environ is added by the engine.
  */
 import {
   FIELD_NAME,
@@ -50,11 +50,16 @@ export type { ConnectionInfo, EnvironOf, InputOf } from './variables.ts';
 
 /** What is the same for all requests of a worker. */
 export interface EnvironTemplate<Async extends boolean = boolean> extends EnvironSettings<Async> {
-  /** Known field names in lower case, by the upper half of FIELD_NAME; 0 is any other name (`src/protocols/http/wasm/tables.ts`). */
+  /**
+   * Known field names in lower case, by the upper half of FIELD_NAME; 0 is any other name
+   * (`src/protocols/http/wasm/tables.ts`).
+   */
   fieldNames: readonly string[];
   /** Methods by HEAD_METHOD; 0 is any other. */
   methods: readonly string[];
-  /** Keeps fields with an underscore in their name, unless the hyphen spelling is there (G-32); false where left out. */
+  /**
+   * Keeps fields with an underscore in their name, unless the hyphen spelling is there (G-32); false where left out.
+   */
   allowUnderscores?: boolean;
 }
 
@@ -136,8 +141,9 @@ export class EnvironBuilder<Async extends boolean = boolean> {
   }
 
   /**
-   * The environ of a request whose variables came from a front server: `variables` itself, completed (G-176). Its values
-   * are native strings, and SCRIPT_NAME, PATH_INFO and what else a request must have are there (`repairVariables`).
+   * The environ of a request whose variables came from a front server: `variables` itself, completed (G-176). Its
+   * values are native strings, and SCRIPT_NAME, PATH_INFO and what else a request must have are there
+   * (`repairVariables`).
    */
   complete(variables: Record<string, unknown>, prefix: string, input: InputOf<Async>): EnvironOf<Async> {
     const environ = variables;

@@ -1,4 +1,5 @@
 /** CGI variables (RFC 3875, 4.1) as front servers send them, made fit for an environ (G-172, G-176). */
+import { BYTE_COUNT, TOKEN } from '../rules/grammar.ts';
 import { percentDecode } from '../rules/native-strings.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
 import { withoutFinalSlashes } from '../rules/trimmed.ts';
@@ -13,12 +14,9 @@ const HIDDEN = ['HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_
 /** Front servers send these empty where the request has none. */
 const LEFT_OUT_WHEN_EMPTY = ['CONTENT_TYPE', 'CONTENT_LENGTH', 'HTTPS'] as const;
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const LENGTH = /^[0-9]{1,15}$/;
-
 /**
- * Repairs, in place, what front servers leave out or send in their own way, so that the variables are those of an environ
- * (G-10 to G-36).
+ * Repairs, in place, what front servers leave out or send in their own way, so that the variables are those of an
+ * environ (G-10 to G-36).
  *
  * @throws RefusedRequest for a method or a length that is none
  */
@@ -29,7 +27,7 @@ export function repairVariables(variables: Variables): void {
   for (const name in variables) if (/^(?:wsgi|quaich)\./.test(name)) delete variables[name];
 
   if (!TOKEN.test(variables.REQUEST_METHOD ?? '')) throw new RefusedRequest('REQUEST_METHOD is no method');
-  if (variables.CONTENT_LENGTH !== undefined && !LENGTH.test(variables.CONTENT_LENGTH)) {
+  if (variables.CONTENT_LENGTH !== undefined && !BYTE_COUNT.test(variables.CONTENT_LENGTH)) {
     throw new RefusedRequest('CONTENT_LENGTH is no number of bytes');
   }
   const target = variables.REQUEST_URI ?? '';
@@ -42,8 +40,8 @@ export function repairVariables(variables: Variables): void {
 }
 
 /**
- * G-11 to G-13. Where PATH_INFO is missing, as in the parameter files that nginx ships, the path is that of DOCUMENT_URI,
- * else of the request target; a SCRIPT_NAME that is the whole of it (nginx again) is no mount.
+ * G-11 to G-13. Where PATH_INFO is missing, as in the parameter files that nginx ships, the path is that of
+ * DOCUMENT_URI, else of the request target; a SCRIPT_NAME that is the whole of it (nginx again) is no mount.
  *
  * @param requested decoded path of the request target, `''` where that is not known
  */

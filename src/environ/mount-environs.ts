@@ -1,6 +1,7 @@
 /** The environ of a request that another server has parsed (rows G-04 to G-50). */
 
 import type { AsyncEnviron, AsyncInputStream } from '../interface/types.ts';
+import { BYTE_COUNT } from '../rules/grammar.ts';
 import { isNativeString } from '../rules/native-strings.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
 import {
@@ -34,18 +35,10 @@ export interface RequestLine {
   authority: string | null;
 }
 
-/** What the fields say of the body: its length in bytes, -1 for one in a transfer coding, null where they say nothing. */
+/**
+ * What the fields say of the body: its length in bytes, -1 for one in a transfer coding, null where they say nothing.
+ */
 export type AnnouncedLength = number | null;
-
-/** `uri-host [ ":" port ]` (RFC 9110, 4.2.3; RFC 3986, 3.2.2). */
-const AUTHORITY =
-  /^(?:\[[0-9A-Za-z:.\-_~!$&'()*+,;=]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?$/;
-const DIGITS = /^[0-9]{1,15}$/;
-
-/** Whether a text is a host, with or without a port. */
-export function isAuthority(text: string): boolean {
-  return AUTHORITY.test(text);
-}
 
 /** Builds environs for one mount. */
 export class MountEnvirons {
@@ -114,7 +107,7 @@ export class MountEnvirons {
       return -1;
     }
     if (length === undefined) return null;
-    if (!DIGITS.test(length as string)) throw new RefusedRequest('Content-Length is no number (G-27)');
+    if (!BYTE_COUNT.test(length as string)) throw new RefusedRequest('Content-Length is no number (G-27)');
     return Number(length);
   }
 }

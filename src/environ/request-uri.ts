@@ -1,4 +1,5 @@
 /** The URI of a request, from its environ (PEP 3333, URL Reconstruction; U-01 to U-06). */
+import { defaultPort } from '../rules/grammar.ts';
 import { percentEncodeBytes } from '../rules/native-strings.ts';
 
 /** The variables that a URI is made of. */
@@ -29,7 +30,7 @@ export function applicationUri(environ: UriVariables): string {
   if (authority === '') {
     authority = environ.SERVER_NAME ?? '';
     const port = environ.SERVER_PORT ?? '';
-    if (port !== (scheme === 'https' ? '443' : '80')) authority += `:${port}`;
+    if (port !== defaultPort(scheme)) authority += `:${port}`;
   }
   return `${scheme}://${authority}${percentEncodeBytes(environ.SCRIPT_NAME || '/')}`;
 }
@@ -45,7 +46,9 @@ export function requestUri(environ: UriVariables, includeQuery = true): string {
   return includeQuery && environ.QUERY_STRING ? `${uri}?${environ.QUERY_STRING}` : uri;
 }
 
-/** Without empty, `.` and `..` segments. Not `posix.normalize`, which takes a time in the square of the leading `..`. */
+/**
+ * Without empty, `.` and `..` segments. Not `posix.normalize`, which takes a time in the square of the leading `..`.
+ */
 function normalized(path: string): string {
   const absolute = path.startsWith('/');
   const kept: string[] = [];

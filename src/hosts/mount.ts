@@ -8,6 +8,7 @@ import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { report } from '../engine/report.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/response.ts';
 import { MountEnvirons } from '../environ/mount-environs.ts';
+import { SOFTWARE } from '../environ/variables.ts';
 import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, ErrorStream, Kind, Lifespan } from '../interface/types.ts';
@@ -132,7 +133,7 @@ export class Mount implements MountLifespan {
       async: true,
       multithread: true, // requests take turns in one realm (G-44)
       multiprocess: options.multiprocess ?? false,
-      serverSoftware: 'quaich',
+      serverSoftware: SOFTWARE,
       errors: this.errors,
       fileWrapper: asyncFileWrapper,
       state: this.#state,

@@ -1,10 +1,9 @@
 import { METHODS } from 'node:http';
 import { ConfigurationError } from '../interface/errors.ts';
+import { TOKEN } from '../rules/grammar.ts';
 import { plainAnswer } from './answers.ts';
 import { middleware } from './define.ts';
 import type { Middleware } from './types.ts';
-
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
  * Lets only these request methods through, HEAD wherever GET is among them. Others get 405 with `Allow`, or 501 when

@@ -49,8 +49,8 @@ function knownSize(head: Head, chunks: readonly Uint8Array[] | null): number {
 
 /**
  * Compresses responses with the coding that the client and we like best: zstd (where Node has it), br or gzip. Each
- * chunk of a streamed body is flushed, so nothing waits (M-02). In sync applications streamed bodies get gzip only, whole
- * (array) bodies any coding; in async ones the work is done in Node's thread pool.
+ * chunk of a streamed body is flushed, so nothing waits (M-02). In sync applications streamed bodies get gzip only,
+ * whole (array) bodies any coding; in async ones the work is done in Node's thread pool.
  *
  * Left alone: other media types, responses that have a Content-Encoding or `Cache-Control: no-transform`, ranges, and
  * small ones. Compressing secrets beside text that an attacker chooses gives away their length (BREACH): exclude such
@@ -104,7 +104,8 @@ export function compress(options: CompressOptions = {}): Middleware {
           if (codingOf(represented.head, represented.chunks) !== null) head.weakenETag();
           return;
         }
-        // An application's own: whether its 200 is compressed is not to be seen, but the tag that the client has from it is.
+        // An application's own: whether its 200 is compressed is not to be seen, but the tag that the client has from
+        // it is.
         head.vary('Accept-Encoding');
         const held = entityTags(environ.HTTP_IF_NONE_MATCH ?? '');
         const tag = head.get('ETag');

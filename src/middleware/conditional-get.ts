@@ -17,9 +17,9 @@ export interface ConditionalGetOptions {
 const CONTENT_FIELDS = ['Content-Type', 'Content-Length', 'Content-Encoding', 'Content-Language', 'Content-Range'];
 
 /**
- * Answers GET and HEAD with 304 where the client has the response already, by ETag and Last-Modified, and with 412 where
- * it insists on another (RFC 9110, 13). The application runs all the same; what is saved is the transfer. Other methods
- * and other statuses than 200 pass untouched.
+ * Answers GET and HEAD with 304 where the client has the response already, by ETag and Last-Modified, and with 412
+ * where it insists on another (RFC 9110, 13). The application runs all the same; what is saved is the transfer. Other
+ * methods and other statuses than 200 pass untouched.
  */
 export function conditionalGet(options: ConditionalGetOptions = {}): Middleware {
   const { etag = 'strong' } = options;

@@ -1,6 +1,7 @@
 /** Cross-origin resource sharing, as the fetch standard has it (section 3.3, "CORS protocol"). */
 import { ConfigurationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { TOKEN_LIST } from '../rules/grammar.ts';
 import { emptyAnswer } from './answers.ts';
 import { checkSwitches, decision } from './decision.ts';
 import { middleware } from './define.ts';
@@ -28,7 +29,6 @@ export interface CorsOptions {
 }
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'];
-const TOKEN_LIST = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/;
 
 function checkList(name: string, list: readonly string[] | undefined): void {
   if (list !== undefined && list.length > 0 && !TOKEN_LIST.test(list.join(','))) {

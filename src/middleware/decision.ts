@@ -1,6 +1,7 @@
 /** What the functions that an owner gives may answer: JavaScript takes a promise, and any text, for a yes. */
 import { isPromise } from 'node:util/types';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
+import { disregard } from '../rules/promises.ts';
 import type { AnyEnviron } from './types.ts';
 
 /**
@@ -10,7 +11,7 @@ import type { AnyEnviron } from './types.ts';
  */
 export function refusePromise(what: string, answer: unknown): void {
   if (!isPromise(answer)) return;
-  answer.catch(() => {});
+  disregard(answer);
   throw new ApplicationError(`${what} gave a promise, and has to answer at once`);
 }
 

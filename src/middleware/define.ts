@@ -19,6 +19,7 @@ import type {
   Environ,
   Kind,
 } from '../interface/types.ts';
+import { disregard } from '../rules/promises.ts';
 import { AsyncExchange } from './exchange/async.ts';
 import { isBody } from './exchange/inner-body.ts';
 import { SyncExchange } from './exchange/sync.ts';
@@ -86,7 +87,7 @@ function syncForm(definition: Definition, app: Application): Application {
     const handled = definition.request<Environ>(environ);
     if (handled === undefined) return app(environ, startResponse);
     if (isPromise(handled)) {
-      handled.catch(() => {});
+      disregard(handled);
       throw new ApplicationError(`${definition.name}: request() gave a promise to a sync application (B-02)`);
     }
     if (isAnswer(handled)) {
@@ -97,7 +98,7 @@ function syncForm(definition: Definition, app: Application): Application {
         }
         startResponse(handled.status, handled.headers);
       } catch (error) {
-        closeRefused(body)?.catch(() => {});
+        disregard(closeRefused(body));
         throw error;
       }
       return body;
@@ -148,11 +149,4 @@ export function middleware(definition: Definition): Middleware {
     return passLifespan(wrapper, [app], definition);
   }
   return wrap;
-}
-
-/**
- * A copy of an environ, to be changed for the inner application alone (M-12). It keeps the null prototype (G-05).
- */
-export function copyEnviron<E extends AnyEnviron>(environ: E): E {
-  return Object.assign(Object.create(Object.getPrototypeOf(environ)), environ);
 }

@@ -2,8 +2,8 @@
  * Content codings over Node's zlib, whole bodies and streams.
  *
  * A stream in a sync application is the hard case, since Node has no compressor that works on in a thread without an
- * event loop. For gzip there is an honest way: raw deflate data that ends in a sync flush may be followed by more of it,
- * and the window before may be given to the next piece as its dictionary; header, checksum and length around it are
+ * event loop. For gzip there is an honest way: raw deflate data that ends in a sync flush may be followed by more of
+ * it, and the window before may be given to the next piece as its dictionary; header, checksum and length around it are
  * written here. Brotli and zstd have no such seam (zstd frames can be joined, but not every client reads on after the
  * first), so they serve only whole bodies there.
  */

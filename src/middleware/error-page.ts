@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
-import { inspect } from 'node:util';
 import Negotiator from 'negotiator';
-import { RequestBodyError } from '../interface/errors.ts';
+import { statusFor } from '../engine/error-page.ts';
+import { report } from '../engine/report.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { describeError } from '../rules/show.ts';
 import { framePosition, type Position } from '../rules/stack-frame.ts';
 import { statusLine } from '../rules/status-line.ts';
 import { checkSwitches } from './decision.ts';
@@ -23,32 +24,12 @@ export interface ErrorPageOptions {
 const CONTEXT = 5;
 /** Bytes of the largest source file that is looked at. */
 const LARGEST_SOURCE = 2 ** 20;
-const MOST_TEXT = 65536;
 const MOST_CAUSES = 5;
 const MOST_FRAMES = 100;
 
-/** An error with stack and causes; never throws, whatever was thrown (G-145). */
-function describe(error: unknown): string {
-  try {
-    const text = inspect(error, { depth: 3, maxStringLength: 10_000, maxArrayLength: 50 });
-    return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text;
-  } catch {
-    return 'a thrown value that cannot be shown';
-  }
-}
-
-function statusOf(error: unknown): number {
-  try {
-    if (error instanceof RequestBodyError && error.status >= 400 && error.status <= 599) return error.status;
-  } catch {
-    // A Proxy that throws.
-  }
-  return 500;
-}
-
 /**
- * The file positions of an error and of its causes, innermost first. Only what stands behind the message is a stack: the
- * message may repeat what a client sent, line ends included, and would name any file.
+ * The file positions of an error and of its causes, innermost first. Only what stands behind the message is a stack:
+ * the message may repeat what a client sent, line ends included, and would name any file.
  */
 function positions(error: unknown): Position[] {
   const found: Position[] = [];
@@ -123,12 +104,6 @@ function requestLine(environ: AnyEnviron): string {
   return `${environ.REQUEST_METHOD} ${JSON.stringify((environ.SCRIPT_NAME ?? '') + (environ.PATH_INFO ?? ''))}`;
 }
 
-function report(environ: AnyEnviron, what: string, error: unknown): void {
-  const errors = environ['wsgi.errors'];
-  errors.write(`quaich: ${requestLine(environ)}: ${what}\n${describe(error)}\n`);
-  errors.flush();
-}
-
 function wantsHtml(environ: AnyEnviron): boolean {
   const accept = environ.HTTP_ACCEPT;
   if (accept === undefined) return false;
@@ -147,7 +122,7 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
   function content(error: unknown, status: number, environ: AnyEnviron): { type: string; text: string } {
     const line = statusLine(status);
     if (development) {
-      const stack = describe(error);
+      const stack = describeError(error);
       const source = excerpt(error);
       if (!wantsHtml(environ)) {
         return {
@@ -162,7 +137,7 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
       return custom?.(status, environ) ?? plain;
     } catch (failure) {
       // It must not take the place of the error that it is for.
-      report(environ, 'the page for an error failed', failure);
+      report(environ['wsgi.errors'], requestLine(environ), 'the page for an error failed', describeError(failure));
       return plain;
     }
   }
@@ -172,7 +147,7 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
     request(environ) {
       return {
         onError(error): ErrorAnswer {
-          const status = statusOf(error);
+          const status = statusFor(error);
           const { type, text } = content(error, status, environ);
           const body = new TextEncoder().encode(text);
           const headers: HeaderField[] = [
@@ -186,7 +161,8 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
         },
         // Only now: an error that went on is reported by the gateway. A client's fault is not the application's.
         onAnswered(error) {
-          if (statusOf(error) >= 500) report(environ, 'the application failed', error);
+          if (statusFor(error) >= 500)
+            report(environ['wsgi.errors'], requestLine(environ), 'the application failed', describeError(error));
         },
       };
     },

@@ -2,8 +2,6 @@
  * A response head that middleware may change. Names are compared without regard to case; order and repetition of the
  * other fields are kept (M-15, G-95).
  */
-import { isNativeError } from 'node:util/types';
-import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
 
 /** Whether `headers` has the shape of G-90; what is in the strings is for the gateway to check. */
@@ -28,8 +26,8 @@ export interface Represented {
 const represented = new WeakMap<readonly HeaderField[], Represented>();
 
 /**
- * Notes what a 304 stands for. It has no media type and no length any more, by which middleware further out decides what the
- * 200 looks like, whose fields the 304 has to have (M-25).
+ * Notes what a 304 stands for. It has no media type and no length any more, by which middleware further out decides
+ * what the 200 looks like, whose fields the 304 has to have (M-25).
  */
 export function standFor(fields: readonly HeaderField[], whole: Represented): void {
   represented.set(fields, whole);
@@ -111,52 +109,5 @@ export class Head {
   weakenETag(): void {
     const tag = this.get('ETag');
     if (tag?.startsWith('"')) this.set('ETag', `W/${tag}`);
-  }
-}
-
-const STATUS = /^[2-5][0-9]{2} (?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** Fields of the connection, not of the message (G-92), and the one that CGI would take for the status (G-93). */
-const FORBIDDEN =
-  /^(?:connection|keep-alive|proxy-authenticate|proxy-authorization|proxy-connection|te|trailers?|transfer-encoding|upgrade|status)$/i;
-
-/**
- * The check of a head that waits, so that the application learns of its mistakes during the call of `startResponse`
- * (G-87). The gateway repeats it when it gets the head.
- *
- * @throws ApplicationError, or a TypeError for a third argument that is no Error (G-85)
- */
-export function checkHead(status: unknown, headers: unknown, error: unknown): asserts headers is HeaderField[] {
-  if (error !== undefined && error !== null && !(error instanceof Error || isNativeError(error))) {
-    throw new TypeError('startResponse: the third argument must be an Error (G-85)');
-  }
-  if (typeof status !== 'string' || !STATUS.test(status)) {
-    throw new ApplicationError(
-      `startResponse: the status must be like '200 OK', got ${JSON.stringify(status)} (G-88, G-89, G-91)`,
-    );
-  }
-  if (!isHeaderList(headers)) {
-    throw new ApplicationError('startResponse: the headers must be an array of [name, value] arrays (G-90)');
-  }
-  let length: string | null = null;
-  for (const [name, value] of headers) {
-    if (!TOKEN.test(name)) {
-      throw new ApplicationError(`startResponse: the header name ${JSON.stringify(name)} is no token (G-90, G-91)`);
-    }
-    if (FORBIDDEN.test(name)) {
-      throw new ApplicationError(`startResponse: the header ${JSON.stringify(name)} is not the application's (G-92)`);
-    }
-    if (!VALUE.test(value)) {
-      throw new ApplicationError(
-        `startResponse: the value of the header ${JSON.stringify(name)} has a control character or one above U+00FF (G-90, G-91)`,
-      );
-    }
-    if (name.toLowerCase() !== 'content-length') continue;
-    if (!/^[0-9]+$/.test(value) || Number(value) !== Number(length ?? value)) {
-      throw new ApplicationError('startResponse: Content-Length must be digits, and only one (G-94)');
-    }
-    length = value;
   }
 }

@@ -1,9 +1,10 @@
+export { copyEnviron } from '../environ/copy.ts';
 export { allowMethods } from './allow-methods.ts';
 export { compose } from './compose.ts';
 export { type CompressOptions, compress } from './compress.ts';
 export { type ConditionalGetOptions, conditionalGet } from './conditional-get.ts';
 export { type CorsOptions, cors } from './cors.ts';
-export { copyEnviron, middleware } from './define.ts';
+export { middleware } from './define.ts';
 export type { ContentCoding, Levels } from './encoders.ts';
 export { type ErrorPageOptions, errorPage } from './error-page.ts';
 export { Head } from './head.ts';

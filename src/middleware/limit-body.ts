@@ -1,6 +1,7 @@
 import { ConfigurationError, RequestBodyError } from '../interface/errors.ts';
 import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { AsyncInputStream, InputStream } from '../interface/types.ts';
+import { DIGITS } from '../rules/grammar.ts';
 import { plainAnswer } from './answers.ts';
 import { isAsyncEnviron, middleware } from './define.ts';
 import type { AnyEnviron, Middleware } from './types.ts';
@@ -181,7 +182,7 @@ export function limitBody(options: LimitBodyOptions): Middleware {
         limitInput(environ, maximum);
         return undefined;
       }
-      if (!/^[0-9]+$/.test(length)) return plainAnswer(400); // G-27
+      if (!DIGITS.test(length)) return plainAnswer(400); // G-27
       return Number(length) > maximum ? plainAnswer(413) : undefined;
     },
   });

@@ -1,10 +1,10 @@
+import { copyEnviron } from '../environ/copy.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { textToNative } from '../rules/native-strings.ts';
-import { withoutFinalSlashes } from '../rules/trimmed.ts';
+import { isBelow, nativePrefix } from '../rules/prefix.ts';
 import { plainAnswer } from './answers.ts';
-import { checkApplication, copyEnviron, isAsync } from './define.ts';
+import { checkApplication, isAsync } from './define.ts';
 import { passLifespan } from './lifespan.ts';
 import type { AnyApplication, AnyEnviron } from './types.ts';
 
@@ -14,21 +14,9 @@ interface Route<A> {
   app: A;
 }
 
-/** `/app/` becomes `/app`, `/` becomes `''` (G-11), in bytes as `PATH_INFO` has them (G-15). */
-function nativePrefix(prefix: string): string {
-  if (prefix !== '' && !prefix.startsWith('/')) {
-    throw new ConfigurationError(`mount: a prefix starts with "/", got ${JSON.stringify(prefix)}`);
-  }
-  return withoutFinalSlashes(textToNative(prefix));
-}
-
 /** The longest prefix that ends on a segment boundary (G-14). */
 function find<A>(routes: readonly Route<A>[], path: string): Route<A> | undefined {
-  return routes.find(
-    ({ prefix }) =>
-      prefix === '' ||
-      (path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)),
-  );
+  return routes.find(({ prefix }) => isBelow(path, prefix));
 }
 
 /** The environ for a mounted application: segments move from PATH_INFO to SCRIPT_NAME (M-13), in a copy (M-12). */
@@ -41,8 +29,8 @@ function shifted<E extends AnyEnviron>(environ: E, prefix: string): E {
 }
 
 /**
- * One application of several, each below a path of its own: `mount({ '/': site, '/api': api })`. The longest prefix wins,
- * whole segments only; a path below none of them gets 404. Prefixes are plain text, not percent-encoded. Each
+ * One application of several, each below a path of its own: `mount({ '/': site, '/api': api })`. The longest prefix
+ * wins, whole segments only; a path below none of them gets 404. Prefixes are plain text, not percent-encoded. Each
  * application sees its own `SCRIPT_NAME` and `PATH_INFO`, and its lifespan hooks run once, also if it is mounted twice
  * (L-14).
  *

@@ -37,8 +37,8 @@ function matchesWeakly(field: string, etag: string | undefined): boolean {
 
 /**
  * What becomes of a GET or HEAD request, by the order of RFC 9110, 13.2.2. Dates that cannot be read are ignored.
- * `Cache-Control: no-cache` of the request changes nothing: it asks caches on the way to validate what they hold (RFC 9111,
- * 5.2.1.4), and this is the validation.
+ * `Cache-Control: no-cache` of the request changes nothing: it asks caches on the way to validate what they hold (RFC
+ * 9111, 5.2.1.4), and this is the validation.
  *
  * @param environ of a request that would be answered with 200
  */

@@ -1,6 +1,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../interface/errors.ts';
+import { TOKEN } from '../rules/grammar.ts';
 import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { Middleware } from './types.ts';
@@ -21,11 +22,10 @@ export interface RequestIdOptions {
 
 /** What may be logged and sent back without a second thought. */
 const HARMLESS = /^[\w.~+/=:@-]{1,128}$/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
- * Gives every request an id: `quaich.request_id` in the environ, a field of the response, and, where a context is given,
- * `context.getStore()` wherever the application runs.
+ * Gives every request an id: `quaich.request_id` in the environ, a field of the response, and, where a context is
+ * given, `context.getStore()` wherever the application runs.
  *
  * @throws ConfigurationError
  */

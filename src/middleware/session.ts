@@ -5,6 +5,7 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { parseCookie, type SetCookie, stringifySetCookie } from 'cookie';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { TOKEN } from '../rules/grammar.ts';
 import { middleware } from './define.ts';
 import type { Head } from './head.ts';
 import type { AnyEnviron, Middleware } from './types.ts';
@@ -46,7 +47,6 @@ export class SessionTooLarge extends QuaichError {
 const LARGEST_COOKIE = 4096;
 const SHORTEST_KEY = 32;
 const TWO_WEEKS = 14 * 24 * 3600;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const SIGNED = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}$/;
 
 /** Signs and verifies, with the name of the cookie in the signature, so that no cookie passes for another. */

@@ -34,7 +34,9 @@ export interface StaticFilesOptions {
   index?: readonly string[];
   /** Serves names that begin with a dot too. Off by default: they are treated as if they did not exist. */
   dotfiles?: boolean;
-  /** Looks for `file.zst`, `file.br` and `file.gz` beside a file, and serves what the client prefers. Off by default. */
+  /**
+   * Looks for `file.zst`, `file.br` and `file.gz` beside a file, and serves what the client prefers. Off by default.
+   */
   precompressed?: boolean;
   /** `Cache-Control`, the same for all files or by the path below the root; none by default. */
   cacheControl?: string | ((path: string) => string | undefined);

@@ -5,6 +5,7 @@
 import parseForwarded from 'forwarded-parse';
 import ipaddr from 'ipaddr.js';
 import { ConfigurationError } from '../interface/errors.ts';
+import { defaultPort, isPort } from '../rules/grammar.ts';
 import { trimmed, withoutFinalSlashes } from '../rules/trimmed.ts';
 import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
@@ -22,8 +23,8 @@ export interface TrustProxyOptions {
    */
   fields?: 'x-forwarded' | 'forwarded';
   /**
-   * Takes the host from `X-Forwarded-Host`, or from `host` of `Forwarded`. Off by default, as the next two: a proxy that is
-   * not told to set the field passes on what the client wrote, and links are made of it.
+   * Takes the host from `X-Forwarded-Host`, or from `host` of `Forwarded`. Off by default, as the next two: a proxy
+   * that is not told to set the field passes on what the client wrote, and links are made of it.
    */
   host?: boolean;
   /** Takes the port of the server from `X-Forwarded-Port`. Off by default. */
@@ -62,7 +63,7 @@ const LONGEST_ADDRESS = 64;
 
 /** A port as a proxy wrote it; null for what is none. */
 function parsePort(text: string | undefined): string | null {
-  return text !== undefined && /^[0-9]{1,5}$/.test(text) && Number(text) <= 65535 ? text : null;
+  return text !== undefined && isPort(text) ? text : null;
 }
 
 function parseAddress(text: string): Address | null {
@@ -125,7 +126,9 @@ function lastElements(field: string | undefined): string[] {
   return elements;
 }
 
-/** The pairs in a text, and whether a quoted string has only one of its ends there. A quote behind a backslash is none. */
+/**
+ * The pairs in a text, and whether a quoted string has only one of its ends there. A quote behind a backslash is none.
+ */
 function scan(text: string): { pairs: number; open: boolean } {
   let pairs = 1;
   let open = false;
@@ -152,8 +155,9 @@ function forwardedHop(text: string): Hop | null {
 }
 
 /**
- * The hops of `Forwarded`, the last first, as far as it can be read from the right. What a client sent stands at the left of
- * what proxies wrote: whatever it is, and be it an open quote, it must not keep from reading what is at the right of it.
+ * The hops of `Forwarded`, the last first, as far as it can be read from the right. What a client sent stands at the
+ * left of what proxies wrote: whatever it is, and be it an open quote, it must not keep from reading what is at the
+ * right of it.
  */
 function forwardedHops(environ: AnyEnviron): Hop[] {
   const field = environ.HTTP_FORWARDED ?? '';
@@ -191,10 +195,10 @@ function xForwardedHops(environ: AnyEnviron): Hop[] {
 
 /**
  * Replaces `REMOTE_ADDR`, `REMOTE_PORT`, `wsgi.url_scheme`, `HTTPS` and `SERVER_PORT`, and as far as the options say so
- * `HTTP_HOST`, `SERVER_NAME` and `SCRIPT_NAME`, by what trusted proxies say. The addresses are read from right to left, beginning with the peer itself, and the first that is
- * not trusted is the client; what stands further left could be anybody's invention. The fields are removed from requests
- * whose peer is not trusted, and those that are not taken always, so that nothing further in takes them at their word.
- * The peer's own address is kept as `quaich.peer_address`.
+ * `HTTP_HOST`, `SERVER_NAME` and `SCRIPT_NAME`, by what trusted proxies say. The addresses are read from right to left,
+ * beginning with the peer itself, and the first that is not trusted is the client; what stands further left could be
+ * anybody's invention. The fields are removed from requests whose peer is not trusted, and those that are not taken
+ * always, so that nothing further in takes them at their word. The peer's own address is kept as `quaich.peer_address`.
  *
  * @throws ConfigurationError
  */
@@ -231,7 +235,9 @@ export function trustProxy(options: TrustProxyOptions): Middleware {
     return address !== null && isTrusted(address);
   }
 
-  /** The hop that tells about the client, the one furthest left that a trusted proxy wrote, and the client's address. */
+  /**
+   * The hop that tells about the client, the one furthest left that a trusted proxy wrote, and the client's address.
+   */
   function clientHop(environ: AnyEnviron): { hop: Hop; client: Sender } | null {
     let found: { hop: Hop; client: Sender } | null = null;
     for (const hop of fields === 'forwarded' ? forwardedHops(environ) : xForwardedHops(environ)) {
@@ -256,15 +262,15 @@ export function trustProxy(options: TrustProxyOptions): Middleware {
       if (proto === 'https') environ.HTTPS = 'on';
       else delete environ.HTTPS;
     }
-    const defaultPort = environ['wsgi.url_scheme'] === 'https' ? '443' : '80';
+    const usualPort = defaultPort(environ['wsgi.url_scheme']);
     const given = host && hop.host !== undefined ? HOST.exec(hop.host) : null;
     if (given !== null && (given[2] === undefined || parsePort(given[2]) !== null)) {
       environ.HTTP_HOST = given[0];
       environ.SERVER_NAME = given[1];
-      environ.SERVER_PORT = given[2] ?? defaultPort;
+      environ.SERVER_PORT = given[2] ?? usualPort;
     } else if (proto === 'http' || proto === 'https') {
       const own = HOST.exec(environ.HTTP_HOST ?? '');
-      if (own !== null) environ.SERVER_PORT = own[2] ?? defaultPort;
+      if (own !== null) environ.SERVER_PORT = own[2] ?? usualPort;
     }
   }
 

@@ -33,7 +33,9 @@ export interface BodyMapping {
   chunk(chunk: Uint8Array): Bytes;
   /** What is still to follow when the body has ended. */
   end?(): Bytes;
-  /** All of a body that is an array, in place of `chunk` and `end`, so that its length is known to the gateway (G-123). */
+  /**
+   * All of a body that is an array, in place of `chunk` and `end`, so that its length is known to the gateway (G-123).
+   */
   whole?(chunks: readonly Uint8Array[]): Bytes;
   /** Frees what the mapping holds; called once, after the body was closed or when another head took its place. */
   close?(): void;

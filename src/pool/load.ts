@@ -3,11 +3,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { inspect } from 'node:util';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { ownHook, type Stage } from '../interface/hooks.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import { shown } from '../rules/show.ts';
 import { filePathOf, framePosition } from '../rules/stack-frame.ts';
 import { adapterLine } from './adapter-line.ts';
 
@@ -80,7 +80,7 @@ export async function loadApplication(spec: AppOptions, directory: string): Prom
   const { name, value } = pickExport(exports, spec);
   const line = adapterLine(value, name);
   if (!isCallable(value) || line !== null) {
-    const what = isCallable(value) ? "a framework's function" : `${describe(value)}, expected a function`;
+    const what = isCallable(value) ? "a framework's function" : `${shown(value)}, expected a function`;
     throw new ConfigurationError(`"${name}" in ${spec.module} is ${what}${line === null ? '' : `; ${line}`}`);
   }
   if (/^class\b/.test(Function.prototype.toString.call(value))) {
@@ -292,20 +292,7 @@ function hook(stage: Stage, app: Lifespan, exports: Exports, spec: AppOptions): 
   const value = own ?? lookUp(exports, stage) ?? null;
   if (value === null) return undefined;
   if (isCallable(value)) return ownHook(own === null ? exports : app, stage, value, app);
-  throw new ConfigurationError(`"${stage}" in ${spec.module} is ${describe(value)}, expected a function`);
-}
-
-/** What a value is, for messages: "a Promise", "an object", "the number 5". */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object') {
-    const text = inspect(value, { maxStringLength: 60, breakLength: Number.POSITIVE_INFINITY });
-    return typeof value === 'string' ? text : `the ${typeof value} ${text}`;
-  }
-  const name = value.constructor?.name;
-  return !name || name === 'Object' ? 'an object' : `a${/^[AEIOU]/.test(name) ? 'n' : ''} ${name}`;
+  throw new ConfigurationError(`"${stage}" in ${spec.module} is ${shown(value)}, expected a function`);
 }
 
 /** The error of a module in one line, with its position where that can be found out. */
@@ -319,7 +306,7 @@ export function explain(error: unknown, file: string): string {
 
 function explained(error: unknown, file: string): string {
   if (error instanceof QuaichError) return error.message;
-  if (!(error instanceof Error)) return `it threw ${describe(error)}`;
+  if (!(error instanceof Error)) return `it threw ${shown(error)}`;
   const [line, detail] = error.message.split('\n', 2);
   const code: unknown = Reflect.get(error, 'code');
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return line;

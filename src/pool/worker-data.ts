@@ -1,4 +1,5 @@
-import type { RingLayout, SharedMemory } from '../rings/index.ts';
+import type { RingLayout } from '../rings/index.ts';
+import type { SharedMemory } from '../rules/webassembly.ts';
 import type { AppOptions } from './load.ts';
 
 /** A mount as a worker sees it; requests name it by its place in the list. */

@@ -7,6 +7,7 @@ import {
   type EnvironTemplate,
   type InputOf,
 } from '../environ/builder.ts';
+import { SOFTWARE } from '../environ/variables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/ring-request.ts';
@@ -19,9 +20,6 @@ import type { WorkerData } from './worker-data.ts';
 
 /** Flag of a request in the rings: its client takes the text of `wsgi.errors` (G-174). */
 export const TAKES_ERRORS = 1;
-
-/** `SERVER_SOFTWARE`. */
-export const SOFTWARE = 'quaich';
 
 /** What differs between the environs of the ways to run an application. */
 export type EnvironKind<Async extends boolean> = Pick<

@@ -1,5 +1,6 @@
 import { RequestAborted } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
+import type { SharedMemory } from '../rules/webassembly.ts';
 import { Sleeper } from './doorbell.ts';
 import {
   GENERATION,
@@ -8,7 +9,6 @@ import {
   OWNER,
   RETIRE,
   type RingLayout,
-  type SharedMemory,
   SIGNALLED,
   STOP,
   WORKER_BELL,

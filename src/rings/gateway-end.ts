@@ -13,6 +13,7 @@ import {
   HEAD_TARGET_START,
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
+import type { SharedMemory } from '../rules/webassembly.ts';
 import { ring, Sleeper } from './doorbell.ts';
 import {
   ACKNOWLEDGED,
@@ -46,7 +47,6 @@ import {
   RECORD,
   RETIRE,
   type RingLayout,
-  type SharedMemory,
   SIGNALLED,
   SPACE_WANTED,
   STOP,

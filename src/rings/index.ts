@@ -7,7 +7,6 @@ export {
   type RingLayout,
   type RingParameters,
   ringLayout,
-  type SharedMemory,
 } from './layout.ts';
 export type { ResponseHandler } from './response-reader.ts';
 export { SyncRequest, SyncWorkerEnd } from './sync-worker-end.ts';

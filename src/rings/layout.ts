@@ -3,6 +3,7 @@
  * says otherwise. Words that different threads write stand in different cache lines (64 bytes, 16 words).
  */
 import { FIELD_WORDS, HEAD_WORDS, MAX_FIELDS, PARSER_END } from '../../assembly/layout.ts';
+import { createSharedMemory, type SharedMemory } from '../rules/webassembly.ts';
 
 /** What can be chosen; every value has a default. */
 export interface RingParameters {
@@ -234,22 +235,7 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   };
 }
 
-/** A `WebAssembly.Memory` (or its buffer alone, as it may be posted to a worker). */
-export interface SharedMemory {
-  readonly buffer: ArrayBufferLike;
-}
-
-// The library files of ES2023 do not have it.
-declare const WebAssembly: {
-  readonly Memory: new (descriptor: {
-    initial: number;
-    maximum: number;
-    shared: true;
-  }) => { readonly buffer: SharedArrayBuffer; grow(pages: number): number };
-};
-
 /** The one memory for the parser and the rings. Of fixed size: a view on it stays valid. */
-export function createMemory(layout: RingLayout): InstanceType<typeof WebAssembly.Memory> {
-  const pages = layout.byteLength / PAGE;
-  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+export function createMemory(layout: RingLayout): SharedMemory {
+  return createSharedMemory(layout.byteLength);
 }

@@ -1,6 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { RequestAborted } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
+import type { SharedMemory } from '../rules/webassembly.ts';
 import {
   EVENT,
   GATEWAY_THREAD,
@@ -11,7 +12,6 @@ import {
   queuedAt,
   RETIRE,
   type RingLayout,
-  type SharedMemory,
   SPACE,
   STOP,
   WAITING,

@@ -1,5 +1,6 @@
 import '../rules/latin1.ts';
-import type { RingLayout, SharedMemory } from './layout.ts';
+import type { SharedMemory } from '../rules/webassembly.ts';
+import type { RingLayout } from './layout.ts';
 
 /** The shared memory as the rings look at it. */
 export interface Views {

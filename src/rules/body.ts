@@ -1,11 +1,12 @@
 /**
  * What applications return: telling bodies from promises and from mistakes, by the few properties that a gateway may
- * look at (G-100, G-109).
+ * look at (G-100, G-109), and the words for the mistakes.
  */
-import { isPromise } from 'node:util/types';
-import { ApplicationError } from '../interface/errors.ts';
+import { isAnyArrayBuffer, isPromise } from 'node:util/types';
+import type { ApplicationError } from '../interface/errors.ts';
 import { bytesOf } from './bytes.ts';
-import { disregard } from './promises.ts';
+import { type Fault, faultError } from './fault.ts';
+import { disregard, nothing, whenSettled } from './promises.ts';
 import { typeName } from './show.ts';
 
 /** The iterator method that reads nothing but `length` and the elements (G-109). */
@@ -16,21 +17,80 @@ export function isPlainArray(body: unknown): body is unknown[] {
   return Array.isArray(body) && body[Symbol.iterator] === ARRAY_ITERATOR;
 }
 
-/** The error for an object that cannot be iterated (G-100). */
-export function notIterable(body: unknown): ApplicationError {
-  return new ApplicationError(
-    `the application returned ${typeName(body)}, an object that is not iterable; return [chunk] (G-100)`,
-  );
+/** Whether a property of a value is a function. */
+export function hasMethod(value: unknown, key: symbol | string): boolean {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return typeof Reflect.get(value, key) === 'function';
 }
 
-/** Throws for what iterates in JS but is no body (G-100). */
+/**
+ * Whether the result of an async application is to be awaited. Of a body nothing is read but its iterator methods
+ * (G-109).
+ */
+export function isAwaitable(result: unknown): result is PromiseLike<unknown> {
+  if (isPromise(result)) return true;
+  if (typeof result !== 'object' || result === null || Array.isArray(result)) return false;
+  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
+  return hasMethod(result, 'then');
+}
+
+/** The words for an object that cannot be iterated (G-100). */
+export function notIterableFault(body: unknown): Fault<'not iterable'> {
+  const seen = `the application returned ${typeName(body)}, which is not iterable`;
+  return { rows: 'G-100', what: 'not iterable', seen, advice: 'return [bytes]' };
+}
+
+/** The error for an object that cannot be iterated (G-100). */
+export function notIterable(body: unknown): ApplicationError {
+  return faultError(notIterableFault(body));
+}
+
+/**
+ * The words for what is no body by its type, whether or not JS can iterate it (G-100); null for any object or function.
+ *
+ * @param convention `a sync application` or `an async application`
+ */
+export function noBodyFault(body: unknown, convention: string): Fault<'nothing' | 'bytes or text' | 'other'> | null {
+  const bytes = ArrayBuffer.isView(body) || isAnyArrayBuffer(body);
+  if ((typeof body === 'object' || typeof body === 'function') && body !== null && !bytes) return null;
+  const nothingReturned = body === null || body === undefined || body === false;
+  return {
+    rows: 'G-100, A-02',
+    what: nothingReturned ? 'nothing' : bytes || typeof body === 'string' ? 'bytes or text' : 'other',
+    seen: `${convention} returned ${typeName(body)}`,
+    advice: nothingReturned
+      ? 'return an iterable of Uint8Array chunks, [] for an empty body'
+      : 'return an iterable of Uint8Array chunks, such as [bytes]',
+  };
+}
+
+/** Throws for what is no body by its type (G-100). */
 export function refuseNoBody(body: unknown, convention: string): void {
-  if (typeof body === 'object' && body !== null && !ArrayBuffer.isView(body)) return;
-  if (typeof body === 'function') return;
-  throw new ApplicationError(
-    `the application returned ${body === null ? 'null' : typeName(body)}; ` +
-      `${convention} returns an iterable of Uint8Array chunks, such as [chunk] (G-100, A-02)`,
-  );
+  const fault = noBodyFault(body, convention);
+  if (fault !== null) throw faultError(fault);
+}
+
+/** The words for a promise, or an async iterable, that a sync application returned (B-02). */
+export function notSyncFault(what: 'a promise' | 'an async iterable'): Fault<'not sync'> {
+  const advice = 'declare it with markAsync, or mount it as async';
+  return { rows: 'B-02', what: 'not sync', seen: `a sync application returned ${what}`, advice };
+}
+
+/** The words for a chunk that is none (G-103); its promise is handled. */
+export function noChunkFault(value: unknown, place: string): Fault<'promise' | 'other'> {
+  disregard(value);
+  const promise = isPromise(value);
+  return {
+    rows: 'G-103',
+    what: promise ? 'promise' : 'other',
+    seen: `${place} of the body must be a Uint8Array, got ${typeName(value)}`,
+    advice:
+      typeof value === 'string'
+        ? 'encode text with TextEncoder'
+        : promise
+          ? 'await it in an async generator'
+          : 'yield Uint8Arrays',
+  };
 }
 
 /**
@@ -42,37 +102,62 @@ export function refuseNoBody(body: unknown, convention: string): void {
 export function chunkOf(value: unknown, index: number): Uint8Array {
   const bytes = bytesOf(value);
   if (bytes !== null) return bytes;
-  disregard(value);
-  const hint =
-    typeof value === 'string'
-      ? '; encode text with TextEncoder'
-      : isPromise(value)
-        ? '; await it in an async generator'
-        : '';
-  const place = index < 0 ? 'a chunk' : `chunk ${index}`;
-  throw new ApplicationError(`${place} of the body must be a Uint8Array, got ${typeName(value)}${hint} (G-103)`);
+  throw faultError(noChunkFault(value, index < 0 ? 'a chunk' : `chunk ${index}`));
+}
+
+/** The words for what `next()` of a body gave in the place of an object (G-100). */
+export function noStepFault(step: unknown): Fault<'step'> {
+  const seen = `next() of the body gave ${typeName(step)}`;
+  return { rows: 'G-100', what: 'step', seen, advice: 'give { done, value }' };
 }
 
 /**
- * Throws where `next()` of a sync body gave a promise, which has neither `done` nor `value` (B-02). For a step without a
- * value: one that has a value is no promise that anybody made.
+ * Throws where `next()` of a sync body gave a promise, which has neither `done` nor `value` (B-02). For a step without
+ * a value: one that has a value is no promise that anybody made.
  */
 export function refusePromise(step: object): void {
   if (!isPromise(step)) return;
   disregard(step);
-  throw new ApplicationError(
-    'next() of the body returned a promise: declare the application with markAsync, or mount it as async (B-02)',
+  throw faultError({
+    rows: 'B-02',
+    what: 'step',
+    seen: 'next() of the body gave a promise',
+    advice: 'declare the application with markAsync, or mount it as async',
+  });
+}
+
+/**
+ * `close` of a body, read once (G-109), as a call; undefined where there is none. What its look-up throws, the call
+ * throws (G-113).
+ */
+export function closeOf(body: unknown): (() => unknown) | undefined {
+  if (body === null || body === undefined) return undefined;
+  try {
+    const close: unknown = Reflect.get(Object(body), 'close');
+    return typeof close === 'function' ? () => Reflect.apply(close, body, []) : undefined;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/**
+ * Closes what the promise of a sync application, which is refused (B-02), turns out to be after all. A rejection is
+ * nobody else's to handle.
+ *
+ * @param failed told of what `close` threw
+ */
+export function closeLate(promise: unknown, failed: (error: unknown) => void): void {
+  whenSettled(
+    promise,
+    (late) => {
+      try {
+        disregard(closeOf(late)?.());
+      } catch (error) {
+        failed(error);
+      }
+    },
+    nothing,
   );
-}
-
-/** Whether a property of an object is a function. */
-export function hasMethod(object: object, key: symbol | string): boolean {
-  return typeof (object as Record<symbol | string, unknown>)[key] === 'function';
-}
-
-/** Whether a result is to be awaited. A body is asked for nothing but its iterator method (G-109). */
-export function isAwaitable(result: unknown): boolean {
-  if (typeof result !== 'object' || result === null) return false;
-  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
-  return hasMethod(result, 'then');
 }

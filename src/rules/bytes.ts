@@ -12,6 +12,11 @@ const buffer = slot<ArrayBufferLike>('buffer');
 const byteOffset = slot<number>('byteOffset');
 const byteLength = slot<number>('byteLength');
 
+/** Whether a value is a byte chunk: a Uint8Array, of whatever realm (G-103). */
+export function isBytes(value: unknown): value is Uint8Array {
+  return isUint8Array(value);
+}
+
 /** Bytes that a Uint8Array really has: 0 where it is detached or out of bounds. */
 export function sizeOf(bytes: Uint8Array): number {
   return Reflect.apply(byteLength, bytes, []);

@@ -1,4 +1,5 @@
 /** What an error says of whose failure it is. Nothing in here throws, whatever was thrown. */
+import { isNativeError } from 'node:util/types';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import { property } from './property.ts';
 
@@ -11,6 +12,11 @@ export function isInstance<T>(error: unknown, of: abstract new (...args: never[]
   }
 }
 
+/** Whether a value is an Error, also one of another realm. */
+export function isError(value: unknown): value is Error {
+  return isInstance(value, Error) || isNativeError(value);
+}
+
 /**
  * Whether an error only says that the client has gone or that the server gave the request up: counted, not logged
  * (G-143, B-38).
@@ -19,7 +25,9 @@ export function isDisconnect(error: unknown): error is ClientDisconnected | Requ
   return isInstance(error, ClientDisconnected) || isInstance(error, RequestAborted);
 }
 
-/** Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application. */
+/**
+ * Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application.
+ */
 export function isClientFault(error: unknown): boolean {
   return isInstance(error, RequestBodyError);
 }

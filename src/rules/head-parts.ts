@@ -4,7 +4,9 @@ import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/t
 export interface HeadParts {
   /** Native string, perhaps empty. */
   reason: string;
-  /** Names and values in turn, in the application's order and spelling; with Content-Length where it is known (G-123). */
+  /**
+   * Names and values in turn, in the application's order and spelling; with Content-Length where it is known (G-123).
+   */
   fields: string[];
 }
 
@@ -23,7 +25,9 @@ export function headParts({ text, length, flags }: ResponseHead): HeadParts {
   return { reason, fields };
 }
 
-/** A response head in the form of CGI (RFC 3875, 6): with a length where it is known, and no framing besides (G-170). */
+/**
+ * A response head in the form of CGI (RFC 3875, 6): with a length where it is known, and no framing besides (G-170).
+ */
 export function cgiHead(head: ResponseHead): string {
   const announced = head.length < 0 || (head.flags & (HEAD_HAS_LENGTH | HEAD_NO_BODY)) !== 0;
   return `Status: ${head.text}${announced ? '' : `Content-Length: ${head.length}\r\n`}\r\n`;

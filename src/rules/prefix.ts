@@ -1,23 +1,35 @@
+/** Where applications are mounted in the path space. */
 import { ConfigurationError } from '../interface/errors.ts';
 import { textToNative } from './native-strings.ts';
 import { withoutFinalSlashes } from './trimmed.ts';
 
+const NOT_IN_PREFIX = /[?#]|\p{Cc}|\/\//u;
+
 /**
- * A mount point as its owner writes it, as SCRIPT_NAME: `/app/` becomes `/app`, `/` becomes `''` (G-11), in bytes as paths
- * are (G-15).
+ * A mount point as its owner writes it, as SCRIPT_NAME: `/app/` becomes `/app`, `/` becomes `''` (G-11), in bytes as
+ * paths are (G-15).
  *
- * @throws ConfigurationError where it does not start with a slash
+ * @throws ConfigurationError for one that no path can begin with
  */
 export function nativePrefix(prefix: string): string {
-  if (prefix !== '' && !prefix.startsWith('/')) {
-    throw new ConfigurationError(`the prefix of a mount starts with "/", got ${JSON.stringify(prefix)}`);
+  const bare = withoutFinalSlashes(prefix);
+  if (bare === '') return '';
+  if (!bare.startsWith('/')) throw new ConfigurationError(`prefix "${prefix}": a prefix begins with "/"`);
+  if (NOT_IN_PREFIX.test(bare)) {
+    throw new ConfigurationError(
+      `prefix ${JSON.stringify(prefix)}: expected a path, without query, fragment, "//" and control characters`,
+    );
   }
-  return withoutFinalSlashes(textToNative(prefix));
+  return textToNative(bare);
 }
 
-/** What is left of a decoded path behind a mount point, by whole segments (G-14); null where it lies elsewhere. */
+/** Whether a decoded path lies at a mount point or below it, by whole segments (G-14). */
+export function isBelow(path: string, prefix: string): boolean {
+  if (prefix === '') return true;
+  return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f);
+}
+
+/** What is left of a decoded path behind a mount point; null where it lies elsewhere. */
 export function behindPrefix(path: string, prefix: string): string | null {
-  if (prefix === '') return path;
-  if (!path.startsWith(prefix)) return null;
-  return path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f ? path.slice(prefix.length) : null;
+  return isBelow(path, prefix) ? path.slice(prefix.length) : null;
 }

@@ -3,10 +3,13 @@
  * frozen objects, errors whose `stack` getter throws.
  */
 import { inspect } from 'node:util';
+import { isProxy } from 'node:util/types';
 import { property } from './property.ts';
 
 /** Characters of a text that are shown in a message. */
 const MOST_SHOWN = 60;
+/** A name of a class that is shown as it is. */
+const PLAIN_NAME = /^[\w$]{1,40}$/;
 /** Errors that are shown of one that was thrown: its causes, those it is the sum of, and theirs. */
 const MOST_ERRORS = 10;
 /** Characters of one of them. */
@@ -97,24 +100,52 @@ export function describeError(error: unknown): string {
   return parts.join('\n');
 }
 
-/** A value for an error message, short (at most `most` characters of a text) and in printable ASCII. */
-export function shown(value: unknown, most = MOST_SHOWN): string {
-  if (typeof value === 'string') {
-    const text = value.length > most ? `${value.slice(0, most)}...` : value;
-    return JSON.stringify(text).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** The name of an object's class, or what it says to be; of its own code nothing runs but a getter of `constructor`. */
+function className(value: object): string {
+  try {
+    if (isProxy(value)) return 'Proxy';
+    const name: unknown = value.constructor?.name;
+    if (typeof name === 'string' && PLAIN_NAME.test(name)) return name;
+    return Object.prototype.toString.call(value).slice(8, -1);
+  } catch {
+    return 'Object';
   }
-  return typeName(value);
 }
 
-/** The type of a value for an error message; never throws. */
+function withArticle(name: string): string {
+  if (name === 'Object' || name === 'Array') return `an ${name.toLowerCase()}`;
+  return `${/^[AEIOU](?!int)/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+/**
+ * A value for a message, short and on one line of printable ASCII: `"text"`, `12`, `an array`, `a Map`.
+ *
+ * @param most characters of a text that are shown
+ */
+export function shown(value: unknown, most = MOST_SHOWN): string {
+  switch (typeof value) {
+    case 'string': {
+      const text = value.length > most ? `${value.slice(0, most)}...` : value;
+      return JSON.stringify(text).replace(
+        /[^\x20-\x7e]/g,
+        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      );
+    }
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'symbol':
+      return 'a symbol';
+    case 'object':
+      return value === null ? 'null' : withArticle(className(value));
+    default:
+      return String(value);
+  }
+}
+
+/** The type of a value for a message: `string`, `null`, `Map`. */
 export function typeName(value: unknown): string {
   if (value === null) return 'null';
-  if (typeof value !== 'object') return typeof value;
-  try {
-    const tag = Object.prototype.toString.call(value).slice(8, -1);
-    const name: unknown = tag === 'Object' ? value.constructor?.name : tag;
-    return typeof name === 'string' && name !== '' ? name : tag;
-  } catch {
-    return 'object';
-  }
+  return typeof value === 'object' ? className(value) : typeof value;
 }

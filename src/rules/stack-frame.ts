@@ -1,4 +1,6 @@
-/** The places that a stack names, as V8 writes it. Each line is read in a time linear in its length, whatever is in it. */
+/**
+ * The places that a stack names, as V8 writes it. Each line is read in a time linear in its length, whatever is in it.
+ */
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,7 +30,9 @@ export function filePathOf(text: string): string | null {
   }
 }
 
-/** The position in a line such as `    at f (/a/b.js:3:7)` or `    at file:///a/b.js:3:7`; null where it names no file. */
+/**
+ * The position in a line such as `    at f (/a/b.js:3:7)` or `    at file:///a/b.js:3:7`; null where it names no file.
+ */
 export function framePosition(line: string): Position | null {
   const at = AT.exec(line);
   if (at === null) return null;

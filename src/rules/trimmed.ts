@@ -1,6 +1,6 @@
 /**
- * Texts without what surrounds them, in a time linear in their length: a pattern such as `/[ \t]+$/` looks at a run of blanks
- * within the text once for each of its characters.
+ * Texts without what surrounds them, in a time linear in their length: a pattern such as `/[ \t]+$/` looks at a run of
+ * blanks within the text once for each of its characters.
  */
 
 const HTAB = 0x09;
@@ -12,8 +12,8 @@ function isBlank(code: number): boolean {
 }
 
 /**
- * Without the blanks around it, which are no part of a value (RFC 9110, 5.5). Not `trim`, which takes U+00A0 too, a byte of
- * UTF-8 here (G-34).
+ * Without the blanks around it, which are no part of a value (RFC 9110, 5.5). Not `trim`, which takes U+00A0 too, a
+ * byte of UTF-8 here (G-34).
  */
 export function trimmed(text: string): string {
   let start = 0;

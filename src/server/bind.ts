@@ -3,6 +3,7 @@ import { chmodSync, existsSync, fstatSync, lstatSync, unlinkSync } from 'node:fs
 import { type AddressInfo, connect, isIP, type ListenOptions, type Server } from 'node:net';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { isPort } from '../rules/grammar.ts';
 
 /** What is spoken on a connection. */
 export type Protocol = 'http' | 'fastcgi' | 'scgi';
@@ -59,9 +60,8 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
   if (colon < 0 || text.endsWith(']')) throw wrong(`the port is missing, for example "${text}:8000"`);
   const name = text.slice(0, colon);
   const digits = text.slice(colon + 1);
+  if (!isPort(digits)) throw wrong(`the port must be a number from 0 to 65535, not "${digits}"`);
   const port = Number(digits);
-  if (!/^\d{1,5}$/.test(digits) || port > 65535)
-    throw wrong(`the port must be a number from 0 to 65535, not "${digits}"`);
   if (name.startsWith('[') && name.endsWith(']')) {
     const host = name.slice(1, -1);
     if (isIP(host) !== 6) throw wrong(`"${host}" is not an IPv6 address`);

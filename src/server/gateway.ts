@@ -31,8 +31,8 @@ import type { ConnectionHost, HostedConnection, RefusedLine } from '../protocols
 import { Connection, type ConnectionOptions } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { formatDateTime } from '../rules/format-date-time.ts';
 import { percentDecode } from '../rules/native-strings.ts';
-import { formatDateTime } from '../toolbox/format-date-time.ts';
 import type { Acceptor } from './accept.ts';
 import type { AccessLog, AccessRecord } from './access-log.ts';
 import type { Protocol } from './bind.ts';

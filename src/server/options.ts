@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import { type AppOptions, describe, parseApplication } from '../pool/load.ts';
-import { withoutFinalSlashes } from '../rules/trimmed.ts';
+import { type AppOptions, parseApplication } from '../pool/load.ts';
+import { textToNative } from '../rules/native-strings.ts';
+import { nativePrefix } from '../rules/prefix.ts';
+import { shown } from '../rules/show.ts';
 import type { TextSink } from './access-log.ts';
 import { type Bind, formatBind, parseBind } from './bind.ts';
 import { checkNames } from './names.ts';
@@ -40,7 +42,7 @@ type Count = Setting<number, number | string>;
 const MAX_MS = 2 ** 31 - 1; // beyond it a timer of Node fires at once
 
 function expected(what: string, input: unknown): ConfigurationError {
-  return new ConfigurationError(`expected ${what}, got ${typeof input === 'string' ? `"${input}"` : describe(input)}`);
+  return new ConfigurationError(`expected ${what}, got ${shown(input)}`);
 }
 
 function count(group: Group, normal: number, [min, max]: Range, text: string, extra: Extra = {}): Count {
@@ -410,7 +412,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const { accessLogStream, errorLog } = options;
   for (const [name, sink] of Object.entries({ accessLogStream, errorLog })) {
     if (sink !== undefined && typeof sink?.write !== 'function') {
-      throw new ConfigurationError(`${name}: expected an object with a method write(text), got ${describe(sink)}`);
+      throw new ConfigurationError(`${name}: expected an object with a method write(text), got ${shown(sink)}`);
     }
   }
   const from: unknown = options.directory ?? '.';
@@ -435,7 +437,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     bind: resolveBinds(checked.bind, directory),
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
     accessLogFile: checked.accessLogFile === '-' ? '-' : resolve(directory, checked.accessLogFile),
-    env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, native(value)])),
+    env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
     apps: resolveApps(options.apps),
     directory,
     ...(accessLogStream && { accessLogStream }),
@@ -471,14 +473,14 @@ function resolveApps(given: unknown): ResolvedApp[] {
 function resolveApp(given: unknown, where: string): ResolvedApp {
   if (typeof given !== 'string') checkApp(given, where);
   const app = typeof given === 'string' ? parseApplication(given) : { ...given };
-  return { ...app, prefix: normalizePrefix(app.prefix ?? '') };
+  return { ...app, prefix: nativePrefix(app.prefix ?? '') };
 }
 
 /** Checks the object form of an application, as the configuration file and `serve()` take it. */
 export function checkApp(given: unknown, where: string): asserts given is AppOptions {
   if (typeof given !== 'object' || given === null) {
     throw new ConfigurationError(
-      `${where}: expected "[PREFIX=]MODULE[:EXPORT]" or an object { module }, got ${describe(given)}`,
+      `${where}: expected "[PREFIX=]MODULE[:EXPORT]" or an object { module }, got ${shown(given)}`,
     );
   }
   checkNames(given, APP_OPTIONS, `key in ${where}`);
@@ -492,22 +494,4 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
   check(kind === undefined || kind === 'sync' || kind === 'async', 'kind', "'sync' or 'async'", kind);
   check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
   check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
-}
-
-/** G-11: `/app/` becomes `/app`, `/` becomes `''`; a native string, as paths are (G-15). */
-function normalizePrefix(prefix: string): string {
-  const bare = withoutFinalSlashes(prefix);
-  if (bare === '') return '';
-  if (!bare.startsWith('/')) throw new ConfigurationError(`prefix "${prefix}": a prefix begins with "/"`);
-  if (/[?#]|\p{Cc}|\/\//u.test(bare)) {
-    throw new ConfigurationError(
-      `prefix ${JSON.stringify(prefix)}: expected a path, without query, fragment, "//" and control characters`,
-    );
-  }
-  return native(bare);
-}
-
-/** The native string of a text: one unit for each byte of its UTF-8. */
-function native(text: string): string {
-  return Buffer.from(text).toString('latin1');
 }

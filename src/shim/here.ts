@@ -5,6 +5,7 @@
 import { isPromise, isUint8Array } from 'node:util/types';
 import { fileOf, fileWrapper, isFileWrapper } from '../engine/file-wrapper.ts';
 import { SyncInput } from '../engine/sync-input.ts';
+import { copyEnviron } from '../environ/copy.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import { markAsync } from '../interface/kind.ts';
 import type {
@@ -155,7 +156,7 @@ export function passHooks<B extends Lifespan>(app: Lifespan, bridge: B): B {
 /** B-31, B-64: what differs on this side of the bridge. A copy, since it is for the inner application only (M-12). */
 function environHere(environ: AsyncEnviron, spool: Spool): Environ {
   const { 'quaich.signal': signal } = environ;
-  const inner = copyEnviron(environ) as Environ;
+  const inner = copyEnviron<Record<string, unknown>>(environ) as Environ;
   delete inner['quaich.signal'];
   inner['wsgi.input'] = new SyncInput(spool.empty ? null : spool);
   inner['wsgi.input_terminated'] = true;
@@ -163,13 +164,6 @@ function environHere(environ: AsyncEnviron, spool: Spool): Environ {
   if (inner['wsgi.file_wrapper'] !== undefined) inner['wsgi.file_wrapper'] = fileWrapper;
   if (signal !== undefined) inner['quaich.client_disconnected'] = () => tellsDisconnect(signal);
   return inner;
-}
-
-/** A shallow copy with null prototype (G-05). */
-function copyEnviron(environ: Record<string, unknown>): Record<string, unknown> {
-  const copy: Record<string, unknown> = Object.create(null);
-  for (const key of Object.keys(environ)) copy[key] = environ[key];
-  return copy;
 }
 
 /** `write` where nothing can wait: chunks queue up in the outer `write`, within bounds. */

@@ -11,6 +11,7 @@ import { RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
+import { DIGITS } from '../rules/grammar.ts';
 
 const BLOCK = 65536;
 
@@ -25,7 +26,7 @@ export function readableBytes(environ: Record<string, unknown>): number {
 
 function declaredLength(environ: Record<string, unknown>): number | undefined {
   const { CONTENT_LENGTH } = environ;
-  return typeof CONTENT_LENGTH === 'string' && /^[0-9]+$/.test(CONTENT_LENGTH) ? Number(CONTENT_LENGTH) : undefined;
+  return typeof CONTENT_LENGTH === 'string' && DIGITS.test(CONTENT_LENGTH) ? Number(CONTENT_LENGTH) : undefined;
 }
 
 /** A collected body, read from its beginning. */

@@ -7,6 +7,7 @@ import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { EnvironBuilder } from '../environ/builder.ts';
+import { SOFTWARE } from '../environ/variables.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, ErrorStream, Kind } from '../interface/types.ts';
@@ -132,7 +133,7 @@ class RunningSimpleServer implements SimpleServer {
       async: true,
       multithread: true, // steps of several requests take turns (G-44)
       multiprocess: false,
-      serverSoftware: 'quaich',
+      serverSoftware: SOFTWARE,
       errors: options.errors ?? createErrorStream(),
       fileWrapper: asyncFileWrapper,
       state: this.state,

@@ -1,6 +1,7 @@
 /** What the clients of both kinds have in common: requests, their bodies, lifespan. */
 import { inOwnContext } from '../engine/context.ts';
 import type { EnvironTemplate } from '../environ/builder.ts';
+import { SOFTWARE } from '../environ/variables.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 import type { Headers } from '../toolbox/headers.ts';
@@ -164,7 +165,7 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
     }
     return {
       multiprocess: false,
-      serverSoftware: 'quaich',
+      serverSoftware: SOFTWARE,
       errors: new MemoryErrorStream(),
       ...(this.options.environ && { extra: this.options.environ }),
       ...(this.started || this.options.state ? { state: this.state } : {}),

@@ -6,6 +6,7 @@ import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, HeaderField, InputStream } from '../interface/types.ts';
 import { Parser, rule } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { defaultPort } from '../rules/grammar.ts';
 import { latin1Encode, percentEncodeBytes, textToNative } from '../rules/native-strings.ts';
 import { Headers } from '../toolbox/headers.ts';
 
@@ -95,7 +96,7 @@ export function buildEnviron(
     remoteAddress: request.remoteAddress ?? '127.0.0.1',
     remotePort: '50000',
     serverName: '127.0.0.1',
-    serverPort: scheme === 'https' ? '443' : '80',
+    serverPort: defaultPort(scheme),
     scheme,
     unixSocket: request.remoteAddress === '',
   };

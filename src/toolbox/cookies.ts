@@ -12,8 +12,8 @@ export interface CookiesOptions {
 const MOST = 16384;
 
 /**
- * The cookies of the request by name, in an object with null prototype. Percent-encoding is undone where it is sound; of
- * several of one name the first counts, which is the one with the most specific path (RFC 6265, 5.4).
+ * The cookies of the request by name, in an object with null prototype. Percent-encoding is undone where it is sound;
+ * of several of one name the first counts, which is the one with the most specific path (RFC 6265, 5.4).
  *
  * @throws RequestDataError 400 above the limit
  */

@@ -26,9 +26,9 @@ function parameter(name: string, value: string | null): string {
 }
 
 /**
- * A list of header fields, in order and with repetitions, looked up without regard to case (U-10 to U-20). It works **on
- * the very list it is given**: what is changed here shows there, and the other way round. So middleware may edit the list
- * that it passes on to `startResponse`:
+ * A list of header fields, in order and with repetitions, looked up without regard to case (U-10 to U-20). It works
+ * **on the very list it is given**: what is changed here shows there, and the other way round. So middleware may edit
+ * the list that it passes on to `startResponse`:
  *
  * ```ts
  * new Headers(headers).set('Vary', 'Accept-Encoding');

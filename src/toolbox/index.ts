@@ -1,6 +1,8 @@
 export { type AsyncFile, AsyncFileWrapper, FileWrapper, openFile, type SyncFile } from '../engine/file-wrapper.ts';
+export { type ReadEnvironOptions, readEnviron } from '../environ/read-environ.ts';
 export { applicationUri, guessScheme, requestUri, shiftPathInfo, type UriVariables } from '../environ/request-uri.ts';
-export { isHopByHop } from '../rules/hop-by-hop.ts';
+export { formatDateTime } from '../rules/format-date-time.ts';
+export { isHopByHop } from '../rules/grammar.ts';
 export {
   isNativeString,
   latin1Decode,
@@ -16,7 +18,6 @@ export { statusLine } from '../rules/status-line.ts';
 export { type CookieAttributes, type CookiesOptions, cookies, setCookie } from './cookies.ts';
 export { demoApp } from './demo-app.ts';
 export { type FormLimits, form } from './form.ts';
-export { formatDateTime } from './format-date-time.ts';
 export { guardedBody } from './guarded-body.ts';
 export { Headers } from './headers.ts';
 export { json } from './json.ts';
@@ -25,7 +26,6 @@ export { MemoryErrorStream } from './memory-error-stream.ts';
 export { type AsyncPart, multipart, type Part } from './multipart.ts';
 export type { PartHead } from './multipart-head.ts';
 export type { MultipartLimits } from './multipart-splitter.ts';
-export { type ReadEnvironOptions, readEnviron } from './read-environ.ts';
 export { type BodyOptions, body } from './request-body.ts';
 export { RequestDataError } from './request-data-error.ts';
 export { setupAsyncTestingDefaults, setupTestingDefaults } from './testing-defaults.ts';

@@ -31,8 +31,8 @@ function parse(bytes: Uint8Array): unknown {
 /**
  * The body of the request, as JSON. Nothing is known about the value but that: check its shape before you use it.
  *
- * @throws RequestDataError: 415 for another Content-Type (or none) and for a charset that is not UTF-8, 413 for a body above
- *   the limit, 400 for one that is not JSON in UTF-8; what `wsgi.input` throws when the body breaks off (G-63)
+ * @throws RequestDataError: 415 for another Content-Type (or none) and for a charset that is not UTF-8, 413 for a body
+ *   above the limit, 400 for one that is not JSON in UTF-8; what `wsgi.input` throws when the body breaks off (G-63)
  */
 export function json(environ: Environ, options?: BodyOptions): unknown;
 export function json(environ: AsyncEnviron, options?: BodyOptions): Promise<unknown>;

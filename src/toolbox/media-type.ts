@@ -1,3 +1,5 @@
+import { TOKEN_SOURCE } from '../rules/grammar.ts';
+
 /** A value with parameters: Content-Type (RFC 9110, 8.3.1), Content-Disposition (RFC 6266, 4.1). */
 export interface ParameterizedValue {
   /** In lower case, such as `text/html` or `form-data`. */
@@ -8,12 +10,12 @@ export interface ParameterizedValue {
   readonly repeated: boolean;
 }
 
-const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const VALUE = new RegExp(`^[ \\t]*(${TOKEN}(?:/${TOKEN})?)[ \\t]*(?=;|$)`);
-// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients. Browsers do
-// not escape a backslash, though: where that rule leads nowhere, one before the closing quote stands for itself.
+const VALUE = new RegExp(`^[ \\t]*(${TOKEN_SOURCE}(?:/${TOKEN_SOURCE})?)[ \\t]*(?=;|$)`);
+// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients.
+// Browsers do not escape a backslash, though: where that rule leads nowhere, one before the closing quote stands for
+// itself.
 const PARAMETER = new RegExp(
-  `;[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\[^])*\\\\?)")[ \\t]*)?(?=;|$)`,
+  `;[ \\t]*(?:(${TOKEN_SOURCE})=(?:(${TOKEN_SOURCE})|"((?:[^"\\\\]|\\\\[^])*\\\\?)")[ \\t]*)?(?=;|$)`,
   'y',
 );
 

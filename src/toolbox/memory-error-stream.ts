@@ -1,8 +1,8 @@
 import type { ErrorStream } from '../interface/types.ts';
 
 /**
- * `wsgi.errors` that keeps what is written to it (U-07). For tests: its memory is not bounded. Its methods need no `this`, as
- * those of a server: applications hand `write` on.
+ * `wsgi.errors` that keeps what is written to it (U-07). For tests: its memory is not bounded. Its methods need no
+ * `this`, as those of a server: applications hand `write` on.
  */
 export class MemoryErrorStream implements ErrorStream {
   /** All that was written so far. */

@@ -1,5 +1,6 @@
 import { guessScheme } from '../environ/request-uri.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../interface/types.ts';
+import { defaultPort } from '../rules/grammar.ts';
 import { MemoryErrorStream } from './memory-error-stream.ts';
 
 /** `wsgi.version`, shared and therefore frozen (G-40). */
@@ -65,7 +66,7 @@ function setDefaults(environ: Record<string, unknown>, async: boolean): void {
   environ['wsgi.input'] ??= async ? new EmptyAsyncInput() : new EmptyInput();
   environ['wsgi.errors'] ??= new MemoryErrorStream();
   environ['wsgi.url_scheme'] ??= guessScheme(environ as { HTTPS?: string });
-  environ.SERVER_PORT ??= environ['wsgi.url_scheme'] === 'https' ? '443' : '80';
+  environ.SERVER_PORT ??= defaultPort(String(environ['wsgi.url_scheme']));
   environ['quaich.async'] ??= async;
 }
 

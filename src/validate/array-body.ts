@@ -2,24 +2,16 @@
  * A body that is an array stays one: the server may ask for its length and send it in one go (G-117, G-123).
  */
 
-import { sizeOf } from '../rules/bytes.ts';
+import { isBytes, sizeOf } from '../rules/bytes.ts';
 import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { isBytes } from './values.ts';
-
-const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 
 /** Iterates as arrays do, by `length` and index; what is derived from it by `map`, `slice` and so on is a plain array. */
 class CheckedArray extends Array<unknown> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
-}
-
-/** Whether a body is an array without an iterator of its own. */
-export function isPlainArray(body: object): body is unknown[] {
-  return Array.isArray(body) && body[Symbol.iterator] === ARRAY_ITERATOR;
 }
 
 /**

@@ -2,11 +2,12 @@
  * The body of an async application that is an async iterable.
  */
 import { types } from 'node:util';
+import { hasMethod } from '../rules/body.ts';
 import { AnyCheckedBody } from './body.ts';
 import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
 import { type Step, Steps } from './steps.ts';
-import { callMethod, hasMethod } from './values.ts';
+import { callMethod } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 export class CheckedAsyncBody extends AnyCheckedBody {

@@ -1,10 +1,14 @@
 /**
  * The body of a sync application, and a body of an async application that is a plain iterable.
  */
+
+import { hasMethod } from '../rules/body.ts';
+import { disregard } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
 import { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
 import { type Step, Steps } from './steps.ts';
-import { callMethod, disregard, hasMethod, shown } from './values.ts';
+import { callMethod } from './values.ts';
 
 /** What has an iterator method and `close`, and nothing else, in either convention. */
 export abstract class AnyCheckedBody {

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
+import { hasMethod } from '../rules/body.ts';
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { hasMethod, shown } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 /** The end of a body, whatever its form: its one `close`. */
@@ -26,10 +27,11 @@ export class Closing {
   close(): unknown {
     const exchange = this.#exchange;
     //: @in closing
-    //: G-111, V-88, V-130: `close` of the body MUST be called exactly once when the request is over, if the body has one: after the normal
-    //: end, an error of the body, a disconnect, when Content-Length was reached early, for HEAD, 204 and 304, when
-    //: the head was refused, and at an orderly shutdown. It is called on the object that the application returned, with that object as `this`, not
-    //: on the iterator. A second call is a violation. (Behind a validator every body that is no array has a `close`.)
+    //: G-111, V-88, V-130: `close` of the body MUST be called exactly once when the request is over, if the body has
+    //: one: after the normal end, an error of the body, a disconnect, when Content-Length was reached early, for HEAD,
+    //: 204 and 304, when the head was refused, and at an orderly shutdown. It is called on the object that the
+    //: application returned, with that object as `this`, not on the iterator. A second call is a violation. (Behind a
+    //: validator every body that is no array has a `close`.)
     if (this.closed) {
       throw exchange.outside('V-130', 'close was called a second time', 'call it exactly once');
     }
@@ -73,7 +75,8 @@ export class Closing {
       },
     );
     if (!exchange.async) {
-      //: A-23: In the sync convention `close` MUST NOT return a promise: nobody would wait for it. (The validator warns.)
+      //: A-23: In the sync convention `close` MUST NOT return a promise: nobody would wait for it. (The validator
+      //: warns.)
       exchange.warn(
         'A-23',
         exchange.link.inside,
@@ -83,8 +86,8 @@ export class Closing {
       return closed;
     }
     return expectAwaited(closed, () => {
-      //: B-13, V-135: In the async convention `close()` MAY return a promise. It MUST be awaited, with a time limit. A promise
-      //: that nobody looks at is a warning.
+      //: B-13, V-135: In the async convention `close()` MAY return a promise. It MUST be awaited, with a time limit. A
+      //: promise that nobody looks at is a warning.
       exchange.warn('V-135', exchange.link.outside, 'the promise of close() was ignored', 'await it');
     });
   }
@@ -102,9 +105,9 @@ export class Closing {
     const exchange = this.#exchange;
     exchange.link.checkClosed();
     if (late !== null) throw late;
-    //: G-110, G-112, V-130: When iteration is abandoned before the iterator is done and did not throw, the server MUST call `return()`
-    //: of the iterator once, if it has one, and then `close()` of the body. After either, it calls `next` no more.
-    //: `return()` is how a generator's `finally` runs.
+    //: G-110, G-112, V-130: When iteration is abandoned before the iterator is done and did not throw, the server MUST
+    //: call `return()` of the iterator once, if it has one, and then `close()` of the body. After either, it calls
+    //: `next` no more. `return()` is how a generator's `finally` runs.
     if (this.unfinished) {
       throw exchange.outside(
         'V-130',

@@ -2,16 +2,17 @@
  * The request as the server describes it.
  */
 import { types } from 'node:util';
+import { isBytes } from '../rules/bytes.ts';
+import { DIGITS, TOKEN } from '../rules/grammar.ts';
+import { isNativeString } from '../rules/native-strings.ts';
+import { shown } from '../rules/show.ts';
 import { checkErrorStream } from './error-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { checkFileWrapper } from './file-wrapper.ts';
 import { checkInput } from './input.ts';
-import { isBytes, shown } from './values.ts';
 
 type Environ = Record<string, unknown>;
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const ABOVE_LATIN1 = /[^\0-\xff]/;
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PATCH', 'PUT', 'DELETE', 'TRACE']);
 
 /** Keys that are always there, with the row of each. */
@@ -43,9 +44,10 @@ export function checkEnviron(exchange: Exchange, environ: unknown): asserts envi
 
 function checkObject(exchange: Exchange, environ: unknown): asserts environ is Environ {
   //: @in environ
-  //: G-05, V-10: `environ` MUST be a plain object: its prototype is `null` or `Object.prototype`. It is not an array, a `Map`, a class
-  //: instance or a `Proxy`. Every key is an own enumerable data property, so that `{ ...environ }` copies everything;
-  //: there are no accessors. A server SHOULD create it with a `null` prototype, so that a name such as `constructor` is not found by `in`.
+  //: G-05, V-10: `environ` MUST be a plain object: its prototype is `null` or `Object.prototype`. It is not an array, a
+  //: `Map`, a class instance or a `Proxy`. Every key is an own enumerable data property, so that `{ ...environ }`
+  //: copies everything; there are no accessors. A server SHOULD create it with a `null` prototype, so that a name such
+  //: as `constructor` is not found by `in`.
   if (typeof environ !== 'object' || environ === null || types.isProxy(environ) || Array.isArray(environ)) {
     throw exchange.outside('V-10', `environ is ${shown(environ)}`, 'give a plain object');
   }
@@ -57,8 +59,8 @@ function checkObject(exchange: Exchange, environ: unknown): asserts environ is E
       Object.getPrototypeOf(prototype) === null &&
       Object.hasOwn(prototype, 'isPrototypeOf'));
   if (!plain) throw exchange.outside('V-10', `environ is ${shown(environ)}`, 'give a plain object');
-  //: G-05, V-110: It MUST be extensible and not frozen: applications and middleware store and delete as they like (A-17), and a change is
-  //: visible to them.
+  //: G-05, V-110: It MUST be extensible and not frozen: applications and middleware store and delete as they like
+  //: (A-17), and a change is visible to them.
   if (!Object.isExtensible(environ)) {
     throw exchange.outside('V-110', 'environ cannot be extended', 'give an object that the application may change');
   }
@@ -74,18 +76,21 @@ function checkObject(exchange: Exchange, environ: unknown): asserts environ is E
 
 function checkPresence(exchange: Exchange, environ: Environ): void {
   //: @in server
-  //: G-24, V-12, V-13, V-101: `SERVER_NAME` and `SERVER_PORT` MUST be present and not empty; the port is a string of digits. For a Unix
-  //: socket they come from the Host field, else they are `localhost` and the default port of the scheme.
+  //: G-24, V-12, V-13, V-101: `SERVER_NAME` and `SERVER_PORT` MUST be present and not empty; the port is a string of
+  //: digits. For a Unix socket they come from the Host field, else they are `localhost` and the default port of the
+  //: scheme.
   //:
   //: @in environ-wsgi
   //: G-42, V-15, V-16: `wsgi.input` and `wsgi.errors` MUST be present on every request, also without a body.
   //:
-  //: G-43, V-17, V-18, V-19, V-102: `wsgi.multithread`, `wsgi.multiprocess` and `wsgi.run_once` MUST be present and booleans.
+  //: G-43, V-17, V-18, V-19, V-102: `wsgi.multithread`, `wsgi.multiprocess` and `wsgi.run_once` MUST be present and
+  //: booleans.
   for (const [key, row] of REQUIRED) {
     if (environ[key] === undefined) throw exchange.outside(row, `environ has no ${key}`, 'set it for every request');
   }
   //: @in fields
-  //: G-28, V-20, V-21: `HTTP_CONTENT_TYPE` and `HTTP_CONTENT_LENGTH` MUST NOT be set: those two fields have names of their own.
+  //: G-28, V-20, V-21: `HTTP_CONTENT_TYPE` and `HTTP_CONTENT_LENGTH` MUST NOT be set: those two fields have names of
+  //: their own.
   if ('HTTP_CONTENT_TYPE' in environ) {
     throw exchange.outside('V-20', 'environ has HTTP_CONTENT_TYPE', 'give CONTENT_TYPE instead');
   }
@@ -93,9 +98,9 @@ function checkPresence(exchange: Exchange, environ: Environ): void {
     throw exchange.outside('V-21', 'environ has HTTP_CONTENT_LENGTH', 'give CONTENT_LENGTH instead');
   }
   //: @in target
-  //: G-18, A-18, V-22: `QUERY_STRING` is the raw text after the first `?`, not decoded. The server MUST set it always, to `''` when there
-  //: is none (its absence is a warning): `/a?b?c` gives `b?c`, `/a?` gives `''`. Applications SHOULD take absent and empty
-  //: for the same, here and with `CONTENT_LENGTH` and `CONTENT_TYPE`.
+  //: G-18, A-18, V-22: `QUERY_STRING` is the raw text after the first `?`, not decoded. The server MUST set it always,
+  //: to `''` when there is none (its absence is a warning): `/a?b?c` gives `b?c`, `/a?` gives `''`. Applications SHOULD
+  //: take absent and empty for the same, here and with `CONTENT_LENGTH` and `CONTENT_TYPE`.
   if (environ.QUERY_STRING === undefined) {
     exchange.warn('V-22', exchange.link.outside, 'environ has no QUERY_STRING', "set it to '' where there is no query");
   }
@@ -105,21 +110,22 @@ function checkStrings(exchange: Exchange, environ: Environ): void {
   for (const key of Object.keys(environ)) {
     const value = environ[key];
     //: @in environ-cgi
-    //: G-06, V-23: A key without a dot in it MUST have a string as its value: never a number, `null` or `undefined`. A variable without a
-    //: value is left out. (`SERVER_PORT` is `'8080'`, not `8080`.)
+    //: G-06, V-23: A key without a dot in it MUST have a string as its value: never a number, `null` or `undefined`. A
+    //: variable without a value is left out. (`SERVER_PORT` is `'8080'`, not `8080`.)
     if (!key.includes('.')) {
       if (typeof value !== 'string') {
         throw exchange.outside('V-23', `environ.${key} is ${shown(value)}`, 'give a string, or leave the key out');
       }
-      //: G-07, V-100: No string of a CGI variable, and none of the interface's own keys, has a unit above U+00FF: it is a native string,
-      //: decoded from bytes as ISO-8859-1. `TextDecoder('latin1')` is windows-1252 and MUST NOT be used for it.
-      if (ABOVE_LATIN1.test(value)) {
+      //: G-07, V-100: No string of a CGI variable, and none of the interface's own keys, has a unit above U+00FF: it is
+      //: a native string, decoded from bytes as ISO-8859-1. `TextDecoder('latin1')` is windows-1252 and MUST NOT be
+      //: used for it.
+      if (!isNativeString(value)) {
         throw exchange.outside('V-100', `environ.${key} is ${shown(value)}`, 'decode the bytes as ISO-8859-1');
       }
     } else if (!/^[a-z0-9_.]+$/.test(key)) {
       //: @in environ
-      //: G-49, V-103: Keys that a server adds SHOULD consist of lower-case letters, digits, dots and underscores, and begin with a prefix of their own.
-      //: (The validator warns.)
+      //: G-49, V-103: Keys that a server adds SHOULD consist of lower-case letters, digits, dots and underscores, and
+      //: begin with a prefix of their own. (The validator warns.)
       exchange.warn('V-103', exchange.link.outside, `environ has the key ${shown(key)}`, 'use lower case');
     }
   }
@@ -138,27 +144,28 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
     exchange.warn('V-33', exchange.link.outside, `REQUEST_METHOD is ${shown(method)}`, 'check that it is meant');
   }
   if (name === '') throw exchange.outside('V-101', 'SERVER_NAME is empty', 'give a name or an address');
-  if (typeof port !== 'string' || !/^[0-9]+$/.test(port)) {
+  if (typeof port !== 'string' || !DIGITS.test(port)) {
     throw exchange.outside('V-101', `SERVER_PORT is ${shown(port)}`, 'give a string of digits');
   }
   //: @in server
-  //: G-25, V-101: `SERVER_PROTOCOL` MUST be the version of the request (not of the response): `HTTP/1.0`, `HTTP/1.1`, `HTTP/2.0`.
+  //: G-25, V-101: `SERVER_PROTOCOL` MUST be the version of the request (not of the response): `HTTP/1.0`, `HTTP/1.1`,
+  //: `HTTP/2.0`.
   if (protocol !== undefined && !/^HTTP\/[0-9](?:\.[0-9])?$/.test(String(protocol))) {
     throw exchange.outside('V-101', `SERVER_PROTOCOL is ${shown(protocol)}`, "give the version, such as 'HTTP/1.1'");
   }
   //: @in environ-cgi
-  //: G-27, V-36: `CONTENT_LENGTH` MUST be a string of digits; absent or `''` when the request has no Content-Length and its body was not
-  //: measured. The server refuses `+5`, `-1`, `0x5`, `5, 5` and `1e3` with 400.
+  //: G-27, V-36: `CONTENT_LENGTH` MUST be a string of digits; absent or `''` when the request has no Content-Length and
+  //: its body was not measured. The server refuses `+5`, `-1`, `0x5`, `5, 5` and `1e3` with 400.
   const { CONTENT_LENGTH: length } = environ;
-  if (length !== undefined && !/^[0-9]*$/.test(String(length))) {
+  if (length !== undefined && length !== '' && !DIGITS.test(String(length))) {
     throw exchange.outside('V-36', `CONTENT_LENGTH is ${shown(length)}`, 'give digits, or leave it out');
   }
   if (String(environ.QUERY_STRING ?? '').startsWith('?')) {
     exchange.warn('V-103', exchange.link.outside, 'QUERY_STRING starts with "?"', 'give what follows the "?"');
   }
   //: @in fields
-  //: G-36, V-103: The server decodes the transfer coding of the request and MUST NOT show `HTTP_TRANSFER_ENCODING`, lest middleware decode
-  //: twice. Unknown and repeated codings are answered with 501 or 400. (The validator warns.)
+  //: G-36, V-103: The server decodes the transfer coding of the request and MUST NOT show `HTTP_TRANSFER_ENCODING`,
+  //: lest middleware decode twice. Unknown and repeated codings are answered with 501 or 400. (The validator warns.)
   if ('HTTP_TRANSFER_ENCODING' in environ) {
     exchange.warn('V-103', exchange.link.outside, 'environ has HTTP_TRANSFER_ENCODING', 'decode it and leave it out');
   }
@@ -168,8 +175,9 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   const script = environ.SCRIPT_NAME ?? '';
   const path = environ.PATH_INFO ?? '';
   //: @in target
-  //: G-11, V-34, V-38, V-103: `SCRIPT_NAME` MUST be the mount point of the application: `''`, or it starts with `/`. It MUST NOT be `/`, and does not
-  //: end in `/` (a warning): a mount configured as `/app/` becomes `/app`, and `/` becomes `''`.
+  //: G-11, V-34, V-38, V-103: `SCRIPT_NAME` MUST be the mount point of the application: `''`, or it starts with `/`. It
+  //: MUST NOT be `/`, and does not end in `/` (a warning): a mount configured as `/app/` becomes `/app`, and `/`
+  //: becomes `''`.
   if (script === '/') {
     throw exchange.outside('V-38', 'SCRIPT_NAME is "/"', "give '' for the root; the slash belongs to PATH_INFO");
   }
@@ -179,7 +187,8 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   if (String(script).endsWith('/')) {
     exchange.warn('V-103', exchange.link.outside, `SCRIPT_NAME is ${shown(script)}`, 'leave the last slash out');
   }
-  //: G-12, V-35: `PATH_INFO` MUST be `''` or start with `/` (`*` for `OPTIONS *`, G-21). It is what follows the mount point:
+  //: G-12, V-35: `PATH_INFO` MUST be `''` or start with `/` (`*` for `OPTIONS *`, G-21). It is what follows the mount
+  //: point:
   //:
   //: | mount | request | `SCRIPT_NAME` | `PATH_INFO` |
   //: | --- | --- | --- | --- |
@@ -197,7 +206,8 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
 
 function checkFlags(exchange: Exchange, environ: Environ): void {
   //: @in environ-wsgi
-  //: G-40, V-14, V-24, V-102: `wsgi.version` MUST be the pair `[1, 0]`, as an array of two integers; frozen, if it is shared between requests.
+  //: G-40, V-14, V-24, V-102: `wsgi.version` MUST be the pair `[1, 0]`, as an array of two integers; frozen, if it is
+  //: shared between requests.
   const version: unknown = environ['wsgi.version'];
   if (!Array.isArray(version) || version.length !== 2 || !version.every(Number.isInteger)) {
     throw exchange.outside('V-24', `wsgi.version is ${shown(version)}`, 'give the array [1, 0]');
@@ -205,10 +215,11 @@ function checkFlags(exchange: Exchange, environ: Environ): void {
   if (version[0] !== 1 || version[1] !== 0) {
     throw exchange.outside('V-102', `wsgi.version is [${version.join(', ')}]`, 'give [1, 0]');
   }
-  //: G-41, V-25, V-102: `wsgi.url_scheme` MUST be `http` or `https`: that of the last hop, unless a trusted proxy says otherwise (G-39).
+  //: G-41, V-25, V-102: `wsgi.url_scheme` MUST be `http` or `https`: that of the last hop, unless a trusted proxy says
+  //: otherwise (G-39).
   const scheme = environ['wsgi.url_scheme'];
   if (scheme === undefined) throw exchange.outside('V-102', 'environ has no wsgi.url_scheme', "give 'http' or 'https'");
-  if (typeof scheme === 'string' && ABOVE_LATIN1.test(scheme)) {
+  if (typeof scheme === 'string' && !isNativeString(scheme)) {
     throw exchange.outside('V-100', `wsgi.url_scheme is ${shown(scheme)}`, "give 'http' or 'https'");
   }
   if (scheme !== 'http' && scheme !== 'https') {
@@ -219,9 +230,9 @@ function checkFlags(exchange: Exchange, environ: Environ): void {
       throw exchange.outside('V-102', `${key} is ${shown(environ[key])}`, 'give a boolean');
     }
   }
-  //: G-47, B-31, V-102: `quaich.async` MUST be a boolean: true when the async convention is in force for this call. It decides the
-  //: shape of `wsgi.input` and of `write`. It and the three flags tell the truth about the place where the application
-  //: runs, behind a bridge too.
+  //: G-47, B-31, V-102: `quaich.async` MUST be a boolean: true when the async convention is in force for this call. It
+  //: decides the shape of `wsgi.input` and of `write`. It and the three flags tell the truth about the place where the
+  //: application runs, behind a bridge too.
   if (environ['quaich.async'] !== exchange.async) {
     throw exchange.outside(
       'V-102',
@@ -233,19 +244,20 @@ function checkFlags(exchange: Exchange, environ: Environ): void {
 
 function checkExtensions(exchange: Exchange, environ: Environ): void {
   //: @in environ-wsgi
-  //: G-46: `wsgi.input_terminated` SHOULD be true: the input ends by itself, so that an application may read to the end without a
-  //: `CONTENT_LENGTH`, for chunked requests too.
+  //: G-46: `wsgi.input_terminated` SHOULD be true: the input ends by itself, so that an application may read to the end
+  //: without a `CONTENT_LENGTH`, for chunked requests too.
   const terminated = environ['wsgi.input_terminated'];
   if (terminated !== undefined && typeof terminated !== 'boolean') {
     throw exchange.outside('G-46', `wsgi.input_terminated is ${shown(terminated)}`, 'give a boolean');
   }
-  //: G-48: `quaich.signal`, in the async convention, SHOULD be an `AbortSignal` that aborts when the client disconnects or the server gives up on
-  //: the request; its reason is an error of a documented class.
+  //: G-48: `quaich.signal`, in the async convention, SHOULD be an `AbortSignal` that aborts when the client disconnects
+  //: or the server gives up on the request; its reason is an error of a documented class.
   const signal = environ['quaich.signal'];
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw exchange.outside('G-48', `quaich.signal is ${shown(signal)}`, 'give an AbortSignal');
   }
-  //: B-37: `quaich.client_disconnected`, in the sync convention, if present, MUST be a function that tells whether the client has gone. It needs no event loop.
+  //: B-37: `quaich.client_disconnected`, in the sync convention, if present, MUST be a function that tells whether the
+  //: client has gone. It needs no event loop.
   const gone = environ['quaich.client_disconnected'];
   if (gone !== undefined && typeof gone !== 'function') {
     throw exchange.outside('B-37', `quaich.client_disconnected is ${shown(gone)}`, 'give a function');

@@ -1,5 +1,7 @@
+import { hasMethod } from '../rules/body.ts';
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { callMethod, hasMethod, isIterable, shown } from './values.ts';
+import { callMethod, isIterable } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
 const METHODS = { flush: 'V-30', write: 'V-31', writelines: 'V-32' } as const;
@@ -7,8 +9,8 @@ const METHODS = { flush: 'V-30', write: 'V-31', writelines: 'V-32' } as const;
 /** `wsgi.errors` as the server made it. */
 export function checkErrorStream(exchange: Exchange, errors: unknown): void {
   //: @in errors-stream
-  //: G-70, V-30, V-31, V-32: `wsgi.errors` MUST have `write(string)`, `writelines(iterable of strings)`, which adds no newlines,
-  //: and `flush()`.
+  //: G-70, V-30, V-31, V-32: `wsgi.errors` MUST have `write(string)`, `writelines(iterable of strings)`, which adds no
+  //: newlines, and `flush()`.
   //:
   //: ```js
   //: environ['wsgi.errors'].write('the cache is gone\n');
@@ -23,8 +25,9 @@ export function checkErrorStream(exchange: Exchange, errors: unknown): void {
 
 //: G-71: It MUST accept any text, lone surrogates too, and never throw because of a character: UTF-8 with replacement.
 //:
-//: G-72, A-13: After `flush()` has returned the text MUST be out of the worker, even if the thread then blocks for ever or is ended.
-//: The application MUST call `flush` where it needs that. (`console` and `process.stderr` of a worker thread go through the main thread, and come late or never.)
+//: G-72, A-13: After `flush()` has returned the text MUST be out of the worker, even if the thread then blocks for ever
+//: or is ended. The application MUST call `flush` where it needs that. (`console` and `process.stderr` of a worker
+//: thread go through the main thread, and come late or never.)
 //:
 //: G-73: Control characters other than newline and tab SHOULD be made visible where the stream ends in a log.
 //:
@@ -33,7 +36,8 @@ export function checkErrorStream(exchange: Exchange, errors: unknown): void {
 /** What the application gets in its place. */
 export function checkedErrorStream(exchange: Exchange, errors: unknown): object {
   function checkText(text: unknown): void {
-    //: V-80, V-81: The application gives `write` one string, and `writelines` strings only, each of which is checked as if it had been given to `write`.
+    //: V-80, V-81: The application gives `write` one string, and `writelines` strings only, each of which is checked as
+    //: if it had been given to `write`.
     if (typeof text !== 'string') {
       throw exchange.inside('V-80', `wsgi.errors got ${shown(text)}`, 'write strings');
     }

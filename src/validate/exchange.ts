@@ -1,6 +1,7 @@
 /**
  * The state of one call of an application, and the checks on its order: what was called when, how many bytes passed.
  */
+import type { Fault } from '../rules/fault.ts';
 import type { Link } from './link.ts';
 import type { Settings } from './settings.ts';
 import { type Side, ValidationError } from './validation-error.ts';
@@ -56,6 +57,11 @@ export class Exchange {
     return new ValidationError(row, this.link.inside, seen, advice);
   }
 
+  /** As `inside`, for what gateways refuse too: in their words. */
+  refused(row: string, { seen, advice }: Fault<string>): ValidationError {
+    return this.inside(row, seen, advice);
+  }
+
   /** An error for a breach of what called the validator. */
   outside(row: string, seen: string, advice: string): ValidationError {
     return new ValidationError(row, this.link.outside, seen, advice);
@@ -70,8 +76,8 @@ export class Exchange {
     this.link.step();
     if (this.link.unasked) {
       //: @in middleware
-      //: M-20: Async middleware MUST await the inner result and yield as it goes. It passes demand on one to one and does not fetch
-      //: chunks that nobody has asked for yet. (The validator warns.)
+      //: M-20: Async middleware MUST await the inner result and yield as it goes. It passes demand on one to one and
+      //: does not fetch chunks that nobody has asked for yet. (The validator warns.)
       this.warn(
         'M-20',
         'middleware',
@@ -88,8 +94,8 @@ export class Exchange {
   beginBody(): void {
     if (this.steps++ === 0 && this.unawaitedWrites > 0) {
       //: @in write
-      //: V-136: In the async convention a promise of `write` that nobody has looked at when the body starts is a warning: its
-      //: backpressure and its failure go unnoticed.
+      //: V-136: In the async convention a promise of `write` that nobody has looked at when the body starts is a
+      //: warning: its backpressure and its failure go unnoticed.
       this.warn(
         'V-136',
         this.link.inside,
@@ -115,9 +121,10 @@ export class Exchange {
       return;
     }
     //: @in body
-    //: A-03, G-101, B-07, V-87: The application MUST call `startResponse` before its body yields the first chunk that is not empty; at
-    //: the latest in the first step. A server MUST therefore start iterating without `startResponse` having been
-    //: called: a generator function as application does nothing at all before that. An async application may also await before the call.
+    //: A-03, G-101, B-07, V-87: The application MUST call `startResponse` before its body yields the first chunk that
+    //: is not empty; at the latest in the first step. A server MUST therefore start iterating without `startResponse`
+    //: having been called: a generator function as application does nothing at all before that. An async application
+    //: may also await before the call.
     //:
     //: ```js
     //: function* application(environ, startResponse) {
@@ -134,8 +141,9 @@ export class Exchange {
     }
     this.#checkBodiless(head);
     //: @in headers
-    //: V-60: A response with a body has a Content-Type. Where the code is 2xx and the body is not empty, it MUST have one;
-    //: elsewhere its absence is a warning, unless there is a Content-Length of 0 (a redirect without body needs none). 204 and 304 are exempt.
+    //: V-60: A response with a body has a Content-Type. Where the code is 2xx and the body is not empty, it MUST have
+    //: one; elsewhere its absence is a warning, unless there is a Content-Length of 0 (a redirect without body needs
+    //: none). 204 and 304 are exempt.
     if (!head.hasType && head.code < 300) {
       throw this.inside(
         'V-60',
@@ -146,9 +154,9 @@ export class Exchange {
     this.#passed = true;
     this.sent += size;
     //: @in length
-    //: V-124: The bytes of the body, those given to `write` included, are as many as the application's Content-Length says. More are
-    //: reported at the chunk that goes beyond, fewer at the end of the body. HEAD, 204, 304, and bodies that the server
-    //: gave up early are not measured.
+    //: V-124: The bytes of the body, those given to `write` included, are as many as the application's Content-Length
+    //: says. More are reported at the chunk that goes beyond, fewer at the end of the body. HEAD, 204, 304, and bodies
+    //: that the server gave up early are not measured.
     if (this.#counts(head) && head.length >= 0 && this.sent > head.length) {
       throw this.inside(
         'V-124',
@@ -186,8 +194,8 @@ export class Exchange {
     this.ended = true;
     const { head } = this;
     //: @in body
-    //: V-123: At the end of the body `startResponse` MUST have been called, with a head that was accepted; also when the body is
-    //: empty.
+    //: V-123: At the end of the body `startResponse` MUST have been called, with a head that was accepted; also when
+    //: the body is empty.
     if (head === null) {
       throw this.inside(
         'V-123',
@@ -227,8 +235,8 @@ export class Exchange {
   /** The application or a step of its body came back normally. */
   cameBack(): void {
     //: @in start-response
-    //: A-05, V-122: When `startResponse` throws the error that was given to it, the application MUST let that very error out. It is not
-    //: caught, and no further chunk is yielded.
+    //: A-05, V-122: When `startResponse` throws the error that was given to it, the application MUST let that very
+    //: error out. It is not caught, and no further chunk is yielded.
     if (this.rethrown !== null) {
       this.rethrown = null;
       throw this.inside(

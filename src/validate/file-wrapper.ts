@@ -1,11 +1,16 @@
 import { types } from 'node:util';
+import { hasMethod } from '../rules/body.ts';
+import { shown } from '../rules/show.ts';
 import { CheckedAsyncBody } from './async-body.ts';
 import { CheckedBody } from './body.ts';
 import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { type Callable, callMethod, hasMethod, isCallable, shown } from './values.ts';
+import { type Callable, callMethod, isCallable } from './values.ts';
 
-/** What a checked `wsgi.file_wrapper` has returned, with the file: such a body reaches the server as the very object it is. */
+/**
+ * What a checked `wsgi.file_wrapper` has returned, with the file: such a body reaches the server as the very object it
+ * is.
+ */
 const wrappers = new WeakMap<object, unknown>();
 
 export function isFileWrapper(body: object): boolean {
@@ -14,8 +19,8 @@ export function isFileWrapper(body: object): boolean {
 
 export function checkFileWrapper(exchange: Exchange, wrapper: unknown): asserts wrapper is Callable {
   //: @in file-wrapper
-  //: G-160, V-111: A server MAY offer `wsgi.file_wrapper(filelike, blockSize?)`. If it is there, it MUST be a function that returns an iterable of the
-  //: convention in force. The default block size is documented.
+  //: G-160, V-111: A server MAY offer `wsgi.file_wrapper(filelike, blockSize?)`. If it is there, it MUST be a function
+  //: that returns an iterable of the convention in force. The default block size is documented.
   if (typeof wrapper !== 'function') {
     throw exchange.outside('V-111', `wsgi.file_wrapper is ${shown(wrapper)}`, 'give a function, or leave it out');
   }
@@ -26,8 +31,9 @@ export function checkedFileWrapper(exchange: Exchange, wrapper: Callable): Calla
   return (...args) => {
     const file = args[0];
     const { result, read } = spyingOnRead(file, () => wrapper(...args));
-    //: G-161, V-111: When it is called, it MUST NOT read or send anything. Only when the very object it returned comes back as the result of the
-    //: application may the server send the file in its own way; it is recognised by a private brand, not by its shape.
+    //: G-161, V-111: When it is called, it MUST NOT read or send anything. Only when the very object it returned comes
+    //: back as the result of the application may the server send the file in its own way; it is recognised by a private
+    //: brand, not by its shape.
     if (read) {
       throw exchange.outside('V-111', 'wsgi.file_wrapper has read from the file', 'read when it is iterated');
     }
@@ -35,7 +41,8 @@ export function checkedFileWrapper(exchange: Exchange, wrapper: Callable): Calla
     if (typeof result !== 'object' || result === null || !iterable) {
       throw exchange.outside('V-111', `wsgi.file_wrapper returned ${shown(result)}`, 'return an iterable');
     }
-    //: G-163, V-111: If `filelike.close` exists, the wrapper MUST have a `close` that calls it once. If not, it has none.
+    //: G-163, V-111: If `filelike.close` exists, the wrapper MUST have a `close` that calls it once. If not, it has
+    //: none.
     if (typeof file === 'object' && hasMethod(file, 'close') && !hasMethod(result, 'close')) {
       throw exchange.outside('V-111', 'the file has a close, its wrapper has none', 'give it one that closes the file');
     }
@@ -76,8 +83,8 @@ function spyingOnRead(file: unknown, call: () => unknown): { result: unknown; re
  */
 export function watchFileWrapper(exchange: Exchange, body: object): Closing | null {
   //: @in file-wrapper
-  //: V-123: A file wrapper of a descriptor has no step in which the application could still run. `startResponse` MUST have been
-  //: called when it is returned.
+  //: V-123: A file wrapper of a descriptor has no step in which the application could still run. `startResponse` MUST
+  //: have been called when it is returned.
   if (exchange.head === null && typeof wrappers.get(body) === 'number') {
     throw exchange.inside('V-123', 'a file was returned before startResponse was called', 'call startResponse first');
   }
@@ -140,7 +147,9 @@ function once(action: () => void): () => void {
   };
 }
 
-/** Makes a call and says when it is over: at the latest in the next turn, since a server need not wait longer (B-36). */
+/**
+ * Makes a call and says when it is over: at the latest in the next turn, since a server need not wait longer (B-36).
+ */
 function settled(call: () => unknown, over: () => void): unknown {
   let result: unknown;
   try {

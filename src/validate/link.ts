@@ -11,7 +11,8 @@ import { type Side, ValidationError } from './validation-error.ts';
 export const LINK = Symbol('quaich.validator');
 
 /**
- * What a request asks for. Middleware that routes moves segments from PATH_INFO to SCRIPT_NAME, which makes no difference.
+ * What a request asks for. Middleware that routes moves segments from PATH_INFO to SCRIPT_NAME, which makes no
+ * difference.
  */
 export function targetOf(environ: unknown): string {
   const read = (key: string): string => {
@@ -96,8 +97,8 @@ export class Link {
   }
 
   /**
-   * The link that a validator further in belongs to. One that is not running cannot have made the call: then the environ
-   * was used before for another application, by the middleware around both.
+   * The link that a validator further in belongs to. One that is not running cannot have made the call: then the
+   * environ was used before for another application, by the middleware around both.
    */
   static nearest(found: unknown): Link | null {
     let link = found instanceof Link ? found : null;
@@ -110,10 +111,11 @@ export class Link {
     const outer = this.parent;
     if (outer === null || this.subrequest) return;
     //: @in middleware
-    //: M-02, V-131: Middleware MUST return its body as soon as the inner application has returned, and MUST NOT iterate the inner
-    //: body before that: neither reading it into an array nor looking at its first chunk. It returns a generator or a wrapper
-    //: that iterates when it is iterated. There is one exception: an inner body that is an array may be processed at once,
-    //: since nothing in it is still to be produced; whoever does that also takes over its `close`.
+    //: M-02, V-131: Middleware MUST return its body as soon as the inner application has returned, and MUST NOT iterate
+    //: the inner body before that: neither reading it into an array nor looking at its first chunk. It returns a
+    //: generator or a wrapper that iterates when it is iterated. There is one exception: an inner body that is an array
+    //: may be processed at once, since nothing in it is still to be produced; whoever does that also takes over its
+    //: `close`.
     //:
     //: ```js
     //: const shout = (app) => (environ, startResponse) => {
@@ -148,11 +150,11 @@ export class Link {
     this.yields++;
     const outer = this.parent;
     if (outer === null) return;
-    //: M-03, M-17, V-131: Middleware MUST yield at least once for each step of the inner body, an empty chunk if it has nothing
-    //: to say yet, and MUST NOT wait for several inner chunks before it yields one. (An inner body that is
-    //: dropped before its end, M-11, needs no answer to its last chunk.)
-    //: An application that calls another one for a request of its own, with another method, path or query, and does not pass
-    //: its head on, is a server to it, and may iterate it as it likes.
+    //: M-03, M-17, V-131: Middleware MUST yield at least once for each step of the inner body, an empty chunk if it has
+    //: nothing to say yet, and MUST NOT wait for several inner chunks before it yields one. (An inner body that is
+    //: dropped before its end, M-11, needs no answer to its last chunk.) An application that calls another one for a
+    //: request of its own, with another method, path or query, and does not pass its head on, is a server to it, and
+    //: may iterate it as it likes.
     if (this.#yieldedAt === outer.yields && !this.subrequest)
       throw this.#swallowed('took a second chunk of the inner body');
     this.#yieldedAt = outer.yields;
@@ -180,11 +182,11 @@ export class Link {
 
   /** The body of this link was closed, or will never be. */
   checkClosed(): void {
-    //: M-08, M-09, V-132: Whoever replaces a body MUST close the original exactly once, whatever happens: at the end, after an
-    //: error of either, after a disconnect, and also if its own `close` throws. It calls `close` of the original body itself, not of an
-    //: iterator made from it, after that iterator's `return()` where iteration was cut short. The replacement MUST have a `close`
-    //: when the original has one: a generator's `finally` is not enough, because it never runs if the generator is
-    //: never started. When the outer body is closed, the inner one has been.
+    //: M-08, M-09, V-132: Whoever replaces a body MUST close the original exactly once, whatever happens: at the end,
+    //: after an error of either, after a disconnect, and also if its own `close` throws. It calls `close` of the
+    //: original body itself, not of an iterator made from it, after that iterator's `return()` where iteration was cut
+    //: short. The replacement MUST have a `close` when the original has one: a generator's `finally` is not enough,
+    //: because it never runs if the generator is never started. When the outer body is closed, the inner one has been.
     const open = this.children.find((inner) => inner.open);
     if (open !== undefined) {
       throw new ValidationError(

@@ -10,7 +10,10 @@ export interface ValidatorOptions {
   strictProperties?: boolean;
   /** V-137: compares every chunk with a copy of itself before the next step. Costs a copy of the whole response. */
   compareChunks?: boolean;
-  /** Middleware stands between this validator and the server: it may answer `startResponse` with an error itself (V-121). */
+  /**
+   * Middleware stands between this validator and the server: it may answer `startResponse` with an error itself
+   * (V-121).
+   */
   behindMiddleware?: boolean;
 }
 

@@ -2,11 +2,13 @@
  * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. The two iterators
  * differ in no more than whether they wait for the one inside.
  */
+
+import { noStepFault } from '../rules/body.ts';
 import { sizeOf } from '../rules/bytes.ts';
+import { shown } from '../rules/show.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
-import { disregard, shown } from './values.ts';
 
 export type Step = { done: boolean; value: unknown };
 
@@ -112,8 +114,7 @@ export class Steps {
   #checkStep(step: unknown): Step {
     this.#exchange.cameBack();
     if (typeof step !== 'object' || step === null) {
-      disregard(step);
-      throw this.#exchange.inside('A-02', `next() of the body gave ${shown(step)}`, 'give { done, value }');
+      throw this.#exchange.refused('A-02', noStepFault(step));
     }
     const { done, value }: { done?: unknown; value?: unknown } = step;
     return { done: Boolean(done), value };

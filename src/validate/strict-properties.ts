@@ -16,9 +16,10 @@ export function strictBody(exchange: Exchange, body: object): object {
 
   function check(key: string | symbol, what: string): void {
     //: @in body
-    //: G-109, V-129: The server MUST NOT use any other property of the body than its iterator method, `close`, and, for an array, `length` and the
-    //: elements; unless it is the server's own file wrapper. (The validator watches this in its mode `strictProperties`. A promise
-    //: that is fulfilled with the body asks it for `then`; that is the language, not the server.)
+    //: G-109, V-129: The server MUST NOT use any other property of the body than its iterator method, `close`, and, for
+    //: an array, `length` and the elements; unless it is the server's own file wrapper. (The validator watches this in
+    //: its mode `strictProperties`. A promise that is fulfilled with the body asks it for `then`; that is the language,
+    //: not the server.)
     if (allowed(key)) return;
     throw exchange.outside(
       'V-129',

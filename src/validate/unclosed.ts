@@ -13,8 +13,8 @@ interface Entry extends UnclosedBody {
 const entries = new Set<Entry>();
 
 //: @in closing
-//: V-89: A body that was never closed is reported when it is garbage-collected, as a warning; that may be late or never.
-//: The function `validator.unclosed()` gives those that are open now.
+//: V-89: A body that was never closed is reported when it is garbage-collected, as a warning; that may be late or
+//: never. The function `validator.unclosed()` gives those that are open now.
 const registry = new FinalizationRegistry<Entry>((entry) => {
   if (!entries.delete(entry)) return;
   entry.settings.warn(
@@ -36,7 +36,10 @@ export function track(body: object, request: string, settings: Settings): () => 
   };
 }
 
-/** The bodies that were handed out by any validator of this realm, have something to close, and are not closed yet (V-89). */
+/**
+ * The bodies that were handed out by any validator of this realm, have something to close, and are not closed yet
+ * (V-89).
+ */
 export function unclosed(): UnclosedBody[] {
   return Array.from(entries, ({ request }) => ({ request }));
 }

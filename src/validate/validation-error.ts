@@ -4,9 +4,10 @@ import { QuaichError } from '../interface/errors.ts';
 export type Side = 'application' | 'server' | 'middleware';
 
 //: @in messages
-//: V-139: Every message of the validator names the clause that was broken, the side at fault (the application, the server,
-//: or a middleware), what was seen in a short escaped form, and what to do instead. A violation is thrown as a
-//: `ValidationError` with the properties `row`, `side` and `code`; a warning is given to a callback with the same words.
+//: V-139: Every message of the validator names the clause that was broken, the side at fault (the application, the
+//: server, or a middleware), what was seen in a short escaped form, and what to do instead. A violation is thrown as a
+//: `ValidationError` with the properties `row`, `side` and `code`; a warning is given to a callback with the same
+//: words.
 //:
 //: ```text
 //: V-54: the value of the header "Content-Length" is 12; header values are strings: String(12) (at fault: the application)

@@ -1,10 +1,22 @@
 /**
  * The conformance validator: middleware that checks both sides of one call and changes nothing for a correct pair.
  */
-import { types } from 'node:util';
+import { isPromise } from 'node:util/types';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Lifespan } from '../interface/types.ts';
-import { checkedArray, isPlainArray } from './array-body.ts';
+import {
+  closeLate,
+  closeOf,
+  hasMethod,
+  isAwaitable,
+  isPlainArray,
+  noBodyFault,
+  notIterableFault,
+  notSyncFault,
+} from '../rules/body.ts';
+import { disregard, nothing } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
+import { checkedArray } from './array-body.ts';
 import { CheckedAsyncBody } from './async-body.ts';
 import { CheckedBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
@@ -17,7 +29,7 @@ import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
 import { track, type UnclosedBody, unclosed } from './unclosed.ts';
-import { type Callable, callMethod, disregard, hasMethod, isCallable, nothing, shown } from './values.ts';
+import { type Callable, isCallable } from './values.ts';
 
 /** Wraps an application in the checks; keeps its kind (B-03) and its lifespan hooks (L-14). */
 export interface Validator {
@@ -36,7 +48,8 @@ function validate(app: Application | AsyncApplication, options: ValidatorOptions
   if (typeof app !== 'function') throw new TypeError(`validator: the application is ${shown(app)}, not a function`);
   const settings = new Settings(options.kind ?? kindOf(app), options);
   //: @in kinds
-  //: B-03: Wrappers (validators, middleware, bridges) MUST carry the mark of what they are, which need not be that of what they wrap.
+  //: B-03: Wrappers (validators, middleware, bridges) MUST carry the mark of what they are, which need not be that of
+  //: what they wrap.
   const checked: Callable = (...args) => call(app, args, settings);
   // What the function gives is checked in each call; no type can tell its kind.
   const marked =
@@ -93,13 +106,6 @@ function call(app: Application | AsyncApplication, args: unknown[], settings: Se
   return taken(exchange, result);
 }
 
-/** Whether the result of an async application is to be awaited: not when it is a body already. */
-function isAwaitable(result: unknown): boolean {
-  if (types.isPromise(result)) return true;
-  if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
-  return hasMethod(result, 'then');
-}
-
 function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
   const link = new Link(Link.nearest(found), targetOf(environ));
@@ -116,13 +122,16 @@ function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange
   );
 }
 
-/** Checks the call and puts the checked streams in the places of the server's; gives the arguments for the application. */
+/**
+ * Checks the call and puts the checked streams in the places of the server's; gives the arguments for the application.
+ */
 function begin(exchange: Exchange, args: readonly unknown[]): [environ: object, startResponse: Callable] {
   const [environ, startResponse] = args;
   //: @in calling
-  //: G-01, A-01, V-01, V-02: The server MUST call the application once for each request with exactly two positional arguments, `environ` and
-  //: `startResponse`, which is a function. An application accepts them and can be called any number of times. A class needs `new` and
-  //: is no application; wrap it: `(environ, startResponse) => new App(environ, startResponse)`.
+  //: G-01, A-01, V-01, V-02: The server MUST call the application once for each request with exactly two positional
+  //: arguments, `environ` and `startResponse`, which is a function. An application accepts them and can be called any
+  //: number of times. A class needs `new` and is no application; wrap it: `(environ, startResponse) => new App(environ,
+  //: startResponse)`.
   if (args.length !== 2) {
     throw exchange.outside('V-01', `the application was called with ${args.length} arguments`, 'give two');
   }
@@ -156,8 +165,9 @@ function taken(exchange: Exchange, body: unknown): unknown {
 function checkedBody(exchange: Exchange, body: object): object {
   const { link, settings } = exchange;
   //: @in file-wrapper
-  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. A validator hands on the very object: where
-  //: the server iterates and closes it, that is checked as for any body; what the server sends by itself, it does not see.
+  //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. A validator hands on
+  //: the very object: where the server iterates and closes it, that is checked as for any body; what the server sends
+  //: by itself, it does not see.
   if (isFileWrapper(body)) {
     const closing = watchFileWrapper(exchange, body);
     if (closing !== null) {
@@ -176,8 +186,9 @@ function checkedBody(exchange: Exchange, body: object): object {
     return finish(checked);
   }
   //: @in length
-  //: V-138: A validator is transparent. Status, headers, a Content-Length that the server computes, the borders of chunks, the number of `close`
-  //: calls and the way of a file wrapper are the same with and without it. For a body that is an array it returns an array.
+  //: V-138: A validator is transparent. Status, headers, a Content-Length that the server computes, the borders of
+  //: chunks, the number of `close` calls and the way of a file wrapper are the same with and without it. For a body
+  //: that is an array it returns an array.
   if (isPlainArray(body)) {
     const { array, closing } = checkedArray(exchange, body);
     if (closing === null) {
@@ -195,53 +206,43 @@ function checkedBody(exchange: Exchange, body: object): object {
   return finish(checked);
 }
 
+/** The row of what is no body by its type. */
+const NO_BODY = { nothing: 'V-05', 'bytes or text': 'V-63', other: 'A-02' } as const;
+
 function checkResult(exchange: Exchange, body: unknown): asserts body is object {
   //: @in body
-  //: A-02, V-05: The application MUST return an iterable of chunks on every call, also when it used `write` for everything: `[]` for
-  //: an empty body; never `null`, `undefined` or `false`.
-  if (body === null || body === undefined || body === false) {
-    throw exchange.inside(
-      'V-05',
-      `the application returned ${shown(body)}`,
-      'return an iterable, [] for an empty body',
-    );
-  }
-  //: G-100, V-63: The result MUST be iterable in the convention in force. A string, a `Uint8Array` or other view, and an `ArrayBuffer` are refused
-  //: by type before anything is iterated, although JavaScript can iterate some of them. The request fails with 500 and an error that
-  //: names the type.
-  if (typeof body === 'string' || ArrayBuffer.isView(body) || types.isAnyArrayBuffer(body)) {
-    throw exchange.inside('V-63', `the application returned ${shown(body)}`, 'put it into an array: [bytes]');
-  }
+  //: A-02, V-05: The application MUST return an iterable of chunks on every call, also when it used `write` for
+  //: everything: `[]` for an empty body; never `null`, `undefined` or `false`.
+  //:
+  //: G-100, V-63: The result MUST be iterable in the convention in force. A string, a `Uint8Array` or other view, and
+  //: an `ArrayBuffer` are refused by type before anything is iterated, although JavaScript can iterate some of them.
+  //: The request fails with 500 and an error that names the type.
+  const fault = noBodyFault(body, exchange.async ? 'an async application' : 'a sync application');
+  if (fault !== null) throw exchange.refused(NO_BODY[fault.what], fault);
   if (!exchange.async) refuseAsync(exchange, body);
-  const iterable = hasMethod(body, Symbol.iterator) || (exchange.async && hasMethod(body, Symbol.asyncIterator));
-  if ((typeof body !== 'object' && typeof body !== 'function') || !iterable) {
-    throw exchange.inside('A-02', `the application returned ${shown(body)}, which is not iterable`, 'return [bytes]');
-  }
+  if (hasMethod(body, Symbol.iterator) || (exchange.async && hasMethod(body, Symbol.asyncIterator))) return;
+  throw exchange.refused('A-02', notIterableFault(body));
 }
 
 function refuseAsync(exchange: Exchange, body: unknown): void {
-  //: B-02, V-134: The result MUST be checked against the kind of the application. A promise, or an iterable that is async only, from a sync
-  //: application is an error whose message tells how to declare the application async. It is never iterated as if it were sync, and a promise that
-  //: rejects is handled so that it does not end the process.
+  //: B-02, V-134: The result MUST be checked against the kind of the application. A promise, or an iterable that is
+  //: async only, from a sync application is an error whose message tells how to declare the application async. It is
+  //: never iterated as if it were sync, and a promise that rejects is handled so that it does not end the process.
   // A body is asked for nothing else, if it has an iterator (G-109).
   if (hasMethod(body, Symbol.iterator)) return;
-  const promise = types.isPromise(body) || hasMethod(body, 'then');
+  const promise = isPromise(body) || hasMethod(body, 'then');
   if (!promise && !hasMethod(body, Symbol.asyncIterator)) return;
-  throw exchange.inside(
-    'V-134',
-    `the application is sync and returned ${promise ? 'a promise' : 'an async iterable'}`,
-    'declare it with markAsync(app), or write an async function or async generator',
-  );
+  throw exchange.refused('V-134', notSyncFault(promise ? 'a promise' : 'an async iterable'));
 }
 
-/** Closes what a refused result holds. */
+/** Closes what a refused result holds; the violation is the news, not what `close` throws. */
 function dispose(body: unknown): void {
-  if (types.isPromise(body)) {
-    body.then(dispose, nothing);
+  if (isPromise(body)) {
+    closeLate(body, nothing);
     return;
   }
   try {
-    if (hasMethod(body, 'close')) disregard(callMethod(body, 'close'));
+    disregard(closeOf(body)?.());
   } catch {
     // The violation is the news.
   }

@@ -10,8 +10,8 @@ function looked(look: Look): void {
 }
 
 /**
- * A promise that knows whether somebody goes on with it: has awaited it, or attached a handler for its value. Whoever only
- * catches its error does not wait for it, unless he goes on with the promise that `catch` gave him.
+ * A promise that knows whether somebody goes on with it: has awaited it, or attached a handler for its value. Whoever
+ * only catches its error does not wait for it, unless he goes on with the promise that `catch` gave him.
  */
 class WatchedPromise<T> extends Promise<T> {
   #look: Look | null = null;

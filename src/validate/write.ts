@@ -1,7 +1,9 @@
 import { types } from 'node:util';
-import { sizeOf } from '../rules/bytes.ts';
+import { isBytes, sizeOf } from '../rules/bytes.ts';
+import { disregard, nothing } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
 import type { Exchange } from './exchange.ts';
-import { type Callable, disregard, isBytes, nothing, shown } from './values.ts';
+import type { Callable } from './values.ts';
 import { watched } from './watched-promise.ts';
 
 /** The `write` that the application gets. */
@@ -53,8 +55,8 @@ export function checkedWrite(exchange: Exchange, outer: Callable): Callable {
 
 function checkMoment(exchange: Exchange): void {
   //: @in write
-  //: A-14, V-127, V-136: `write` MUST NOT be called from within the iteration of the body: not while a step is running, not after
-  //: the first one, not after the end. All that is written comes before the first chunk of the body.
+  //: A-14, V-127, V-136: `write` MUST NOT be called from within the iteration of the body: not while a step is running,
+  //: not after the first one, not after the end. All that is written comes before the first chunk of the body.
   if (exchange.ended) {
     throw exchange.inside(
       exchange.async ? 'V-136' : 'V-127',
@@ -73,8 +75,8 @@ function checkMoment(exchange: Exchange): void {
 
 function written(exchange: Exchange, result: unknown): Promise<unknown> {
   //: B-09: In the async convention `write` MUST return a promise. It fulfils when the transport wants more, and rejects
-  //: when the client has gone. Calls take effect in the order in which they were made, even if they are not awaited. A chunk that
-  //: cannot be handed over during the call is copied, since the caller may refill it.
+  //: when the client has gone. Calls take effect in the order in which they were made, even if they are not awaited. A
+  //: chunk that cannot be handed over during the call is copied, since the caller may refill it.
   if (!types.isPromise(result)) {
     throw exchange.outside('B-09', `write returned ${shown(result)}`, 'return a promise in the async convention');
   }

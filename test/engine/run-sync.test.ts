@@ -220,7 +220,7 @@ describe('mistakes', () => {
       };
     }) as unknown as Application);
     expect(recorder.status).toBe(500);
-    expect(errors.text).toMatch(/returned a promise: .*markAsync.*B-02/);
+    expect(errors.text).toMatch(/gave a promise; .*markAsync.*B-02/);
     expect(trace).toEqual(['close']); // what threw is not returned (G-110)
     await turn();
   });

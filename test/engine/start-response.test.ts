@@ -1,12 +1,13 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkError, checkHead } from '../../src/engine/response-head.ts';
+import { checkHead } from '../../src/engine/response-head.ts';
 import { runAsync } from '../../src/engine/run-async.ts';
 import { runSync } from '../../src/engine/run-sync.ts';
 import { ApplicationError } from '../../src/interface/errors.ts';
 import { HEAD_HAS_DATE, HEAD_HAS_LENGTH, HEAD_HAS_SERVER, HEAD_NO_BODY } from '../../src/interface/transport.ts';
 import type { AsyncStartResponse, HeaderField, StartResponse, Write } from '../../src/interface/types.ts';
+import { argumentError, givenError } from '../../src/rules/head.ts';
 import { bytes, tracedBody } from './application-table.ts';
 import { asyncEnviron, MemoryErrors, syncEnviron } from './environs.ts';
 import { AsyncRecorder, SyncRecorder } from './recording-transport.ts';
@@ -77,14 +78,16 @@ describe('the headers', () => {
   });
 
   test.each([
-    [{ a: 'b' }, 'Object'],
-    [new Map(), 'Map'],
+    [{ a: 'b' }, 'an object'],
+    [new Map(), 'a Map'],
     [null, 'null'],
-    ['text', 'string'],
+    ['text', '"text"'],
     [undefined, 'undefined'],
-    [new Headers(), 'Headers'],
-  ])('G-90 headers must be an array', (headers, type) => {
-    expect(() => checkHead('200 OK', headers, false)).toThrow(new RegExp(`got ${type} \\(G-90\\)`));
+    [new Headers(), 'a Headers'],
+  ])('G-90 headers must be an array', (headers, found) => {
+    expect(() => checkHead('200 OK', headers, false)).toThrow(
+      `startResponse: the headers are ${found}; give an array of [name, value] arrays (G-90)`,
+    );
   });
 
   test.each([[['a']], [['a', 'b', 'c']], ['ab'], [null], [{ 0: 'a', 1: 'b', length: 2 }]])(
@@ -102,7 +105,9 @@ describe('the headers', () => {
     ['a', ['b']],
     [new String('a'), 'b'],
   ])('G-90 name and value must be strings: %j', (name, value) => {
-    expect(() => checkHead('200 OK', [[name, value]], false)).toThrow(/must be a string.*G-90/);
+    expect(() => checkHead('200 OK', [[name, value]], false)).toThrow(
+      /is .*; (?:names|header values) are strings.*G-90/,
+    );
   });
 
   test.each(['', 'a b', 'a:', 'a\r\n', 'é', 'a\0', '(a)', 'a/b', '\u010d'])('G-90 %j is no token', (name) => {
@@ -185,14 +190,14 @@ describe('the error argument', () => {
   test('G-85 undefined and null mean no error; an Error of any realm is one', () => {
     const error = new RangeError('x');
     const foreign = runInNewContext('new TypeError("x")');
-    expect(checkError(undefined)).toBe(null);
-    expect(checkError(null)).toBe(null);
-    expect(checkError(error)).toBe(error);
-    expect(checkError(foreign)).toBe(foreign);
+    expect(givenError(undefined, argumentError)).toBe(null);
+    expect(givenError(null, argumentError)).toBe(null);
+    expect(givenError(error, argumentError)).toBe(error);
+    expect(givenError(foreign, argumentError)).toBe(foreign);
   });
 
   test.each([false, 0, '', 'text', {}, [], { message: 'x', stack: 'y' }])('G-85 %j throws a TypeError', (value) => {
-    expect(() => checkError(value)).toThrow(TypeError);
+    expect(() => givenError(value, argumentError)).toThrow(TypeError);
   });
 
   test('G-86 the error is not kept', () => {

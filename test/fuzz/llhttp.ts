@@ -1,6 +1,6 @@
 /** llhttp compiled to wasm, as undici ships it, in strict mode and driven like our own parser: the partner of the fuzz runs. */
 import { createRequire } from 'node:module';
-import { wasm } from '../../src/protocols/http/webassembly.ts';
+import { wasm } from '../../src/rules/webassembly.ts';
 import type { Outcome, ParsedRequest } from '../protocols/http/driver.ts';
 
 const require = createRequire(import.meta.url);

@@ -161,7 +161,7 @@ describe('loadApplication', () => {
     ['./nested.js', /^\.\/nested\.js has no export "application", "app" or default: it exports sites$/],
     ['./nested.js:sites.shop', /^\.\/nested\.js has no export "sites\.shop": it exports sites$/],
     ['./empty.js', /it exports nothing$/],
-    ['./nested.js:sites.text', /^"sites\.text" in \.\/nested\.js is 'x', expected a function$/],
+    ['./nested.js:sites.text', /^"sites\.text" in \.\/nested\.js is "x", expected a function$/],
     [
       './object.js',
       /^"app" in \.\/object\.js is an object, expected a function; make an application of it with fromFetchHandler/,
@@ -174,9 +174,9 @@ describe('loadApplication', () => {
     ['./h3.js', /"import \{ fromFetchHandler \} from 'quaich\/adapters';"/],
     ['./promise.js', /^"app" in \.\/promise\.js is a Promise, expected a function$/],
     ['./class.js', /^"app" in \.\/class\.js is a class: export a function/],
-    ['./bad-hook.js', /^"startup" in \.\/bad-hook\.js is the number 5, expected a function$/],
+    ['./bad-hook.js', /^"startup" in \.\/bad-hook\.js is 5, expected a function$/],
     ['./throws.js', /^cannot load \.\/throws\.js: TypeError: Cannot read properties of null .*throws\.js:2:\d+\)$/],
-    ['./throws-text.js', /^cannot load \.\/throws-text\.js: it threw 'plain words'$/],
+    ['./throws-text.js', /^cannot load \.\/throws-text\.js: it threw "plain words"$/],
     ['./imports-missing.js', /^cannot load \.\/imports-missing\.js: .*no-such-package/],
   ])('says in one line what is wrong with %s', async (text, expected) => {
     const error = await load(text).catch((reason: unknown) => reason);

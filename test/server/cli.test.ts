@@ -324,7 +324,7 @@ describe('failures are told in one line', () => {
     [[], /^quaich: no application: /],
     [['./none.js'], /^quaich: cannot find module "\.\/none\.js": .* does not exist\n$/],
     [['no-such-package'], /^quaich: cannot find module "no-such-package": no such package from /],
-    [['./text.js'], /^quaich: "application" in \.\/text\.js is 'hello', expected a function\n$/],
+    [['./text.js'], /^quaich: "application" in \.\/text\.js is "hello", expected a function\n$/],
     [['./site.js:nope'], /^quaich: \.\/site\.js has no export "nope": it exports application\n$/],
     [['./throws.js'], /^quaich: cannot load \.\/throws\.js: RangeError: no luck \(at .*throws\.js:3:7\)\n$/],
     [

@@ -193,7 +193,7 @@ describe('U-34 readEnviron', () => {
   });
 
   test.runIf(process.platform === 'linux')('G-170 bytes that are no UTF-8 come from the system', () => {
-    const module = pathToFileURL('src/toolbox/read-environ.ts');
+    const module = pathToFileURL('src/environ/read-environ.ts');
     const code = `import { readEnviron } from '${module}'; console.log(JSON.stringify(readEnviron().PATH_INFO));`;
     const tsx = import.meta.resolve('tsx');
     // The shell sets a byte that node cannot keep.

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { runSync } from '../../src/engine/run-sync.ts';
 import { kindOf } from '../../src/interface/kind.ts';
+import { formatDateTime } from '../../src/rules/format-date-time.ts';
 import { statusLine } from '../../src/rules/status-line.ts';
 import { demoApp } from '../../src/toolbox/demo-app.ts';
-import { formatDateTime } from '../../src/toolbox/format-date-time.ts';
 import { MemoryErrors, syncEnviron } from '../engine/environs.ts';
 import { SyncRecorder } from '../engine/recording-transport.ts';
 

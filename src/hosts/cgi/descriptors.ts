@@ -1,10 +1,7 @@
 /** Reading and writing the descriptors of a CGI program: pipes, sockets or files, in blocking mode or not. */
 import { read, readSync, write, writeSync } from 'node:fs';
+import { untilReady, whenReady } from '../../engine/descriptors.ts';
 import { ClientDisconnected } from '../../interface/errors.ts';
-
-/** Milliseconds between two tries where a descriptor in non-blocking mode is not ready. */
-const PAUSE = 5;
-const paused = new Int32Array(new SharedArrayBuffer(4));
 
 function code(error: unknown): unknown {
   return (error as NodeJS.ErrnoException).code;
@@ -17,30 +14,26 @@ function writeError(error: unknown): unknown {
 
 /** Writes all of it (U-43: a partial write is completed). Throws ClientDisconnected when nobody reads any more. */
 export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
-  let at = 0;
-  while (at < bytes.length) {
-    try {
-      at += writeSync(descriptor, bytes, at, bytes.length - at);
-    } catch (error) {
-      if (code(error) !== 'EAGAIN') throw writeError(error);
-      // Ends: by time; the loop, when the descriptor takes more, or is an error (EPIPE).
-      Atomics.wait(paused, 0, 0, PAUSE);
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += whenReady(() => writeSync(descriptor, bytes, at, bytes.length - at));
     }
+  } catch (error) {
+    throw writeError(error);
   }
 }
 
 /** At most `max` bytes, as soon as there are any; an empty array at the end. */
 export function readSomeSync(descriptor: number, max: number): Uint8Array {
   const block = new Uint8Array(max);
-  for (;;) {
-    try {
-      return block.subarray(0, readSync(descriptor, block, 0, max, null));
-    } catch (error) {
-      if (code(error) === 'EOF') return block.subarray(0, 0); // a pipe of Windows
-      if (code(error) !== 'EAGAIN') throw error;
-      // Ends: by time; the loop, when bytes come, at the end, and with an error.
-      Atomics.wait(paused, 0, 0, PAUSE);
-    }
+  try {
+    return block.subarray(
+      0,
+      whenReady(() => readSync(descriptor, block, 0, max, null)),
+    );
+  } catch (error) {
+    if (code(error) === 'EOF') return block.subarray(0, 0); // a pipe of Windows
+    throw error;
   }
 }
 
@@ -48,7 +41,7 @@ export function readSomeSync(descriptor: number, max: number): Uint8Array {
 export async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
   let at = 0;
   while (at < bytes.length) {
-    at += await again((done) => write(descriptor, bytes, at, bytes.length - at, null, done)).catch((error) => {
+    at += await untilReady((done) => write(descriptor, bytes, at, bytes.length - at, null, done)).catch((error) => {
       throw writeError(error);
     });
   }
@@ -57,22 +50,9 @@ export async function writeAll(descriptor: number, bytes: Uint8Array): Promise<v
 /** As `readSomeSync`, without blocking the event loop. */
 export async function readSome(descriptor: number, max: number): Promise<Uint8Array> {
   const block = new Uint8Array(max);
-  const count = await again((done) => read(descriptor, block, 0, max, null, done)).catch((error) => {
+  const count = await untilReady((done) => read(descriptor, block, 0, max, null, done)).catch((error) => {
     if (code(error) === 'EOF') return 0;
     throw error;
   });
   return block.subarray(0, count);
-}
-
-/** Repeats an operation until its descriptor is ready. Ends: with it, or with an error, as of a pipe whose other end is gone. */
-function again(operation: (done: (error: Error | null, count: number) => void) => void): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const attempt = (): void =>
-      operation((error, count) => {
-        if (error === null) resolve(count);
-        else if (code(error) === 'EAGAIN') setTimeout(attempt, PAUSE);
-        else reject(error);
-      });
-    attempt();
-  });
 }

@@ -1,6 +1,7 @@
 /** CGI (RFC 3875): one request for each start of the program (G-170 to G-173, U-43, U-44). */
 import { AsyncInput } from '../../engine/async-input.ts';
 import { inOwnContext } from '../../engine/context.ts';
+import { plainPage } from '../../engine/error-page.ts';
 import { createErrorStream } from '../../engine/error-stream.ts';
 import { asyncFileWrapper, fileWrapper } from '../../engine/file-wrapper.ts';
 import { runAsync } from '../../engine/run-async.ts';
@@ -8,15 +9,14 @@ import { runSync } from '../../engine/run-sync.ts';
 import { SyncInput } from '../../engine/sync-input.ts';
 import { EnvironBuilder, type EnvironTemplate } from '../../environ/builder.ts';
 import { cutScriptName, repairVariables, type Variables } from '../../environ/cgi-variables.ts';
+import { readEnviron } from '../../environ/read-environ.ts';
 import { ConfigurationError } from '../../interface/errors.ts';
 import { kindOf } from '../../interface/kind.ts';
 import type { Application, AsyncApplication, Kind } from '../../interface/types.ts';
-import { errorHead } from '../../protocols/http/framing.ts';
 import { FIELD_NAMES, METHODS } from '../../protocols/http/wasm/tables.ts';
 import { cgiHead } from '../../rules/head-parts.ts';
 import { isNativeString, textToNative } from '../../rules/native-strings.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
-import { readEnviron } from '../../toolbox/read-environ.ts';
 import { writeAllSync } from './descriptors.ts';
 import { AsyncCgiBody, AsyncCgiResponse, SyncCgiBody, SyncCgiResponse } from './transport.ts';
 
@@ -61,8 +61,8 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
     repairVariables(variables);
   } catch (error) {
     if (!(error instanceof RefusedRequest)) throw error;
-    const [head, body] = errorHead(error.status, error.message, false);
-    writeAllSync(stdout, Buffer.concat([Buffer.from(cgiHead(head), 'latin1'), body]));
+    const { head, body } = plainPage(error.status, false, error.message, error.status === 503 ? 1 : 0);
+    writeAllSync(stdout, Buffer.concat([Buffer.from(cgiHead(head), 'latin1'), body ?? new Uint8Array(0)]));
     return;
   }
   const length = Number(variables.CONTENT_LENGTH ?? 0);

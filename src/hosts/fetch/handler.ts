@@ -1,9 +1,10 @@
 /** A Quaich application as a fetch handler (G-179, G-180). */
 import { AsyncInput } from '../../engine/async-input.ts';
 import { runAsync } from '../../engine/run-async.ts';
-import { type AnnouncedLength, isAuthority, type RequestLine } from '../../environ/mount-environs.ts';
+import type { AnnouncedLength, RequestLine } from '../../environ/mount-environs.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import type { Application, AsyncApplication } from '../../interface/types.ts';
+import { defaultPort, isAuthority } from '../../rules/grammar.ts';
 import { isNativeString, percentDecode } from '../../rules/native-strings.ts';
 import { behindPrefix } from '../../rules/prefix.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
@@ -30,8 +31,6 @@ export interface FetchHandler extends MountLifespan {
   (request: Request, info?: FetchInfo): Promise<Response>;
 }
 
-const DEFAULT_PORTS = { http: '80', https: '443' };
-
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && isNativeString(value);
 }
@@ -45,7 +44,7 @@ function connectionOf(url: URL, info: FetchInfo | undefined): ConnectionInfo {
     remoteAddress: isText(address) ? address : '',
     remotePort: isText(port) ? port : '',
     serverName: url.hostname,
-    serverPort: url.port || DEFAULT_PORTS[scheme],
+    serverPort: url.port || defaultPort(scheme),
     scheme,
     unixSocket: false,
   };

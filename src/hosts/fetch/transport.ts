@@ -1,6 +1,6 @@
 /** A response as a fetch `Response` (G-104, G-105, G-141, G-179). */
 import type { ReadableByteStreamController } from 'node:stream/web';
-import { errorPage } from '../../engine/error-page.ts';
+import { plainPage } from '../../engine/error-page.ts';
 import type { RunningRequest } from '../../engine/run-async.ts';
 import { ClientDisconnected, QuaichError, type RequestAborted } from '../../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../../interface/transport.ts';
@@ -90,7 +90,7 @@ export class FetchTransport implements Transport<true>, MountedRequest {
 
   /** A page of the mount itself. */
   answer(status: number): void {
-    const { head, body } = errorPage(status, this.#forHead);
+    const { head, body } = plainPage(status, this.#forHead);
     this.send(head, body, DONE);
   }
 
@@ -106,7 +106,7 @@ export class FetchTransport implements Transport<true>, MountedRequest {
   #leave(reason: Error): void {
     if (this.#gone !== null) return;
     if (!this.#answered) {
-      const { head, body } = errorPage(503, this.#forHead);
+      const { head, body } = plainPage(503, this.#forHead);
       this.#answer(responseOf(head, body === null ? null : new Uint8Array(body)));
     }
     this.#gone = reason;

@@ -1,6 +1,6 @@
 /** The request target as a framework has left it (G-11 to G-23). */
 import type { IncomingMessage } from 'node:http';
-import { isAuthority } from '../../environ/mount-environs.ts';
+import { isAuthority, NOT_IN_TARGET } from '../../rules/grammar.ts';
 import { percentDecode } from '../../rules/native-strings.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { withoutFinalSlashes } from '../../rules/trimmed.ts';
@@ -35,13 +35,13 @@ interface Parts {
   authority: string | null;
 }
 
-/** Visible ASCII but `#`: Node lets bytes above 0x7F and fragments through (G-22). */
-const TARGET = /^[!"$-~]+$/;
 const ABSOLUTE = /^([A-Za-z]+):\/\/([^/?]*)(.*)$/;
 
 /** @throws RefusedRequest for what is none of origin-form, absolute-form and `OPTIONS *` (RFC 9112, 3.2) */
 function split(target: string, method: string): Parts {
-  if (!TARGET.test(target)) throw new RefusedRequest('the request target holds a byte that no URI has (G-22)');
+  // Node lets bytes above 0x7F and fragments through.
+  if (target === '' || NOT_IN_TARGET.test(target))
+    throw new RefusedRequest('the request target holds a byte that no URI has (G-22)');
   let authority: string | null = null;
   let rest = target;
   if (target === '*') {

@@ -1,7 +1,7 @@
 /** A response over node:http (G-104, G-105, G-141, G-177). */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { errorPage } from '../../engine/error-page.ts';
+import { plainPage } from '../../engine/error-page.ts';
 import type { RunningRequest } from '../../engine/run-async.ts';
 import { ClientDisconnected, QuaichError, type RequestAborted } from '../../interface/errors.ts';
 import {
@@ -164,7 +164,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
 
   /** A page of the mount itself, or of the engine, in place of the application's response. */
   answer(status: number): void {
-    const { head, body } = errorPage(status, this.#request.method === 'HEAD');
+    const { head, body } = plainPage(status, this.#request.method === 'HEAD');
     this.send(head, body, DONE);
   }
 
@@ -172,7 +172,7 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     const response = this.#response;
     if (this.#over) return;
     if (!response.headersSent) {
-      const { head, body } = errorPage(503, this.#request.method === 'HEAD');
+      const { head, body } = plainPage(503, this.#request.method === 'HEAD');
       writeHead(response, head);
       response.end(body ?? undefined);
     } else if (!response.writableEnded) {

@@ -7,6 +7,8 @@ import type {
   AsyncStartResponse,
   AsyncWrite,
 } from '../../interface/types.ts';
+import { isAwaitable } from '../../rules/body.ts';
+import { nothing } from '../../rules/promises.ts';
 import { type BodyMapping, type Bytes, DROP } from '../types.ts';
 import { Exchange } from './exchange.ts';
 import { chunkOf, chunksOf, isBody } from './inner-body.ts';
@@ -15,16 +17,6 @@ const EMPTY = new Uint8Array(0);
 const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
 type AnyIterator = AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
-
-function nothing(): void {}
-
-/** Whether a result is to be awaited. A body is asked for nothing but its iterator method (G-109). */
-function isAwaitable(result: AsyncBody | Promise<AsyncBody>): result is Promise<AsyncBody> {
-  if (isPromise(result)) return true;
-  if (typeof result !== 'object' || result === null) return false;
-  if (isAsyncBody(result)) return false;
-  return typeof Reflect.get(result, 'then') === 'function';
-}
 
 function isAsyncIterable(body: AsyncBody): body is AsyncIterable<Uint8Array> {
   return isBody(body, Symbol.asyncIterator);

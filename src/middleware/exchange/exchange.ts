@@ -1,8 +1,9 @@
 /** What one request through a middleware has in common in both conventions: nothing here waits. */
 import type { AsyncBody, Body } from '../../interface/types.ts';
+import { isPlainArray } from '../../rules/body.ts';
 import type { AnyEnviron, Handling } from '../types.ts';
 import { HeadStage, type Start } from './head-stage.ts';
-import { chunksOf, isPlainArray } from './inner-body.ts';
+import { chunksOf } from './inner-body.ts';
 
 /**
  * @typeParam W the `write` of the convention

@@ -2,33 +2,21 @@
  * The way of a head through a middleware, for both conventions: `startResponse` early, late, again with an error, or
  * held back until the body is known.
  */
-import { isNativeError } from 'node:util/types';
-import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
+import { ApplicationError } from '../../interface/errors.ts';
 import type { HeaderField } from '../../interface/types.ts';
+import { isDisconnect, isError } from '../../rules/failures.ts';
+import { argumentError, checkFields, checkStatus, givenError, headError } from '../../rules/head.ts';
 import { refusePromise } from '../decision.ts';
-import { checkHead, Head, isHeaderList } from '../head.ts';
+import { Head, isHeaderList } from '../head.ts';
 import { type BodyMapping, DROP, type Handling } from '../types.ts';
 
 export type Start<W> = (status: string, headers: HeaderField[], error?: Error | null) => W;
 
 export type Decision = BodyMapping | typeof DROP | null;
 
-/** Errors that say nothing about the application (G-143). */
-function isDisconnect(error: unknown): boolean {
-  try {
-    return error instanceof ClientDisconnected || error instanceof RequestAborted;
-  } catch {
-    return false; // a Proxy that throws in getPrototypeOf
-  }
-}
-
 /** `startResponse` takes nothing but an Error (G-85); anything may be thrown. */
 function asError(thrown: unknown): Error {
-  try {
-    if (thrown instanceof Error || isNativeError(thrown)) return thrown as Error;
-  } catch {
-    // Wrapped below.
-  }
+  if (isError(thrown)) return thrown;
   return new Error('the application threw a value that is no Error', { cause: thrown });
 }
 
@@ -79,7 +67,10 @@ export class HeadStage<W> {
         throw new ApplicationError('startResponse was called a second time without an error as third argument (G-82)');
       }
       this.#pending = null; // nothing of an earlier head remains (G-83)
-      checkHead(status, headers, error);
+      // So that the application learns of its mistakes during the call (G-87); the gateway checks the head again.
+      givenError(error, argumentError);
+      checkStatus(status, headError);
+      checkFields(headers, headError);
       this.#pending = new Head(status, headers, error);
       return;
     }

@@ -1,13 +1,6 @@
 /** Questions about the body that an application returned. */
 import { bytesOf } from '../../rules/bytes.ts';
 
-const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
-
-/** Whether the body is an array that iterates as arrays do; a subclass may check its own iteration. */
-export function isPlainArray(body: unknown): body is unknown[] {
-  return Array.isArray(body) && body[Symbol.iterator] === ARRAY_ITERATOR;
-}
-
 /**
  * The chunks of an array body, taken once: where the array has an iterator of its own, that must not be asked again.
  * Null when it holds something else than bytes, for the gateway to refuse.

@@ -57,9 +57,9 @@ import {
   STATE_WORDS,
   TRAILER_RECORD,
 } from '../../../assembly/layout.ts';
+import { createSharedMemory, type SharedMemory, type WasmModule, wasm } from '../../rules/webassembly.ts';
 import { scalar, simd } from './wasm/base64.ts';
 import { RULES } from './wasm/tables.ts';
-import { createSharedMemory, type SharedMemory, type WasmModule, wasm } from './webassembly.ts';
 
 /** What a request must not exceed. Lengths are bytes and do not count a line's CR LF. */
 export interface ParserLimits {

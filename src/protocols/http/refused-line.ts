@@ -1,9 +1,10 @@
+import { TOKEN_SOURCE } from '../../rules/grammar.ts';
 import type { RefusedLine } from '../host.ts';
 import '../../rules/latin1.ts';
 
 /** Longest part (bytes) of a request line that is kept. */
 const LONGEST = 8192;
-const LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+)(?: (HTTP\/[0-9]\.[0-9])$)?/;
+const LINE = new RegExp(`^(${TOKEN_SOURCE}) ([^ ]+)(?: (HTTP/[0-9]\\.[0-9])$)?`);
 
 /** What can be read of the request line that begins at `from`, whole or not; null where it does not look like one. */
 export function refusedLine(bytes: Buffer, from: number, to: number): RefusedLine | null {

@@ -1,5 +1,6 @@
 import '../../rules/latin1.ts';
 import type { Variables } from '../../environ/cgi-variables.ts';
+import { BYTE_COUNT } from '../../rules/grammar.ts';
 import { VariablesConnection } from '../variables-connection.ts';
 
 /** Most digits of a netstring's length. */
@@ -19,7 +20,7 @@ export function readHeaders(bytes: Buffer): Variables | null {
     if (parts[i] === '' || parts[i] in variables) return null;
     variables[parts[i]] = parts[i + 1];
   }
-  const isRequest = parts[0] === 'CONTENT_LENGTH' && /^[0-9]{1,15}$/.test(parts[1]) && variables.SCGI === '1';
+  const isRequest = parts[0] === 'CONTENT_LENGTH' && BYTE_COUNT.test(parts[1]) && variables.SCGI === '1';
   return isRequest ? variables : null;
 }
 

@@ -25,7 +25,7 @@ import {
 } from '../../../assembly/layout.ts';
 import { Parser, rule } from '../../../src/protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS, RULES } from '../../../src/protocols/http/wasm/tables.ts';
-import { createSharedMemory } from '../../../src/protocols/http/webassembly.ts';
+import { createSharedMemory } from '../../../src/rules/webassembly.ts';
 
 describe.each(['simd', 'scalar'] as const)('the head record (%s)', (build) => {
   const parser = new Parser({ build });

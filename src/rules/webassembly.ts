@@ -1,4 +1,4 @@
-/** The part of the WebAssembly interface that the parser needs, typed: TypeScript knows it from the DOM only. */
+/** The part of the WebAssembly interface that parser and rings need, typed: TypeScript knows it from the DOM only. */
 
 /** A `WebAssembly.Memory` that was made with `shared: true`. */
 export interface SharedMemory {
