@@ -2,15 +2,10 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFully } from '../engine/error-stream.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import {
-  type AppOptions,
-  describe,
-  type Exports,
-  importModule,
-  lookUp,
-  parseApplication,
-  resolveModule,
-} from '../pool/load.ts';
+import { describe } from '../pool/describe.ts';
+import { resolveModule } from '../pool/find-module.ts';
+import { type Exports, importModule } from '../pool/import-module.ts';
+import { type AppOptions, lookUp, parseApplication } from '../pool/load.ts';
 import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
 import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';
