@@ -1,1 +1,2 @@
-export { type FetchHandler, type FetchHandlerOptions, type FetchInfo, toFetchHandler } from './handler.ts';
+export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './mount.ts';
+export type { FetchInfo } from './target.ts';

@@ -1,1 +1,1 @@
-export { type NodeListener, type NodeListenerOptions, toNodeListener } from './listener.ts';
+export { type NodeListener, type NodeListenerOptions, toNodeListener } from './mount.ts';

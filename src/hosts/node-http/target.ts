@@ -4,6 +4,7 @@ import { isAuthority } from '../../environ/mount-environs.ts';
 import { percentDecode } from '../../rules/native-strings.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { withoutFinalSlashes } from '../../rules/trimmed.ts';
+import type { Target } from '../target.ts';
 
 /** A request as frameworks extend it. */
 export type FrameworkRequest = IncomingMessage & {
@@ -14,19 +15,6 @@ export type FrameworkRequest = IncomingMessage & {
   readonly body?: unknown;
   readonly rawBody?: unknown;
 };
-
-export interface Target {
-  /** Decoded (G-15). */
-  scriptName: string;
-  /** Decoded. */
-  path: string;
-  /** Raw, without `?` (G-18). */
-  query: string;
-  /** The whole target as it came (G-19). */
-  uri: string;
-  /** Of an absolute-form target (G-20). */
-  authority: string | null;
-}
 
 interface Parts {
   /** Not decoded. */

@@ -1,26 +1,17 @@
 /** A Quaich application as a fetch handler (G-179, G-180). */
 import { AsyncInput } from '../../engine/async-input.ts';
-import { runAsync } from '../../engine/run-async.ts';
-import { type AnnouncedLength, isAuthority, type RequestLine } from '../../environ/mount-environs.ts';
-import type { ConnectionInfo } from '../../environ/variables.ts';
+import type { AnnouncedLength, RequestLine } from '../../environ/mount-environs.ts';
 import type { Application, AsyncApplication } from '../../interface/types.ts';
-import { isNativeString, percentDecode } from '../../rules/native-strings.ts';
 import { behindPrefix } from '../../rules/prefix.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { Mount, type MountLifespan, type MountOptions } from '../mount.ts';
+import { checkHost } from '../target.ts';
 import { FetchBody } from './body.ts';
+import { connectionOf, type FetchInfo, targetOf } from './target.ts';
 import { FetchTransport } from './transport.ts';
 
 /** Options of `toFetchHandler`. */
 export type FetchHandlerOptions = MountOptions;
-
-/** What a `Request` does not say. */
-export interface FetchInfo {
-  /** `REMOTE_ADDR`: the address of the client, as the server knows it. */
-  remoteAddress?: string;
-  /** `REMOTE_PORT`. */
-  remotePort?: string | number;
-}
 
 /**
  * Answers a request. The promise fulfils when the head of the response is known, and does not reject: an application that
@@ -28,27 +19,6 @@ export interface FetchInfo {
  */
 export interface FetchHandler extends MountLifespan {
   (request: Request, info?: FetchInfo): Promise<Response>;
-}
-
-const DEFAULT_PORTS = { http: '80', https: '443' };
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && isNativeString(value);
-}
-
-/** G-180. */
-function connectionOf(url: URL, info: FetchInfo | undefined): ConnectionInfo {
-  const scheme = url.protocol === 'https:' ? 'https' : 'http';
-  const address = info?.remoteAddress;
-  const port = String(info?.remotePort ?? '');
-  return {
-    remoteAddress: isText(address) ? address : '',
-    remotePort: isText(port) ? port : '',
-    serverName: url.hostname,
-    serverPort: url.port || DEFAULT_PORTS[scheme],
-    scheme,
-    unixSocket: false,
-  };
 }
 
 /** Names and values in turn. */
@@ -60,76 +30,49 @@ function fieldsOf(headers: Headers): string[] {
   return fields;
 }
 
-class FetchMount {
-  readonly mount: Mount;
-
-  constructor(app: Application | AsyncApplication, options: FetchHandlerOptions) {
-    this.mount = new Mount(app, options);
-  }
-
+class FetchMount extends Mount {
   handle(request: Request, info: FetchInfo | undefined): Promise<Response> {
-    const { mount } = this;
-    const { signal } = request;
     const shown = `${request.method} ${JSON.stringify(request.url)}`;
-    const leave = (): void => transport.disconnect();
-    const transport = new FetchTransport(request.method === 'HEAD', () => {
-      signal.removeEventListener('abort', leave);
-      mount.over(transport);
-    });
-    const refusal = mount.refusal();
-    if (refusal !== null) {
-      if (refusal.message !== null) mount.report(shown, refusal.message);
-      transport.answer(refusal.status);
-    } else if (signal.aborted) {
+    const transport = new FetchTransport(request.method, this);
+    if (!this.admits(shown, transport)) return transport.response;
+    if (request.signal.aborted) {
       transport.answer(503); // nobody waits for it
-    } else {
-      try {
-        signal.addEventListener('abort', leave);
-        this.#run(request, transport, info);
-      } catch (error) {
-        const status = error instanceof RefusedRequest ? error.status : 500;
-        if (status >= 500) mount.report(shown, 'the request did not get to the application', error);
-        transport.answer(status);
-      }
+      return transport.response;
+    }
+    try {
+      transport.watch(request.signal);
+      this.#run(request, transport, info);
+    } catch (error) {
+      this.refuse(shown, transport, error);
     }
     return transport.response;
   }
 
   #run(request: Request, transport: FetchTransport, info: FetchInfo | undefined): void {
-    const { mount } = this;
     const url = new URL(request.url);
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      throw new RefusedRequest(`the scheme of ${request.url} is not http or https`);
-    }
-    const path = behindPrefix(percentDecode(url.pathname), mount.prefix);
+    const target = targetOf(request, url);
+    const path = behindPrefix(target.path, this.prefix);
     if (path === null) throw new RefusedRequest('the path lies outside of the mount', 404);
     const host = request.headers.get('host');
-    if (host !== null && host !== '' && !isAuthority(host)) {
-      throw new RefusedRequest('the Host field is not a host with an optional port (RFC 9112, 3.2)');
-    }
+    if (host !== null) checkHost(host);
     const line: RequestLine = {
+      ...target,
       method: request.method,
-      scriptName: mount.prefix,
+      scriptName: this.prefix,
       path,
-      query: url.search.slice(1),
-      uri: url.pathname + url.search,
       protocol: 'HTTP/1.1',
-      authority: host === null ? url.host : null,
     };
-    const environ = mount.environs.build(line, connectionOf(url, info), fieldsOf(request.headers), (announced) => {
+    const environ = this.environs.build(line, connectionOf(url, info), fieldsOf(request.headers), (announced) => {
       transport.body = this.#body(request, announced);
       return new AsyncInput(transport.body);
     });
     // Hosts drop the body of a GET and keep its Content-Length: what the application is told is what it can read.
     if (transport.body === null && environ.CONTENT_LENGTH !== '0') delete environ.CONTENT_LENGTH;
-    mount.begin(transport);
-    const running = runAsync(mount.app, environ, transport, mount.engineOptions);
-    if (running !== undefined) transport.running = running;
+    this.run(environ, transport);
   }
 
   /** @throws RefusedRequest for a body that is too large, or gone (G-178) */
   #body({ body, bodyUsed }: Request, announced: AnnouncedLength): FetchBody | null {
-    const { limitBody } = this.mount;
     if (body === null || announced === 0) return null;
     if (bodyUsed || body.locked) {
       throw new RefusedRequest(
@@ -137,8 +80,9 @@ class FetchMount {
         500,
       );
     }
-    if (announced !== null && announced > limitBody) throw new RefusedRequest('the request body is too large', 413);
-    return new FetchBody(body, announced ?? -1, limitBody);
+    if (announced !== null && announced > this.limitBody)
+      throw new RefusedRequest('the request body is too large', 413);
+    return new FetchBody(body, announced ?? -1, this.limitBody);
   }
 }
 
@@ -157,7 +101,7 @@ export function toFetchHandler(app: Application | AsyncApplication, options: Fet
   const inside = new FetchMount(app, options);
   const handler = (request: Request, info?: FetchInfo): Promise<Response> => inside.handle(request, info);
   return Object.assign(handler, {
-    startup: () => inside.mount.startup(),
-    shutdown: (timeout?: number) => inside.mount.shutdown(timeout),
+    startup: () => inside.startup(),
+    shutdown: (timeout?: number) => inside.shutdown(timeout),
   });
 }
