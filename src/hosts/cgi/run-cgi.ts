@@ -17,8 +17,9 @@ import { cgiHead } from '../../rules/head-parts.ts';
 import { isNativeString, textToNative } from '../../rules/native-strings.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { readEnviron } from '../../toolbox/read-environ.ts';
+import { AsyncCgiBody, SyncCgiBody } from './body.ts';
 import { writeAllSync } from './descriptors.ts';
-import { AsyncCgiBody, AsyncCgiResponse, SyncCgiBody, SyncCgiResponse } from './transport.ts';
+import { AsyncCgiResponse, SyncCgiResponse } from './transport.ts';
 
 export interface CgiOptions {
   /** Overrules what the function itself shows (B-01). */
@@ -80,6 +81,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
   await inOwnContext(() => app.startup?.(state));
   let broken: boolean;
   try {
+    // The casts: the kind is known from the function itself, or by the word of its owner (B-01).
     if (kind === 'sync') {
       const builder = new EnvironBuilder({ ...template, async: false, fileWrapper });
       const input = new SyncInput(length > 0 ? new SyncCgiBody(stdin, length) : null);
@@ -92,7 +94,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
       const response = new AsyncCgiResponse(stdout);
       const running = runAsync(app as AsyncApplication, builder.complete(variables, '', input), response);
       response.onDisconnect = (reason) => running?.disconnect(reason);
-      await response.finished;
+      await response.whenDone;
       broken = response.broken;
     }
   } finally {
