@@ -1,7 +1,7 @@
 /**
- * How a response of a mount ends, whatever carries it. There are three ways: the engine has sent all of it and closed the
- * body (`done`), or broken it off (`abort`, then `done`); the client is gone (`leave`); the mount gives the request up
- * (`giveUp`). In the last two the engine is told, and calls `done` in its turn.
+ * How a response of a mount ends. The engine ends it in one of two ways: it sends the last byte and closes the body
+ * (`done`), or it breaks the response off (`abort`, then `done`). The host may end it before: the client is gone
+ * (`leave`), or the mount gives the request up (`giveUp`). The engine is told then, and calls `done` in its turn.
  */
 import { errorPage } from '../engine/error-page.ts';
 import type { RunningRequest } from '../engine/run-async.ts';
@@ -41,17 +41,13 @@ export abstract class MountTransport implements Transport<true> {
   protected gone: Error | null = null;
   /** Held by a send until the next chunk is wanted. */
   protected readonly gate = new Gate();
+  protected readonly forHead: boolean;
   readonly #owner: TransportOwner;
-  readonly #forHead: boolean;
   #done = false;
 
   constructor(owner: TransportOwner, method: string | undefined) {
     this.#owner = owner;
-    this.#forHead = method === 'HEAD';
-  }
-
-  protected get forHead(): boolean {
-    return this.#forHead;
+    this.forHead = method === 'HEAD';
   }
 
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
@@ -111,7 +107,7 @@ export abstract class MountTransport implements Transport<true> {
   protected abstract get complete(): boolean;
 
   #sendPage(status: number, final: Final): void {
-    const { head, body } = errorPage(status, this.#forHead);
+    const { head, body } = errorPage(status, this.forHead);
     this.send(head, body, final);
   }
 }

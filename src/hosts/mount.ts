@@ -1,7 +1,4 @@
-/**
- * An application inside another server, whatever that server speaks: its hooks, what its environs have in common, and the
- * requests that are running.
- */
+/** An application inside another server: its hooks, what its environs share, and the requests that are running. */
 import { inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
@@ -25,8 +22,9 @@ export interface MountOptions {
   /** Overrules what the function itself shows (B-01). */
   kind?: Kind;
   /**
-   * Runs a sync application on the event loop of the host, where it blocks everybody while it blocks. There is no default:
-   * without it a sync application is refused (B-20). `syncToAsync('./module.js:app')` runs it on worker threads.
+   * Runs a sync application on the event loop of the host, where it blocks everybody while it blocks. There is no
+   * default: without it a sync application is refused (B-20). `syncToAsync('./module.js:app')` runs it on worker
+   * threads.
    */
   where?: 'here';
   /**
@@ -57,8 +55,8 @@ export interface MountLifespan {
    */
   startup(): Promise<void>;
   /**
-   * Answers new requests with 503, waits for the running ones, `timeout` milliseconds at most (5000 by default), gives up
-   * the rest, and runs the shutdown hook if startup has completed (L-08, L-09).
+   * Answers new requests with 503, waits for the running ones, `timeout` milliseconds at most (5000 by default), gives
+   * up the rest, and runs the shutdown hook if startup has completed (L-08, L-09).
    *
    * @throws whatever the hook throws
    */
@@ -78,9 +76,11 @@ function runnable(app: Application | AsyncApplication, { kind, where, limitBody 
   if ((kind ?? kindOf(app)) === 'async') return app as AsyncApplication; // its owner says so (B-01)
   if (where !== 'here') {
     throw new ConfigurationError(
-      "a sync application would block this event loop: mount syncToAsync('./module.js:app'), which runs it on worker threads, or choose { where: 'here' } (B-20)",
+      "a sync application would block this event loop: mount syncToAsync('./module.js:app'), which runs it on worker " +
+        "threads, or choose { where: 'here' } (B-20)",
     );
   }
+  // What is not async is sync.
   return syncToAsync(app as Application, {
     where,
     ...(limitBody !== undefined && { limit: limitBody }),
@@ -162,7 +162,7 @@ export abstract class Mount implements MountLifespan, TransportOwner {
         const reason = new RequestAborted('the application is being shut down');
         for (const transport of [...this.#running]) transport.giveUp(reason);
       }, timeout);
-      // Ends: with the last request; the timer gives up those that go on, and the engine bodies that do not close (B-36).
+      // Ends: with the last request. The timer gives up those that go on; the engine, bodies that do not close (B-36).
       await this.#gate.wait();
       clearTimeout(timer);
     }

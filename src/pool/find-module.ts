@@ -24,9 +24,8 @@ export function resolveModule(module: string, directory: string): string {
   const found = resolvePackage(module, directory);
   if (found !== undefined) return found;
   const meant = likelyFile(file);
-  throw new ConfigurationError(
-    `cannot find module "${module}": ${whyNoPackage(module, directory)}${meant ? `; did you mean ./${basename(meant)}?` : ''}`,
-  );
+  const hint = meant ? `; did you mean ./${basename(meant)}?` : '';
+  throw new ConfigurationError(`cannot find module "${module}": ${whyNoPackage(module, directory)}${hint}`);
 }
 
 function filePath(url: string): string {
@@ -90,7 +89,7 @@ export function resolvePackage(specifier: string, directory: string): string | u
   const find = (way: 'import' | 'require') =>
     resolveModuleURL(specifier, { from, conditions: [way, ...conditions()], cache: false, try: true });
   const found = find('import');
-  if (found !== undefined) return found.startsWith('file:') ? fileURLToPath(found) : undefined; // else one of Node's own
+  if (found !== undefined) return found.startsWith('file:') ? fileURLToPath(found) : undefined; // else Node's own
   // Packages that have no `exports` are found as by `require` too: a subpath without its extension, what lies in a
   // folder of NODE_PATH, or in an archive of Yarn's. What is exported to `require` alone is not.
   if (find('require') !== undefined) return undefined;

@@ -29,8 +29,8 @@ async function loadTypeScript(file: string, shown: string, directory: string): P
   // Decided before the import: Node 20 remembers a refused .ts file, and no later loader gets to see it.
   const native = Reflect.get(process.features, 'typescript') && !file.endsWith('x');
   const flags = nodeFlags();
-  // A loader of the user's own choice goes before ours and before Node. tsx has to be helped: a flag registers it on the
-  // main thread only.
+  // A loader of the user's own choice goes before ours and before Node. tsx has to be helped: a flag registers it on
+  // the main thread only.
   const asked = /\btsx\b/.test(flags);
   if (registered || (native && !asked) || /\b(ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
   const places = [directory, import.meta.dirname];
@@ -42,7 +42,8 @@ async function loadTypeScript(file: string, shown: string, directory: string): P
     if (native || /--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
     const needs = file.endsWith('x')
       ? 'Node does not run JSX by itself: install "tsx" (npm i -D tsx)'
-      : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node 22.18 or later`;
+      : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node ` +
+        '22.18 or later';
     throw new ConfigurationError(`cannot load ${shown}: ${needs}`);
   }
   for (const half of halves) {

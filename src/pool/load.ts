@@ -14,7 +14,7 @@ export interface AppOptions {
   prefix?: string;
   /** A path, a `file:` URL or the name of a package (`blog`, `@me/blog/wsgi`). */
   module: string;
-  /** Name of the export, dots allowed (`sites.blog`). Without it: `application`, then `app`, then the default export. */
+  /** The export, dots allowed (`sites.blog`). Without it: `application`, then `app`, then the default export. */
   export?: string;
   /** Overrules what the function itself shows (B-01). */
   kind?: Kind;
@@ -27,7 +27,7 @@ export type LoadedApplication = (
   | { readonly kind: 'sync'; readonly app: Application }
   | { readonly kind: 'async'; readonly app: AsyncApplication }
 ) & {
-  /** To be called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
+  /** Called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
   readonly shutdown?: Lifespan['shutdown'];
@@ -78,7 +78,8 @@ export async function loadApplication(spec: AppOptions, directory: string): Prom
   }
   if (/^class\b/.test(Function.prototype.toString.call(value))) {
     throw new ConfigurationError(
-      `"${name}" in ${spec.module} is a class: export a function (environ, startResponse), for example one that calls an instance`,
+      `"${name}" in ${spec.module} is a class: export a function (environ, startResponse), for example one that ` +
+        'calls an instance',
     );
   }
   const startup = hook('startup', value, exports, spec);
@@ -103,7 +104,7 @@ function pickExport(exports: Exports, spec: AppOptions): { name: string; value: 
 /** An export; dots lead into objects. */
 export function lookUp(exports: Exports, path: string): unknown {
   const [first, ...rest] = path.split('.');
-  // What a CommonJS module exports is the default export; named exports show beside it only where Node could guess them.
+  // What a CommonJS module exports is the default export; beside it stand the named exports that Node could guess.
   const whole = exports.default;
   const compiled = isObject(whole) && whole.__esModule === true;
   let value = exports[first];

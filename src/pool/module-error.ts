@@ -9,7 +9,7 @@ export function explain(error: unknown, file: string): string {
   try {
     return explained(error, file);
   } catch {
-    return 'it threw something that cannot be shown'; // a getter or a trap of its own
+    return 'it threw something that cannot be shown'; // a getter or a trap that throws
   }
 }
 

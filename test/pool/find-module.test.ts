@@ -27,7 +27,12 @@ function pack(name: string, manifest: object, files: string[], where = directory
 beforeAll(() => {
   write(
     join(directory, 'package.json'),
-    '{"name":"own","type":"module","exports":{"./site":"./site.js","./cjs":{"require":"./cjs.cjs"}},"imports":{"#site":"./site.js","#cjs":{"require":"./cjs.cjs"}}}',
+    JSON.stringify({
+      name: 'own',
+      type: 'module',
+      exports: { './site': './site.js', './cjs': { require: './cjs.cjs' } },
+      imports: { '#site': './site.js', '#cjs': { require: './cjs.cjs' } },
+    }),
   );
   write(join(directory, 'site.js'));
   write(join(directory, 'cjs.cjs'));

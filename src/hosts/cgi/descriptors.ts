@@ -67,8 +67,8 @@ export async function readSome(descriptor: number, max: number): Promise<Uint8Ar
 }
 
 /**
- * Repeats an operation until its descriptor is ready. Ends: with it, or with an error, such as that of a pipe whose other
- * end is closed.
+ * Repeats an operation until its descriptor is ready. Ends: with it, or with an error, such as that of a pipe whose
+ * other end is closed.
  */
 function again(operation: (done: (error: Error | null, count: number) => void) => void): Promise<number> {
   return new Promise((resolve, reject) => {

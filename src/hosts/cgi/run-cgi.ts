@@ -39,10 +39,10 @@ export interface CgiOptions {
 }
 
 /**
- * Answers the request for which a web server has started this program, and fulfils when the response is written and the
- * body closed. A sync application may block; what it writes is out when it goes on. The hooks of the application run
- * before and after. Sets the exit status of the process to 1 for a response that broke off; CGI has no other way to tell
- * (G-141).
+ * Answers the request for which a web server has started this program, and fulfils when the response is written and
+ * the body closed. A sync application may block; what it writes is out when it goes on. The hooks of the application
+ * run before and after. Sets the exit status of the process to 1 for a response that broke off; CGI has no other way
+ * to tell (G-141).
  *
  * The program ends when its event loop has nothing left to do: an application that leaves timers or sockets behind
  * should be followed by `process.exit()`.

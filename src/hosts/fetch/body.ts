@@ -99,7 +99,7 @@ export class FetchBody implements MountBody {
   #add(chunk: unknown): void {
     const whole = bytesOf(chunk);
     if (whole === null) throw new TypeError('the body of the Request gives chunks that are no Uint8Array');
-    // G-54: what exceeds the announced length is none of this request.
+    // G-54: what exceeds the announced length does not belong to this request.
     const bytes = this.#announced < 0 ? whole : whole.subarray(0, this.#announced - this.#came);
     this.#came += bytes.byteLength;
     if (this.#came > this.#limit) {

@@ -14,8 +14,8 @@ import { FetchTransport } from './transport.ts';
 export type FetchHandlerOptions = MountOptions;
 
 /**
- * Answers a request. The promise fulfils when the head of the response is known, and does not reject: an application that
- * fails before that gives a 500 page; one that fails later, an error of the response's body.
+ * Answers a request. The promise fulfils when the head of the response is known, and does not reject: an application
+ * that fails before that gives a 500 page; one that fails later, an error of the response's body.
  */
 export interface FetchHandler extends MountLifespan {
   (request: Request, info?: FetchInfo): Promise<Response>;
@@ -76,7 +76,8 @@ class FetchMount extends Mount {
     if (body === null || announced === 0) return null;
     if (bodyUsed || body.locked) {
       throw new RefusedRequest(
-        'the body of the Request has been read already: hand on a clone, or a Request with the body that was read (G-178)',
+        'the body of the Request has been read already: hand on a clone, or a Request with the body that was read ' +
+          '(G-178)',
         500,
       );
     }
@@ -87,10 +88,10 @@ class FetchMount extends Mount {
 }
 
 /**
- * A function from `Request` to `Response` that runs a Quaich application: for Hono, `Deno.serve`, `Bun.serve`, and whatever
- * else calls fetch handlers. An async application runs as it does under the server. A **sync** one needs a place
- * where it may block: `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole
- * request body.
+ * A function from `Request` to `Response` that runs a Quaich application: for Hono, `Deno.serve`, `Bun.serve`, and all
+ * else that calls fetch handlers. An async application runs as it does under the server. A **sync** one needs a place
+ * where it may block: `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind
+ * its whole request body.
  *
  * @throws ConfigurationError for options that are wrong, and for a sync application without a place (B-20)
  */

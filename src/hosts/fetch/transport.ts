@@ -53,7 +53,7 @@ export class FetchTransport extends MountTransport {
   }
 
   protected carry(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
-    // A copy with a buffer of its own, which a byte stream takes away (G-115, G-116).
+    // A copy, with a buffer that the byte stream may take away (G-115, G-116).
     const bytes = chunk === null || chunk.byteLength === 0 ? null : new Uint8Array(chunk);
     if (head !== null) {
       const whole = final !== MORE || this.forHead || isBodyless(head.status);

@@ -19,8 +19,8 @@ import { NodeTransport } from './transport.ts';
 export type NodeListenerOptions = MountOptions;
 
 /**
- * Handles a request. `next` is called, where there is one, for a path outside of the `prefix` option; else such a request
- * gets 404.
+ * Handles a request. `next` is called, where there is one, for a path outside of the `prefix` option; else such a
+ * request gets 404.
  */
 export interface NodeListener extends MountLifespan {
   (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
@@ -31,7 +31,7 @@ export interface NodeListener extends MountLifespan {
   checkContinue(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** What is known of a connection, asked once. */
+/** What the system tells of a connection, asked once. */
 interface KnownConnection {
   info: ConnectionInfo;
   /** G-38. */
@@ -50,15 +50,14 @@ function lookAt(socket: MaybeEncrypted): KnownConnection {
   const { server } = socket;
   const unixSocket = server instanceof Server && server.listening && isUnixSocket(server);
   const encrypted = socket.encrypted === true;
-  const protocol = encrypted ? socket.getProtocol?.() : null;
-  const cipher = encrypted ? socket.getCipher?.()?.name : null;
-  return {
-    info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'),
-    tls: [
-      ...(typeof protocol === 'string' ? [['SSL_PROTOCOL', protocol] as [string, string]] : []),
-      ...(typeof cipher === 'string' ? [['SSL_CIPHER', cipher] as [string, string]] : []),
-    ],
-  };
+  const tls: [string, string][] = [];
+  if (encrypted) {
+    const protocol = socket.getProtocol?.();
+    const cipher = socket.getCipher?.()?.name;
+    if (typeof protocol === 'string') tls.push(['SSL_PROTOCOL', protocol]);
+    if (typeof cipher === 'string') tls.push(['SSL_CIPHER', cipher]);
+  }
+  return { info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'), tls };
 }
 
 class NodeMount extends Mount {
@@ -156,8 +155,8 @@ class NodeMount extends Mount {
 }
 
 /**
- * The size of a body that another middleware has collected is known (G-62). Where it has undone a content coding, the
- * application must not do it again.
+ * Tells the application the size of a body that another middleware has collected (G-62). Where that has undone a
+ * content coding, the application must not do it again.
  *
  * @throws RefusedRequest where that cannot be told
  */
@@ -167,7 +166,8 @@ function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
   if (coding !== undefined && coding !== '' && coding !== 'identity') {
     if (announced === undefined) {
       throw new RefusedRequest(
-        `another middleware has read the request body, and whether it has undone the content coding ${coding} cannot be told (G-178)`,
+        'another middleware has read the request body, and whether it has undone the content coding ' +
+          `${coding} cannot be told (G-178)`,
         500,
       );
     }
@@ -179,7 +179,8 @@ function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
 /**
  * A listener for `http.createServer`, and middleware for Express and Connect, that runs a Quaich application. An async
  * application runs as it does under the server. A **sync** one needs a place where it may block:
- * `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole request body.
+ * `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole request
+ * body.
  *
  * @throws ConfigurationError for options that are wrong, and for a sync application without a place (B-20)
  */

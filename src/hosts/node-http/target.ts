@@ -27,7 +27,7 @@ interface Parts {
 const TARGET = /^[!"$-~]+$/;
 const ABSOLUTE = /^([A-Za-z]+):\/\/([^/?]*)(.*)$/;
 
-/** @throws RefusedRequest for what is none of origin-form, absolute-form and `OPTIONS *` (RFC 9112, 3.2) */
+/** @throws RefusedRequest unless it is in origin-form, in absolute-form, or `OPTIONS *` (RFC 9112, 3.2) */
 function split(target: string, method: string): Parts {
   if (!TARGET.test(target)) throw new RefusedRequest('the request target holds a byte that no URI has (G-22)');
   let authority: string | null = null;
@@ -63,8 +63,8 @@ function mountPoint(baseUrl: unknown, whole: string, left: string): string {
 }
 
 /**
- * Finds mount point, path and query of a request: what a framework has taken off the path is SCRIPT_NAME, what it has left
- * or rewritten is PATH_INFO.
+ * Finds mount point, path and query of a request: what a framework has taken off the path is SCRIPT_NAME, what it has
+ * left or rewritten is PATH_INFO.
  *
  * @throws RefusedRequest for a malformed target
  */

@@ -14,7 +14,7 @@ const NOTHING = new Uint8Array(0);
 /** RFC 9110, 5.5. */
 const OBS_TEXT = /[\x80-\xff]/;
 
-/** Responses that wait for those before them on their connection, which Node tells nothing then: what closes them. */
+/** What closes responses that wait for those before them on their connection: Node tells them nothing then. */
 const QUEUED = new WeakMap<Socket, Set<() => void>>();
 
 /** Calls `closed` when the socket closes. One listener a socket, however many requests a client sends ahead. */
@@ -32,8 +32,9 @@ function queueOn(socket: Socket, closed: () => void): void {
 }
 
 /**
- * Node reads the value of a Content-Disposition behind a Content-Length as UTF-8, and writes it as Latin-1: other bytes.
- * The length goes last then. The order of fields of different names says nothing (RFC 9110, 5.3).
+ * Puts the length behind the disposition: Node reads the value of a Content-Disposition that follows a Content-Length
+ * as UTF-8, and writes it as Latin-1, which gives other bytes. The order of fields of different names says nothing
+ * (RFC 9110, 5.3).
  */
 function lengthBehindDisposition(fields: string[]): void {
   const isNamed = (name: string) => (text: string, index: number) => index % 2 === 0 && text.toLowerCase() === name;
@@ -42,7 +43,7 @@ function lengthBehindDisposition(fields: string[]): void {
   fields.push(...fields.splice(length, 2));
 }
 
-/** Writes the head; what the host's own middleware has set stays where the application does not overrule it. */
+/** Writes the head. Fields that the host's own middleware has set stay where the application does not overrule them. */
 function writeHead(response: ServerResponse, head: ResponseHead): void {
   const { reason, fields } = headParts(head);
   if (OBS_TEXT.test(head.text)) lengthBehindDisposition(fields);
@@ -50,8 +51,8 @@ function writeHead(response: ServerResponse, head: ResponseHead): void {
     response.writeHead(head.status, reason, fields); // G-95: order, case and repetition as they are
     return;
   }
-  // Node takes the fields of two sources by name only: order and case of the first of a name count, values stay in order.
-  // Removing what is not there would tell Node to leave framing fields out.
+  // Node takes the fields of two sources by name only: order and case of the first of a name count, values stay in
+  // order. Removing what is not there would tell Node to leave framing fields out.
   if (response.hasHeader('Content-Length')) response.removeHeader('Content-Length');
   const seen = new Map<string, string[]>();
   for (let i = 0; i < fields.length; i += 2) {
@@ -129,8 +130,8 @@ export class NodeTransport extends MountTransport {
     if (this.#foreign || response.destroyed) return;
     const { socket } = response;
     if (socket === null) {
-      // Behind others on its connection: when it is its turn. `destroy()` of such a response leaves the connection hanging
-      // on Node 24 and later.
+      // Behind others on its connection: when it is its turn. `destroy()` of such a response leaves the connection
+      // hanging on Node 24 and later.
       response.once('socket', () => process.nextTick(() => this.abort()));
     } else if (this.#closeDelimited && !('encrypted' in socket)) {
       reset(socket); // nothing but a reset tells the client that this was not the end
