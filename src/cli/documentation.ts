@@ -29,8 +29,8 @@ Every setting can be given in four places. The first that has it counts:
   the first \`=\`, and is written as text, without percent escapes. For an absolute path with a \`=\` in it write
   \`/=/srv/a=b/site.js\`.
 - \`MODULE\` is a path (\`./site.js\`, \`site.js\`, \`/srv/site.ts\`), a \`file:\` URL, or a package (\`blog\`, \`@me/blog/wsgi\`),
-  looked up from the current directory, in a configuration file from that file. A JavaScript or TypeScript file of that
-  name goes before a package.
+  looked up as \`import\` does (conditions given to Node with \`-C\` count), from the current directory, in a configuration
+  file from that file. A JavaScript or TypeScript file of that name goes before a package.
 - \`EXPORT\` is the name of the export; dots lead into objects (\`sites.blog\`). Without it: \`application\`, then \`app\`, then
   the default export.
 

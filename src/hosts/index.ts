@@ -1,5 +1,6 @@
 /** Quaich applications behind and inside other servers. FastCGI and SCGI are spoken by `serve`. */
 export { type CgiOptions, runCgi } from './cgi/run-cgi.ts';
-export * from './fetch/index.ts';
+export { type FetchHandler, type FetchHandlerOptions, toFetchHandler } from './fetch/mount.ts';
+export type { FetchInfo } from './fetch/target.ts';
 export type { MountLifespan, MountOptions } from './mount.ts';
-export * from './node-http/index.ts';
+export { type NodeListener, type NodeListenerOptions, toNodeListener } from './node-http/mount.ts';

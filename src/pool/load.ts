@@ -1,15 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, extname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+/** Finds an application and its hooks. */
+import { ConfigurationError } from '../interface/errors.ts';
 import { ownHook, type Stage } from '../interface/hooks.ts';
 import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 import { shown } from '../rules/show.ts';
-import { filePathOf, framePosition } from '../rules/stack-frame.ts';
 import { adapterLine } from './adapter-line.ts';
+import { resolveModule } from './find-module.ts';
+import { type Exports, importModule } from './import-module.ts';
 
 /** Where an application is found and how it is run. Plain data: it travels to worker threads. */
 export interface AppOptions {
@@ -17,7 +14,7 @@ export interface AppOptions {
   prefix?: string;
   /** A path, a `file:` URL or the name of a package (`blog`, `@me/blog/wsgi`). */
   module: string;
-  /** Name of the export, dots allowed (`sites.blog`). Without it: `application`, then `app`, then the default export. */
+  /** The export, dots allowed (`sites.blog`). Without it: `application`, then `app`, then the default export. */
   export?: string;
   /** Overrules what the function itself shows (B-01). */
   kind?: Kind;
@@ -30,16 +27,12 @@ export type LoadedApplication = (
   | { readonly kind: 'sync'; readonly app: Application }
   | { readonly kind: 'async'; readonly app: AsyncApplication }
 ) & {
-  /** To be called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
+  /** Called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
   readonly shutdown?: Lifespan['shutdown'];
 };
 
-/** What a module exports. */
-export type Exports = Readonly<Record<string, unknown>>;
-
-const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
 const DEFAULT_EXPORTS = ['application', 'app', 'default'];
 
 /**
@@ -85,7 +78,8 @@ export async function loadApplication(spec: AppOptions, directory: string): Prom
   }
   if (/^class\b/.test(Function.prototype.toString.call(value))) {
     throw new ConfigurationError(
-      `"${name}" in ${spec.module} is a class: export a function (environ, startResponse), for example one that calls an instance`,
+      `"${name}" in ${spec.module} is a class: export a function (environ, startResponse), for example one that ` +
+        'calls an instance',
     );
   }
   const startup = hook('startup', value, exports, spec);
@@ -94,173 +88,6 @@ export async function loadApplication(spec: AppOptions, directory: string): Prom
   return (spec.kind ?? kindOf(value)) === 'async'
     ? { kind: 'async', app: value, ...hooks }
     : { kind: 'sync', app: value, ...hooks };
-}
-
-/**
- * The file of a module: a path (relative to `directory`), a `file:` URL, or a package. A file that exists wins over a
- * package of the same name, so that `site.js` means what it means to Node.
- *
- * @throws ConfigurationError when there is none; names a file that was probably meant
- */
-export function resolveModule(module: string, directory: string): string {
-  if (module.startsWith('file:')) return existing(filePath(module), module);
-  const file = resolve(directory, module);
-  const path = /^\.{0,2}[\\/]|^\.{1,2}$|^[A-Za-z]:[\\/]/.test(module);
-  if (path || (EXTENSIONS.includes(extname(module)) && isFile(file))) return existing(file, module);
-  const found = resolvePackage(module, directory);
-  if (found === undefined) {
-    const meant = likelyFile(file);
-    throw new ConfigurationError(
-      `cannot find module "${module}": no such package from ${directory}${meant ? `; did you mean ./${basename(meant)}?` : ''}`,
-    );
-  }
-  return found;
-}
-
-function filePath(url: string): string {
-  try {
-    return fileURLToPath(url);
-  } catch (error) {
-    throw new ConfigurationError(`cannot find module "${url}": not a file URL of this machine`, { cause: error });
-  }
-}
-
-function existing(file: string, module: string): string {
-  if (isFile(file)) return file;
-  const meant = likelyFile(file);
-  throw new ConfigurationError(
-    `cannot find module "${module}": ${file} ${whyNoFile(file)}${meant ? `; did you mean ${basename(meant)}?` : ''}`,
-  );
-}
-
-function isFile(file: string): boolean {
-  try {
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
-}
-
-function whyNoFile(file: string): string {
-  try {
-    return statSync(file).isDirectory() ? 'is a directory' : 'is not a file';
-  } catch (error) {
-    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be read (${code})`;
-  }
-}
-
-function likelyFile(file: string): string | undefined {
-  const stem = EXTENSIONS.includes(extname(file)) ? file.slice(0, -extname(file).length) : file;
-  return EXTENSIONS.map((extension) => stem + extension).find(isFile);
-}
-
-/**
- * Node resolves a package from the importing file only (the second argument of `import.meta.resolve` is behind a flag),
- * and `require.resolve` does not see what is exported to `import` alone: hence this walk.
- */
-function resolvePackage(specifier: string, directory: string): string | undefined {
-  const [, name, rest] = /^((?:@[^/\\]+\/)?[^@/\\.][^/\\]*)(\/.+)?$/.exec(specifier) ?? [];
-  if (name === undefined) return undefined;
-  for (let at = directory; ; at = dirname(at)) {
-    const root = join(at, 'node_modules', name);
-    if (isFile(join(root, 'package.json'))) {
-      const { exports } = readPackage(join(root, 'package.json'));
-      if (exports !== undefined && exports !== null) {
-        const target = pickTarget(exports, `.${rest ?? ''}`);
-        return target === undefined ? undefined : existing(join(root, target), specifier);
-      }
-      break;
-    }
-    if (dirname(at) === at) break;
-  }
-  try {
-    const found = createRequire(join(directory, 'package.json')).resolve(specifier);
-    return isFile(found) ? found : undefined; // the name of a built-in module resolves to itself
-  } catch {
-    return undefined;
-  }
-}
-
-function readPackage(file: string): { exports?: unknown } {
-  try {
-    const found: { exports?: unknown } | null = JSON.parse(readFileSync(file, 'utf8'));
-    return found ?? {};
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? 'it is not valid JSON' : error instanceof Error ? error.message : '';
-    throw new ConfigurationError(`cannot read ${file}: ${reason}`, { cause: error });
-  }
-}
-
-function pickTarget(exports: unknown, subpath: string): string | undefined {
-  const table = isObject(exports) && Object.keys(exports).some((key) => key.startsWith('.')) ? exports : undefined;
-  if (!table) return subpath === '.' ? pickCondition(exports) : undefined;
-  if (subpath in table) return pickCondition(table[subpath]);
-  for (const [key, value] of Object.entries(table)) {
-    const [before, after] = key.split('*');
-    if (after === undefined || !subpath.startsWith(before) || !subpath.endsWith(after)) continue;
-    return pickCondition(value)?.replaceAll('*', subpath.slice(before.length, subpath.length - after.length));
-  }
-  return undefined;
-}
-
-function pickCondition(target: unknown): string | undefined {
-  if (typeof target === 'string') return target;
-  const choices = Array.isArray(target) ? target : [];
-  if (isObject(target)) {
-    for (const condition of Object.keys(target)) {
-      if (['node', 'import', 'module-sync', 'default'].includes(condition)) choices.push(target[condition]);
-    }
-  }
-  return choices.map(pickCondition).find((found) => found !== undefined);
-}
-
-/**
- * Imports a file, TypeScript too: natively where Node strips types, else through `tsx` from the project or beside us.
- *
- * @param shown how messages name the module
- * @throws ConfigurationError with the module's own error and its position in one line
- */
-export async function importModule(file: string, shown: string, directory: string): Promise<Exports> {
-  if (/\.(?:[cm]?ts|[jt]sx)$/.test(file)) await loadTypeScript(file, shown, directory);
-  try {
-    const exports: Exports = await import(pathToFileURL(file).href);
-    return exports;
-  } catch (error) {
-    throw new ConfigurationError(`cannot load ${shown}: ${explain(error, file)}`, { cause: error });
-  }
-}
-
-let registered = false;
-
-async function loadTypeScript(file: string, shown: string, directory: string): Promise<void> {
-  // Decided before the import: Node 20 remembers a refused .ts file, and no later loader gets to see it.
-  const native = Reflect.get(process.features, 'typescript') && !file.endsWith('x');
-  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  // A loader of the user's own choice goes before ours and before Node. tsx has to be helped: a flag registers it on the
-  // main thread only.
-  const asked = /\btsx\b/.test(flags);
-  if (registered || (native && !asked) || /\b(ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
-  const places = [directory, import.meta.dirname];
-  const find = (part: string) =>
-    places.map((place) => resolvePackage(part, place)).find((found) => found !== undefined);
-  // A file is an ES module or not by its package.json, so either half of tsx may have to read it.
-  const halves = [find('tsx/cjs/api'), find('tsx/esm/api')].filter((found) => found !== undefined);
-  if (halves.length === 0) {
-    if (native || /--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
-    const needs = file.endsWith('x')
-      ? 'Node does not run JSX by itself: install "tsx" (npm i -D tsx)'
-      : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node 22.18 or later`;
-    throw new ConfigurationError(`cannot load ${shown}: ${needs}`);
-  }
-  for (const half of halves) {
-    const { register }: { register?: unknown } = await import(pathToFileURL(half).href);
-    if (typeof register !== 'function') {
-      throw new ConfigurationError(`cannot load ${shown}: ${half} has no register(): tsx 4 or later is needed`);
-    }
-    register();
-  }
-  registered = true;
 }
 
 function pickExport(exports: Exports, spec: AppOptions): { name: string; value: unknown } {
@@ -277,7 +104,7 @@ function pickExport(exports: Exports, spec: AppOptions): { name: string; value: 
 /** An export; dots lead into objects. */
 export function lookUp(exports: Exports, path: string): unknown {
   const [first, ...rest] = path.split('.');
-  // What a CommonJS module exports is the default export; named exports show beside it only where Node could guess them.
+  // What a CommonJS module exports is the default export; beside it stand the named exports that Node could guess.
   const whole = exports.default;
   const compiled = isObject(whole) && whole.__esModule === true;
   let value = exports[first];
@@ -293,61 +120,6 @@ function hook(stage: Stage, app: Lifespan, exports: Exports, spec: AppOptions): 
   if (value === null) return undefined;
   if (isCallable(value)) return ownHook(own === null ? exports : app, stage, value, app);
   throw new ConfigurationError(`"${stage}" in ${spec.module} is ${shown(value)}, expected a function`);
-}
-
-/** The error of a module in one line, with its position where that can be found out. */
-export function explain(error: unknown, file: string): string {
-  try {
-    return explained(error, file);
-  } catch {
-    return 'it threw something that cannot be shown'; // a getter or a trap of its own
-  }
-}
-
-function explained(error: unknown, file: string): string {
-  if (error instanceof QuaichError) return error.message;
-  if (!(error instanceof Error)) return `it threw ${shown(error)}`;
-  const [line, detail] = error.message.split('\n', 2);
-  const code: unknown = Reflect.get(error, 'code');
-  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return line;
-  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(line)) {
-    return `${line}; start Node with "--import tsx", or use Node 22.18 or later`;
-  }
-  if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
-  const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? syntaxPosition(file) : undefined);
-  return `${error.name}: ${line}${position ? ` (at ${position})` : ''}`;
-}
-
-/** The first frame in somebody's own code, else the first that is a file at all. */
-function frame(stack: string): string | undefined {
-  const lines = stack.split('\n');
-  // Node puts the position of a syntax error on a line of its own before the error.
-  const [place] = lines;
-  const number = /:\d+$/.exec(place);
-  const decorated = number === null ? null : filePathOf(place.slice(0, number.index));
-  if (number !== null && decorated !== null) return decorated + number[0];
-  const frames = lines
-    .map(framePosition)
-    .filter((found) => found !== null)
-    .map(({ file, line, column }) => `${file}:${line}:${column}`)
-    .filter((found) => !found.startsWith(import.meta.dirname));
-  return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
-}
-
-/** V8 keeps the position of a syntax error in an ES module to itself; `node --check` prints it, and runs nothing. */
-function syntaxPosition(file: string): string | undefined {
-  try {
-    execFileSync(process.execPath, ['--check', file], {
-      env: { ...process.env, NODE_OPTIONS: '' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      encoding: 'utf8',
-      timeout: 5000,
-    });
-  } catch (error) {
-    const output: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
-    return typeof output === 'string' ? frame(output) : undefined;
-  }
-  return undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

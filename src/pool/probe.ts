@@ -1,6 +1,8 @@
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, type Failure } from './applications.ts';
-import { type AppOptions, explain, loadApplication, resolveModule } from './load.ts';
+import { resolveModule } from './find-module.ts';
+import { type AppOptions, loadApplication } from './load.ts';
+import { explain } from './module-error.ts';
 import { writeOutputDirectly } from './output.ts';
 
 export interface ProbeTask {

@@ -3,6 +3,7 @@ import type { Wait } from '../interface/transport.ts';
 import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
+import { Gate } from '../rules/gate.ts';
 import { nothing } from '../rules/promises.ts';
 import { sendFile } from './send-file.ts';
 
@@ -22,8 +23,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private readonly parser: Parser;
   private readonly over: () => void;
   private gone: Error | null = null;
-  private resolveDrained: (() => void) | null = null;
-  private rejectDrained: ((error: Error) => void) | null = null;
+  /** Made for the first chunk that has to wait: most responses are short. */
+  private gate: Gate | null = null;
 
   private blocks: Buffer[] = [];
   /** Bytes of the first block that were read. */
@@ -88,11 +89,9 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
 
   private drain(): Promise<void> {
     if (this.gone !== null) return Promise.reject(this.gone);
+    this.gate ??= new Gate();
     // Ends: when the socket has drained, and when the connection ends or is given up (rejected).
-    return new Promise((resolve, reject) => {
-      this.resolveDrained = resolve;
-      this.rejectDrained = reject;
-    });
+    return this.gate.wait();
   }
 
   // ---- ExchangeOwner
@@ -125,15 +124,12 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     this.gone = reason;
     if (!this.ended) this.failure ??= reason;
     this.wakeReader();
-    this.rejectDrained?.(reason);
+    this.gate?.refuse(reason);
     this.onDisconnect?.(reason);
   }
 
   drained(): void {
-    const resolve = this.resolveDrained;
-    this.resolveDrained = null;
-    this.rejectDrained = null;
-    resolve?.();
+    this.gate?.release();
   }
 
   private wakeReader(): void {

@@ -7,6 +7,7 @@ import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import type { GatewayEnd } from '../rings/gateway-end.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, FILE_SENT, FILE_SHORT } from '../rings/layout.ts';
 import type { ResponseHandler } from '../rings/response-reader.ts';
+import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
 
 /** What the pooled requests of a gateway need from it. */
@@ -33,8 +34,8 @@ interface FileTransfer {
   readonly descriptor: number;
   /** Of the thread that opened the file, where that has ended: closing it is left to us. */
   orphanOf: OpenFiles | null;
-  resolveWait: (() => void) | null;
-  rejectWait: ((error: Error) => void) | null;
+  /** Held until the client has taken what was sent. */
+  readonly gate: Gate;
 }
 
 /** One slot of the rings, joined to the exchange it carries. Used again for request after request. */
@@ -101,11 +102,11 @@ class PooledRequest implements ExchangeOwner {
     }
     this.context.scheduleRings();
     this.context.rings.cancel(this.slot, givenUp ? CANCEL_ABORTED : CANCEL_DISCONNECTED);
-    this.file?.rejectWait?.(givenUp ? new RequestAborted() : new ClientDisconnected());
+    this.file?.gate.refuse(givenUp ? new RequestAborted() : new ClientDisconnected());
   }
 
   drained(): void {
-    this.file?.resolveWait?.();
+    this.file?.gate.release();
     if (this.owed === 0) return;
     this.context.scheduleRings();
     this.context.rings.grant(this.slot, this.owed);
@@ -300,15 +301,10 @@ export class PooledRequests implements ResponseHandler {
       return;
     }
     const request = this.requests[slot];
-    const file: FileTransfer = { descriptor, orphanOf: null, resolveWait: null, rejectWait: null };
+    const file: FileTransfer = { descriptor, orphanOf: null, gate: new Gate() };
     request.file = file;
     // Ends: when the client has taken what was sent, and when it has gone (rejected), by itself or by --timeout-send.
-    const drained = () =>
-      new Promise<void>((resolve, reject) => {
-        file.resolveWait = resolve;
-        file.rejectWait = reject;
-      });
-    sendFile(exchange, descriptor, size, drained)
+    sendFile(exchange, descriptor, size, () => file.gate.wait())
       .then(() => FILE_SENT, fileEnd)
       .then((end) => {
         request.file = null;

@@ -2,7 +2,8 @@
 import { createErrorStream } from '../engine/error-stream.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
-import { type AppOptions, parseApplication, resolveModule } from '../pool/load.ts';
+import { resolveModule } from '../pool/find-module.ts';
+import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { descendants } from './blocking.ts';
 import type { BridgeData } from './bridge-thread.ts';
 import { createBells } from './link.ts';

@@ -1,5 +1,6 @@
 /** Transports that write down what the engine sends (`src/interface/transport.ts`). */
 import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../interface/transport.ts';
+import { Gate } from '../rules/gate.ts';
 import { type Recording, responseStart } from './response.ts';
 
 /** Called after a chunk was taken; may set `gone`. */
@@ -46,8 +47,7 @@ export class AsyncTransport implements Transport<true> {
   private readonly onDone: () => void;
   /** Told of everything that happens. */
   private readonly onEvent: () => void;
-  private release: (() => void) | null = null;
-  private refuse: ((reason: Error) => void) | null = null;
+  private readonly gate = new Gate();
   broken = false;
 
   constructor(recording: Recording, pulling: boolean, onEvent: () => void, onDone: () => void) {
@@ -69,28 +69,19 @@ export class AsyncTransport implements Transport<true> {
     if (final !== MORE) return undefined;
     if (recording.gone !== null) return Promise.reject(recording.gone);
     if (!this.pulling || taken === null) return undefined;
-    // Ends: when the client wants more; rejects when it goes.
-    return new Promise((resolve, reject) => {
-      this.release = resolve;
-      this.refuse = reject;
-    });
+    // Ends: when the client wants more, and when it goes (rejected).
+    return this.gate.wait();
   }
 
   /** The client wants the next chunk. */
   want(): void {
-    const { release } = this;
-    this.release = null;
-    this.refuse = null;
-    release?.();
+    this.gate.release();
   }
 
   /** The client has gone: a send that waits rejects. */
   disconnect(reason: Error): void {
     this.recording.gone = reason;
-    const { refuse } = this;
-    this.release = null;
-    this.refuse = null;
-    refuse?.(reason);
+    this.gate.refuse(reason);
   }
 
   abort(): void {

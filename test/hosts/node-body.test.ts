@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { BytesBody, collectedBytes, isUntouched, StreamBody } from '../../src/hosts/node-http/body.ts';
+import { BytesBody, collectedBytes, isUntouched, NodeBody } from '../../src/hosts/node-http/body.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 
 /** A request whose body the test pushes; `asked` counts how often Node wants more off the socket. */
@@ -21,7 +21,7 @@ const text = (block: Uint8Array | null): string | null => (block === null ? null
 describe('the stream', () => {
   test('G-57 gives what is there, never more than is asked for, and null at the end, then always', async () => {
     const { request } = incoming();
-    const body = new StreamBody(request, 100, null);
+    const body = new NodeBody(request, 100, null);
     request.push('abc');
     expect(text(await body.read(2))).toBe('ab');
     expect(text(await body.read(2))).toBe('c');
@@ -35,7 +35,7 @@ describe('the stream', () => {
 
   test('G-66 what was read may be transferred: it shares its buffer with nothing', async () => {
     const { request } = incoming();
-    const body = new StreamBody(request, 100, null);
+    const body = new NodeBody(request, 100, null);
     request.push(Buffer.from('head of another request|abcdef').subarray(24));
     const first = await body.read(2);
     expect(first?.buffer.byteLength).toBe(2);
@@ -45,7 +45,7 @@ describe('the stream', () => {
 
   test('G-154 G-63 a read that goes on when the request is over rejects, and so do later ones', async () => {
     const { request } = incoming();
-    const body = new StreamBody(request, 100, null);
+    const body = new NodeBody(request, 100, null);
     const reading = body.read(2);
     body.abandon();
     await expect(reading).rejects.toBeInstanceOf(RequestAborted);
@@ -55,7 +55,7 @@ describe('the stream', () => {
   test('G-65 nothing is taken off the socket that nobody reads', async () => {
     const state = incoming();
     const { request } = state;
-    const body = new StreamBody(request, Number.POSITIVE_INFINITY, null);
+    const body = new NodeBody(request, Number.POSITIVE_INFINITY, null);
     await turn();
     expect(state.asked).toBe(0);
     request.push('a');
@@ -70,7 +70,7 @@ describe('the stream', () => {
 
   test('G-63 a stream that closes early fails the read that waits, and those after it', async () => {
     const { request } = incoming();
-    const body = new StreamBody(request, 100, null);
+    const body = new NodeBody(request, 100, null);
     const waiting = body.read(1);
     request.destroy();
     await expect(waiting).rejects.toBeInstanceOf(ClientDisconnected);
@@ -81,12 +81,12 @@ describe('the stream', () => {
     const { request } = incoming();
     request.destroy();
     await turn();
-    await expect(new StreamBody(request, 100, null).read(1)).rejects.toBeInstanceOf(ClientDisconnected);
+    await expect(new NodeBody(request, 100, null).read(1)).rejects.toBeInstanceOf(ClientDisconnected);
   });
 
   test('G-65 bytes beyond the limit fail with 413', async () => {
     const { request } = incoming();
-    const body = new StreamBody(request, 3, null);
+    const body = new NodeBody(request, 3, null);
     request.push('abc');
     expect(text(await body.read(10))).toBe('abc');
     request.push('d');
@@ -97,7 +97,7 @@ describe('the stream', () => {
 
   test('G-64 what was not read flows away when the request is over', async () => {
     const { request } = incoming();
-    const body = new StreamBody(request, 100, null);
+    const body = new NodeBody(request, 100, null);
     request.push('abcdef');
     await body.read(1);
     body.abandon();
@@ -116,7 +116,7 @@ describe('the stream', () => {
         sent += 1;
       };
       if (answered) response.writeHead(200);
-      const body = new StreamBody(request, 100, response);
+      const body = new NodeBody(request, 100, response);
       const before = sent;
       request.push('ab');
       body.read(1);

@@ -9,7 +9,7 @@ const files = ['src', 'workers'].flatMap((folder) =>
     .map((file) => `${folder}/${file}`),
 );
 
-const WAIT = /\bnew Promise\b|\bAtomics\.wait(?:Async)?\(|\bPromise\.withResolvers\b/;
+const WAIT = /\bnew Promise\b|\bAtomics\.wait(?:Async)?\(|\bPromise\.withResolvers\b|\bgate\.wait\(/;
 const COMMENT = /^\s*(?:\/\/|\/?\*)/;
 /** Lines between the comment and the wait, at most: it may stand above a statement of several lines. */
 const REACH = 8;

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
-import { loadApplication, parseApplication, resolveModule } from '../../src/pool/load.ts';
+import { resolveModule } from '../../src/pool/find-module.ts';
+import { loadApplication, parseApplication } from '../../src/pool/load.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'quaich-load-'));
 

@@ -2,17 +2,19 @@
 import { read, readSync, write, writeSync } from 'node:fs';
 import { untilReady, whenReady } from '../../engine/descriptors.ts';
 import { ClientDisconnected } from '../../interface/errors.ts';
-
-function code(error: unknown): unknown {
-  return (error as NodeJS.ErrnoException).code;
-}
+import { property } from '../../rules/property.ts';
 
 /** An error of a write: the web server does not listen any more, or something else. */
 function writeError(error: unknown): unknown {
-  return code(error) === 'EPIPE' || code(error) === 'ECONNRESET' ? new ClientDisconnected() : error;
+  const code = property(error, 'code');
+  return code === 'EPIPE' || code === 'ECONNRESET' ? new ClientDisconnected() : error;
 }
 
-/** Writes all of it (U-43: a partial write is completed). Throws ClientDisconnected when nobody reads any more. */
+/**
+ * Writes all of it (U-43: a partial write is completed).
+ *
+ * @throws ClientDisconnected when nobody reads any more
+ */
 export function writeAllSync(descriptor: number, bytes: Uint8Array): void {
   try {
     for (let at = 0; at < bytes.length; ) {
@@ -32,7 +34,7 @@ export function readSomeSync(descriptor: number, max: number): Uint8Array {
       whenReady(() => readSync(descriptor, block, 0, max, null)),
     );
   } catch (error) {
-    if (code(error) === 'EOF') return block.subarray(0, 0); // a pipe of Windows
+    if (property(error, 'code') === 'EOF') return block.subarray(0, 0); // a pipe of Windows
     throw error;
   }
 }
@@ -51,7 +53,7 @@ export async function writeAll(descriptor: number, bytes: Uint8Array): Promise<v
 export async function readSome(descriptor: number, max: number): Promise<Uint8Array> {
   const block = new Uint8Array(max);
   const count = await untilReady((done) => read(descriptor, block, 0, max, null, done)).catch((error) => {
-    if (code(error) === 'EOF') return 0;
+    if (property(error, 'code') === 'EOF') return 0;
     throw error;
   });
   return block.subarray(0, count);

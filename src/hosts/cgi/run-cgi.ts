@@ -17,8 +17,9 @@ import { FIELD_NAMES, METHODS } from '../../protocols/http/wasm/tables.ts';
 import { cgiHead } from '../../rules/head-parts.ts';
 import { isNativeString, textToNative } from '../../rules/native-strings.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
+import { AsyncCgiBody, SyncCgiBody } from './body.ts';
 import { writeAllSync } from './descriptors.ts';
-import { AsyncCgiBody, AsyncCgiResponse, SyncCgiBody, SyncCgiResponse } from './transport.ts';
+import { AsyncCgiResponse, SyncCgiResponse } from './transport.ts';
 
 export interface CgiOptions {
   /** Overrules what the function itself shows (B-01). */
@@ -38,10 +39,10 @@ export interface CgiOptions {
 }
 
 /**
- * Answers the request for which a web server has started this program, and fulfils when the response is written and the
- * body closed. A sync application may block; what it writes is out when it goes on. The hooks of the application run
- * before and after. Sets the exit status of the process to 1 for a response that broke off; CGI has no other way to tell
- * (G-141).
+ * Answers the request for which a web server has started this program, and fulfils when the response is written and
+ * the body closed. A sync application may block; what it writes is out when it goes on. The hooks of the application
+ * run before and after. Sets the exit status of the process to 1 for a response that broke off; CGI has no other way
+ * to tell (G-141).
  *
  * The program ends when its event loop has nothing left to do: an application that leaves timers or sockets behind
  * should be followed by `process.exit()`.
@@ -80,6 +81,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
   await inOwnContext(() => app.startup?.(state));
   let broken: boolean;
   try {
+    // The casts: the kind is known from the function itself, or by the word of its owner (B-01).
     if (kind === 'sync') {
       const builder = new EnvironBuilder({ ...template, async: false, fileWrapper });
       const input = new SyncInput(length > 0 ? new SyncCgiBody(stdin, length) : null);
@@ -92,7 +94,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
       const response = new AsyncCgiResponse(stdout);
       const running = runAsync(app as AsyncApplication, builder.complete(variables, '', input), response);
       response.onDisconnect = (reason) => running?.disconnect(reason);
-      await response.finished;
+      await response.whenDone;
       broken = response.broken;
     }
   } finally {

@@ -1,10 +1,10 @@
 /** The request body of a fetch `Request` (G-54, G-63, G-65). */
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../interface/errors.ts';
-import type { BodySource } from '../../interface/transport.ts';
-import { isByteChunk } from './chunk.ts';
+import { bytesOf } from '../../rules/bytes.ts';
+import type { MountBody } from '../mount-transport.ts';
 
 /** Reads from the stream when the application reads, one read at a time. */
-export class FetchBody implements BodySource<true> {
+export class FetchBody implements MountBody {
   readonly #stream: ReadableStream<Uint8Array>;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   /** Announced bytes, -1 for none announced. */
@@ -38,7 +38,6 @@ export class FetchBody implements BodySource<true> {
     return this.#pull().then(() => this.read(max));
   }
 
-  /** Reads in progress and those to come reject (G-63). */
   fail(reason: Error): void {
     if (!this.#ended && this.#came !== this.#announced) this.#failure ??= reason;
     const refuse = this.#refuse;
@@ -47,8 +46,8 @@ export class FetchBody implements BodySource<true> {
   }
 
   /**
-   * The request is over. What was not read stays with the host, who knows what the connection needs; to cancel the stream
-   * would make some hosts break the connection, and the response with it. Reads in progress and those to come reject.
+   * What was not read stays with the host, who knows what the connection needs; to cancel the stream would make some
+   * hosts break the connection, and the response with it.
    */
   abandon(): void {
     this.fail(new RequestAborted('the request is over'));
@@ -98,9 +97,10 @@ export class FetchBody implements BodySource<true> {
   }
 
   #add(chunk: unknown): void {
-    if (!isByteChunk(chunk)) throw new TypeError('the body of the Request gives chunks that are no Uint8Array');
-    // G-54: what exceeds the announced length is none of this request.
-    const bytes = this.#announced < 0 ? chunk : chunk.subarray(0, this.#announced - this.#came);
+    const whole = bytesOf(chunk);
+    if (whole === null) throw new TypeError('the body of the Request gives chunks that are no Uint8Array');
+    // G-54: what exceeds the announced length does not belong to this request.
+    const bytes = this.#announced < 0 ? whole : whole.subarray(0, this.#announced - this.#came);
     this.#came += bytes.byteLength;
     if (this.#came > this.#limit) {
       throw new RequestBodyError(`the request body is larger than ${this.#limit} bytes`, 413);

@@ -3,13 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isUint8Array } from 'node:util/types';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../interface/errors.ts';
 import type { BodySource } from '../../interface/transport.ts';
+import { Gate } from '../../rules/gate.ts';
+import type { MountBody } from '../mount-transport.ts';
 import type { FrameworkRequest } from './target.ts';
 
 /**
  * Reads from the stream when the application reads, in paused mode: Node keeps what its own high-water mark allows, and
  * takes no more off the socket.
  */
-export class StreamBody implements BodySource<true> {
+export class NodeBody implements MountBody {
   readonly #request: IncomingMessage;
   /** Sends 100 Continue with the first read (G-67); null where Node has done so. */
   #response: ServerResponse | null;
@@ -17,7 +19,8 @@ export class StreamBody implements BodySource<true> {
   #came = 0;
   #started = false;
   #failure: Error | null = null;
-  #wake: (() => void) | null = null;
+  /** Held by a read until something has come. */
+  readonly #gate = new Gate();
 
   /**
    * @param limit most bytes, above which reads fail with 413 (G-65)
@@ -35,16 +38,12 @@ export class StreamBody implements BodySource<true> {
     return next === undefined ? this.#wait(max) : next;
   }
 
-  /** Reads in progress and those to come reject (G-63). */
   fail(reason: Error): void {
     if (!this.#request.readableEnded) this.#failure ??= reason;
     this.#wakeReader();
   }
 
-  /**
-   * The request is over: what was not read is read and thrown away, so that the next request can follow (G-64). Reads
-   * in progress and those to come reject.
-   */
+  /** What was not read is read and thrown away, so that the next request can follow (G-64). */
   abandon(): void {
     this.fail(new RequestAborted('the request is over'));
     if (!this.#started) return; // Node does it by itself for a stream that nobody has touched
@@ -88,20 +87,15 @@ export class StreamBody implements BodySource<true> {
   async #wait(max: number): Promise<Uint8Array | null> {
     for (;;) {
       // Ends: with an event of the stream, with its error or close, with `fail`, and with `abandon`.
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        this.#request.read(0); // asks for more; at the end, for the `end` event
-      });
+      const something = this.#gate.wait();
+      this.#request.read(0); // asks for more; at the end, for the `end` event
+      await something;
       const next = this.#next(max);
       if (next !== undefined) return next;
     }
   }
 
-  readonly #wakeReader = (): void => {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
-  };
+  readonly #wakeReader = (): void => this.#gate.release();
 }
 
 /** A body that another middleware has collected. */

@@ -4,6 +4,7 @@ import { isAuthority, NOT_IN_TARGET } from '../../rules/grammar.ts';
 import { percentDecode } from '../../rules/native-strings.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { withoutFinalSlashes } from '../../rules/trimmed.ts';
+import type { Target } from '../target.ts';
 
 /** A request as frameworks extend it. */
 export type FrameworkRequest = IncomingMessage & {
@@ -15,19 +16,6 @@ export type FrameworkRequest = IncomingMessage & {
   readonly rawBody?: unknown;
 };
 
-export interface Target {
-  /** Decoded (G-15). */
-  scriptName: string;
-  /** Decoded. */
-  path: string;
-  /** Raw, without `?` (G-18). */
-  query: string;
-  /** The whole target as it came (G-19). */
-  uri: string;
-  /** Of an absolute-form target (G-20). */
-  authority: string | null;
-}
-
 interface Parts {
   /** Not decoded. */
   path: string;
@@ -37,7 +25,7 @@ interface Parts {
 
 const ABSOLUTE = /^([A-Za-z]+):\/\/([^/?]*)(.*)$/;
 
-/** @throws RefusedRequest for what is none of origin-form, absolute-form and `OPTIONS *` (RFC 9112, 3.2) */
+/** @throws RefusedRequest unless it is in origin-form, in absolute-form, or `OPTIONS *` (RFC 9112, 3.2) */
 function split(target: string, method: string): Parts {
   // Node lets bytes above 0x7F and fragments through.
   if (target === '' || NOT_IN_TARGET.test(target))
@@ -75,8 +63,8 @@ function mountPoint(baseUrl: unknown, whole: string, left: string): string {
 }
 
 /**
- * Finds mount point, path and query of a request: what a framework has taken off the path is SCRIPT_NAME, what it has left
- * or rewritten is PATH_INFO.
+ * Finds mount point, path and query of a request: what a framework has taken off the path is SCRIPT_NAME, what it has
+ * left or rewritten is PATH_INFO.
  *
  * @throws RefusedRequest for a malformed target
  */

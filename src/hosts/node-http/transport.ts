@@ -1,22 +1,11 @@
 /** A response over node:http (G-104, G-105, G-141, G-177). */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { plainPage } from '../../engine/error-page.ts';
-import type { RunningRequest } from '../../engine/run-async.ts';
-import { ClientDisconnected, QuaichError, type RequestAborted } from '../../interface/errors.ts';
-import {
-  DONE,
-  type Final,
-  HEAD_NO_BODY,
-  MORE,
-  type ResponseHead,
-  type Transport,
-  type Wait,
-} from '../../interface/transport.ts';
+import { ClientDisconnected, QuaichError } from '../../interface/errors.ts';
+import { type Final, HEAD_NO_BODY, MORE, type ResponseHead, type Wait } from '../../interface/transport.ts';
 import { reset } from '../../protocols/reset.ts';
 import { headParts } from '../../rules/head-parts.ts';
-import type { MountedRequest } from '../mount.ts';
-import type { StreamBody } from './body.ts';
+import { MountTransport, type TransportOwner } from '../mount-transport.ts';
 
 /** Fields of the host that are added to, not replaced: each is a list to which several may contribute. */
 const ADDED_TO = new Set(['set-cookie', 'vary']);
@@ -25,7 +14,7 @@ const NOTHING = new Uint8Array(0);
 /** RFC 9110, 5.5. */
 const OBS_TEXT = /[\x80-\xff]/;
 
-/** Responses that wait for those before them on their connection, which Node tells nothing then: what closes them. */
+/** What closes responses that wait for those before them on their connection: Node tells them nothing then. */
 const QUEUED = new WeakMap<Socket, Set<() => void>>();
 
 /** Calls `closed` when the socket closes. One listener a socket, however many requests a client sends ahead. */
@@ -43,8 +32,9 @@ function queueOn(socket: Socket, closed: () => void): void {
 }
 
 /**
- * Node reads the value of a Content-Disposition behind a Content-Length as UTF-8, and writes it as Latin-1: other bytes.
- * The length goes last then. The order of fields of different names says nothing (RFC 9110, 5.3).
+ * Puts the length behind the disposition: Node reads the value of a Content-Disposition that follows a Content-Length
+ * as UTF-8, and writes it as Latin-1, which gives other bytes. The order of fields of different names says nothing
+ * (RFC 9110, 5.3).
  */
 function lengthBehindDisposition(fields: string[]): void {
   const isNamed = (name: string) => (text: string, index: number) => index % 2 === 0 && text.toLowerCase() === name;
@@ -53,7 +43,7 @@ function lengthBehindDisposition(fields: string[]): void {
   fields.push(...fields.splice(length, 2));
 }
 
-/** Writes the head; what the host's own middleware has set stays where the application does not overrule it. */
+/** Writes the head. Fields that the host's own middleware has set stay where the application does not overrule them. */
 function writeHead(response: ServerResponse, head: ResponseHead): void {
   const { reason, fields } = headParts(head);
   if (OBS_TEXT.test(head.text)) lengthBehindDisposition(fields);
@@ -61,8 +51,8 @@ function writeHead(response: ServerResponse, head: ResponseHead): void {
     response.writeHead(head.status, reason, fields); // G-95: order, case and repetition as they are
     return;
   }
-  // Node takes the fields of two sources by name only: order and case of the first of a name count, values stay in order.
-  // Removing what is not there would tell Node to leave framing fields out.
+  // Node takes the fields of two sources by name only: order and case of the first of a name count, values stay in
+  // order. Removing what is not there would tell Node to leave framing fields out.
   if (response.hasHeader('Content-Length')) response.removeHeader('Content-Length');
   const seen = new Map<string, string[]>();
   for (let i = 0; i < fields.length; i += 2) {
@@ -80,29 +70,18 @@ function writeHead(response: ServerResponse, head: ResponseHead): void {
 }
 
 /** Carries one response of an application that runs in a node:http server. */
-export class NodeTransport implements Transport<true>, MountedRequest {
-  readonly #request: IncomingMessage;
+export class NodeTransport extends MountTransport {
   readonly #response: ServerResponse;
-  readonly #onOver: (transport: NodeTransport) => void;
-  /** Whoever reads the body, to be woken when the client goes. */
-  body: StreamBody | null = null;
-  /** Set by whoever runs the application. */
-  running: RunningRequest | null = null;
-  #gone: Error | null = null;
-  #over = false;
   /** Only the end of the connection ends the body. */
   #closeDelimited = false;
   /** The host's own code has answered: its response is left alone. */
   #foreign = false;
   /** Where the response waits for those before it on its connection: Node tells it nothing then. */
   #queuedOn: Socket | null = null;
-  #release: (() => void) | null = null;
-  #refuse: ((reason: Error) => void) | null = null;
 
-  constructor(request: IncomingMessage, response: ServerResponse, onOver: (transport: NodeTransport) => void) {
-    this.#request = request;
+  constructor(request: IncomingMessage, response: ServerResponse, owner: TransportOwner) {
+    super(owner, request.method);
     this.#response = response;
-    this.#onOver = onOver;
     response.on('close', this.#closed);
     response.on('error', this.#closed);
     if (response.socket === null && request.socket !== null) {
@@ -111,12 +90,16 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     }
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+  protected get headSent(): boolean {
+    return this.#response.headersSent;
+  }
+
+  protected get complete(): boolean {
+    return this.#response.writableEnded;
+  }
+
+  protected carry(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
     const response = this.#response;
-    if (this.#gone !== null) {
-      if (final === DONE) this.#finish();
-      return final === MORE ? Promise.reject(this.#gone) : undefined;
-    }
     if (head === null ? response.writableEnded : response.headersSent) {
       this.#foreign = true;
       throw new QuaichError('QUAICH_ANSWERED', "the host's own code has answered this request already");
@@ -130,14 +113,16 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     if (final !== MORE) {
       if (bytes === null) response.end();
       else response.end(bytes);
-      if (final === DONE) this.#finish();
       return undefined;
     }
     // Not `flushHeaders`, which writes the head in UTF-8; only without a body there is nothing else.
     const wanted = response.write(bytes ?? NOTHING);
     if (head !== null && (head.flags & HEAD_NO_BODY) !== 0 && !OBS_TEXT.test(head.text)) response.flushHeaders();
     this.#flush();
-    return wanted || this.#gone !== null ? undefined : this.#drained();
+    if (wanted || this.gone !== null) return undefined;
+    response.once('drain', () => this.gate.release());
+    // Ends: with `drain`, or with the `close` or `error` of the response, which rejects.
+    return this.gate.wait();
   }
 
   abort(): void {
@@ -145,8 +130,8 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     if (this.#foreign || response.destroyed) return;
     const { socket } = response;
     if (socket === null) {
-      // Behind others on its connection: when it is its turn. `destroy()` of such a response leaves the connection hanging
-      // on Node 24 and later.
+      // Behind others on its connection: when it is its turn. `destroy()` of such a response leaves the connection
+      // hanging on Node 24 and later.
       response.once('socket', () => process.nextTick(() => this.abort()));
     } else if (this.#closeDelimited && !('encrypted' in socket)) {
       reset(socket); // nothing but a reset tells the client that this was not the end
@@ -157,62 +142,13 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     }
   }
 
-  done(): void {
-    if (this.#gone === null && !this.#response.writableEnded) this.abort();
-    this.#finish();
+  protected breakOff(): void {
+    this.abort();
   }
 
-  /** A page of the mount itself, or of the engine, in place of the application's response. */
-  answer(status: number): void {
-    const { head, body } = plainPage(status, this.#request.method === 'HEAD');
-    this.send(head, body, DONE);
-  }
-
-  giveUp(reason: RequestAborted): void {
-    const response = this.#response;
-    if (this.#over) return;
-    if (!response.headersSent) {
-      const { head, body } = plainPage(503, this.#request.method === 'HEAD');
-      writeHead(response, head);
-      response.end(body ?? undefined);
-    } else if (!response.writableEnded) {
-      this.abort();
-    }
-    this.#leave(reason);
-  }
-
-  /** `close` without `finish`: the client has gone. */
+  /** `close` without `finish`: the client is gone. */
   readonly #closed = (): void => {
-    if (this.#over || this.#response.writableFinished) return;
-    this.#leave(new ClientDisconnected());
-  };
-
-  #leave(reason: Error): void {
-    if (this.#gone !== null) return;
-    this.#gone = reason;
-    this.body?.fail(reason);
-    const refuse = this.#refuse;
-    this.#release = null;
-    this.#refuse = null;
-    refuse?.(reason);
-    this.running?.disconnect(reason);
-  }
-
-  /** Ends: with `drain`, or with the `close` or `error` of the response, which rejects. */
-  #drained(): Promise<void> {
-    const response = this.#response;
-    return new Promise((resolve, reject) => {
-      if (this.#release === null) response.once('drain', this.#onDrain);
-      this.#release = resolve;
-      this.#refuse = reject;
-    });
-  }
-
-  readonly #onDrain = (): void => {
-    const release = this.#release;
-    this.#release = null;
-    this.#refuse = null;
-    release?.();
+    if (!this.#response.writableFinished) this.leave(new ClientDisconnected());
   };
 
   /** Compressing middleware gives the response a `flush` of its own, without which it holds chunks back (G-104). */
@@ -221,12 +157,8 @@ export class NodeTransport implements Transport<true>, MountedRequest {
     if (Object.hasOwn(response, 'flush') && typeof response.flush === 'function') response.flush();
   }
 
-  #finish(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.running = null;
+  protected override finish(): void {
     if (this.#queuedOn !== null) QUEUED.get(this.#queuedOn)?.delete(this.#closed);
-    this.body?.abandon();
-    this.#onOver(this);
+    super.finish();
   }
 }

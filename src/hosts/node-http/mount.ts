@@ -3,26 +3,24 @@ import cluster from 'node:cluster';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'node:net';
 import { AsyncInput } from '../../engine/async-input.ts';
-import { runAsync } from '../../engine/run-async.ts';
-import type { AnnouncedLength, RequestLine } from '../../environ/mount-environs.ts';
+import type { RequestLine } from '../../environ/mount-environs.ts';
 import { connectionInfo, isGone, isUnixSocket } from '../../environ/peer.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
-import type { BodySource } from '../../interface/transport.ts';
 import type { Application, AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
-import { isAuthority } from '../../rules/grammar.ts';
 import { behindPrefix } from '../../rules/prefix.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { Mount, type MountLifespan, type MountOptions } from '../mount.ts';
-import { BytesBody, collectedBytes, isUntouched, StreamBody } from './body.ts';
-import { type FrameworkRequest, type Target, targetOf } from './target.ts';
+import { checkHost, type Target } from '../target.ts';
+import { BytesBody, collectedBytes, isUntouched, NodeBody } from './body.ts';
+import { type FrameworkRequest, targetOf } from './target.ts';
 import { NodeTransport } from './transport.ts';
 
 /** Options of `toNodeListener`. */
 export type NodeListenerOptions = MountOptions;
 
 /**
- * Handles a request. `next` is called, where there is one, for a path outside of the `prefix` option; else such a request
- * gets 404.
+ * Handles a request. `next` is called, where there is one, for a path outside of the `prefix` option; else such a
+ * request gets 404.
  */
 export interface NodeListener extends MountLifespan {
   (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
@@ -33,7 +31,7 @@ export interface NodeListener extends MountLifespan {
   checkContinue(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** What is known of a connection, asked once. */
+/** What the system tells of a connection, asked once. */
 interface KnownConnection {
   info: ConnectionInfo;
   /** G-38. */
@@ -52,33 +50,21 @@ function lookAt(socket: MaybeEncrypted): KnownConnection {
   const { server } = socket;
   const unixSocket = server instanceof Server && server.listening && isUnixSocket(server);
   const encrypted = socket.encrypted === true;
-  const protocol = encrypted ? socket.getProtocol?.() : null;
-  const cipher = encrypted ? socket.getCipher?.()?.name : null;
-  return {
-    info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'),
-    tls: [
-      ...(typeof protocol === 'string' ? [['SSL_PROTOCOL', protocol] as [string, string]] : []),
-      ...(typeof cipher === 'string' ? [['SSL_CIPHER', cipher] as [string, string]] : []),
-    ],
-  };
-}
-
-/** G-33: repeated ones are refused by the environ. */
-function checkHost(environ: AsyncEnviron, line: RequestLine): void {
-  const host = environ.HTTP_HOST;
-  if (host === undefined) {
-    if (line.protocol !== 'HTTP/1.0') throw new RefusedRequest('an HTTP/1.1 request has no Host field (G-33)');
-  } else if (host !== '' && !isAuthority(host)) {
-    throw new RefusedRequest('the Host field is not a host with an optional port (RFC 9112, 3.2)');
+  const tls: [string, string][] = [];
+  if (encrypted) {
+    const protocol = socket.getProtocol?.();
+    const cipher = socket.getCipher?.()?.name;
+    if (typeof protocol === 'string') tls.push(['SSL_PROTOCOL', protocol]);
+    if (typeof cipher === 'string') tls.push(['SSL_CIPHER', cipher]);
   }
+  return { info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'), tls };
 }
 
-class NodeMount {
-  readonly mount: Mount;
+class NodeMount extends Mount {
   readonly #connections = new WeakMap<object, KnownConnection>();
 
   constructor(app: Application | AsyncApplication, options: NodeListenerOptions) {
-    this.mount = new Mount(app, { multiprocess: cluster.isWorker, ...options });
+    super(app, { multiprocess: cluster.isWorker, ...options });
   }
 
   handle(
@@ -87,66 +73,44 @@ class NodeMount {
     next: ((error?: unknown) => void) | undefined,
     awaitsContinue: boolean,
   ): void {
-    const { mount } = this;
     const shown = `${request.method ?? '-'} ${JSON.stringify(request.originalUrl ?? request.url ?? '')}`;
     if (response.headersSent || response.writableEnded) {
-      mount.report(shown, 'the request has been answered before it came to the application, which is not called');
+      this.report(shown, 'the request has been answered before it came to the application, which is not called');
       return;
     }
     let target: Target;
     try {
       target = targetOf(request);
     } catch (error) {
-      this.#refuse(shown, this.#transport(request, response), error);
+      this.refuse(shown, new NodeTransport(request, response, this), error);
       return;
     }
-    const path = behindPrefix(target.path, mount.prefix);
+    const path = behindPrefix(target.path, this.prefix);
     if (path === null && next !== undefined) {
       next();
       return;
     }
-    const transport = this.#transport(request, response);
-    const refusal = mount.refusal();
+    const transport = new NodeTransport(request, response, this);
     if (path === null) {
       transport.answer(404);
-    } else if (refusal !== null) {
-      if (refusal.message !== null) mount.report(shown, refusal.message);
-      transport.answer(refusal.status);
-    } else {
+    } else if (this.admits(shown, transport)) {
+      const line: RequestLine = {
+        ...target,
+        method: request.method ?? 'GET',
+        scriptName: target.scriptName + this.prefix,
+        path,
+        protocol: `HTTP/${request.httpVersion}`,
+      };
       try {
-        const line: RequestLine = {
-          ...target,
-          method: request.method ?? 'GET',
-          scriptName: target.scriptName + mount.prefix,
-          path,
-          protocol: `HTTP/${request.httpVersion}`,
-        };
-        this.#run(request, response, transport, line, awaitsContinue);
+        this.#run(request, transport, line, awaitsContinue ? response : null);
       } catch (error) {
-        this.#refuse(shown, transport, error);
+        this.refuse(shown, transport, error);
       }
     }
   }
 
-  #transport(request: IncomingMessage, response: ServerResponse): NodeTransport {
-    return new NodeTransport(request, response, (over) => this.mount.over(over));
-  }
-
-  /** What the client has done wrong is its own affair; what the host has, or we have, is reported. */
-  #refuse(shown: string, transport: NodeTransport, error: unknown): void {
-    const status = error instanceof RefusedRequest ? error.status : 500;
-    if (status >= 500) this.mount.report(shown, 'the request did not get to the application', error);
-    transport.answer(status);
-  }
-
-  #run(
-    request: FrameworkRequest,
-    response: ServerResponse,
-    transport: NodeTransport,
-    line: RequestLine,
-    awaitsContinue: boolean,
-  ): void {
-    const { mount } = this;
+  /** @param awaited the response, where the client waits for 100 Continue */
+  #run(request: FrameworkRequest, transport: NodeTransport, line: RequestLine, awaited: ServerResponse | null): void {
     const { info, tls } = this.#connection(request.socket);
     if (isGone(info)) {
       request.socket.destroy();
@@ -154,37 +118,30 @@ class NodeMount {
     }
     let collected: Uint8Array | null = null;
     if (request.httpVersionMajor !== 1) throw new RefusedRequest('this mount speaks HTTP/1.0 and 1.1', 505);
-    const environ = mount.environs.build(line, info, request.rawHeaders, (announced) => {
-      if (announced !== null && announced > mount.limitBody)
+    const environ = this.environs.build(line, info, request.rawHeaders, (announced) => {
+      if (announced !== null && announced > this.limitBody)
         throw new RefusedRequest('the request body is too large', 413);
-      const body = this.#body(request, announced, awaitsContinue ? response : null);
-      if (body instanceof StreamBody) transport.body = body;
-      else if (body !== null) collected = collectedBytes(request);
-      return new AsyncInput(body);
+      if (announced === null || announced === 0) return new AsyncInput(null); // RFC 9112, 6.3 (G-55)
+      if (isUntouched(request)) {
+        transport.body = new NodeBody(request, this.limitBody, awaited);
+        return new AsyncInput(transport.body);
+      }
+      collected = collectedBytes(request);
+      if (collected === null) {
+        throw new RefusedRequest(
+          'another middleware has read the request body, and left no bytes in req.rawBody or req.body: mount the ' +
+            'application before the body parser, or use one that keeps the bytes, such as express.raw() (G-178)',
+          500,
+        );
+      }
+      return new AsyncInput(new BytesBody(collected));
     });
-    checkHost(environ, line);
+    // G-33: repeated ones are refused by the environ.
+    if (environ.HTTP_HOST !== undefined) checkHost(environ.HTTP_HOST);
+    else if (line.protocol !== 'HTTP/1.0') throw new RefusedRequest('an HTTP/1.1 request has no Host field (G-33)');
     for (const [name, value] of tls) environ[name] = value;
     if (collected !== null) presentCollected(environ, collected);
-    mount.begin(transport);
-    const running = runAsync(mount.app, environ, transport, mount.engineOptions);
-    if (running !== undefined) transport.running = running;
-  }
-
-  /** @throws RefusedRequest for a body that is gone (G-178) */
-  #body(
-    request: FrameworkRequest,
-    announced: AnnouncedLength,
-    awaited: ServerResponse | null,
-  ): BodySource<true> | null {
-    if (announced === null || announced === 0) return null; // RFC 9112, 6.3 (G-55)
-    if (isUntouched(request)) return new StreamBody(request, this.mount.limitBody, awaited);
-    const bytes = collectedBytes(request);
-    if (bytes !== null) return new BytesBody(bytes);
-    throw new RefusedRequest(
-      'another middleware has read the request body, and left no bytes in req.rawBody or req.body: mount the ' +
-        'application before the body parser, or use one that keeps the bytes, such as express.raw() (G-178)',
-      500,
-    );
+    this.run(environ, transport);
   }
 
   #connection(socket: Socket): KnownConnection {
@@ -198,8 +155,8 @@ class NodeMount {
 }
 
 /**
- * The size of a body that another middleware has collected is known (G-62). Where it has undone a content coding, the
- * application must not do it again.
+ * Tells the application the size of a body that another middleware has collected (G-62). Where that has undone a
+ * content coding, the application must not do it again.
  *
  * @throws RefusedRequest where that cannot be told
  */
@@ -209,7 +166,8 @@ function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
   if (coding !== undefined && coding !== '' && coding !== 'identity') {
     if (announced === undefined) {
       throw new RefusedRequest(
-        `another middleware has read the request body, and whether it has undone the content coding ${coding} cannot be told (G-178)`,
+        'another middleware has read the request body, and whether it has undone the content coding ' +
+          `${coding} cannot be told (G-178)`,
         500,
       );
     }
@@ -221,7 +179,8 @@ function presentCollected(environ: AsyncEnviron, bytes: Uint8Array): void {
 /**
  * A listener for `http.createServer`, and middleware for Express and Connect, that runs a Quaich application. An async
  * application runs as it does under the server. A **sync** one needs a place where it may block:
- * `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole request body.
+ * `syncToAsync('./module.js:app')` runs it on threads; `where: 'here'` on the event loop, behind its whole request
+ * body.
  *
  * @throws ConfigurationError for options that are wrong, and for a sync application without a place (B-20)
  */
@@ -235,7 +194,7 @@ export function toNodeListener(app: Application | AsyncApplication, options: Nod
   return Object.assign(listener, {
     checkContinue: (request: IncomingMessage, response: ServerResponse): void =>
       inside.handle(request, response, undefined, true),
-    startup: () => inside.mount.startup(),
-    shutdown: (timeout?: number) => inside.mount.shutdown(timeout),
+    startup: () => inside.startup(),
+    shutdown: (timeout?: number) => inside.shutdown(timeout),
   });
 }

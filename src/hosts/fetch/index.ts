@@ -1,1 +1,0 @@
-export { type FetchHandler, type FetchHandlerOptions, type FetchInfo, toFetchHandler } from './handler.ts';

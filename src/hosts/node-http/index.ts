@@ -1,1 +1,0 @@
-export { type NodeListener, type NodeListenerOptions, toNodeListener } from './listener.ts';

@@ -1,0 +1,57 @@
+/** Imports the modules of applications and configurations, also those in TypeScript. */
+import { pathToFileURL } from 'node:url';
+import { ConfigurationError } from '../interface/errors.ts';
+import { nodeFlags, resolvePackage } from './find-module.ts';
+import { explain } from './module-error.ts';
+
+/** What a module exports. */
+export type Exports = Readonly<Record<string, unknown>>;
+
+/**
+ * Imports a file, TypeScript too: natively where Node strips types, else through `tsx` from the project or beside us.
+ *
+ * @param shown how messages name the module
+ * @throws ConfigurationError with the module's own error and its position in one line
+ */
+export async function importModule(file: string, shown: string, directory: string): Promise<Exports> {
+  if (/\.(?:[cm]?ts|[jt]sx)$/.test(file)) await loadTypeScript(file, shown, directory);
+  try {
+    const exports: Exports = await import(pathToFileURL(file).href);
+    return exports;
+  } catch (error) {
+    throw new ConfigurationError(`cannot load ${shown}: ${explain(error, file)}`, { cause: error });
+  }
+}
+
+let registered = false;
+
+async function loadTypeScript(file: string, shown: string, directory: string): Promise<void> {
+  // Decided before the import: Node 20 remembers a refused .ts file, and no later loader gets to see it.
+  const native = Reflect.get(process.features, 'typescript') && !file.endsWith('x');
+  const flags = nodeFlags();
+  // A loader of the user's own choice goes before ours and before Node. tsx has to be helped: a flag registers it on
+  // the main thread only.
+  const asked = /\btsx\b/.test(flags);
+  if (registered || (native && !asked) || /\b(ts-node|swc|sucrase|esbuild)\b/.test(flags)) return;
+  const places = [directory, import.meta.dirname];
+  const find = (part: string) =>
+    places.map((place) => resolvePackage(part, place)).find((found) => found !== undefined);
+  // A file is an ES module or not by its package.json, so either half of tsx may have to read it.
+  const halves = [find('tsx/cjs/api'), find('tsx/esm/api')].filter((found) => found !== undefined);
+  if (halves.length === 0) {
+    if (native || /--(import|loader|experimental-loader)\b/.test(flags)) return; // perhaps one; the import will tell
+    const needs = file.endsWith('x')
+      ? 'Node does not run JSX by itself: install "tsx" (npm i -D tsx)'
+      : `Node ${process.versions.node} does not run TypeScript by itself: install "tsx" (npm i -D tsx) or use Node ` +
+        '22.18 or later';
+    throw new ConfigurationError(`cannot load ${shown}: ${needs}`);
+  }
+  for (const half of halves) {
+    const { register }: { register?: unknown } = await import(pathToFileURL(half).href);
+    if (typeof register !== 'function') {
+      throw new ConfigurationError(`cannot load ${shown}: ${half} has no register(): tsx 4 or later is needed`);
+    }
+    register();
+  }
+  registered = true;
+}

@@ -1,0 +1,60 @@
+/** What a module threw while it was loaded, for messages. */
+import { execFileSync } from 'node:child_process';
+import { QuaichError } from '../interface/errors.ts';
+import { shown } from '../rules/show.ts';
+import { filePathOf, framePosition } from '../rules/stack-frame.ts';
+
+/** The error of a module in one line, with its position where that can be found out. */
+export function explain(error: unknown, file: string): string {
+  try {
+    return explained(error, file);
+  } catch {
+    return 'it threw something that cannot be shown'; // a getter or a trap that throws
+  }
+}
+
+function explained(error: unknown, file: string): string {
+  if (error instanceof QuaichError) return error.message;
+  if (!(error instanceof Error)) return `it threw ${shown(error)}`;
+  const [line, detail] = error.message.split('\n', 2);
+  const code: unknown = Reflect.get(error, 'code');
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return line;
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?tsx?"/.test(line)) {
+    return `${line}; start Node with "--import tsx", or use Node 22.18 or later`;
+  }
+  if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
+  const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? syntaxPosition(file) : undefined);
+  return `${error.name}: ${line}${position ? ` (at ${position})` : ''}`;
+}
+
+/** The first frame in somebody's own code, else the first that is a file at all. */
+function frame(stack: string): string | undefined {
+  const lines = stack.split('\n');
+  // Node puts the position of a syntax error on a line of its own before the error.
+  const [place] = lines;
+  const number = /:\d+$/.exec(place);
+  const decorated = number === null ? null : filePathOf(place.slice(0, number.index));
+  if (number !== null && decorated !== null) return decorated + number[0];
+  const frames = lines
+    .map(framePosition)
+    .filter((found) => found !== null)
+    .map(({ file, line, column }) => `${file}:${line}:${column}`)
+    .filter((found) => !found.startsWith(import.meta.dirname));
+  return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
+}
+
+/** V8 keeps the position of a syntax error in an ES module to itself; `node --check` prints it, and runs nothing. */
+function syntaxPosition(file: string): string | undefined {
+  try {
+    execFileSync(process.execPath, ['--check', file], {
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+      timeout: 5000,
+    });
+  } catch (error) {
+    const output: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
+    return typeof output === 'string' ? frame(output) : undefined;
+  }
+  return undefined;
+}
