@@ -3,7 +3,7 @@ import { NOT_IN_TARGET } from '../rules/grammar.ts';
 import { percentDecode, percentEncodeBytes } from '../rules/native-strings.ts';
 
 /** The variables that a target is made of. */
-export interface TargetVariables {
+interface TargetVariables {
   SCRIPT_NAME?: string;
   PATH_INFO?: string;
   QUERY_STRING?: string;
