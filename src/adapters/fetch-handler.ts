@@ -78,6 +78,7 @@ function requestOf(environ: AsyncEnviron, url: URL, signal: AbortSignal | undefi
 /** A Response, also that of another implementation. */
 function checkResponse(value: unknown): asserts value is Response {
   if (typeof value === 'object' && value !== null) {
+    // Looked at below, property by property.
     const { status, headers, body } = value as Partial<Response>;
     const hasHeaders = typeof headers?.forEach === 'function' && typeof headers.getSetCookie === 'function';
     if (typeof status === 'number' && hasHeaders && (body === null || typeof body?.getReader === 'function')) {
@@ -103,7 +104,7 @@ function headersOf({ headers }: Response): HeaderField[] {
  * The body of a Response: one read is outstanding at most, and only when the gateway wants a chunk. But its beginning
  * is read ahead as long as it is there at once: nothing else tells a text, whose length is known, from a stream.
  */
-class StreamBody implements AsyncIterableIterator<Uint8Array> {
+class ReadAheadBody implements AsyncIterableIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #signal: AbortSignal | undefined;
   #over = false;
@@ -212,7 +213,7 @@ export function fromFetchHandler(
       startResponse(status, headersOf(response));
       return [];
     }
-    const body = new StreamBody(response.body, signal);
+    const body = new ReadAheadBody(response.body, signal);
     try {
       gone?.throwIfAborted();
       const write = startResponse(status, headersOf(response));

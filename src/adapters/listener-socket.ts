@@ -3,7 +3,7 @@ import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
-import { type BodySink, RequestBody } from './request-body.ts';
+import { type BodySink, FramedBody } from './framed-body.ts';
 import { bodyLength, eachField } from './request-fields.ts';
 import { type RequestTarget, requestTarget } from './request-target.ts';
 import { ResponseParser } from './response-parser.ts';
@@ -33,7 +33,7 @@ export class ListenerSocket extends Duplex implements BodySink {
   timeout: number | undefined = undefined;
   readonly #target: RequestTarget;
   #head: string;
-  #body: RequestBody | null = null;
+  #body: FramedBody | null = null;
   /** Bytes of all writes so far but those that are still in the stream's own buffer. */
   #dispatched = 0;
   /** The write that the gateway has not taken yet, and its bytes. */
@@ -59,7 +59,7 @@ export class ListenerSocket extends Duplex implements BodySink {
     });
     if (length > 0 || environ.CONTENT_LENGTH === '0') head += `Content-Length: ${length}\r\n`;
     else if (length < 0) head += 'Transfer-Encoding: chunked\r\n';
-    if (length !== 0) this.#body = new RequestBody(environ['wsgi.input'], length, this);
+    if (length !== 0) this.#body = new FramedBody(environ['wsgi.input'], length, this);
     this.#head = `${head}\r\n`;
   }
 

@@ -1,9 +1,9 @@
 /** The request target as the client wrote it, cut where the application is mounted. */
-import { NOT_IN_TARGET } from '../rules/grammar.ts';
+import { ALL_NOT_IN_TARGET, NOT_IN_TARGET } from '../rules/grammar.ts';
 import { percentDecode, percentEncodeBytes } from '../rules/native-strings.ts';
 
 /** The variables that a target is made of. */
-export interface TargetVariables {
+interface TargetVariables {
   SCRIPT_NAME?: string;
   PATH_INFO?: string;
   QUERY_STRING?: string;
@@ -20,7 +20,6 @@ export interface RequestTarget {
   query: string;
 }
 
-const EVERY_REFUSED = new RegExp(NOT_IN_TARGET, 'g');
 const SCHEME_AND_AUTHORITY = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/;
 /** What a path may contain besides unreserved characters (RFC 3986, 3.3). */
 const SAFE_IN_PATH = "/;=,:@!$&'()*+";
@@ -61,5 +60,5 @@ export function requestTarget(environ: TargetVariables): RequestTarget {
 }
 
 function encodedQuery(query: string): string {
-  return query === '' ? '' : `?${query.replace(EVERY_REFUSED, (unit) => percentEncodeBytes(unit, ''))}`;
+  return query === '' ? '' : `?${query.replace(ALL_NOT_IN_TARGET, (unit) => percentEncodeBytes(unit, ''))}`;
 }

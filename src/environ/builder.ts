@@ -137,7 +137,7 @@ export class EnvironBuilder<Async extends boolean = boolean> {
       environ.HTTP_HOST = text.substring(start, start + words[record + HEAD_AUTHORITY_LENGTH]); // G-20
     }
     if (connection.serverName === '') nameServer(environ, connection.scheme);
-    return environ as EnvironOf<Async>;
+    return environ as EnvironOf<Async>; // every variable of G-10 to G-47 is set above
   }
 
   /**
@@ -149,11 +149,11 @@ export class EnvironBuilder<Async extends boolean = boolean> {
     const environ = variables;
     if (prefix !== '') {
       environ.SCRIPT_NAME += prefix;
-      environ.PATH_INFO = (environ.PATH_INFO as string).substring(prefix.length);
+      environ.PATH_INFO = String(environ.PATH_INFO).substring(prefix.length);
     }
     const scheme = guessScheme(environ as { HTTPS?: string });
     setInterfaceVariables(environ, this.#template, this.#pairs, scheme, input);
-    return environ as EnvironOf<Async>;
+    return environ as EnvironOf<Async>; // `repairVariables` has seen to the others
   }
 
   #path(text: string, textStart: number, words: Int32Array, record: number, flags: number): string {

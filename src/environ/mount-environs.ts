@@ -77,7 +77,7 @@ export class MountEnvirons {
     setConnectionVariables(environ, this.#settings, connection);
     setInterfaceVariables(environ, this.#settings, this.#pairs, connection.scheme, input(announced));
     if (connection.serverName === '') nameServer(environ, connection.scheme);
-    return environ as AsyncEnviron;
+    return environ as AsyncEnviron; // every variable of G-10 to G-47 is set above
   }
 
   #fields(environ: Record<string, unknown>, fields: readonly string[]): AnnouncedLength {
@@ -107,7 +107,7 @@ export class MountEnvirons {
       return -1;
     }
     if (length === undefined) return null;
-    if (!BYTE_COUNT.test(length as string)) throw new RefusedRequest('Content-Length is no number (G-27)');
+    if (!BYTE_COUNT.test(String(length))) throw new RefusedRequest('Content-Length is no number (G-27)');
     return Number(length);
   }
 }

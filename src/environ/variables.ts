@@ -48,7 +48,8 @@ export interface EnvironSettings<Async extends boolean = boolean> {
 export const SOFTWARE = 'quaich';
 
 /** `wsgi.version`, shared by all requests and therefore frozen (G-04, G-40). */
-const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
+// `freeze` types it as an array of numbers.
+export const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
 
 /** Field names whose keys are remembered. Clients choose the names: the memory is bounded. */
 const MOST_REMEMBERED_NAMES = 1024;

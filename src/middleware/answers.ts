@@ -3,7 +3,7 @@ import type { Body, HeaderField } from '../interface/types.ts';
 import { statusLine } from '../rules/status-line.ts';
 
 /** An `Answer` that serves both conventions. */
-export interface PlainAnswer {
+interface PlainAnswer {
   status: string;
   headers: HeaderField[];
   body: Body;

@@ -7,7 +7,7 @@ import { checkSwitches, decision } from './decision.ts';
 import { middleware } from './define.ts';
 import type { AnyEnviron, Handled, Middleware } from './types.ts';
 
-export type OriginTest = (origin: string, environ: AnyEnviron) => boolean | Promise<boolean>;
+type OriginTest = (origin: string, environ: AnyEnviron) => boolean | Promise<boolean>;
 
 export interface CorsOptions {
   /**

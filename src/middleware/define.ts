@@ -57,7 +57,7 @@ export function checkApplication(name: string, app: unknown, kind?: Kind): asser
       `${name} wraps an application, a function (environ, startResponse); got ${typeof app}`,
     );
   }
-  const found = kindOf(app as AnyApplication);
+  const found = kindOf(app as AnyApplication); // a function, of which no type tells the kind
   if (kind !== undefined && found !== kind) {
     throw new ConfigurationError(
       `${name} needs ${kind} applications, and got one that is ${found}: ${bridge(found)} (M-18)`,

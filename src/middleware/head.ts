@@ -16,7 +16,7 @@ export function isHeaderList(headers: unknown): headers is HeaderField[] {
 }
 
 /** What a 304 stands for: the 200 that another client would have got. */
-export interface Represented {
+interface Represented {
   head: Head;
   /** As `mapBody` gets them. */
   chunks: readonly Uint8Array[] | null;

@@ -6,7 +6,7 @@ import { type Hook, ownHook, passHook, type Stage } from '../interface/hooks.ts'
 import type { Lifespan } from '../interface/types.ts';
 
 /** The hook of an application, callable without `this`; the same function each time. */
-export function hookOf(app: Lifespan, stage: Stage): Hook | undefined {
+function hookOf(app: Lifespan, stage: Stage): Hook | undefined {
   const hook = app[stage];
   return typeof hook === 'function' ? ownHook(app, stage, hook) : undefined;
 }

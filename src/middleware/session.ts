@@ -97,7 +97,7 @@ function decode(payload: string, now: number): { expires: number; data: Record<s
     const expires: unknown = content[0];
     const data: unknown = content[1];
     if (typeof expires !== 'number' || expires <= now || typeof data !== 'object' || data === null) return null;
-    return { expires, data: data as Record<string, unknown> };
+    return { expires, data: { ...data } };
   } catch {
     return null;
   }

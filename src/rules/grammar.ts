@@ -3,8 +3,8 @@
  * parser (`assembly/`) has its own, in tables.
  */
 
-/** RFC 9110, 5.6.2, as the source of a larger pattern. */
-export const TOKEN_SOURCE = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+/** RFC 9110, 5.6.2. Patterns with a token in them stand in this file, where the test of their running time reads them. */
+const TOKEN_SOURCE = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 /** RFC 9110, 5.6.2. */
 export const TOKEN = new RegExp(`^${TOKEN_SOURCE}$`);
 /** A comma list of tokens (RFC 9110, 5.6.1), without empty elements. */
@@ -19,8 +19,23 @@ export const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 export const DIGITS = /^[0-9]+$/;
 /** Digits of a number of bytes that a JS number holds exactly (G-27). */
 export const BYTE_COUNT = /^[0-9]{1,15}$/;
+/** The start of a value with parameters: a token or a media type (RFC 9110, 8.3.1; RFC 6266, 4.1). */
+export const VALUE_WITH_PARAMETERS = new RegExp(`^[ \\t]*(${TOKEN_SOURCE}(?:/${TOKEN_SOURCE})?)[ \\t]*(?=;|$)`);
+/**
+ * One parameter behind it: name, and token or what stands in quotes. A quoted string ends at the first quote without a
+ * backslash before it; no other escape is known to all clients. Browsers do not escape a backslash, though: where that
+ * rule leads nowhere, one before the closing quote stands for itself. Sticky: it goes on at its `lastIndex`.
+ */
+export const PARAMETER = new RegExp(
+  `;[ \\t]*(?:(${TOKEN_SOURCE})=(?:(${TOKEN_SOURCE})|"((?:[^"\\\\]|\\\\[^])*\\\\?)")[ \\t]*)?(?=;|$)`,
+  'y',
+);
+/** What can be read of a request line, even of one that is cut off or refused: method, target, version. */
+export const REQUEST_LINE = new RegExp(`^(${TOKEN_SOURCE}) ([^ ]+)(?: (HTTP/[0-9]\\.[0-9])$)?`);
 /** What a request target may not contain: anything but visible ASCII without `#` (RFC 9112, 3.2; G-22). */
 export const NOT_IN_TARGET = /[^\x21\x22\x24-\x7e]/;
+/** The same, all of them: for `replace` only. */
+export const ALL_NOT_IN_TARGET = /[^\x21\x22\x24-\x7e]/g;
 
 /**
  * Fields of the connection, not of the message (G-92; RFC 9110, 7.6.1), in lower case: no application may send them.

@@ -1,7 +1,7 @@
 import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 
 /** A response head as the interfaces of other servers want it. */
-export interface HeadParts {
+interface HeadParts {
   /** Native string, perhaps empty. */
   reason: string;
   /**

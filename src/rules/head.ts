@@ -32,7 +32,7 @@ export type HeadRule =
   | 'value: unit'
   | 'Content-Length'
   | 'error';
-export type HeadFault = Fault<HeadRule>;
+type HeadFault = Fault<HeadRule>;
 export type HeadRefusal = Refusal<HeadRule>;
 
 const OF_STATUS = 'G-88, G-89, G-91';

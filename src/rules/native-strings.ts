@@ -43,6 +43,7 @@ export function latin1Decode(bytes: Uint8Array): string {
 
 /** A native string that holds UTF-8, as text; malformed sequences become U+FFFD (A-19). */
 export function nativeToText(native: string): string {
+  // `latin1Encode` has allocated it: not shared.
   return Buffer.from(latin1Encode(native).buffer as ArrayBuffer).toString('utf8');
 }
 

@@ -18,6 +18,7 @@ interface Namespace {
   validate(code: Uint8Array): boolean;
 }
 
+// Every Node has it; `Namespace` is the part of its interface that is used here.
 export const wasm = (globalThis as unknown as { WebAssembly: Namespace }).WebAssembly;
 
 /** Makes memory that threads can share, of a fixed size of at least `bytes`. */

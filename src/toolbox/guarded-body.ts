@@ -19,6 +19,7 @@ function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): voi
       throw error;
     });
   }
+  // Whatever it is fulfilled with, nobody takes it.
   return isPromise(closing) ? (closing as Promise<void>).finally(onClose) : onClose();
 }
 
@@ -46,18 +47,19 @@ export function guardedBody(body: AnyBody, onClose: Closed): AsyncBody {
   const original = isFile ? body.close : undefined;
   if (isFile) {
     body.close = close;
-    return body as AsyncBody;
+    return body as AsyncBody; // as it was given: see the overloads
   }
   // An array that iterates in a way of its own is left to the gateway to iterate.
   if (isPlainArray(body)) {
-    return Object.assign([...(body as Uint8Array[])], { close });
+    return Object.assign([...(body as Uint8Array[])], { close }); // its elements are for the gateway to check
   }
   const guarded: AnyBody = { close };
+  // Looked up again when it is called, and there: the gateway asks once.
   if (typeof body[Symbol.iterator] === 'function') {
     guarded[Symbol.iterator] = () => (body as Iterable<Uint8Array>)[Symbol.iterator]();
   }
   if (typeof body[Symbol.asyncIterator] === 'function') {
     guarded[Symbol.asyncIterator] = () => (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   }
-  return guarded as AsyncBody;
+  return guarded as AsyncBody; // it iterates as `body` does: see the overloads
 }

@@ -1,4 +1,4 @@
-import { TOKEN_SOURCE } from '../rules/grammar.ts';
+import { PARAMETER, VALUE_WITH_PARAMETERS } from '../rules/grammar.ts';
 
 /** A value with parameters: Content-Type (RFC 9110, 8.3.1), Content-Disposition (RFC 6266, 4.1). */
 export interface ParameterizedValue {
@@ -10,15 +10,6 @@ export interface ParameterizedValue {
   readonly repeated: boolean;
 }
 
-const VALUE = new RegExp(`^[ \\t]*(${TOKEN_SOURCE}(?:/${TOKEN_SOURCE})?)[ \\t]*(?=;|$)`);
-// A quoted string ends at the first quote without a backslash before it; no other escape is known to all clients.
-// Browsers do not escape a backslash, though: where that rule leads nowhere, one before the closing quote stands for
-// itself.
-const PARAMETER = new RegExp(
-  `;[ \\t]*(?:(${TOKEN_SOURCE})=(?:(${TOKEN_SOURCE})|"((?:[^"\\\\]|\\\\[^])*\\\\?)")[ \\t]*)?(?=;|$)`,
-  'y',
-);
-
 /**
  * Reads a value with parameters. Backslashes escape a quote or a backslash inside a quoted string; before anything else
  * they stand for themselves, as in the Windows paths that some clients send.
@@ -26,7 +17,7 @@ const PARAMETER = new RegExp(
  * @returns null where it is malformed
  */
 export function parseParameterized(text: string): ParameterizedValue | null {
-  const start = VALUE.exec(text);
+  const start = VALUE_WITH_PARAMETERS.exec(text);
   if (start === null) return null;
   const parameters = new Map<string, string>();
   let repeated = false;

@@ -1,10 +1,8 @@
 import { guessScheme } from '../environ/request-uri.ts';
+import { VERSION } from '../environ/variables.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../interface/types.ts';
 import { defaultPort } from '../rules/grammar.ts';
 import { MemoryErrorStream } from './memory-error-stream.ts';
-
-/** `wsgi.version`, shared and therefore frozen (G-40). */
-const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
 
 function nothing(): Uint8Array {
   return new Uint8Array(0);
@@ -65,7 +63,7 @@ function setDefaults(environ: Record<string, unknown>, async: boolean): void {
   environ['wsgi.multiprocess'] ??= false;
   environ['wsgi.input'] ??= async ? new EmptyAsyncInput() : new EmptyInput();
   environ['wsgi.errors'] ??= new MemoryErrorStream();
-  environ['wsgi.url_scheme'] ??= guessScheme(environ as { HTTPS?: string });
+  environ['wsgi.url_scheme'] ??= guessScheme({ HTTPS: String(environ.HTTPS) });
   environ.SERVER_PORT ??= defaultPort(String(environ['wsgi.url_scheme']));
   environ['quaich.async'] ??= async;
 }
@@ -78,11 +76,11 @@ function setDefaults(environ: Record<string, unknown>, async: boolean): void {
  */
 export function setupTestingDefaults<E extends Partial<Environ>>(environ: E): E & Environ {
   setDefaults(environ, false);
-  return environ as E & Environ;
+  return environ as E & Environ; // all that was missing is set
 }
 
 /** As `setupTestingDefaults`, for the async convention: `wsgi.input` gives promises, `quaich.async` is true (U-07). */
 export function setupAsyncTestingDefaults<E extends Partial<AsyncEnviron>>(environ: E): E & AsyncEnviron {
   setDefaults(environ, true);
-  return environ as E & AsyncEnviron;
+  return environ as E & AsyncEnviron; // as above
 }

@@ -5,7 +5,7 @@
 import { isBytes, sizeOf } from '../rules/bytes.ts';
 import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 
 /** Iterates as arrays do, by `length` and index; what is derived from it by `map`, `slice` and so on is a plain array. */
 class CheckedArray extends Array<unknown> {
@@ -20,7 +20,10 @@ class CheckedArray extends Array<unknown> {
  *
  * @throws ValidationError
  */
-export function checkedArray(exchange: Exchange, source: unknown[]): { array: unknown[]; closing: Closing | null } {
+export function checkedArray(
+  exchange: CheckedExchange,
+  source: unknown[],
+): { array: unknown[]; closing: Closing | null } {
   const count = source.length;
   const chunks: Uint8Array[] = [];
   for (let i = 0; i < count; i++) chunks.push(checkChunk(exchange, source[i], `chunk ${i} of the body`));
@@ -67,7 +70,7 @@ export function checkedArray(exchange: Exchange, source: unknown[]): { array: un
   return { array, closing };
 }
 
-function compareAll(exchange: Exchange, chunks: readonly Uint8Array[]): () => void {
+function compareAll(exchange: CheckedExchange, chunks: readonly Uint8Array[]): () => void {
   const copies = chunks.map((chunk) => Buffer.from(chunk));
   return () => {
     const same = chunks.every((chunk, i) => isBytes(chunk) && copies[i].equals(chunk));

@@ -5,7 +5,7 @@ import { types } from 'node:util';
 import { hasMethod } from '../rules/body.ts';
 import { AnyCheckedBody } from './body.ts';
 import type { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { type Step, Steps } from './steps.ts';
 import { callMethod } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
@@ -17,13 +17,13 @@ export class CheckedAsyncBody extends AnyCheckedBody {
 }
 
 class CheckedAsyncIterator {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   readonly #closing: Closing;
   readonly #inner: object;
   readonly #steps: Steps;
   #outstanding = false;
 
-  constructor(exchange: Exchange, closing: Closing, inner: object) {
+  constructor(exchange: CheckedExchange, closing: Closing, inner: object) {
     this.#exchange = exchange;
     this.#closing = closing;
     this.#inner = inner;

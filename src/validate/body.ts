@@ -6,18 +6,18 @@ import { hasMethod } from '../rules/body.ts';
 import { disregard } from '../rules/promises.ts';
 import { shown } from '../rules/show.ts';
 import { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { type Step, Steps } from './steps.ts';
 import { callMethod } from './values.ts';
 
 /** What has an iterator method and `close`, and nothing else, in either convention. */
 export abstract class AnyCheckedBody {
   readonly closing: Closing;
-  protected readonly exchange: Exchange;
+  protected readonly exchange: CheckedExchange;
   protected readonly body: object;
   #taken = false;
 
-  constructor(exchange: Exchange, body: object) {
+  constructor(exchange: CheckedExchange, body: object) {
     this.closing = new Closing(exchange, body);
     this.exchange = exchange;
     this.body = body;
@@ -47,7 +47,7 @@ export abstract class AnyCheckedBody {
   }
 }
 
-function checkIterator(exchange: Exchange, iterator: unknown): asserts iterator is object {
+function checkIterator(exchange: CheckedExchange, iterator: unknown): asserts iterator is object {
   //: A-02: The iterator of a body MUST have a `next` method that gives `{ done, value }` objects.
   if (!hasMethod(iterator, 'next')) {
     throw exchange.inside('A-02', `the iterator of the body is ${shown(iterator)}`, 'give an object with next()');
@@ -65,7 +65,7 @@ class CheckedIterator {
   readonly #inner: object;
   readonly #steps: Steps;
 
-  constructor(exchange: Exchange, closing: Closing, inner: object, length: number) {
+  constructor(exchange: CheckedExchange, closing: Closing, inner: object, length: number) {
     this.#inner = inner;
     this.#steps = new Steps(exchange, closing, length);
   }

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { hasMethod } from '../rules/body.ts';
 import { shown } from '../rules/show.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { expectAwaited } from './watched-promise.ts';
 
 /** The end of a body, whatever its form: its one `close`. */
@@ -15,10 +15,10 @@ export class Closing {
   untrack: (() => void) | null = null;
   /** Called before the body is closed, may throw. */
   before: (() => void) | null = null;
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   readonly #body: object;
 
-  constructor(exchange: Exchange, body: object) {
+  constructor(exchange: CheckedExchange, body: object) {
     this.#exchange = exchange;
     this.#body = body;
   }

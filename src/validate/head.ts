@@ -14,7 +14,7 @@ import {
   noList,
 } from '../rules/head.ts';
 import { shown } from '../rules/show.ts';
-import type { CheckedHead, Exchange } from './exchange.ts';
+import type { CheckedExchange, CheckedHead } from './exchange.ts';
 
 /** The row of each rule that gateways check, too. */
 const ROWS: Readonly<Record<HeadRule, string>> = {
@@ -40,7 +40,7 @@ const ROWS: Readonly<Record<HeadRule, string>> = {
   error: 'V-62',
 };
 
-function refusal(exchange: Exchange): HeadRefusal {
+function refusal(exchange: CheckedExchange): HeadRefusal {
   return (fault) => exchange.refused(ROWS[fault.what], fault);
 }
 
@@ -49,7 +49,7 @@ function refusal(exchange: Exchange): HeadRefusal {
 //: through an encoding that belongs to the field (RFC 8187, RFC 2047), applied by the application.
 
 /** @returns the code */
-function codeOf(exchange: Exchange, status: unknown): number {
+function codeOf(exchange: CheckedExchange, status: unknown): number {
   //: G-88, G-89, V-40, V-41, V-42, V-43, V-44, V-104: The status MUST be a primitive string: three digits, one space,
   //: and a reason phrase, from 200 to 599. The space is there even when the reason is empty (`'200 '`; `'200'` is
   //: refused). The reason consists of the characters 0x20 to 0x7E and 0x80 to 0xFF and neither starts nor ends with a
@@ -63,7 +63,7 @@ function codeOf(exchange: Exchange, status: unknown): number {
   return Number(status.substring(0, 3));
 }
 
-function checkFieldName(exchange: Exchange, name: string): void {
+function checkFieldName(exchange: CheckedExchange, name: string): void {
   //: @in headers
   //: G-93, V-55: A header MUST NOT be named `Status`, in any case of letters: CGI would take it for the status.
   checkName(name, refusal(exchange));
@@ -87,7 +87,7 @@ function checkFieldName(exchange: Exchange, name: string): void {
   //: them. Upgrading the connection (WebSocket) is outside of this interface.
 }
 
-function checkFieldValue(exchange: Exchange, name: string, value: string): void {
+function checkFieldValue(exchange: CheckedExchange, name: string, value: string): void {
   //: V-59: A value MUST NOT contain a character below 0x20. HTAB inside a value is the exception, and a warning: RFC
   //: 9110, 5.5 has it, and the servers of this project accept it (G-90), but PEP 3333 forbids it to applications, and
   //: other servers refuse it.
@@ -108,7 +108,7 @@ function checkFieldValue(exchange: Exchange, name: string, value: string): void 
 }
 
 /** @returns the length, or the earlier one */
-function checkLength(exchange: Exchange, value: string, earlier: number, code: number): number {
+function checkLength(exchange: CheckedExchange, value: string, earlier: number, code: number): number {
   //: @in length
   //: G-94, V-107: A Content-Length given by the application MUST be digits. Fields that differ, and a comma list, are
   //: refused; equal ones are sent once. It MUST be absent with 204.
@@ -124,7 +124,7 @@ function checkLength(exchange: Exchange, value: string, earlier: number, code: n
 }
 
 /** @returns Content-Length, -1 without one, and whether there is a Content-Type */
-function checkHeaders(exchange: Exchange, headers: unknown, code: number): { length: number; hasType: boolean } {
+function checkHeaders(exchange: CheckedExchange, headers: unknown, code: number): { length: number; hasType: boolean } {
   //: @in headers
   //: G-90, V-50, V-51, V-52, V-53, V-54: The headers MUST be an array (no subclass, no object, `Map` or `Headers`) of
   //: arrays of exactly two primitive strings, name and value.
@@ -153,7 +153,7 @@ function checkHeaders(exchange: Exchange, headers: unknown, code: number): { len
   return { length, hasType };
 }
 
-function checkType(exchange: Exchange, code: number, hasType: boolean, length: number): void {
+function checkType(exchange: CheckedExchange, code: number, hasType: boolean, length: number): void {
   //: V-61: There MUST be no Content-Type with 204; with 304 it is a warning.
   if (hasType && code === 204) {
     throw exchange.inside('V-61', 'a 204 response has a Content-Type', 'leave it out: there is no content');
@@ -174,7 +174,7 @@ function checkType(exchange: Exchange, code: number, hasType: boolean, length: n
 
 /** Checks in the order of V-07; changes nothing. */
 export function checkStartArguments(
-  exchange: Exchange,
+  exchange: CheckedExchange,
   status: unknown,
   headers: unknown,
   errorArgument: unknown,

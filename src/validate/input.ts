@@ -2,13 +2,13 @@
  * `wsgi.input`: the methods the server gave it, and what the application makes of them.
  */
 import { types } from 'node:util';
-import { type BlockInput, READ_BLOCK } from '../interface/read-block.ts';
+import { READ_BLOCK } from '../interface/read-block.ts';
 import { hasMethod } from '../rules/body.ts';
 import { isBytes } from '../rules/bytes.ts';
 import { disregard } from '../rules/promises.ts';
 import { shown } from '../rules/show.ts';
 import { onlyMembers } from './error-stream.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { callMethod } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
@@ -19,7 +19,7 @@ const ARGUMENT_ROWS: Record<Method, string> = { read: 'V-70', readline: 'V-72', 
 const LF = 10;
 
 /** `wsgi.input` as the server made it. */
-export function checkInput(exchange: Exchange, input: unknown): void {
+export function checkInput(exchange: CheckedExchange, input: unknown): void {
   //: @in input
   //: G-51, B-10, V-26, V-27, V-28, V-29: `wsgi.input` MUST have `read(size?)`, `readline(size?)`, `readlines(hint?)`
   //: and be iterable: by `Symbol.iterator` in the sync convention; by `Symbol.asyncIterator` in the async one, where
@@ -83,7 +83,7 @@ export function checkInput(exchange: Exchange, input: unknown): void {
 
 /** The accounts of one input stream. */
 class Reading {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   /** Of the request; -1 where it is not known. */
   readonly #length: number;
   readonly #terminated: boolean;
@@ -92,7 +92,7 @@ class Reading {
   #ended = false;
   #warned = false;
 
-  constructor(exchange: Exchange, length: number, terminated: boolean) {
+  constructor(exchange: CheckedExchange, length: number, terminated: boolean) {
     this.#exchange = exchange;
     this.#length = length;
     this.#terminated = terminated;
@@ -175,7 +175,7 @@ class Reading {
 }
 
 /** What the application gets in the place of `wsgi.input`. */
-export function checkedInput(exchange: Exchange, input: unknown, environ: Record<string, unknown>): object {
+export function checkedInput(exchange: CheckedExchange, input: unknown, environ: Record<string, unknown>): object {
   const { CONTENT_LENGTH: length } = environ;
   const reading = new Reading(
     exchange,
@@ -195,7 +195,7 @@ function syncMembers(input: unknown, reading: Reading): object {
     const most = reading.asked(method, args);
     return reading.got(method, callMethod(input, method, args), most);
   }
-  const blocks = typeof input === 'object' && input !== null ? (input as Partial<BlockInput>)[READ_BLOCK] : undefined;
+  const blocks: unknown = typeof input === 'object' && input !== null ? Reflect.get(input, READ_BLOCK) : undefined;
   return {
     ...(typeof blocks === 'function' && {
       [READ_BLOCK](max: number): Uint8Array | null {
@@ -216,7 +216,7 @@ function syncMembers(input: unknown, reading: Reading): object {
   };
 }
 
-function asyncMembers(exchange: Exchange, input: unknown, reading: Reading): object {
+function asyncMembers(exchange: CheckedExchange, input: unknown, reading: Reading): object {
   function call<T>(method: Method, args: unknown[], take: (result: unknown, most: number) => T): Promise<T> {
     const most = reading.asked(method, args);
     const result = callMethod(input, method, args);
@@ -240,6 +240,7 @@ function asyncMembers(exchange: Exchange, input: unknown, reading: Reading): obj
   //: `ReadableStream` of bytes by `stream()`.
   const extras = {
     chunks(): AsyncIterable<Uint8Array> {
+      // What is no async iterable throws below, where it is iterated.
       const blocks = callMethod(input, 'chunks') as AsyncIterable<unknown>;
       return (async function* () {
         for await (const block of blocks) yield reading.got('chunks', block, Number.POSITIVE_INFINITY);

@@ -8,12 +8,12 @@ import { sizeOf } from '../rules/bytes.ts';
 import { shown } from '../rules/show.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import type { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 
 export type Step = { done: boolean; value: unknown };
 
 export class Steps {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   readonly #closing: Closing;
   readonly #comparison: ChunkComparison | null;
   /** Chunks that an array still has to yield; negative for other bodies. */
@@ -24,7 +24,7 @@ export class Steps {
   /** A violation leaves `next()`: nobody else will return the iterator inside now. */
   due = false;
 
-  constructor(exchange: Exchange, closing: Closing, length = -1) {
+  constructor(exchange: CheckedExchange, closing: Closing, length = -1) {
     this.#exchange = exchange;
     this.#closing = closing;
     this.#comparison = exchange.settings.compareChunks ? new ChunkComparison(exchange) : null;

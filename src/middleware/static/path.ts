@@ -7,7 +7,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** What Windows takes for a device, a stream of a file, or another spelling of a name. */
 const WINDOWS_SPECIAL = /[<>:"|?*]|[. ]$|^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
-export interface RequestedPath {
+interface RequestedPath {
   /** Names below the root; none for the root itself. */
   segments: string[];
   /** The path ends in `/`: a directory is meant. */

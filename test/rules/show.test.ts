@@ -9,7 +9,7 @@ class HttpError extends Error {
 describe('G-140 B-32 the description of what was thrown has', () => {
   test('class, message, stack and properties', () => {
     const text = describeError(Object.assign(new HttpError('gone'), { code: 'E_GONE', request: { secret: 'token' } }));
-    expect(text).toMatch(/^HttpError: gone\n +at .*report\.test\.ts:\d+/);
+    expect(text).toMatch(/^HttpError: gone\n +at .*show\.test\.ts:\d+/);
     expect(text).toContain("with { status: 404, code: 'E_GONE', request: [Object] }");
     expect(text).not.toContain('token');
   });

@@ -15,14 +15,14 @@ export interface BodySink {
 }
 
 /** One request body. At most one read of the input is outstanding. */
-export class RequestBody {
+export class FramedBody {
   readonly #input: AsyncInputStream;
   readonly #sink: BodySink;
   /** Bytes still to come; -1: it goes chunked. */
   #left: number;
   #iterator: AsyncIterator<Uint8Array> | null = null;
   #reading = false;
-  #over = false;
+  #done = false;
   #any = false;
 
   /** @param length as CONTENT_LENGTH announced it, -1 for a body of unknown length; not 0 */
@@ -34,20 +34,20 @@ export class RequestBody {
 
   /** The listener wants more. Reads one block, unless one is on its way. */
   pull(): void {
-    if (this.#reading || this.#over) return;
+    if (this.#reading || this.#done) return;
     this.#reading = true;
     this.#iterator ??= this.#input.chunks()[Symbol.asyncIterator]();
     this.#iterator.next().then(
       (step) => {
         this.#reading = false;
-        if (this.#over) return;
+        if (this.#done) return;
         if (step.done) this.#end();
         else this.#block(step.value);
       },
       (error) => {
         this.#reading = false;
-        if (this.#over) return;
-        this.#over = true;
+        if (this.#done) return;
+        this.#done = true;
         this.#sink.broken(error);
       },
     );
@@ -55,7 +55,7 @@ export class RequestBody {
 
   /** The request is over: nothing more is read. What is left of the body is the gateway's concern (G-64). */
   stop(): void {
-    this.#over = true;
+    this.#done = true;
     const returned = this.#iterator?.return?.();
     this.#iterator = null;
     disregard(returned); // it broke off: there is nobody left to tell
