@@ -9,7 +9,7 @@ import {
 } from '../environ/builder.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
-import type { RingRequest } from '../rings/ring-request.ts';
+import type { RingRequest } from '../rings/index.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
@@ -67,15 +67,23 @@ export function ringEnviron<Async extends boolean>(
   input: InputOf<Async>,
 ): EnvironOf<Async> {
   const text = request.text();
-  const connection = connectionInfo(text.substring(0, request.metaLength));
-  const environ = builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
+  const connection = connectionInfo(text.substring(0, request.connectionLength));
+  const environ = builder.build(
+    text,
+    request.connectionLength,
+    request.words,
+    request.record,
+    connection,
+    prefix,
+    input,
+  );
   if (request.flags === TAKES_ERRORS) {
     environ['wsgi.errors'] = createErrorStream(2, (text) => request.errors(text));
   }
   return environ;
 }
 
-/** The inverse of `SocketHost.meta`. */
+/** The inverse of `SocketHost.connectionText`. */
 function connectionInfo(meta: string): ConnectionInfo {
   const [remoteAddress, remotePort, serverName, serverPort, protocol, kind] = meta.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';

@@ -13,7 +13,7 @@ import {
   HEAD_TARGET_START,
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
-import { ring, Sleeper } from './doorbell.ts';
+import { ringBell, Sleeper } from './doorbell.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,
@@ -25,6 +25,7 @@ import {
   CANCEL,
   type CANCEL_ABORTED,
   CANCEL_DISCONNECTED,
+  CONNECTION_LENGTH,
   EPOCH,
   EVENT,
   FILE_DONE,
@@ -33,10 +34,8 @@ import {
   GATEWAY_BELL,
   GATEWAY_THREAD,
   GENERATION,
-  HEAD,
   INBOX_TAIL,
   inboxEntry,
-  META_LENGTH,
   MOUNT,
   OWNER,
   QUEUE_HEAD,
@@ -45,12 +44,13 @@ import {
   queuedAt,
   RECORD,
   RETIRE,
+  RING_HEAD,
+  RING_TAIL,
   type RingLayout,
   type SharedMemory,
   SIGNALLED,
   SPACE_WANTED,
   STOP,
-  TAIL,
   TEXT_LENGTH,
   TEXT_START,
   WAITING,
@@ -115,17 +115,19 @@ export class GatewayEnd {
   }
 
   /**
-   * Copies a request into an acquired slot: the parser's HEAD_RECORD, `meta` (native string, at most `metaSize`
-   * bytes) and the head whose first byte lies at address `headStart` of the memory. The body is open and empty.
+   * Copies a request into an acquired slot: the parser's HEAD_RECORD, `connection` (what is known of
+   * the connection: a native string, at most `connectionSize` bytes) and the head whose first byte lies at address `headStart` of the memory. The body is open and empty.
    * Throws a RangeError when the head is larger than the layout allows; the slot stays acquired.
    */
-  fill(slot: number, mount: number, flags: number, meta: string, headStart: number): void {
+  fill(slot: number, mount: number, flags: number, connection: string, headStart: number): void {
     const { words, bytes, layout } = this;
     const source = HEAD_RECORD >>> 2;
     const headLength = words[source + HEAD_LENGTH];
     const fields = words[source + HEAD_FIELD_COUNT];
-    if (headLength > layout.headSize || fields > layout.maxFields || meta.length > layout.metaSize) {
-      throw new RangeError(`a head of ${headLength} bytes, ${fields} fields and ${meta.length} bytes of meta`);
+    if (headLength > layout.headSize || fields > layout.maxFields || connection.length > layout.connectionSize) {
+      throw new RangeError(
+        `a head of ${headLength} bytes, ${fields} fields and ${connection.length} bytes about the connection`,
+      );
     }
     const header = layout.slot + slot * layout.slotWords;
     const count = HEAD_WORDS + FIELD_WORDS * fields;
@@ -133,12 +135,12 @@ export class GatewayEnd {
     if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = words[source + i];
     else words.copyWithin(record, source, source + count);
     const start = ((record + count) << 2) >>> 0;
-    if (meta.length > 0) bytes.latin1Write(meta, start, meta.length);
-    bytes.copyWithin(start + meta.length, headStart, headStart + headLength);
+    if (connection.length > 0) bytes.latin1Write(connection, start, connection.length);
+    bytes.copyWithin(start + connection.length, headStart, headStart + headLength);
     words[header + MOUNT] = mount;
     words[header + FLAGS] = flags;
-    words[header + META_LENGTH] = meta.length;
-    words[header + TEXT_LENGTH] = meta.length + headLength;
+    words[header + CONNECTION_LENGTH] = connection.length;
+    words[header + TEXT_LENGTH] = connection.length + headLength;
     words[header + TEXT_START] = start;
     // Plain stores: nobody looks before the dispatch, whose store of OWNER releases them.
     words[header + CANCEL] = 0;
@@ -193,7 +195,7 @@ export class GatewayEnd {
     // Releases the slot; the inbox entry follows.
     Atomics.store(words, header + OWNER, worker + 1);
     this.#inFlight[worker]++;
-    this.#put(slot, worker);
+    this.#putInbox(slot, worker);
   }
 
   /** Requests that async worker `worker` has been handed and has not finished. */
@@ -201,7 +203,7 @@ export class GatewayEnd {
     return this.#inFlight[worker];
   }
 
-  #put(slot: number, worker: number): void {
+  #putInbox(slot: number, worker: number): void {
     const { words, layout } = this;
     const tail = this.#inboxTails[worker];
     const inbox = layout.inbox + (worker - layout.syncWorkers) * layout.inboxSize;
@@ -237,7 +239,7 @@ export class GatewayEnd {
       for (let worker = layout.syncWorkers; worker < layout.workers; worker++) {
         if (this.#bells[worker] === 0) continue;
         this.#bells[worker] = 0;
-        ring(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
+        ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
       }
     }
   }
@@ -265,7 +267,7 @@ export class GatewayEnd {
       return;
     }
     // The worker clears the flag before it looks, so whatever was stored before a failing exchange will be seen.
-    if (Atomics.exchange(words, header + SIGNALLED, 1) === 0) this.#put(slot, worker);
+    if (Atomics.exchange(words, header + SIGNALLED, 1) === 0) this.#putInbox(slot, worker);
   }
 
   /**
@@ -304,15 +306,15 @@ export class GatewayEnd {
     const room = size - ((tail - Atomics.load(words, header + BODY_HEAD)) | 0);
     const count = Math.min(room, length);
     if (count <= 0) return 0;
-    const ring = header * 4 + layout.body;
+    const area = header * 4 + layout.body;
     const offset = tail & (size - 1);
     const first = Math.min(count, size - offset);
     if (source === bytes) {
-      bytes.copyWithin(ring + offset, address, address + first);
-      if (first < count) bytes.copyWithin(ring, address + first, address + count);
+      bytes.copyWithin(area + offset, address, address + first);
+      if (first < count) bytes.copyWithin(area, address + first, address + count);
     } else {
-      bytes.set(source.subarray(address, address + first), ring + offset);
-      if (first < count) bytes.set(source.subarray(address + first, address + count), ring);
+      bytes.set(source.subarray(address, address + first), area + offset);
+      if (first < count) bytes.set(source.subarray(address + first, address + count), area);
     }
     // Releases the bytes.
     Atomics.store(words, header + BODY_TAIL, (tail + count) | 0);
@@ -321,23 +323,23 @@ export class GatewayEnd {
 
   /** The request body is complete. Before the dispatch where there is none. */
   endBody(slot: number): void {
-    this.#state(slot, BODY_STATE, BODY_END);
+    this.#setWord(slot, BODY_STATE, BODY_END);
   }
 
   /** The request body will never be complete (G-63); `status` is that of the worker's RequestBodyError: 400, 408, 413. */
   failBody(slot: number, status: number): void {
-    this.#state(slot, BODY_STATE, status);
+    this.#setWord(slot, BODY_STATE, status);
   }
 
   /** The socket has taken `bytes` more of the body of the response. Only while the slot is in use. */
   grant(slot: number, bytes: number): void {
     const index = this.layout.slot + slot * this.layout.slotWords + ACKNOWLEDGED;
-    this.#state(slot, ACKNOWLEDGED, (this.words[index] + bytes) | 0);
+    this.#setWord(slot, ACKNOWLEDGED, (this.words[index] + bytes) | 0);
   }
 
   /** The gateway is through with the descriptor of a `file` message; `end` says what came of it (see FILE_DONE). */
   fileDone(slot: number, end: number = FILE_SENT): void {
-    this.#state(slot, FILE_DONE, end);
+    this.#setWord(slot, FILE_DONE, end);
   }
 
   /**
@@ -346,10 +348,10 @@ export class GatewayEnd {
    */
   cancel(slot: number, reason: typeof CANCEL_DISCONNECTED | typeof CANCEL_ABORTED = CANCEL_DISCONNECTED): void {
     // The first reason stands.
-    if (this.words[this.layout.slot + slot * this.layout.slotWords + CANCEL] === 0) this.#state(slot, CANCEL, reason);
+    if (this.words[this.layout.slot + slot * this.layout.slotWords + CANCEL] === 0) this.#setWord(slot, CANCEL, reason);
   }
 
-  #state(slot: number, word: number, value: number): void {
+  #setWord(slot: number, word: number, value: number): void {
     // Releases, after BODY_TAIL where it is the end of a body; before EVENT (see #tell).
     Atomics.store(this.words, this.layout.slot + slot * this.layout.slotWords + word, value);
     this.#touch(slot);
@@ -399,7 +401,7 @@ export class GatewayEnd {
   request(slot: number): { method: string; target: string; mount: number } {
     const { words, layout, bytes } = this;
     const header = layout.slot + slot * layout.slotWords;
-    const head = (words[header + TEXT_START] >>> 0) + words[header + META_LENGTH];
+    const head = (words[header + TEXT_START] >>> 0) + words[header + CONNECTION_LENGTH];
     const target = head + words[header + RECORD + HEAD_TARGET_START];
     return {
       method: bytes.latin1Slice(head, head + words[header + RECORD + HEAD_METHOD_LENGTH]),
@@ -414,7 +416,7 @@ export class GatewayEnd {
     // Before the wake-ups; looked at after QUEUE_WAKE or WORKER_BELL.
     Atomics.store(words, layout.worker + worker * WORKER_WORDS + RETIRE, 1);
     if (worker < layout.syncWorkers) this.#wakeQueue();
-    else ring(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
+    else ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
   }
 
   #wakeQueue(): void {
@@ -436,7 +438,8 @@ export class GatewayEnd {
     // The order is of no concern: the thread is gone and its successor not yet started. Atomic because application
     // code left over on a thread that lives on reads the epoch.
     Atomics.add(words, control + EPOCH, 1);
-    for (const word of [TAIL, HEAD, SPACE_WANTED, RETIRE, INBOX_TAIL]) Atomics.store(words, control + word, 0);
+    for (const word of [RING_TAIL, RING_HEAD, SPACE_WANTED, RETIRE, INBOX_TAIL])
+      Atomics.store(words, control + word, 0);
     this.#inboxTails[worker] = 0;
     this.#bells[worker] = 0;
     // Even: awake. The wait of a dead thread died with it.
@@ -487,7 +490,7 @@ export class GatewayEnd {
     this.#wakeQueue();
     for (let worker = 0; worker < layout.workers; worker++) {
       this.#reader.wakeForSpace(worker);
-      if (worker >= layout.syncWorkers) ring(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
+      if (worker >= layout.syncWorkers) ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
     }
   }
 }

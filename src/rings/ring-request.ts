@@ -12,12 +12,12 @@ import {
   BODY_WANTED,
   CANCEL,
   CANCEL_DISCONNECTED,
+  CONNECTION_LENGTH,
   FILE_DONE,
   FILE_SENT,
   FILE_SHORT,
   FLAGS,
   GENERATION,
-  META_LENGTH,
   MOUNT,
   RECORD,
   type RingLayout,
@@ -67,7 +67,7 @@ export abstract class RingRequest {
   /** As given to `fill`. */
   readonly flags: number;
   /** Where the head begins in `text()`. */
-  readonly metaLength: number;
+  readonly connectionLength: number;
   /** The shared memory as words; the head record (assembly/layout.ts) begins at index `record`. */
   readonly words: Int32Array;
   readonly record: number;
@@ -89,7 +89,7 @@ export abstract class RingRequest {
     this.generation = words[header + GENERATION];
     this.mount = words[header + MOUNT];
     this.flags = words[header + FLAGS];
-    this.metaLength = words[header + META_LENGTH];
+    this.connectionLength = words[header + CONNECTION_LENGTH];
     this.words = words;
     this.record = header + RECORD;
     this.writer = writer;
@@ -97,7 +97,7 @@ export abstract class RingRequest {
     this.header = header;
   }
 
-  /** Native string: `meta`, directly followed by the head. Not to be asked for once the request is over. */
+  /** Native string: the text about the connection, directly followed by the head. Not to be asked for once the request is over. */
   text(): string {
     this.#assertOurs();
     const start = this.words[this.header + TEXT_START] >>> 0;
@@ -259,16 +259,16 @@ export abstract class RingRequest {
   #copyBody(count: number, available: number): Uint8Array {
     const { words, header } = this;
     const size = this.layout.bodySize;
-    const ring = header * 4 + this.layout.body;
+    const area = header * 4 + this.layout.body;
     const offset = this.#bodyHead & (size - 1);
     let block: Uint8Array;
     if (offset + count <= size) {
       // A new, unshared buffer of its own: `slice` of the prototype of Buffer would be a view.
-      block = slice.call(this.writer.plain, ring + offset, ring + offset + count);
+      block = slice.call(this.writer.plain, area + offset, area + offset + count);
     } else {
       block = new Uint8Array(count);
-      block.set(this.writer.plain.subarray(ring + offset, ring + size));
-      block.set(this.writer.plain.subarray(ring, ring + offset + count - size), size - offset);
+      block.set(this.writer.plain.subarray(area + offset, area + size));
+      block.set(this.writer.plain.subarray(area, area + offset + count - size), size - offset);
     }
     this.#bodyHead = (this.#bodyHead + count) | 0;
     // Releases the room, and comes before the look at BODY_WANTED (see writeBody).

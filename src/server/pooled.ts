@@ -4,9 +4,15 @@ import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../inte
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
-import type { GatewayEnd } from '../rings/gateway-end.ts';
-import { CANCEL_ABORTED, CANCEL_DISCONNECTED, FILE_SENT, FILE_SHORT } from '../rings/layout.ts';
-import type { ResponseHandler } from '../rings/response-reader.ts';
+import {
+  CANCEL_ABORTED,
+  CANCEL_DISCONNECTED,
+  FILE_SENT,
+  FILE_SHORT,
+  type GatewayEnd,
+  type HeadMessage,
+  type ResponseHandler,
+} from '../rings/index.ts';
 import { sendFile } from './send-file.ts';
 
 /** What the pooled requests of a gateway need from it. */
@@ -261,20 +267,9 @@ export class PooledRequests implements ResponseHandler {
     }
   }
 
-  // ---- ResponseHandler
-
-  head(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    chunk: number,
-    final: Final,
-  ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text, final !== MORE);
-    if (exchange !== null) this.send(slot, exchange, start + text, chunk, final);
+  head(slot: number, head: HeadMessage, start: number, chunk: number, final: Final): void {
+    const exchange = this.respond(slot, head, final !== MORE);
+    if (exchange !== null) this.send(slot, exchange, start, chunk, final);
   }
 
   chunk(slot: number, start: number, chunk: number, final: Final): void {
@@ -282,19 +277,10 @@ export class PooledRequests implements ResponseHandler {
     if (exchange !== null) this.send(slot, exchange, start, chunk, final);
   }
 
-  file(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    descriptor: number,
-    size: number,
-  ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text, true);
+  file(slot: number, head: HeadMessage, descriptor: number, size: number): void {
+    const exchange = this.respond(slot, head, true);
     const { rings } = this.context;
-    if (exchange === null || (flags & HEAD_NO_BODY) !== 0) {
+    if (exchange === null || (head.flags & HEAD_NO_BODY) !== 0) {
       rings.fileDone(slot);
       this.context.scheduleRings();
       return;
@@ -359,22 +345,14 @@ export class PooledRequests implements ResponseHandler {
     this.context.note(worker, code, text);
   }
 
-  private respond(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    complete: boolean,
-  ): Exchange | null {
+  private respond(slot: number, sent: HeadMessage, complete: boolean): Exchange | null {
     const { exchange } = this.requests[slot];
     if (exchange === null) return null;
     const head = this.responseHead;
-    head.status = status;
-    head.flags = flags;
-    head.length = length;
-    head.text = this.bytes.latin1Slice(start, start + text);
+    head.status = sent.status;
+    head.flags = sent.flags;
+    head.length = sent.length;
+    head.text = this.bytes.latin1Slice(sent.textStart, sent.textStart + sent.textLength);
     exchange.connection.respond(exchange, head, complete);
     return exchange;
   }

@@ -44,7 +44,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   readonly info: ConnectionInfo;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
-  private cachedMeta: string | null = null;
+  private cachedText: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
   private unsent = 0;
@@ -79,13 +79,13 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   }
 
   /** `info` for the rings: one text, its parts separated by line feeds. */
-  get meta(): string {
-    if (this.cachedMeta === null) {
+  get connectionText(): string {
+    if (this.cachedText === null) {
       const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket } = this.info;
       const kind = unixSocket ? 'unix' : '';
-      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
+      this.cachedText = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
     }
-    return this.cachedMeta;
+    return this.cachedText;
   }
 
   /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */

@@ -143,7 +143,13 @@ export class Workers {
     const slot = rings.acquire();
     if (slot < 0) return false;
     const gateway = this.gateway();
-    rings.fill(slot, mount, exchange.connection.takesErrors ? TAKES_ERRORS : 0, host.meta, gateway.parser.headStart);
+    rings.fill(
+      slot,
+      mount,
+      exchange.connection.takesErrors ? TAKES_ERRORS : 0,
+      host.connectionText,
+      gateway.parser.headStart,
+    );
     if (!hasBody) rings.endBody(slot);
     this.requests.begin(slot, exchange, hasBody, gateway.now);
     if (kind === 'async') rings.dispatchAsync(slot, worker);
