@@ -4,8 +4,8 @@ import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { type AppOptions, describe, parseApplication } from '../pool/load.ts';
 import { withoutFinalSlashes } from '../rules/trimmed.ts';
-import type { TextSink } from './access-log.ts';
 import { type Bind, formatBind, parseBind } from './bind.ts';
+import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
 
 export type { AppOptions } from '../pool/load.ts';

@@ -14,10 +14,12 @@ import type { Exchange } from '../protocols/exchange.ts';
 import { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { Acceptor } from '../server/accept.ts';
-import { type AccessLog, type AccessRecord, openAccessLog, type TextSink } from '../server/access-log.ts';
 import { listen } from '../server/bind.ts';
 import { Gateway } from '../server/gateway.ts';
 import { InlineRequest } from '../server/inline.ts';
+import { type AccessLog, openAccessLog } from '../server/log/access-log.ts';
+import type { AccessRecord } from '../server/log/format.ts';
+import type { TextSink } from '../server/log/stream.ts';
 import { MountTable } from '../server/mounts.ts';
 import type { SocketHost } from '../server/socket-host.ts';
 import { syncToAsync } from '../shim/index.ts';
@@ -161,6 +163,7 @@ class RunningSimpleServer implements SimpleServer {
         variables: { size: 0, count: 0 }, // HTTP alone is spoken
         deadlines: DEADLINES,
         accessLog: {
+          isKept: true,
           dropped: 0,
           write: (record) => this.finished(record),
           reopen() {},
