@@ -15,9 +15,13 @@ export function nativePrefix(prefix: string): string {
   return withoutFinalSlashes(textToNative(prefix));
 }
 
-/** What is left of a decoded path behind a mount point, by whole segments (G-14); null where it lies elsewhere. */
+/** Whether a decoded path lies behind a mount point, by whole segments (G-14). */
+export function liesBehind(path: string, prefix: string): boolean {
+  if (prefix === '') return true;
+  return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f);
+}
+
+/** What is left of a decoded path behind a mount point (G-14); null where it lies elsewhere. */
 export function behindPrefix(path: string, prefix: string): string | null {
-  if (prefix === '') return path;
-  if (!path.startsWith(prefix)) return null;
-  return path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f ? path.slice(prefix.length) : null;
+  return liesBehind(path, prefix) ? path.slice(prefix.length) : null;
 }

@@ -1,19 +1,10 @@
 import { ConfigurationError } from '../interface/errors.ts';
+import { liesBehind } from '../rules/prefix.ts';
 
 /** An application's place in the path space. */
 export interface Mounted {
   /** Decoded path prefix: '' or '/app' (G-11). */
   readonly prefix: string;
-}
-
-/** `/app/` becomes `/app`, `/` becomes '' (G-11). Throws ConfigurationError where it does not start with a slash. */
-export function normalizePrefix(prefix: string): string {
-  if (prefix !== '' && !prefix.startsWith('/')) {
-    throw new ConfigurationError(`a mount prefix starts with "/", got ${JSON.stringify(prefix)}`);
-  }
-  let end = prefix.length;
-  while (end > 0 && prefix.charCodeAt(end - 1) === 0x2f) end--;
-  return prefix.slice(0, end);
 }
 
 /** Finds the application of a path: the longest prefix that ends on a segment boundary (G-14). */
@@ -36,11 +27,7 @@ export class MountTable<M extends Mounted> {
   /** The application for a decoded path, or null. `*` (OPTIONS *) belongs to the root. */
   find(path: string): M | null {
     for (const mount of this.mounts) {
-      const { prefix } = mount;
-      if (prefix === '') return mount;
-      if (path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)) {
-        return mount;
-      }
+      if (liesBehind(path, mount.prefix)) return mount;
     }
     return null;
   }
