@@ -14,18 +14,18 @@ import {
   type ResponseHandler,
 } from '../rings/index.ts';
 import { sendFile } from './send-file.ts';
+import type { Turn } from './turn.ts';
 
 /** What the pooled requests of a gateway need from it. */
 export interface PooledContext {
   readonly rings: GatewayEnd;
+  readonly turn: Turn;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
   /** A slot is free again; `worker` has had its request, or none where it is -1. */
   slotFreed(worker: number): void;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
-  /** Milliseconds; need not be exact. */
-  now(): number;
 }
 
 /** FILE_DONE for what `sendFile` rejects with; of a client that has gone the worker knows. */
@@ -121,7 +121,7 @@ class PooledRequest implements ExchangeOwner {
   /** Hands a request that was held back to the sync workers. */
   private dispatch(): void {
     this.awaited = 0;
-    this.begun = this.context.now();
+    this.begun = this.context.turn.now;
     this.context.rings.dispatchSync(this.slot);
   }
 
@@ -360,7 +360,7 @@ export class PooledRequests implements ResponseHandler {
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {
     const { connection } = exchange;
     const request = this.requests[slot];
-    request.since = this.context.now();
+    request.since = this.context.turn.now;
     const wanted = length === 0 || connection.data(exchange, this.bytes, start, start + length);
     if (final === MORE) {
       request.owed += length;

@@ -16,7 +16,7 @@ import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './ac
 export interface SocketContext {
   readonly acceptor: Acceptor;
   /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
-  readonly deadlines: readonly number[];
+  readonly limits: readonly number[];
   /** Milliseconds that a connection may linger in all, however much the client sends. */
   readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
@@ -107,7 +107,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.waitingSince = now;
       return;
     }
-    const limit = this.context.deadlines[waitingFor];
+    const limit = this.context.limits[waitingFor];
     if (limit > 0 && now - this.waitingSince >= limit) {
       this.waitingSince = now;
       connection.expired();

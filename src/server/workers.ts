@@ -6,13 +6,16 @@ import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { BUSY } from '../protocols/http/framing.ts';
+import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
-import type { Gateway } from './gateway.ts';
 import { PLACES } from './memory.ts';
+import type { ResolvedOptions } from './options.ts';
 import { PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
+import type { Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
+import type { Turn } from './turn.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 
@@ -23,30 +26,27 @@ const MOST_SHOWN = 200;
 
 const NO_WORKER = 'no worker is ready';
 
-export interface WorkersOptions {
+/** The settings that workers and their supervision go by. */
+type WorkerSettings = Pick<
+  ResolvedOptions,
+  | 'asyncRequests'
+  | 'bufferBody'
+  | 'limitWorkerMemory'
+  | 'maxRequests'
+  | 'maxRequestsJitter'
+  | 'queueWarning'
+  | 'timeoutQueue'
+  | 'timeoutStartup'
+  | 'timeoutStep'
+  | 'uncaughtErrors'
+>;
+
+export interface WorkersOptions extends WorkerSettings {
   data: Omit<WorkerData, 'multiprocess'>;
   /** Modules of the mounts, for the error log. */
   modules: readonly string[];
-  timeoutStartup: number;
-  /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
-  limitWorkerMemory: number;
-  /** Requests of one async worker at a time; 0: no limit (G-09). */
-  asyncRequests: number;
-  /** Bytes of a request body that sync workers are not to wait for; at most the body space of the rings (B-44). */
-  bufferBody: number;
-  /** Requests after which a worker is replaced; 0: never (L-16). */
-  maxRequests: number;
-  maxRequestsJitter: number;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
-  /** Milliseconds for one step of an application; 0: no limit (G-148). */
-  timeoutStep: number;
-  /** Milliseconds in the queue of the sync workers; 0: no limit (G-148). */
-  timeoutQueue: number;
-  /** Milliseconds in the queue of the sync workers after which the owner is told; 0: never (B-42). */
-  queueWarning: number;
-  /** What becomes of a worker with an error outside of any request (G-146). */
-  uncaughtErrors: 'replace' | 'report';
   report: Report;
 }
 
@@ -59,13 +59,22 @@ interface KindPool {
   readonly pool: WorkerPool<WorkerData>;
 }
 
-/** The worker threads of a server and what its gateway exchanges with them. */
-export class Workers {
-  readonly rings: GatewayEnd;
+/**
+ * The worker threads of a server and what its gateway exchanges with them. A request comes from the gateway to `accept`,
+ * which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through PooledRequests
+ * to the connection.
+ */
+export class Workers implements Service {
+  private readonly rings: GatewayEnd;
   private readonly options: WorkersOptions;
-  private readonly gateway: () => Gateway;
+  private readonly parser: Parser;
+  private readonly turn: Turn;
   private readonly requests: PooledRequests;
   private readonly pools: KindPool[] = [];
+  /** Kinds of the applications, by mount. */
+  private readonly kinds: readonly (Kind | undefined)[];
+  /** Bytes of a request body that sync workers are not to wait for (B-44). */
+  private readonly bufferBody: number;
   // By place in the rings.
   /** Whether its thread takes requests. */
   private readonly ready: boolean[] = [];
@@ -82,27 +91,30 @@ export class Workers {
   private warned = false;
   private ringsDirty = false;
 
-  constructor(options: WorkersOptions, gateway: () => Gateway) {
+  constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
     this.options = options;
-    this.gateway = gateway;
+    this.parser = parser;
+    this.turn = turn;
     const { memory, layout } = options.data;
     this.rings = new GatewayEnd(memory, layout);
+    this.kinds = options.data.mounts.map((mount) => mount?.app.kind);
+    this.bufferBody = Math.min(options.bufferBody, layout.bodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.requests = new PooledRequests({
       rings: this.rings,
+      turn,
       scheduleRings: () => this.schedule(),
       slotFreed: (worker) => {
-        this.gateway().retry();
+        turn.retry();
         if (worker >= 0) this.finished(worker);
       },
       note: (_worker, _code, text) => options.report('info', text),
-      now: () => this.gateway().now,
     });
     this.addPool('sync', 0, layout.syncWorkers);
     this.addPool('async', layout.syncWorkers, layout.asyncWorkers);
   }
 
-  /** Starts all workers; rejects with what kept one from starting. */
+  /** Starts all workers. */
   async start(): Promise<void> {
     try {
       await Promise.all(this.pools.map(({ pool }) => pool.start()));
@@ -112,10 +124,7 @@ export class Workers {
     this.listen();
   }
 
-  /**
-   * Tells the workers to stop and waits for them, `timeout` milliseconds at most. Fulfils with the number of shutdown hooks
-   * that threw or did not end (L-10).
-   */
+  /** Tells the workers to stop, and waits for them. */
   async stop(timeout: number): Promise<number> {
     this.rings.stop();
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
@@ -124,36 +133,29 @@ export class Workers {
     return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
   }
 
-  /** Threads that `stop` could not end. */
   get stuck(): number {
     return this.pools.reduce((sum, { pool }) => sum + pool.stuck, 0);
   }
 
-  /** Cuts the waiting of `stop` short (L-11). */
   abort(): void {
     for (const { pool } of this.pools) pool.abort();
   }
 
-  /** Puts a request to the workers of a kind; false when there is no room. See `Destination.accept`. */
-  accept(kind: Kind, mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+  /** See `Destination.accept`. */
+  accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     const { rings } = this;
+    const kind = this.kinds[mount] === 'async' ? 'async' : 'sync';
     const worker = kind === 'async' ? this.leastLoaded() : 0;
     if (this.isDown[kind] && this.refuses(kind, exchange)) return true;
     if (worker < 0) return false;
     const slot = rings.acquire();
     if (slot < 0) return false;
-    const gateway = this.gateway();
-    rings.fill(
-      slot,
-      mount,
-      exchange.connection.takesErrors ? TAKES_ERRORS : 0,
-      host.connectionText,
-      gateway.parser.headStart,
-    );
+    const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
+    rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
     if (!hasBody) rings.endBody(slot);
-    this.requests.begin(slot, exchange, hasBody, gateway.now);
+    this.requests.begin(slot, exchange, hasBody, this.turn.now);
     if (kind === 'async') rings.dispatchAsync(slot, worker);
-    else if (hasBody && this.options.bufferBody > 0) this.requests.hold(slot, this.options.bufferBody);
+    else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
     else rings.dispatchSync(slot);
     this.schedule();
     return true;
@@ -235,7 +237,7 @@ export class Workers {
     this.served[worker] = 0;
     this.limits[worker] =
       maxRequests === 0 ? Number.POSITIVE_INFINITY : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
-    this.gateway().retry();
+    this.turn.retry();
   }
 
   /** A worker is through with a request. */
@@ -271,7 +273,7 @@ export class Workers {
     });
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot, files);
-    this.gateway().endTurn();
+    this.turn.end();
     const served = (this.served[worker] ?? 0) + slots.length > 0;
     this.served[worker] = 0;
     return { served, requests, inUse: this.requests.filesInUse };
@@ -282,7 +284,7 @@ export class Workers {
     this.isDown[kind] = true;
     if (kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, this.retryAfter(kind));
     // Those for whom there was no room are refused when they try again.
-    this.gateway().retry();
+    this.turn.retry();
   }
 
   /** Answers a request where no worker of its kind is in service or starting. */
@@ -316,12 +318,12 @@ export class Workers {
 
   private schedule(): void {
     this.ringsDirty = true;
-    this.gateway().scheduleTurnEnd();
+    this.turn.schedule();
   }
 
   private readonly listen = (): void => {
     try {
-      if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+      if (this.rings.drain(this.requests) > 0) this.turn.end();
     } catch (error) {
       // A defect of ours. The message that led to it is passed; the others go on.
       this.options.report('error', `a response was lost: ${describeFailure(error).message}`);
