@@ -27,9 +27,9 @@ import { percentDecode } from '../rules/native-strings.ts';
 export const PARSED_HEAD = HEAD_RECORD >> 2;
 
 /**
- * A request head where it lies in memory, for those who need a few things of it and no environ (`EnvironBuilder`): a record
- * of offsets (assembly/layout.ts), and the bytes that they point to. One object reads many heads, one after the other:
- * nothing is allocated but the strings that are asked for. All of them are native strings.
+ * A request head where it lies in memory, for those who need a few things of it and no environ (`EnvironBuilder`): a
+ * record of offsets (assembly/layout.ts), and the bytes that they point to. One object reads many heads, one after the
+ * other: nothing is allocated but the strings that are asked for. All of them are native strings.
  */
 export class HeadReader {
   readonly #words: Int32Array;

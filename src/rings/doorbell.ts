@@ -1,6 +1,6 @@
 /**
  * A wake-up that cannot be lost and costs nothing while the other side is awake. One word: even while its owner is
- * awake, odd while it sleeps. Whoever rings makes it even again, so of many ringers one pays for the notification.
+ * awake, odd while it sleeps. A ringer makes it even again, so of many ringers one pays for the notification.
  *
  * The order is that of Dekker's algorithm. The sleeper stores the odd value and then looks for work; the ringer stores
  * its work and then looks at the word. All four are sequentially consistent, so at least one of them sees the other.

@@ -3,16 +3,8 @@
  * and drains responses. Nothing here blocks and nothing here knows HTTP beyond the copy of a head record.
  */
 import { threadId } from 'node:worker_threads';
-import {
-  FIELD_WORDS,
-  HEAD_FIELD_COUNT,
-  HEAD_LENGTH,
-  HEAD_METHOD_LENGTH,
-  HEAD_RECORD,
-  HEAD_TARGET_LENGTH,
-  HEAD_TARGET_START,
-  HEAD_WORDS,
-} from '../../assembly/layout.ts';
+import { FIELD_WORDS, HEAD_FIELD_COUNT, HEAD_LENGTH, HEAD_WORDS } from '../../assembly/layout.ts';
+import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { ringBell, Sleeper } from './doorbell.ts';
 import {
   ACKNOWLEDGED,
@@ -115,15 +107,15 @@ export class GatewayEnd {
   }
 
   /**
-   * Copies a request into an acquired slot: the parser's HEAD_RECORD, `connection` (what is known of
-   * the connection: a native string, at most `connectionSize` bytes) and the head whose first byte lies at address `headStart` of the memory. The body is open and empty.
-   * Throws a RangeError when the head is larger than the layout allows; the slot stays acquired.
+   * Copies a request into an acquired slot: the record that the parser has made, `connection` (what is known of the
+   * connection: a native string, at most `connectionSize` bytes) and the head whose first byte lies at address
+   * `headStart` of the memory. The body is open and empty. Throws a RangeError when the head is larger than the layout
+   * allows; the slot stays acquired.
    */
   fill(slot: number, mount: number, flags: number, connection: string, headStart: number): void {
     const { words, bytes, layout } = this;
-    const source = HEAD_RECORD >>> 2;
-    const headLength = words[source + HEAD_LENGTH];
-    const fields = words[source + HEAD_FIELD_COUNT];
+    const headLength = words[PARSED_HEAD + HEAD_LENGTH];
+    const fields = words[PARSED_HEAD + HEAD_FIELD_COUNT];
     if (headLength > layout.headSize || fields > layout.maxFields || connection.length > layout.connectionSize) {
       throw new RangeError(
         `a head of ${headLength} bytes, ${fields} fields and ${connection.length} bytes about the connection`,
@@ -132,8 +124,8 @@ export class GatewayEnd {
     const header = layout.slot + slot * layout.slotWords;
     const count = HEAD_WORDS + FIELD_WORDS * fields;
     const record = header + RECORD;
-    if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = words[source + i];
-    else words.copyWithin(record, source, source + count);
+    if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = words[PARSED_HEAD + i];
+    else words.copyWithin(record, PARSED_HEAD, PARSED_HEAD + count);
     const start = ((record + count) << 2) >>> 0;
     if (connection.length > 0) bytes.latin1Write(connection, start, connection.length);
     bytes.copyWithin(start + connection.length, headStart, headStart + headLength);
@@ -173,7 +165,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Takes a request out of the sync queue again; false where a worker has it already. The slot is then the caller's, for
+   * Takes a request out of the sync queue again; false where a worker has it already. The slot is then the caller's,
+   * for
    * `release`. Those that came first go first, so that nothing settled piles up behind what still waits.
    */
   withdraw(slot: number): boolean {
@@ -326,7 +319,9 @@ export class GatewayEnd {
     this.#setWord(slot, BODY_STATE, BODY_END);
   }
 
-  /** The request body will never be complete (G-63); `status` is that of the worker's RequestBodyError: 400, 408, 413. */
+  /**
+   * The request body will never be complete (G-63); `status` is that of the worker's RequestBodyError: 400, 408, 413.
+   */
   failBody(slot: number, status: number): void {
     this.#setWord(slot, BODY_STATE, status);
   }
@@ -371,8 +366,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Gives a slot back, after DONE or `workerLost`, or without a dispatch; whatever of its request is still on its way is
-   * ignored. Returns the worker that had it, or -1.
+   * Gives a slot back, after DONE or `workerLost`, or without a dispatch; messages of its request that are still on
+   * their way are ignored. Returns the worker that had it, or -1.
    */
   release(slot: number): number {
     const { words, layout } = this;
@@ -401,13 +396,9 @@ export class GatewayEnd {
   request(slot: number): { method: string; target: string; mount: number } {
     const { words, layout, bytes } = this;
     const header = layout.slot + slot * layout.slotWords;
-    const head = (words[header + TEXT_START] >>> 0) + words[header + CONNECTION_LENGTH];
-    const target = head + words[header + RECORD + HEAD_TARGET_START];
-    return {
-      method: bytes.latin1Slice(head, head + words[header + RECORD + HEAD_METHOD_LENGTH]),
-      target: bytes.latin1Slice(target, target + words[header + RECORD + HEAD_TARGET_LENGTH]),
-      mount: words[header + MOUNT],
-    };
+    const start = (words[header + TEXT_START] >>> 0) + words[header + CONNECTION_LENGTH];
+    const { method, target } = new HeadReader(words, bytes).at(header + RECORD, start);
+    return { method, target, mount: words[header + MOUNT] };
   }
 
   /** Asks a worker to leave: it finishes what it has begun and takes nothing more from the sync queue. */
@@ -427,8 +418,8 @@ export class GatewayEnd {
   }
 
   /**
-   * After the thread of a worker has ended, or its task has: hands over what it had published, makes its rings ready for
-   * a successor and returns the slots that it owned. They rest until each is given to `release`.
+   * After the thread of a worker has ended, or its task has: hands over what it had published, makes its rings ready
+   * for a successor and returns the slots that it owned. They rest until each is given to `release`.
    */
   workerLost(worker: number, handler: ResponseHandler): number[] {
     const { words, layout } = this;

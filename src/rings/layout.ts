@@ -71,7 +71,7 @@ export const GATEWAY_BELL = 16;
 export const QUEUE_TAIL = 32;
 /** Sequence number on which idle sync workers wait. Written by the gateway. */
 export const QUEUE_WAKE = 33;
-/** Entries ever taken from the sync queue. Moved by whoever sees that its entry is settled. */
+/** Entries ever taken from the sync queue. Moved by any thread that sees that its entry is settled. */
 export const QUEUE_HEAD = 48;
 const CONTROL_WORDS = 64;
 

@@ -50,8 +50,8 @@ export interface HeadMessage {
 /**
  * What `drain` calls, once for each message, in the order in which a worker sent them. Bytes lie in the shared memory
  * from address `start` and are only there during the call, and so is what a HeadMessage says: the reader has one record
- * for all of them. `head`, `chunk` and `file` correspond to the calls of `Transport` (src/interface/transport.ts), `final`
- * included; a long chunk arrives in several calls.
+ * for all of them. `head`, `chunk` and `file` correspond to the calls of `Transport` (src/interface/transport.ts),
+ * `final` included; a long chunk arrives in several calls.
  */
 export interface ResponseHandler {
   /** The head, and the first `chunk` bytes of the body. */
@@ -187,6 +187,7 @@ export class ResponseReader {
     if (words[header + GENERATION] !== words[index + MESSAGE_GENERATION]) return 0;
     switch (kind) {
       case KIND_SEND: {
+        // As the writer was given it.
         const final = ((packed >>> 4) & 3) as Final;
         if ((packed >>> 4) & HEAD_PRESENT) {
           handler.head(slot, this.#headAt(index, start, text), start + text, chunk, final);

@@ -1,6 +1,7 @@
 /**
- * The response ring of a worker: messages of a header and payload, written by the worker, read by the gateway. A message
- * is contiguous and is published by one store of RING_TAIL, so a thread killed at any point leaves no half message.
+ * The response ring of a worker: messages of a header and payload, written by the worker, read by the gateway. A
+ * message is contiguous and is published by one store of RING_TAIL, so a thread killed at any point leaves no half
+ * message.
  */
 import { ringBell } from './doorbell.ts';
 import { EPOCH, GATEWAY_BELL, RING_HEAD, RING_TAIL, type RingLayout, SPACE_WANTED, WORKER_WORDS } from './layout.ts';
@@ -167,7 +168,8 @@ export class ResponseWriter {
    * is enough already.
    */
   wantSpace(): boolean {
-    // Before the look at RING_HEAD: either that sees the room, or the gateway, which stores RING_HEAD first, sees the wish.
+    // Before the look at RING_HEAD: either that sees the room, or the gateway, which stores RING_HEAD first, sees the
+    // wish.
     Atomics.store(this.words, this.#control + SPACE_WANTED, 1);
     return this.hasRoom();
   }

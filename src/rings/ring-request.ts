@@ -47,12 +47,12 @@ import {
 
 const { slice } = Uint8Array.prototype;
 
-/** A response that goes on as long as the worker lives. */
+/** More of the response may be sent. */
 export const OPEN = 0;
-/** The response is complete or given up; the body of the application is still to be closed. */
-export const ENDED = 1;
+/** The response is complete or given up, so nothing more of it is sent; the application still has to close its body. */
+export const COMPLETE = 1;
 /** DONE was sent: the slot is no longer ours. */
-export const OVER = 2;
+export const REQUEST_DONE = 2;
 
 function unreadFile(errno: number): Error {
   return new Error(`the file could not be read: ${getSystemErrorName(errno)}`);
@@ -75,7 +75,7 @@ export abstract class RingRequest {
   protected readonly layout: RingLayout;
   /** Index of the slot's first word. */
   protected readonly header: number;
-  protected state: typeof OPEN | typeof ENDED | typeof OVER = OPEN;
+  protected state: typeof OPEN | typeof COMPLETE | typeof REQUEST_DONE = OPEN;
   /** Response bytes sent so far, modulo 2^32. */
   #sent = 0;
   #bodyHead = 0;
@@ -97,7 +97,10 @@ export abstract class RingRequest {
     this.header = header;
   }
 
-  /** Native string: the text about the connection, directly followed by the head. Not to be asked for once the request is over. */
+  /**
+   * Native string: the text about the connection, directly followed by the head. Not to be asked for once the request
+   * is over.
+   */
   text(): string {
     this.#assertOurs();
     const start = this.words[this.header + TEXT_START] >>> 0;
@@ -120,7 +123,7 @@ export abstract class RingRequest {
 
   /** Whether the slot still holds this request: it does not after DONE, nor after this worker was given up for lost. */
   get #ours(): boolean {
-    return this.state !== OVER && this.words[this.header + GENERATION] === this.generation;
+    return this.state !== REQUEST_DONE && this.words[this.header + GENERATION] === this.generation;
   }
 
   #assertOurs(): void {
@@ -189,7 +192,7 @@ export abstract class RingRequest {
     writer.publish(address);
     this.#sent = (this.#sent + count) | 0;
     if (final === DONE) this.finish();
-    else if (final !== 0) this.state = ENDED;
+    else if (final !== 0) this.state = COMPLETE;
     return true;
   }
 
@@ -203,7 +206,7 @@ export abstract class RingRequest {
     words[extra + 1] = highWord(length);
     writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + FILE_HEADER, head.text.length);
     writer.publish(address);
-    this.state = ENDED;
+    this.state = COMPLETE;
     return true;
   }
 
@@ -300,6 +303,6 @@ export abstract class RingRequest {
 
   /** After DONE was sent. */
   protected finish(): void {
-    this.state = OVER;
+    this.state = REQUEST_DONE;
   }
 }

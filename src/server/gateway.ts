@@ -23,8 +23,8 @@ import type { Turn } from './turn.ts';
 /** What answers requests: workers behind the rings, or applications on this thread. */
 export interface Destination {
   /**
-   * Takes the request of a mount, whose head lies in the parser's memory, and sets `exchange.owner`; false when there is no
-   * room now, and `Turn.retry` is to be called when there is.
+   * Takes the request of a mount, whose head lies in the parser's memory, and sets `exchange.owner`; false when there
+   * is no room now, and `Turn.retry` is to be called when there is.
    */
   accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean;
   /** At the end of every turn in which something happened, before output is sent. */
@@ -39,7 +39,7 @@ export interface Route extends Mounted {
   readonly destination: Destination;
 }
 
-export interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'> {
+interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'> {
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;

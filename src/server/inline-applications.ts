@@ -20,7 +20,7 @@ type InlineSettings = Pick<
   'asyncRequests' | 'directory' | 'earlyHints' | 'env' | 'timeoutStartup' | 'validate'
 >;
 
-export interface InlineOptions extends InlineSettings {
+interface InlineOptions extends InlineSettings {
   /** Null where an application runs elsewhere. */
   mounts: readonly (WorkerMount | null)[];
   report: Report;

@@ -1,6 +1,13 @@
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
-import type { Wait } from '../interface/transport.ts';
-import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
+import {
+  type BodySource,
+  DONE,
+  type Final,
+  MORE,
+  type ResponseHead,
+  type Transport,
+  type Wait,
+} from '../interface/transport.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { sendFile } from './send-file.ts';
@@ -12,11 +19,11 @@ const { slice } = Uint8Array.prototype;
 const HIGH_WATER = 65536;
 
 /**
- * One request of an application that runs on the gateway's own thread: the connection calls it as the owner of the exchange,
- * the engine as its transport and as the source of the request body.
+ * One request of an application that runs on the gateway's own thread: the connection calls it as the owner of the
+ * exchange, the engine as its transport and as the source of the request body.
  */
 export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource<true> {
-  /** Called when the client has gone, or the server gives up; set by whoever runs the application. */
+  /** Called when the client has gone, or the server gives up; set by the runner of the application. */
   onDisconnect: ((reason: Error) => void) | null = null;
 
   private readonly connection: ResponseConnection;
@@ -34,7 +41,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private bodyComplete: boolean;
   private failure: Error | null = null;
   private full = false;
-  /** The body of the response is closed; whatever still reads is not waited for (G-154). */
+  /** The body of the response is closed: a read that is still pending is not waited for (G-154). */
   private isDone = false;
   private wake: (() => void) | null = null;
 
@@ -147,7 +154,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       const from = this.at;
       this.at = Math.min(from + max, first.length);
       const whole = from === 0 && this.at === first.length;
-      // Whoever reads may transfer the buffer (G-66): a block that is read in parts is given in copies.
+      // The reader may transfer the buffer (G-66): a block that is read in parts is given in copies.
       const block = whole ? first : slice.call(first, from, this.at);
       if (this.at === first.length) {
         this.blocks.shift();

@@ -100,8 +100,8 @@ const cores = availableParallelism();
 export const BODY_SPACE = 262_144;
 
 /**
- * Every setting, once: flags (`syncWorkers` is `--sync-workers`), environment variables (`QUAICH_SYNC_WORKERS`), keys of
- * the configuration file, options of `serve()`, help and documentation all come from these rows.
+ * Every setting, once: flags (`syncWorkers` is `--sync-workers`), environment variables (`QUAICH_SYNC_WORKERS`), keys
+ * of the configuration file, options of `serve()`, help and documentation all come from these rows.
  */
 export const settings = {
   bind,

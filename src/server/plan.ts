@@ -11,7 +11,7 @@ import { probeKinds } from './probe.ts';
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 export type Place = Kind | 'inline';
 
-export interface PlannedApp extends ResolvedApp {
+interface PlannedApp extends ResolvedApp {
   kind: Kind;
   place: Place;
 }
@@ -27,7 +27,8 @@ export interface Plan {
 }
 
 /**
- * Loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18), and settles where each runs.
+ * Loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18), and settles where each
+ * runs.
  *
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */

@@ -17,7 +17,7 @@ import { sendFile } from './send-file.ts';
 import type { Turn } from './turn.ts';
 
 /** What the pooled requests of a gateway need from it. */
-export interface PooledContext {
+interface PooledContext {
   readonly rings: GatewayEnd;
   readonly turn: Turn;
   /** `rings.flush` is due at the end of this turn. */
@@ -147,7 +147,8 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /** Joins an acquired slot to an exchange. */
-  begin(slot: number, exchange: Exchange, hasBody: boolean, now: number): void {
+  begin(slot: number, exchange: Exchange, hasBody: boolean): void {
+    const { now } = this.context.turn;
     this.requests[slot] ??= new PooledRequest(slot, this.context);
     const request = this.requests[slot];
     request.exchange = exchange;
@@ -210,8 +211,8 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /**
-   * Answers requests that have been in the sync queue since before `time` (milliseconds) with 503, whoever may still be
-   * there to take them; `retryAfter` in seconds.
+   * Answers with 503 the requests that have been in the sync queue since before `time` (milliseconds), even where a
+   * worker may still come for them; `retryAfter` in seconds.
    */
   refuseQueued(time: number, message: string, retryAfter: number): void {
     for (const request of this.requests) {
@@ -246,7 +247,9 @@ export class PooledRequests implements ResponseHandler {
     request.release();
   }
 
-  /** Ends the exchanges of a worker that is being ended: how long that takes is not for their clients to wait (B-40). */
+  /**
+   * Ends the exchanges of a worker that is being ended: how long that takes is not for their clients to wait (B-40).
+   */
   abandon(worker: number): void {
     for (const request of this.requests) {
       if (request?.exchange && request.file === null && this.context.rings.owner(request.slot) === worker) {

@@ -23,8 +23,8 @@ export interface Server {
   readonly failed: Promise<never>;
   /**
    * Stops: no new connections; running requests may end within `timeoutGraceful`; then the shutdown hooks run (L-08).
-   * Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook threw or did not end (L-10), and
-   * with QUAICH_STUCK where a thread cannot be ended, because it is inside native code.
+   * Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook threw or did not end (L-10),
+   * and with QUAICH_STUCK where a thread cannot be ended, because it is inside native code.
    */
   close(): Promise<void>;
   /** Cuts the waiting of `close` short (L-11). */
@@ -49,7 +49,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   } catch (error) {
     server.abort();
     await server.close().catch((failure: unknown) => {
-      // The owner has to know, who may end the process.
+      // Only the owner can end the process, and has to be told.
       if (failure instanceof QuaichError && failure.code === 'QUAICH_STUCK') {
         const message = error instanceof QuaichError ? error.message : describeError(error);
         throw new QuaichError('QUAICH_STUCK', `${message}; ${failure.message}`, { cause: error });

@@ -6,8 +6,8 @@ export interface Service extends Destination {
   /** Loads the applications and starts them up (L-03). @throws ConfigurationError, QuaichError */
   start(): Promise<void>;
   /**
-   * Runs the shutdown hooks, for `timeout` milliseconds at most. Fulfils with the number of those that threw or did not end
-   * (L-10).
+   * Runs the shutdown hooks, for `timeout` milliseconds at most. Fulfils with the number of those that threw or did not
+   * end (L-10).
    */
   stop(timeout: number): Promise<number>;
   /** Cuts the waiting of `stop` short (L-11). */

@@ -1,4 +1,6 @@
-/** The kinds of settings: how a value of each is read, checked and shown. The settings themselves stand in options.ts. */
+/**
+ * The kinds of settings: how a value of each is read, checked and shown. The settings themselves stand in options.ts.
+ */
 import { ConfigurationError } from '../interface/errors.ts';
 import { describe } from '../pool/load.ts';
 

@@ -38,7 +38,11 @@ export interface SocketContext {
  */
 const PROBE_AFTER = 61_000;
 
-/** Joins a connection to a socket. */
+/**
+ * Joins a connection to a socket: the events of the socket go to the connection, its output goes to the socket, and
+ * what concerns all sockets of the server goes to the gateway. A connection knows this object alone, not the gateway,
+ * so that it can be tested without one; hence the methods that only pass a call on.
+ */
 export class SocketHost implements ConnectionHost, SocketEvents {
   readonly connection: HostedConnection;
   readonly info: ConnectionInfo;
@@ -114,8 +118,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     }
   }
 
-  // ---- SocketEvents
-
+  /** See `SocketEvents`. */
   read(length: number): void {
     try {
       this.connection.receive(length);
@@ -125,8 +128,6 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.connection.abort();
     }
   }
-
-  // ---- ConnectionHost
 
   request(exchange: Exchange): boolean {
     return this.context.request(exchange, this);

@@ -1,13 +1,14 @@
 import { nothing } from '../rules/promises.ts';
 
 /**
- * The turns of the event loop, which the gateway shares with the destinations of its requests. What can wait for the end of
- * a turn is done there once for all requests of the turn: one wake-up of a worker, one write to a socket.
+ * The turns of the event loop, which the gateway shares with the destinations of its requests. What can wait for the
+ * end of a turn is done there once for all requests of the turn: one wake-up of a worker, one write to a socket.
  */
 export class Turn {
   /**
-   * Milliseconds of the server's own clock, which the gateway moves by ticks: neither a system clock that is set nor the time
-   * in which this process was stopped (SIGSTOP, a suspended machine, a frozen container) is taken from anybody's limit.
+   * Milliseconds of the server's own clock, which the gateway moves by ticks: neither a system clock that is set nor
+   * the time in which this process was stopped (SIGSTOP, a suspended machine, a frozen container) is taken from
+   * anybody's limit.
    */
   now = 0;
   /** A destination has had room again since the last end of a turn. */

@@ -41,7 +41,7 @@ type WorkerSettings = Pick<
   | 'uncaughtErrors'
 >;
 
-export interface WorkersOptions extends WorkerSettings {
+interface WorkersOptions extends WorkerSettings {
   data: Omit<WorkerData, 'multiprocess'>;
   /** Modules of the mounts, for the error log. */
   modules: readonly string[];
@@ -53,16 +53,29 @@ export interface WorkersOptions extends WorkerSettings {
 /** The workers of one kind. */
 interface KindPool {
   readonly kind: Kind;
-  /** Their places in the rings: the first one, and the number. */
-  readonly first: number;
-  readonly places: number;
   readonly pool: WorkerPool<WorkerData>;
+  /** No worker was in service or starting, and none has been ready since. */
+  isDown: boolean;
+}
+
+/** A place in the rings, for one thread of a pool after the other. */
+interface WorkerPlace {
+  readonly of: KindPool;
+  /** Among those of its kind. */
+  readonly index: number;
+  /** Its thread takes requests. */
+  ready: boolean;
+  /** Another thread has taken its part: it leaves with its last request. */
+  draining: boolean;
+  /** Requests that its thread has been through with, and those after which it is replaced (L-16). */
+  served: number;
+  limit: number;
 }
 
 /**
- * The worker threads of a server and what its gateway exchanges with them. A request comes from the gateway to `accept`,
- * which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through PooledRequests
- * to the connection.
+ * The worker threads of a server and what its gateway exchanges with them. A request comes from the gateway to
+ * `accept`, which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through
+ * PooledRequests to the connection.
  */
 export class Workers implements Service {
   private readonly rings: GatewayEnd;
@@ -71,22 +84,13 @@ export class Workers implements Service {
   private readonly turn: Turn;
   private readonly requests: PooledRequests;
   private readonly pools: KindPool[] = [];
-  /** Kinds of the applications, by mount. */
-  private readonly kinds: readonly (Kind | undefined)[];
+  /** By index in the rings. */
+  private readonly places: WorkerPlace[] = [];
+  private readonly poolsByMount: readonly (KindPool | undefined)[];
   /** Bytes of a request body that sync workers are not to wait for (B-44). */
   private readonly bufferBody: number;
-  // By place in the rings.
-  /** Whether its thread takes requests. */
-  private readonly ready: boolean[] = [];
-  /** Another thread has taken its part: it leaves with its last request. */
-  private readonly draining: boolean[] = [];
-  /** Requests that its thread has been through with, and those after which it is replaced. */
-  private readonly served: number[] = [];
-  private readonly limits: number[] = [];
-  /** Requests of one async worker at a time. */
+  /** Requests of one async worker at a time (G-09). */
   private readonly mostRequests: number;
-  /** No worker of a kind was in service or starting, and none has been ready since. */
-  private readonly isDown = { sync: false, async: false };
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
@@ -95,9 +99,8 @@ export class Workers implements Service {
     this.options = options;
     this.parser = parser;
     this.turn = turn;
-    const { memory, layout } = options.data;
+    const { memory, layout, mounts } = options.data;
     this.rings = new GatewayEnd(memory, layout);
-    this.kinds = options.data.mounts.map((mount) => mount?.app.kind);
     this.bufferBody = Math.min(options.bufferBody, layout.bodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.requests = new PooledRequests({
@@ -112,6 +115,7 @@ export class Workers implements Service {
     });
     this.addPool('sync', 0, layout.syncWorkers);
     this.addPool('async', layout.syncWorkers, layout.asyncWorkers);
+    this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));
   }
 
   /** Starts all workers. */
@@ -141,20 +145,20 @@ export class Workers implements Service {
     for (const { pool } of this.pools) pool.abort();
   }
 
-  /** See `Destination.accept`. */
   accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     const { rings } = this;
-    const kind = this.kinds[mount] === 'async' ? 'async' : 'sync';
-    const worker = kind === 'async' ? this.leastLoaded() : 0;
-    if (this.isDown[kind] && this.refuses(kind, exchange)) return true;
+    const pool = this.poolsByMount[mount];
+    if (pool === undefined) throw new Error(`mount ${mount} does not run on workers`);
+    const worker = pool.kind === 'async' ? this.leastLoaded() : 0;
+    if (pool.isDown && this.refuses(pool, exchange)) return true;
     if (worker < 0) return false;
     const slot = rings.acquire();
     if (slot < 0) return false;
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
     if (!hasBody) rings.endBody(slot);
-    this.requests.begin(slot, exchange, hasBody, this.turn.now);
-    if (kind === 'async') rings.dispatchAsync(slot, worker);
+    this.requests.begin(slot, exchange, hasBody);
+    if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
     else rings.dispatchSync(slot);
     this.schedule();
@@ -173,8 +177,8 @@ export class Workers implements Service {
     const { timeoutStep, timeoutQueue, queueWarning, report } = this.options;
     if (timeoutStep > 0) {
       this.requests.checkSteps(timeoutStep, now, (worker) => {
-        const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
-        found?.pool.kill(worker - found.first, `an application took longer than ${timeoutStep} ms for a step`);
+        const { of, index } = this.places[worker];
+        of.pool.kill(index, `an application took longer than ${timeoutStep} ms for a step`);
         this.requests.abandon(worker);
       });
     }
@@ -188,7 +192,8 @@ export class Workers implements Service {
     if (stranded > 0 && !this.warned) {
       report(
         'warn',
-        `all sync workers have been busy for ${queueWarning} ms while requests wait (${stranded}); if an application requests its own server, none may ever be free (B-42)`,
+        `all sync workers have been busy for ${queueWarning} ms while requests wait (${stranded}); ` +
+          'if an application requests its own server, none may ever be free (B-42)',
       );
     }
     this.warned = stranded > 0;
@@ -213,46 +218,53 @@ export class Workers implements Service {
         replaceUncaught: uncaughtErrors === 'replace',
       },
       {
-        ready: (index) => {
-          this.isDown[kind] = false;
-          this.started(first + index);
-        },
+        ready: (index) => this.started(first + index),
         replaced: (index) => {
-          this.ready[first + index] = false;
-          this.draining[first + index] = true;
+          const place = this.places[first + index];
+          place.ready = false;
+          place.draining = true;
           this.retireIdle(first + index);
         },
         lost: (index, files) => this.lost(first + index, files),
-        down: () => this.down(kind),
+        down: () => this.down(of),
         report: (message) => report('error', message),
       },
     );
-    this.pools.push({ kind, first, places, pool });
+    const of: KindPool = { kind, pool, isDown: false };
+    this.pools.push(of);
+    for (let index = 0; index < places; index++) {
+      this.places.push({ of, index, ready: false, draining: false, served: 0, limit: Number.POSITIVE_INFINITY });
+    }
   }
 
   private started(worker: number): void {
     const { maxRequests, maxRequestsJitter } = this.options;
-    this.ready[worker] = true;
-    this.draining[worker] = false;
-    this.served[worker] = 0;
-    this.limits[worker] =
+    const place = this.places[worker];
+    place.of.isDown = false;
+    place.ready = true;
+    place.draining = false;
+    place.served = 0;
+    place.limit =
       maxRequests === 0 ? Number.POSITIVE_INFINITY : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
     this.turn.retry();
   }
 
   /** A worker is through with a request. */
   private finished(worker: number): void {
-    const served = ++this.served[worker];
-    if (this.draining[worker]) this.retireIdle(worker);
-    else if (served >= this.limits[worker]) this.replace(worker, served);
+    const place = this.places[worker];
+    place.served++;
+    if (place.draining) this.retireIdle(worker);
+    else if (place.served >= place.limit) this.replace(place);
   }
 
-  /** Has a worker replaced that has served its number of requests (L-16); what cannot be now is tried with the next one. */
-  private replace(worker: number, served: number): void {
-    const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
-    if (found === undefined || !this.ready[worker] || !found.pool.replace(worker - found.first)) return;
-    this.limits[worker] = served + this.options.maxRequests;
-    this.options.report('info', `${found.kind} worker ${worker - found.first} is replaced after ${served} requests`);
+  /**
+   * Has a worker replaced that has served its number of requests (L-16); what cannot be now is tried with the next one.
+   */
+  private replace(place: WorkerPlace): void {
+    const { of, index, served } = place;
+    if (!place.ready || !of.pool.replace(index)) return;
+    place.limit = served + this.options.maxRequests;
+    this.options.report('info', `${of.kind} worker ${index} is replaced after ${served} requests`);
   }
 
   /** Tells a worker that is draining to leave, once no request can be on its way to it. */
@@ -263,8 +275,9 @@ export class Workers implements Service {
 
   /** The thread of a worker has ended. */
   private lost(worker: number, files: OpenFiles): Loss {
-    this.ready[worker] = false;
-    this.draining[worker] = false;
+    const place = this.places[worker];
+    place.ready = false;
+    place.draining = false;
     const { modules } = this.options;
     const slots = this.rings.workerLost(worker, this.requests);
     const requests = slots.slice(0, MOST_TOLD).map((slot) => {
@@ -274,31 +287,25 @@ export class Workers implements Service {
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot, files);
     this.turn.end();
-    const served = (this.served[worker] ?? 0) + slots.length > 0;
-    this.served[worker] = 0;
+    const served = place.served + slots.length > 0;
+    place.served = 0;
     return { served, requests, inUse: this.requests.filesInUse };
   }
 
   /** No worker of a kind is in service or starting: those who wait for one are told so, and when to come again. */
-  private down(kind: Kind): void {
-    this.isDown[kind] = true;
-    if (kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, this.retryAfter(kind));
+  private down(of: KindPool): void {
+    of.isDown = true;
+    if (of.kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, retryAfter(of));
     // Those for whom there was no room are refused when they try again.
     this.turn.retry();
   }
 
   /** Answers a request where no worker of its kind is in service or starting. */
-  private refuses(kind: Kind, exchange: Exchange): boolean {
-    const seconds = this.retryAfter(kind);
+  private refuses(of: KindPool, exchange: Exchange): boolean {
+    const seconds = retryAfter(of);
     if (seconds === 0) return false;
     exchange.connection.answer(exchange, 503, NO_WORKER, seconds);
     return true;
-  }
-
-  /** Seconds until a worker of a kind is started, where none is in service or starting; 0 elsewhere. */
-  private retryAfter(kind: Kind): number {
-    const found = this.pools.find((one) => one.kind === kind);
-    return Math.ceil((found?.pool.retryIn ?? 0) / 1000);
   }
 
   /** The async worker with the fewest requests; -1 when none may have one more. */
@@ -309,7 +316,7 @@ export class Workers implements Service {
     let least = this.mostRequests;
     for (let worker = syncWorkers; worker < workers; worker++) {
       const load = rings.inFlight(worker);
-      if (load >= least || !this.ready[worker]) continue;
+      if (load >= least || !this.places[worker].ready) continue;
       best = worker;
       least = load;
     }
@@ -330,4 +337,9 @@ export class Workers implements Service {
     }
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
+}
+
+/** Seconds until a worker of a kind is started, where none is in service or starting; 0 elsewhere. */
+function retryAfter({ pool }: KindPool): number {
+  return Math.ceil(pool.retryIn / 1000);
 }

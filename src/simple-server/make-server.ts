@@ -65,9 +65,9 @@ const REQUEST_LINE = 65535;
 const HEAD = 131072;
 
 /**
- * Binds a server to an address, for an application in this process; after its startup hook. Async applications run as they
- * do under the server. A **sync** application runs on the event loop as well: its request body is collected first, and
- * whatever it blocks it blocks for everybody. For experiments and tests; `serve()` runs them on threads.
+ * Binds a server to an address, for an application in this process; after its startup hook. Async applications run as
+ * they do under the server. A **sync** application runs on the event loop as well: its request body is collected first,
+ * and what it blocks, it blocks for everybody. For experiments and tests; `serve()` runs them on threads.
  *
  * @param port 0 asks for a free one
  * @throws BindError when the address cannot be had; whatever the startup hook throws
@@ -142,7 +142,7 @@ class RunningSimpleServer implements SimpleServer, Destination {
   private allowed = 0;
   /** Requests that the application is at. */
   private running = 0;
-  /** Those who wait for a request to be over; they are told in order. */
+  /** Promises of `handleRequest`: each request that is over settles the first. */
   private readonly waiting: ((handled: boolean) => void)[] = [];
   private readonly untilClosed: ((value: undefined) => void)[] = [];
 

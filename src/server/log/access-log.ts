@@ -1,6 +1,7 @@
 /**
- * The access log: a line for each request. A record is formatted at once (format.ts); the lines of a turn of the event loop
- * travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted (losses.ts).
+ * The access log: a line for each request. A record is formatted at once (format.ts); the lines of a turn of the event
+ * loop travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted
+ * (losses.ts).
  */
 import { fstatSync } from 'node:fs';
 import { nothing } from '../../rules/promises.ts';
@@ -17,8 +18,8 @@ export interface AccessLogSettings {
   file?: string;
   stream?: TextSink;
   /**
-   * Called with what went wrong and how many lines were lost: at once, then every ten seconds while it goes on, and at the
-   * end. Nothing is ever thrown at the server.
+   * Called with what went wrong and how many lines were lost: at once, then every ten seconds while it goes on, and at
+   * the end. Nothing is ever thrown at the server.
    */
   onError?: (error: Error) => void;
 }

@@ -24,8 +24,8 @@ export interface AccessRecord {
 
 /**
  * What turns records into lines of a format, each with its line feed, and hands them to `add`. The formats common and
- * combined are those of the Apache server with the duration in milliseconds as one more field at the end; JSON lines come
- * from pino.
+ * combined are those of the Apache server with the duration in milliseconds as one more field at the end; JSON lines
+ * come from pino.
  */
 export function formatter(
   format: ResolvedOptions['accessLogFormat'],
@@ -116,8 +116,8 @@ function unicode(native: string): string {
 }
 
 /**
- * JSON escapes C0 controls only. A terminal obeys DEL and C1 as well, some readers end a line at U+2028, and what is invisible
- * or turns the direction of text makes a line look like another (G-73).
+ * JSON escapes C0 controls only. A terminal obeys DEL and C1 as well, some readers end a line at U+2028, and what is
+ * invisible or turns the direction of text makes a line look like another (G-73).
  */
 function visibleControls(line: string): string {
   if (!/[^\n -~]/.test(line)) return line;
