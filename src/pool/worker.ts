@@ -67,16 +67,8 @@ export function ringEnviron<Async extends boolean>(
   input: InputOf<Async>,
 ): EnvironOf<Async> {
   const text = request.text();
-  const connection = connectionInfo(text.substring(0, request.connectionLength));
-  const environ = builder.build(
-    text,
-    request.connectionLength,
-    request.words,
-    request.record,
-    connection,
-    prefix,
-    input,
-  );
+  const connection = connectionInfo(text.substring(0, request.headStart));
+  const environ = builder.build(text, request.headStart, request.words, request.record, connection, prefix, input);
   if (request.flags === TAKES_ERRORS) {
     environ['wsgi.errors'] = createErrorStream(2, (text) => request.errors(text));
   }

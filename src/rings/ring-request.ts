@@ -67,7 +67,7 @@ export abstract class RingRequest {
   /** As given to `fill`. */
   readonly flags: number;
   /** Where the head begins in `text()`. */
-  readonly connectionLength: number;
+  readonly headStart: number;
   /** The shared memory as words; the head record (assembly/layout.ts) begins at index `record`. */
   readonly words: Int32Array;
   readonly record: number;
@@ -89,7 +89,7 @@ export abstract class RingRequest {
     this.generation = words[header + GENERATION];
     this.mount = words[header + MOUNT];
     this.flags = words[header + FLAGS];
-    this.connectionLength = words[header + CONNECTION_LENGTH];
+    this.headStart = words[header + CONNECTION_LENGTH];
     this.words = words;
     this.record = header + RECORD;
     this.writer = writer;

@@ -4,7 +4,6 @@ import { describeFailure } from '../pool/applications.ts';
 import { Parser } from '../protocols/http/parser.ts';
 import { createSharedMemory } from '../protocols/http/webassembly.ts';
 import { Acceptor } from './accept.ts';
-import type { Deadlines } from './deadlines.ts';
 import { Gateway, type Route } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
@@ -87,7 +86,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
       keepAlive: options.timeoutKeepAlive > 0,
     },
     variables: plan.variables,
-    deadlines: deadlinesOf(options),
+    deadlines: options,
     accessLog,
     maxConnections: options.maxConnections,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
@@ -103,15 +102,4 @@ function accessLogOf(options: ResolvedOptions, report: Report): AccessLog | Prom
     stream: options.accessLogStream,
     onError: (error) => report('warn', `access log: ${error.message}`),
   });
-}
-
-function deadlinesOf(options: ResolvedOptions): Deadlines {
-  return {
-    // Without keep-alive only new connections wait for a request.
-    request: options.timeoutKeepAlive || options.timeoutHead,
-    head: options.timeoutHead,
-    body: options.timeoutBody,
-    client: options.timeoutSend,
-    room: options.timeoutQueue,
-  };
 }

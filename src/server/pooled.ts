@@ -133,7 +133,11 @@ class PooledRequest implements ExchangeOwner {
   }
 }
 
-/** Carries requests to the rings and what workers send back to the connections. */
+/**
+ * The requests that are in the rings, by slot. `Workers.accept` joins a slot to an exchange (`begin`). From then on the
+ * connection calls the PooledRequest, as the owner of its exchange, and `GatewayEnd.drain` calls this object with what
+ * the worker sends, until DONE frees the slot.
+ */
 export class PooledRequests implements ResponseHandler {
   private readonly context: PooledContext;
   private readonly requests: PooledRequest[] = [];

@@ -59,7 +59,13 @@ const GRACEFUL = 5000;
 /** Connections open at a time. */
 const MAX_CONNECTIONS = 1024;
 /** Milliseconds. */
-const DEADLINES: Deadlines = { request: 5000, head: 20_000, body: 30_000, client: 30_000, room: 30_000 };
+const DEADLINES: Deadlines = {
+  timeoutKeepAlive: 5000,
+  timeoutHead: 20_000,
+  timeoutBody: 30_000,
+  timeoutSend: 30_000,
+  timeoutQueue: 30_000,
+};
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
 const HEAD = 131072;

@@ -12,6 +12,7 @@ import { noAccessLog } from '../../src/server/log/access-log.ts';
 import { type SocketContext, SocketHost } from '../../src/server/socket-host.ts';
 import { Turn } from '../../src/server/turn.ts';
 
+const NO_LIMITS = { timeoutKeepAlive: 0, timeoutHead: 0, timeoutBody: 0, timeoutSend: 0, timeoutQueue: 0 };
 const root = new URL('../../', import.meta.url);
 
 /** Lines that ask for the time of day, and why. Durations go by `performance.now()`. */
@@ -56,7 +57,7 @@ describe("the gateway's clock", () => {
       routes: [],
       connection: { serverLine: '', limitBody: 0, pipelined: 1, keepAlive: true },
       variables: { size: 0, count: 0 },
-      deadlines: { request: 5000, head: 0, body: 0, client: 0, room: 0 },
+      deadlines: NO_LIMITS,
       accessLog: noAccessLog,
       maxConnections: 1,
       onDefect() {},
@@ -102,7 +103,7 @@ describe('lingering', () => {
     const socket = { on() {} } as unknown as net.Socket;
     const context = {
       acceptor: { adopt: () => socket },
-      limits: limitsByWait({ request: 0, head: 0, body: 0, client: 0, room: 0 }),
+      limits: limitsByWait(NO_LIMITS),
       lingerLimit,
     };
     // What a linger needs of them stands above.

@@ -295,7 +295,7 @@ export class ModelGateway implements ResponseHandler {
 export interface RequestFace {
   readonly mount: number;
   readonly flags: number;
-  readonly connectionLength: number;
+  readonly headStart: number;
   readonly words: Int32Array;
   readonly record: number;
   text(): string;
@@ -304,8 +304,8 @@ export interface RequestFace {
 /** Reads the plan of a request and checks everything that came with it. */
 export function planOf(request: RequestFace): Plan {
   const text = request.text();
-  expect(text.slice(0, request.connectionLength)).toBe(CONNECTION);
-  const plan = JSON.parse(text.slice(request.connectionLength)) as Plan;
+  expect(text.slice(0, request.headStart)).toBe(CONNECTION);
+  const plan = JSON.parse(text.slice(request.headStart)) as Plan;
   expect(request.mount).toBe(plan.id);
   expect(request.flags).toBe(plan.id + 1);
   for (let i = 0; i < (plan.id % 4) * FIELD_WORDS; i++) {
