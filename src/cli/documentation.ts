@@ -1,5 +1,6 @@
 import { mostMemory, requestLayout } from '../server/memory.ts';
-import { type Group, resolveOptions, settingNames, settings } from '../server/options.ts';
+import { resolveOptions, settingNames, settings } from '../server/options.ts';
+import type { Group } from '../server/setting-kinds.ts';
 import { commands } from './arguments.ts';
 import { inMegabytes } from './configuration.ts';
 import { variableName } from './environment.ts';

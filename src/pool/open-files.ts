@@ -1,9 +1,9 @@
 /**
- * The files that a worker has open, in memory that outlives its thread. Node could close them with the thread
- * (`trackUnmanagedFds`), but at a moment of its own, when the gateway may still be sending one of them: its number could be
- * another file by then. So a worker notes what it opens, and who buries it closes what is left, at the right moment. A number
- * alone says little, since a file may be closed behind our back and its number be a client's socket by then: it goes together
- * with the file's identity.
+ * The files that a worker has open, in memory that outlives its thread. The worker notes what it opens; when its thread
+ * has ended, the pool closes what is still noted. Node could close them with the thread (`trackUnmanagedFds`), but it
+ * does so while the gateway may still be sending one of them, whose number may then become another file. A number alone
+ * says little, since a file may be closed without our knowledge and its number given to the socket of a client: so it
+ * is noted together with the file's identity.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -18,8 +18,8 @@ export function createOpenFiles(): OpenFiles {
   return new Float64Array(new SharedArrayBuffer(MOST * 16));
 }
 
-// The functions as they are before `noteOpenFiles`. No order of memory is needed for the notes: a thread looks at its own,
-// and the gateway at those of a thread that has ended.
+// The functions as they are before `noteOpenFiles`. No order of memory is needed for the notes: a thread looks at its
+// own, and the gateway at those of a thread that has ended.
 const { open, openSync, close, closeSync, fstatSync } = fs;
 
 /**
@@ -37,7 +37,7 @@ export function isNoted(files: OpenFiles, descriptor: number): boolean {
   }
 }
 
-/** Only regular files: whatever else has a descriptor may be closed by other means than `fs.close`. */
+/** Only regular files: other things with a descriptor may be closed by other means than `fs.close`. */
 function note(files: OpenFiles, descriptor: number): void {
   if (!(descriptor < MOST)) return;
   const stat = fstatSync(descriptor);
@@ -60,8 +60,8 @@ function withCallback(args: unknown[], then: (error: unknown, value: unknown) =>
 }
 
 /**
- * Notes from now on what this thread opens with the functions of `node:fs`; before an application is loaded. A FileHandle
- * is not noted: Node closes it with its thread. Nor is what is just being opened when the thread ends.
+ * Notes from now on what this thread opens with the functions of `node:fs`; before an application is loaded. A
+ * FileHandle is not noted: Node closes it with its thread. Nor is what is just being opened when the thread ends.
  */
 export function noteOpenFiles(files: OpenFiles): void {
   const opening = (...args: unknown[]): void => {

@@ -3,8 +3,9 @@ import { writeFully } from '../engine/error-stream.ts';
 
 /**
  * Lets `console.log` of this thread write to the process's standard output and error themselves. Node passes a worker's
- * output through the event loops of both threads, where it stays as long as this one blocks (G-72), without limit as long
- * as nobody reads it, and for good once a reader was gone. A pipe that is full is waited for as `wsgi.errors` does.
+ * output through the event loops of both threads, where it stays as long as this one blocks (G-72), without limit as
+ * long as nobody reads it, and for good once a reader was gone. A pipe that is full is waited for as `wsgi.errors`
+ * does.
  */
 export function writeOutputDirectly(): void {
   direct(process.stdout, 1);

@@ -1,8 +1,8 @@
 /**
- * Supervision. A pool keeps `size` threads of one kind in service. It has more places than that: while one thread is being
- * ended, or is to be replaced, its successor starts in another place, so nobody waits for the end of a thread that may be
- * stuck. A thread that has served and died is replaced at once; starts that fail are tried again with growing delay, and
- * meanwhile the pool says when the next one is due. The life of a single thread stands in states.ts.
+ * Supervision. A pool keeps `size` threads of one kind in service. It has more places than that: while one thread is
+ * being ended, or is to be replaced, its successor starts in another place, so nobody waits for the end of a thread
+ * that may be stuck. A thread that has served and died is replaced at once; starts that fail are tried again with
+ * growing delay, and meanwhile the pool says when the next one is due. The life of a single thread stands in states.ts.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
@@ -23,7 +23,7 @@ export interface Loss {
 
 const NOTHING: Loss = { served: false, requests: [], inUse: new Set() };
 
-export interface PoolEvents {
+interface PoolEvents {
   /** The worker in this place takes requests. */
   ready(index: number): void;
   /** Another worker has taken the part of this one: it gets no new requests, and is to be told so. */
@@ -262,7 +262,7 @@ export class WorkerPool<Data> {
 
   /** After a start that failed. */
   #delay(): void {
-    // Whoever was to be replaced goes on.
+    // The thread that was to be replaced goes on.
     this.#due = null;
     const now = performance.now();
     // Several that were started together count once.

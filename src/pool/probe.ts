@@ -14,7 +14,9 @@ export type ProbeMessage =
   /** The module that is loaded from now on. */
   { type: 'loading'; module: string } | { type: 'loaded'; kinds: Kind[] } | ({ type: 'failed' } & Failure);
 
-/** Loads applications on a thread that serves nothing, to learn their kinds and whether they load at all (B-01, L-18). */
+/**
+ * Loads applications on a thread that serves nothing, to learn their kinds and whether they load at all (B-01, L-18).
+ */
 export async function probeApplications(
   { apps, directory }: ProbeTask,
   post: (message: ProbeMessage) => void,

@@ -1,6 +1,6 @@
 /**
- * What the thread that loads this module is there for: whether others wait for its event loop, so that nothing may block it
- * (B-23), and what is to be ended together with its applications (L-09).
+ * What the thread that loads this module is there for: whether others wait for its event loop, so that nothing may
+ * block it (B-23), and what is to be ended together with its applications (L-09).
  */
 
 import { describeError } from '../rules/show.ts';
@@ -33,7 +33,8 @@ const ends = new Set<End>();
 let watchesExit = false;
 
 /**
- * Has something ended with the applications of this thread, or before the process ends by itself, whichever comes first.
+ * Has something ended with the applications of this thread, or before the process ends by itself, whichever comes
+ * first.
  *
  * @returns takes it back
  */

@@ -68,7 +68,7 @@ export interface ThreadOptions<Data> {
   link?: MessagePort | undefined;
   /** Milliseconds for loading and startup; 0: no limit (L-04). */
   startupTimeout: number;
-  /** Milliseconds for the shutdown hooks; 0: whoever stops the pool sets the limit. */
+  /** Milliseconds for the shutdown hooks; 0: the limit of `WorkerPool.stop` is the only one. */
   leaveTimeout: number;
   /** Bytes of JavaScript heap; 0: as Node has it. */
   heapLimit: number;
@@ -87,8 +87,8 @@ export interface ThreadEvents {
 }
 
 /**
- * One worker thread, from its start to its end. A Piscina of its own runs it: with one thread and one task, which lasts as
- * long as the worker. No thread is ever used again, whatever its modules have kept.
+ * One worker thread, from its start to its end. It has a Piscina to itself, with one thread and one task, which lasts
+ * as long as the worker. No thread is ever used again: its modules may have kept something.
  */
 export class WorkerThread {
   readonly place: number;
@@ -157,7 +157,7 @@ export class WorkerThread {
     thread.on('error', (error: unknown) => {
       this.cause ||= describeError(error);
     });
-    // Ends: with the thread. One in native code ends only when that returns, so whoever waits sets a limit.
+    // Ends: with the thread. One in native code ends only when that returns, so every wait for it has a limit.
     this.ended = new Promise<void>((resolve) => {
       thread.on('exit', (code) => {
         // What it said last.

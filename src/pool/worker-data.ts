@@ -10,7 +10,10 @@ export interface WorkerMount {
   app: AppOptions;
 }
 
-/** What every worker of a server gets: plain data, and the shared memory. */
+/**
+ * What every worker of a server gets: plain data, and the shared memory. `validate`, `environ` and `earlyHints` are
+ * settings of the server.
+ */
 export interface WorkerData {
   memory: SharedMemory;
   layout: RingLayout;
@@ -18,13 +21,10 @@ export interface WorkerData {
   directory: string;
   /** Null where the application is of another kind, or runs inline. */
   mounts: (WorkerMount | null)[];
-  /** Applications run inside the conformance validator. */
   validate: boolean;
-  /** Entries of every environ (G-50). */
   environ: Readonly<Record<string, string>>;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
-  /** Applications are offered `quaich.early_hints` (G-152). */
   earlyHints: boolean;
   /** Whether an async worker may have several requests in progress (G-09, G-44). */
   multithread: boolean;

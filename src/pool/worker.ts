@@ -10,7 +10,7 @@ import {
 import { SOFTWARE } from '../environ/variables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
-import type { RingRequest } from '../rings/ring-request.ts';
+import type { RingRequest } from '../rings/index.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
@@ -72,13 +72,13 @@ export function ringEnviron<Async extends boolean>(
   hints: boolean,
 ): EnvironOf<Async> {
   const text = request.text();
-  const connection = connectionInfo(text.substring(0, request.metaLength));
-  const environ = builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
+  const connection = connectionInfo(text.substring(0, request.headStart));
+  const environ = builder.build(text, request.headStart, request.words, request.record, connection, prefix, input);
   addExtensions(environ, request, hints, request.flags === TAKES_ERRORS ? (text) => request.errors(text) : undefined);
   return environ;
 }
 
-/** The inverse of `SocketHost.meta`. */
+/** The inverse of `SocketHost.connectionText`. */
 function connectionInfo(meta: string): ConnectionInfo {
   const [remoteAddress, remotePort, serverName, serverPort, protocol, kind] = meta.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';

@@ -15,7 +15,7 @@ import {
   WORKER_WORDS,
 } from './layout.ts';
 import { KIND_ABORT, KIND_DONE, KIND_ERRORS, ResponseWriter } from './response-ring.ts';
-import { ENDED, OPEN, OVER, RingRequest } from './ring-request.ts';
+import { COMPLETE, OPEN, REQUEST_DONE, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
 
 /** A `send` that could not be done at once. */
@@ -64,7 +64,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     if (this.state !== OPEN) return undefined;
     const error = this.cancelled();
     if (error !== null) {
-      this.state = ENDED;
+      this.state = COMPLETE;
       return Promise.reject(error);
     }
     this.assertFits(head);
@@ -89,7 +89,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
     if (this.state !== OPEN) return undefined;
     const error = this.cancelled();
     if (error !== null) {
-      this.state = ENDED;
+      this.state = COMPLETE;
       return Promise.reject(error);
     }
     this.assertFits(head);
@@ -107,13 +107,13 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
 
   abort(): void {
     if (this.state !== OPEN) return;
-    this.state = ENDED;
+    this.state = COMPLETE;
     this.#rejectSend(new RequestAborted('the response was broken off'));
     this.tell(KIND_ABORT);
   }
 
   done(): void {
-    if (this.state === OVER) return;
+    if (this.state === REQUEST_DONE) return;
     this.tell(KIND_DONE);
     this.finish();
   }
@@ -193,12 +193,13 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
       pending.resolve(block);
     } catch (error) {
       this.#read = null;
+      // What `takeBody` throws.
       pending.reject(error as Error);
     }
   }
 
   #cancel(error: Error): void {
-    if (this.#send !== null || this.#file?.sent === false) this.state = ENDED;
+    if (this.#send !== null || this.#file?.sent === false) this.state = COMPLETE;
     this.#rejectSend(error);
     const { onCancel } = this;
     this.onCancel = null;
@@ -219,7 +220,7 @@ export class AsyncRequest extends RingRequest implements Transport<true>, BodySo
   /** The server is stopping: ends every wait. */
   stop(): void {
     const error = new RequestAborted('the server is stopping');
-    this.state = ENDED;
+    this.state = COMPLETE;
     this.#cancel(error);
     this.#rejectAll(error);
   }
@@ -325,9 +326,9 @@ export class AsyncWorkerEnd {
     return this.#activeCount;
   }
 
-  /** Whether nothing is left to do for good. */
+  /** Whether there is nothing to do, and will not be. */
   get leaving(): boolean {
-    // What is stopped still closes its bodies (L-08); whoever waits for that sets it a limit.
+    // A worker that is stopped still closes its bodies (L-08); the gateway limits the time for that.
     if (this.#activeCount > 0) return false;
     if (this.stopped) return true;
     // Read after the inbox: the gateway hands a retired worker nothing more.
@@ -338,7 +339,7 @@ export class AsyncWorkerEnd {
     return Atomics.load(this.#words, this.layout.control + STOP) === 1;
   }
 
-  /** Nobody waits for room in the ring, so whoever comes need not queue up. */
+  /** Nothing waits for room in the ring: the next message need not queue up. */
   get clear(): boolean {
     return this.#backlog.length === 0 && this.#blocked.length === 0;
   }
@@ -350,7 +351,7 @@ export class AsyncWorkerEnd {
     return this.leaving;
   }
 
-  /** Takes whatever has come in; never waits. `run` does this. */
+  /** Takes all that has come in; never waits. `run` does this. */
   poll(): void {
     const words = this.#words;
     const { inboxSize } = this.layout;

@@ -1,6 +1,6 @@
 /**
  * A wake-up that cannot be lost and costs nothing while the other side is awake. One word: even while its owner is
- * awake, odd while it sleeps. Whoever rings makes it even again, so of many ringers one pays for the notification.
+ * awake, odd while it sleeps. A ringer makes it even again, so of many ringers one pays for the notification.
  *
  * The order is that of Dekker's algorithm. The sleeper stores the odd value and then looks for work; the ringer stores
  * its work and then looks at the word. All four are sequentially consistent, so at least one of them sees the other.
@@ -20,7 +20,7 @@ declare global {
 }
 
 /** Wakes the owner of the bell if it sleeps. */
-export function ring(words: Int32Array, index: number): void {
+export function ringBell(words: Int32Array, index: number): void {
   // Sequentially consistent, after the store that published the work.
   const value = Atomics.load(words, index);
   // One of several ringers wins the exchange; the sleeper's next wait is at another value, so a late one fails.
@@ -38,7 +38,7 @@ export class Sleeper {
   readonly #woken: () => void;
   #callback: (() => void) | null = null;
 
-  /** `hasWork` looks, with sequentially consistent loads, at everything that is followed by a `ring`. */
+  /** `hasWork` looks, with sequentially consistent loads, at everything that is followed by a `ringBell`. */
   constructor(words: Int32Array, index: number, hasWork: () => boolean) {
     this.#words = words;
     this.#index = index;
@@ -48,11 +48,6 @@ export class Sleeper {
       this.#callback = null;
       if (callback !== null) callback();
     };
-  }
-
-  /** Whether a wait is pending. */
-  get armed(): boolean {
-    return this.#callback !== null;
   }
 
   /**

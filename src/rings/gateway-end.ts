@@ -3,18 +3,10 @@
  * and drains responses. Nothing here blocks and nothing here knows HTTP beyond the copy of a head record.
  */
 import { threadId } from 'node:worker_threads';
-import {
-  FIELD_WORDS,
-  HEAD_FIELD_COUNT,
-  HEAD_LENGTH,
-  HEAD_METHOD_LENGTH,
-  HEAD_RECORD,
-  HEAD_TARGET_LENGTH,
-  HEAD_TARGET_START,
-  HEAD_WORDS,
-} from '../../assembly/layout.ts';
+import { FIELD_WORDS, HEAD_FIELD_COUNT, HEAD_LENGTH, HEAD_WORDS } from '../../assembly/layout.ts';
+import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
-import { ring, Sleeper } from './doorbell.ts';
+import { ringBell, Sleeper } from './doorbell.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,
@@ -26,6 +18,7 @@ import {
   CANCEL,
   type CANCEL_ABORTED,
   CANCEL_DISCONNECTED,
+  CONNECTION_LENGTH,
   EPOCH,
   EVENT,
   FILE_DONE,
@@ -34,10 +27,8 @@ import {
   GATEWAY_BELL,
   GATEWAY_THREAD,
   GENERATION,
-  HEAD,
   INBOX_TAIL,
   inboxEntry,
-  META_LENGTH,
   MOUNT,
   OWNER,
   QUEUE_HEAD,
@@ -46,11 +37,12 @@ import {
   queuedAt,
   RECORD,
   RETIRE,
+  RING_HEAD,
+  RING_TAIL,
   type RingLayout,
   SIGNALLED,
   SPACE_WANTED,
   STOP,
-  TAIL,
   TEXT_LENGTH,
   TEXT_START,
   WAITING,
@@ -115,30 +107,32 @@ export class GatewayEnd {
   }
 
   /**
-   * Copies a request into an acquired slot: the parser's HEAD_RECORD, `meta` (native string, at most `metaSize`
-   * bytes) and the head whose first byte lies at address `headStart` of the memory. The body is open and empty.
-   * Throws a RangeError when the head is larger than the layout allows; the slot stays acquired.
+   * Copies a request into an acquired slot: the record that the parser has made, `connection` (what is known of the
+   * connection: a native string, at most `connectionSize` bytes) and the head whose first byte lies at address
+   * `headStart` of the memory. The body is open and empty. Throws a RangeError when the head is larger than the layout
+   * allows; the slot stays acquired.
    */
-  fill(slot: number, mount: number, flags: number, meta: string, headStart: number): void {
+  fill(slot: number, mount: number, flags: number, connection: string, headStart: number): void {
     const { words, bytes, layout } = this;
-    const source = HEAD_RECORD >>> 2;
-    const headLength = words[source + HEAD_LENGTH];
-    const fields = words[source + HEAD_FIELD_COUNT];
-    if (headLength > layout.headSize || fields > layout.maxFields || meta.length > layout.metaSize) {
-      throw new RangeError(`a head of ${headLength} bytes, ${fields} fields and ${meta.length} bytes of meta`);
+    const headLength = words[PARSED_HEAD + HEAD_LENGTH];
+    const fields = words[PARSED_HEAD + HEAD_FIELD_COUNT];
+    if (headLength > layout.headSize || fields > layout.maxFields || connection.length > layout.connectionSize) {
+      throw new RangeError(
+        `a head of ${headLength} bytes, ${fields} fields and ${connection.length} bytes about the connection`,
+      );
     }
     const header = layout.slot + slot * layout.slotWords;
     const count = HEAD_WORDS + FIELD_WORDS * fields;
     const record = header + RECORD;
-    if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = words[source + i];
-    else words.copyWithin(record, source, source + count);
+    if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = words[PARSED_HEAD + i];
+    else words.copyWithin(record, PARSED_HEAD, PARSED_HEAD + count);
     const start = ((record + count) << 2) >>> 0;
-    if (meta.length > 0) bytes.latin1Write(meta, start, meta.length);
-    bytes.copyWithin(start + meta.length, headStart, headStart + headLength);
+    if (connection.length > 0) bytes.latin1Write(connection, start, connection.length);
+    bytes.copyWithin(start + connection.length, headStart, headStart + headLength);
     words[header + MOUNT] = mount;
     words[header + FLAGS] = flags;
-    words[header + META_LENGTH] = meta.length;
-    words[header + TEXT_LENGTH] = meta.length + headLength;
+    words[header + CONNECTION_LENGTH] = connection.length;
+    words[header + TEXT_LENGTH] = connection.length + headLength;
     words[header + TEXT_START] = start;
     // Plain stores: nobody looks before the dispatch, whose store of OWNER releases them.
     words[header + CANCEL] = 0;
@@ -171,7 +165,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Takes a request out of the sync queue again; false where a worker has it already. The slot is then the caller's, for
+   * Takes a request out of the sync queue again; false where a worker has it already. The slot is then the caller's,
+   * for
    * `release`. Those that came first go first, so that nothing settled piles up behind what still waits.
    */
   withdraw(slot: number): boolean {
@@ -193,7 +188,7 @@ export class GatewayEnd {
     // Releases the slot; the inbox entry follows.
     Atomics.store(words, header + OWNER, worker + 1);
     this.#inFlight[worker]++;
-    this.#put(slot, worker);
+    this.#putInbox(slot, worker);
   }
 
   /** Requests that async worker `worker` has been handed and has not finished. */
@@ -201,7 +196,7 @@ export class GatewayEnd {
     return this.#inFlight[worker];
   }
 
-  #put(slot: number, worker: number): void {
+  #putInbox(slot: number, worker: number): void {
     const { words, layout } = this;
     const tail = this.#inboxTails[worker];
     const inbox = layout.inbox + (worker - layout.syncWorkers) * layout.inboxSize;
@@ -237,7 +232,7 @@ export class GatewayEnd {
       for (let worker = layout.syncWorkers; worker < layout.workers; worker++) {
         if (this.#bells[worker] === 0) continue;
         this.#bells[worker] = 0;
-        ring(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
+        ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
       }
     }
   }
@@ -265,7 +260,7 @@ export class GatewayEnd {
       return;
     }
     // The worker clears the flag before it looks, so whatever was stored before a failing exchange will be seen.
-    if (Atomics.exchange(words, header + SIGNALLED, 1) === 0) this.#put(slot, worker);
+    if (Atomics.exchange(words, header + SIGNALLED, 1) === 0) this.#putInbox(slot, worker);
   }
 
   /**
@@ -304,15 +299,15 @@ export class GatewayEnd {
     const room = size - ((tail - Atomics.load(words, header + BODY_HEAD)) | 0);
     const count = Math.min(room, length);
     if (count <= 0) return 0;
-    const ring = header * 4 + layout.body;
+    const area = header * 4 + layout.body;
     const offset = tail & (size - 1);
     const first = Math.min(count, size - offset);
     if (source === bytes) {
-      bytes.copyWithin(ring + offset, address, address + first);
-      if (first < count) bytes.copyWithin(ring, address + first, address + count);
+      bytes.copyWithin(area + offset, address, address + first);
+      if (first < count) bytes.copyWithin(area, address + first, address + count);
     } else {
-      bytes.set(source.subarray(address, address + first), ring + offset);
-      if (first < count) bytes.set(source.subarray(address + first, address + count), ring);
+      bytes.set(source.subarray(address, address + first), area + offset);
+      if (first < count) bytes.set(source.subarray(address + first, address + count), area);
     }
     // Releases the bytes.
     Atomics.store(words, header + BODY_TAIL, (tail + count) | 0);
@@ -321,23 +316,25 @@ export class GatewayEnd {
 
   /** The request body is complete. Before the dispatch where there is none. */
   endBody(slot: number): void {
-    this.#state(slot, BODY_STATE, BODY_END);
+    this.#setWord(slot, BODY_STATE, BODY_END);
   }
 
-  /** The request body will never be complete (G-63); `status` is that of the worker's RequestBodyError: 400, 408, 413. */
+  /**
+   * The request body will never be complete (G-63); `status` is that of the worker's RequestBodyError: 400, 408, 413.
+   */
   failBody(slot: number, status: number): void {
-    this.#state(slot, BODY_STATE, status);
+    this.#setWord(slot, BODY_STATE, status);
   }
 
   /** The socket has taken `bytes` more of the body of the response. Only while the slot is in use. */
   grant(slot: number, bytes: number): void {
     const index = this.layout.slot + slot * this.layout.slotWords + ACKNOWLEDGED;
-    this.#state(slot, ACKNOWLEDGED, (this.words[index] + bytes) | 0);
+    this.#setWord(slot, ACKNOWLEDGED, (this.words[index] + bytes) | 0);
   }
 
   /** The gateway is through with the descriptor of a `file` message; `end` says what came of it (see FILE_DONE). */
   fileDone(slot: number, end: number = FILE_SENT): void {
-    this.#state(slot, FILE_DONE, end);
+    this.#setWord(slot, FILE_DONE, end);
   }
 
   /**
@@ -346,10 +343,10 @@ export class GatewayEnd {
    */
   cancel(slot: number, reason: typeof CANCEL_DISCONNECTED | typeof CANCEL_ABORTED = CANCEL_DISCONNECTED): void {
     // The first reason stands.
-    if (this.words[this.layout.slot + slot * this.layout.slotWords + CANCEL] === 0) this.#state(slot, CANCEL, reason);
+    if (this.words[this.layout.slot + slot * this.layout.slotWords + CANCEL] === 0) this.#setWord(slot, CANCEL, reason);
   }
 
-  #state(slot: number, word: number, value: number): void {
+  #setWord(slot: number, word: number, value: number): void {
     // Releases, after BODY_TAIL where it is the end of a body; before EVENT (see #tell).
     Atomics.store(this.words, this.layout.slot + slot * this.layout.slotWords + word, value);
     this.#touch(slot);
@@ -369,8 +366,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Gives a slot back, after DONE or `workerLost`, or without a dispatch; whatever of its request is still on its way is
-   * ignored. Returns the worker that had it, or -1.
+   * Gives a slot back, after DONE or `workerLost`, or without a dispatch; messages of its request that are still on
+   * their way are ignored. Returns the worker that had it, or -1.
    */
   release(slot: number): number {
     const { words, layout } = this;
@@ -399,13 +396,9 @@ export class GatewayEnd {
   request(slot: number): { method: string; target: string; mount: number } {
     const { words, layout, bytes } = this;
     const header = layout.slot + slot * layout.slotWords;
-    const head = (words[header + TEXT_START] >>> 0) + words[header + META_LENGTH];
-    const target = head + words[header + RECORD + HEAD_TARGET_START];
-    return {
-      method: bytes.latin1Slice(head, head + words[header + RECORD + HEAD_METHOD_LENGTH]),
-      target: bytes.latin1Slice(target, target + words[header + RECORD + HEAD_TARGET_LENGTH]),
-      mount: words[header + MOUNT],
-    };
+    const start = (words[header + TEXT_START] >>> 0) + words[header + CONNECTION_LENGTH];
+    const { method, target } = new HeadReader(words, bytes).at(header + RECORD, start);
+    return { method, target, mount: words[header + MOUNT] };
   }
 
   /** Asks a worker to leave: it finishes what it has begun and takes nothing more from the sync queue. */
@@ -414,7 +407,7 @@ export class GatewayEnd {
     // Before the wake-ups; looked at after QUEUE_WAKE or WORKER_BELL.
     Atomics.store(words, layout.worker + worker * WORKER_WORDS + RETIRE, 1);
     if (worker < layout.syncWorkers) this.#wakeQueue();
-    else ring(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
+    else ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
   }
 
   #wakeQueue(): void {
@@ -425,8 +418,8 @@ export class GatewayEnd {
   }
 
   /**
-   * After the thread of a worker has ended, or its task has: hands over what it had published, makes its rings ready for
-   * a successor and returns the slots that it owned. They rest until each is given to `release`.
+   * After the thread of a worker has ended, or its task has: hands over what it had published, makes its rings ready
+   * for a successor and returns the slots that it owned. They rest until each is given to `release`.
    */
   workerLost(worker: number, handler: ResponseHandler): number[] {
     const { words, layout } = this;
@@ -436,7 +429,8 @@ export class GatewayEnd {
     // The order is of no concern: the thread is gone and its successor not yet started. Atomic because application
     // code left over on a thread that lives on reads the epoch.
     Atomics.add(words, control + EPOCH, 1);
-    for (const word of [TAIL, HEAD, SPACE_WANTED, RETIRE, INBOX_TAIL]) Atomics.store(words, control + word, 0);
+    for (const word of [RING_TAIL, RING_HEAD, SPACE_WANTED, RETIRE, INBOX_TAIL])
+      Atomics.store(words, control + word, 0);
     this.#inboxTails[worker] = 0;
     this.#bells[worker] = 0;
     // Even: awake. The wait of a dead thread died with it.
@@ -487,7 +481,7 @@ export class GatewayEnd {
     this.#wakeQueue();
     for (let worker = 0; worker < layout.workers; worker++) {
       this.#reader.wakeForSpace(worker);
-      if (worker >= layout.syncWorkers) ring(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
+      if (worker >= layout.syncWorkers) ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
     }
   }
 }

@@ -15,8 +15,8 @@ export interface RingParameters {
   headSize?: number;
   /** The most fields in a request head. */
   maxFields?: number;
-  /** The longest `meta` string, bytes. */
-  metaSize?: number;
+  /** The longest text about a connection, bytes. */
+  connectionSize?: number;
   /** Request body bytes held for one request; a power of two. */
   bodySize?: number;
   /** Response bytes held for one worker; a power of two. A response head may take half of it. */
@@ -34,7 +34,7 @@ export interface RingLayout {
   readonly workers: number;
   readonly headSize: number;
   readonly maxFields: number;
-  readonly metaSize: number;
+  readonly connectionSize: number;
   readonly bodySize: number;
   readonly responseSize: number;
   readonly window: number;
@@ -43,7 +43,7 @@ export interface RingLayout {
   /** Index of the first entry of the sync queue, and its entries (a power of two). */
   readonly queue: number;
   readonly queueSize: number;
-  /** Index of the first word of worker 0: TAIL and the following, WORKER_WORDS for each. */
+  /** Index of the first word of worker 0: RING_TAIL and the following, WORKER_WORDS for each. */
   readonly worker: number;
   /** Index of the first entry of the first async worker's inbox, and entries for each (a power of two). */
   readonly inbox: number;
@@ -72,17 +72,17 @@ export const GATEWAY_BELL = 16;
 export const QUEUE_TAIL = 32;
 /** Sequence number on which idle sync workers wait. Written by the gateway. */
 export const QUEUE_WAKE = 33;
-/** Entries ever taken from the sync queue. Moved by whoever sees that its entry is settled. */
+/** Entries ever taken from the sync queue. Moved by any thread that sees that its entry is settled. */
 export const QUEUE_HEAD = 48;
 const CONTROL_WORDS = 64;
 
 // Words of a worker.
 /** Bytes ever published in the response ring. Written by the worker. */
-export const TAIL = 0;
+export const RING_TAIL = 0;
 /** 1: the worker waits for room in its response ring. Set by the worker, cleared by the gateway. */
 export const SPACE_WANTED = 1;
 /** Bytes ever taken from the response ring. Written by the gateway. */
-export const HEAD = 16;
+export const RING_HEAD = 16;
 /** Sequence number on which a sync worker waits for room. Written by the gateway. */
 export const SPACE = 17;
 /** How many threads have had this index before. Written by the gateway. */
@@ -101,8 +101,9 @@ export const GENERATION = 0;
 export const MOUNT = 1;
 /** The caller's own flags. */
 export const FLAGS = 2;
-export const META_LENGTH = 3;
-/** Bytes of meta and head together, and the address of the first. */
+/** Bytes of the text about the connection. */
+export const CONNECTION_LENGTH = 3;
+/** Bytes of that text and of the request head behind it, and the address of the first. */
 export const TEXT_LENGTH = 4;
 export const TEXT_START = 5;
 /** 0: nobody's; negative: queued (see queuedAt); positive: index of the worker plus one. */
@@ -152,7 +153,7 @@ export function queuedAt(position: number): number {
 }
 
 // An inbox entry: slot in the lower half, low bits of its generation above.
-export const MAX_SLOTS = 65536;
+const MAX_SLOTS = 65536;
 export function inboxEntry(slot: number, generation: number): number {
   return (generation << 16) | slot;
 }
@@ -179,7 +180,7 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     asyncWorkers = 0,
     headSize = 65536,
     maxFields = MAX_FIELDS,
-    metaSize = 512,
+    connectionSize = 512,
     bodySize = 65536,
     responseSize = 1048576,
   } = parameters;
@@ -189,14 +190,14 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   check('asyncWorkers', asyncWorkers, 0, 1024);
   check('headSize', headSize, 16, 1 << 24);
   check('maxFields', maxFields, 0, MAX_FIELDS);
-  check('metaSize', metaSize, 0, 65535);
+  check('connectionSize', connectionSize, 0, 65535);
   check('bodySize', bodySize, 16, 1 << 30);
   check('responseSize', responseSize, 128, 1 << 30);
   check('window', window, 1, responseSize);
   if (!isPowerOfTwo(bodySize)) throw new RangeError(`bodySize must be a power of two, not ${bodySize}`);
   if (!isPowerOfTwo(responseSize)) throw new RangeError(`responseSize must be a power of two, not ${responseSize}`);
 
-  // Twice the slots: an entry may outlive its request (see claim and signal).
+  // Twice the slots: an entry may outlive its request (see `SyncWorkerEnd.#claim` and `GatewayEnd.#putInbox`).
   const entries = 2 ** Math.ceil(Math.log2(2 * slots));
   const workers = syncWorkers + asyncWorkers;
   const control = align(PARSER_END, PAGE);
@@ -204,7 +205,7 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   const worker = align(queue + entries * 4, LINE);
   const inbox = worker + workers * WORKER_WORDS * 4;
   const slot = align(inbox + asyncWorkers * entries * 4, LINE);
-  const body = align((RECORD + HEAD_WORDS + FIELD_WORDS * maxFields) * 4 + metaSize + headSize, LINE);
+  const body = align((RECORD + HEAD_WORDS + FIELD_WORDS * maxFields) * 4 + connectionSize + headSize, LINE);
   // An odd number of lines, so that the headers of the slots do not all fall into one set of the cache.
   const stride = ((align(body + bodySize, LINE) / LINE) | 1) * LINE;
   const response = align(slot + slots * stride, PAGE);
@@ -217,7 +218,7 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     workers,
     headSize,
     maxFields,
-    metaSize,
+    connectionSize,
     bodySize,
     responseSize,
     window,

@@ -1,6 +1,15 @@
 import type { Final } from '../interface/transport.ts';
-import { ring } from './doorbell.ts';
-import { GENERATION, HEAD, type RingLayout, SPACE, SPACE_WANTED, TAIL, WORKER_BELL, WORKER_WORDS } from './layout.ts';
+import { ringBell } from './doorbell.ts';
+import {
+  GENERATION,
+  RING_HEAD,
+  RING_TAIL,
+  type RingLayout,
+  SPACE,
+  SPACE_WANTED,
+  WORKER_BELL,
+  WORKER_WORDS,
+} from './layout.ts';
 import {
   FILE_HEADER,
   HEAD_PRESENT,
@@ -27,39 +36,33 @@ import {
 } from './response-ring.ts';
 import type { Views } from './views.ts';
 
+/** The head of a response where it lies in its message. */
+export interface HeadMessage {
+  status: number;
+  /** As in `ResponseHead`. */
+  flags: number;
+  length: number;
+  /** Address and bytes of its text. */
+  textStart: number;
+  textLength: number;
+}
+
 /**
  * What `drain` calls, once for each message, in the order in which a worker sent them. Bytes lie in the shared memory
- * from address `start` and are only there during the call. `head`, `chunk` and `file` correspond to the calls of
- * `Transport` (src/interface/transport.ts), `final` included; a long chunk arrives in several calls.
+ * from address `start` and are only there during the call, and so is what a HeadMessage says: the reader has one record
+ * for all of them. `head`, `chunk` and `file` correspond to the calls of `Transport` (src/interface/transport.ts),
+ * `final` included; a long chunk arrives in several calls.
  */
 export interface ResponseHandler {
-  /** The head: `text` bytes of it at `start`, directly followed by `chunk` bytes of the body. */
-  head(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    chunk: number,
-    final: Final,
-  ): void;
+  /** The head, and the first `chunk` bytes of the body. */
+  head(slot: number, head: HeadMessage, start: number, chunk: number, final: Final): void;
   /** Body bytes; `chunk` may be 0 where `final` is not MORE. */
   chunk(slot: number, start: number, chunk: number, final: Final): void;
   /**
    * The head, to be followed by `size` bytes (-1: to the end) of the file at `descriptor`. The gateway must call
    * `fileDone` in every case, also when it gives up: until then the worker keeps the descriptor open.
    */
-  file(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    descriptor: number,
-    size: number,
-  ): void;
+  file(slot: number, head: HeadMessage, descriptor: number, size: number): void;
   /** Field lines of a 103 (G-152): `length` bytes at `start`. Meaningless once a head was sent. */
   hint(slot: number, start: number, length: number): void;
   /** Break the connection (G-141). DONE is still to come. */
@@ -81,14 +84,16 @@ export class ResponseReader {
   readonly #words: Int32Array;
   readonly #bytes: Buffer;
   readonly #layout: RingLayout;
-  /** Bytes taken, for each worker; HEAD follows at the end of a turn. */
-  readonly #heads: Int32Array;
+  /** One head at a time is on its way through here: nothing is allocated for it. */
+  readonly #head: HeadMessage = { status: 0, flags: 0, length: 0, textStart: 0, textLength: 0 };
+  /** Bytes taken, for each worker; RING_HEAD follows at the end of a turn. */
+  readonly #taken: Int32Array;
 
   constructor(views: Views, layout: RingLayout) {
     this.#words = views.words;
     this.#bytes = views.bytes;
     this.#layout = layout;
-    this.#heads = new Int32Array(layout.workers);
+    this.#taken = new Int32Array(layout.workers);
   }
 
   /** Whether any worker has published something that is not yet taken. */
@@ -96,7 +101,7 @@ export class ResponseReader {
     const { worker, workers } = this.#layout;
     for (let i = 0, control = worker; i < workers; i++, control += WORKER_WORDS) {
       // Sequentially consistent: the look for work before sleeping (doorbell.ts).
-      if (Atomics.load(this.#words, control + TAIL) !== this.#heads[i]) return true;
+      if (Atomics.load(this.#words, control + RING_TAIL) !== this.#taken[i]) return true;
     }
     return false;
   }
@@ -113,29 +118,29 @@ export class ResponseReader {
     const words = this.#words;
     const control = this.#layout.worker + worker * WORKER_WORDS;
     const base = this.#layout.response + worker * responseSize;
-    // Acquires everything the worker wrote before its store of TAIL.
-    const tail = Atomics.load(words, control + TAIL);
-    let head = this.#heads[worker];
-    if (head === tail) return 0;
+    // Acquires everything the worker wrote before its store of RING_TAIL.
+    const tail = Atomics.load(words, control + RING_TAIL);
+    let taken = this.#taken[worker];
+    if (taken === tail) return 0;
     let messages = 0;
     let kept = 0;
-    while (head !== tail) {
-      const address = base + (head & (responseSize - 1));
+    while (taken !== tail) {
+      const address = base + (taken & (responseSize - 1));
       const size = words[(address >>> 2) + MESSAGE_SIZE];
-      if (size <= 0 || ((tail - head) | 0) < size) throw new Error(`worker ${worker}: a message of ${size} bytes`);
-      head = (head + size) | 0;
+      if (size <= 0 || ((tail - taken) | 0) < size) throw new Error(`worker ${worker}: a message of ${size} bytes`);
+      taken = (taken + size) | 0;
       // Before the call: a handler that throws does not get the same message again.
-      this.#heads[worker] = head;
+      this.#taken[worker] = taken;
       messages += this.#dispatch(worker, address, handler);
       kept += size;
       if (kept >= responseSize / 4) {
         kept = 0;
         // Releases: our reads of these bytes come before the worker's next writes to them.
-        Atomics.store(words, control + HEAD, head);
+        Atomics.store(words, control + RING_HEAD, taken);
       }
     }
     // As above; and before the load of SPACE_WANTED, the other half of `wantSpace`.
-    Atomics.store(words, control + HEAD, head);
+    Atomics.store(words, control + RING_HEAD, taken);
     if (Atomics.load(words, control + SPACE_WANTED) === 1) this.#grantSpace(worker, control);
     return messages;
   }
@@ -150,7 +155,7 @@ export class ResponseReader {
     // An async worker looks at this word before it sleeps, so cleared before the bell.
     Atomics.store(words, control + SPACE_WANTED, 0);
     if (worker >= this.#layout.syncWorkers) {
-      ring(words, control + WORKER_BELL);
+      ringBell(words, control + WORKER_BELL);
       return;
     }
     // Changes the value before notifying: a wait that begins in between does not sleep.
@@ -160,7 +165,7 @@ export class ResponseReader {
 
   /** Forgets what a dead worker left. */
   reset(worker: number): void {
-    this.#heads[worker] = 0;
+    this.#taken[worker] = 0;
   }
 
   #dispatch(worker: number, address: number, handler: ResponseHandler): number {
@@ -180,20 +185,21 @@ export class ResponseReader {
     const header = this.#layout.slot + slot * this.#layout.slotWords;
     // Of a request that has been given up since: nobody listens.
     if (words[header + GENERATION] !== words[index + MESSAGE_GENERATION]) return 0;
-    const length = joinWords(words[index + MESSAGE_LENGTH_LOW], words[index + MESSAGE_LENGTH_HIGH]);
-    const flags = (packed >>> 8) & 255;
-    const status = packed >>> 16;
     switch (kind) {
       case KIND_SEND: {
+        // As the writer was given it.
         const final = ((packed >>> 4) & 3) as Final;
-        if ((packed >>> 4) & HEAD_PRESENT) handler.head(slot, status, flags, length, start, text, chunk, final);
-        else handler.chunk(slot, start, chunk, final);
+        if ((packed >>> 4) & HEAD_PRESENT) {
+          handler.head(slot, this.#headAt(index, start, text), start + text, chunk, final);
+        } else {
+          handler.chunk(slot, start, chunk, final);
+        }
         break;
       }
       case KIND_FILE: {
         const extra = start >>> 2;
         const size = joinWords(words[extra], words[extra + 1]);
-        handler.file(slot, status, flags, length, start + FILE_HEADER, text, chunk, size);
+        handler.file(slot, this.#headAt(index, start + FILE_HEADER, text), chunk, size);
         break;
       }
       case KIND_HINT:
@@ -218,5 +224,18 @@ export class ResponseReader {
         throw new Error(`worker ${worker}: a message of kind ${kind}`);
     }
     return 1;
+  }
+
+  /** The head of the message whose header has this index. */
+  #headAt(index: number, textStart: number, textLength: number): HeadMessage {
+    const words = this.#words;
+    const packed = words[index + MESSAGE_KIND];
+    const head = this.#head;
+    head.status = packed >>> 16;
+    head.flags = (packed >>> 8) & 255;
+    head.length = joinWords(words[index + MESSAGE_LENGTH_LOW], words[index + MESSAGE_LENGTH_HIGH]);
+    head.textStart = textStart;
+    head.textLength = textLength;
+    return head;
   }
 }

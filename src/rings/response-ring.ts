@@ -1,9 +1,10 @@
 /**
- * The response ring of a worker: messages of a header and payload, written by the worker, read by the gateway. A message
- * is contiguous and is published by one store of TAIL, so a thread killed at any point leaves no half message.
+ * The response ring of a worker: messages of a header and payload, written by the worker, read by the gateway. A
+ * message is contiguous and is published by one store of RING_TAIL, so a thread killed at any point leaves no half
+ * message.
  */
-import { ring } from './doorbell.ts';
-import { EPOCH, GATEWAY_BELL, HEAD, type RingLayout, SPACE_WANTED, TAIL, WORKER_WORDS } from './layout.ts';
+import { ringBell } from './doorbell.ts';
+import { EPOCH, GATEWAY_BELL, RING_HEAD, RING_TAIL, type RingLayout, SPACE_WANTED, WORKER_WORDS } from './layout.ts';
 import type { Views } from './views.ts';
 
 // Words of a message header.
@@ -76,8 +77,8 @@ export class ResponseWriter {
     this.#size = layout.responseSize;
     // The gateway has reset these words before it let this thread start; the start itself orders them.
     this.#epoch = Atomics.load(this.words, this.#control + EPOCH);
-    this.#tail = Atomics.load(this.words, this.#control + TAIL);
-    this.#head = Atomics.load(this.words, this.#control + HEAD);
+    this.#tail = Atomics.load(this.words, this.#control + RING_TAIL);
+    this.#head = Atomics.load(this.words, this.#control + RING_HEAD);
   }
 
   /** Address for a message of `size` bytes (not rounded), or -1 when there is no room now. */
@@ -93,7 +94,7 @@ export class ResponseWriter {
     const skip = rest < rounded ? rest : 0;
     if (((this.#tail - this.#head) | 0) + skip + rounded > this.#size) {
       // Acquires: what the gateway read of these bytes is behind it.
-      this.#head = Atomics.load(words, this.#control + HEAD);
+      this.#head = Atomics.load(words, this.#control + RING_HEAD);
       if (((this.#tail - this.#head) | 0) + skip + rounded > this.#size) {
         this.#lacking = skip + rounded;
         return -1;
@@ -115,8 +116,8 @@ export class ResponseWriter {
     const { words } = this;
     this.#tail = (this.#tail + words[(address >>> 2) + MESSAGE_SIZE]) | 0;
     // Releases the whole message; sequentially consistent against the gateway's way to sleep (see doorbell.ts).
-    Atomics.store(words, this.#control + TAIL, this.#tail);
-    ring(words, this.#bell);
+    Atomics.store(words, this.#control + RING_TAIL, this.#tail);
+    ringBell(words, this.#bell);
   }
 
   /** Index of the header at an address of `reserve`, filled in. */
@@ -167,7 +168,8 @@ export class ResponseWriter {
    * is enough already.
    */
   wantSpace(): boolean {
-    // Before the look at HEAD: either that sees the room, or the gateway, which stores HEAD first, sees the wish.
+    // Before the look at RING_HEAD: either that sees the room, or the gateway, which stores RING_HEAD first, sees the
+    // wish.
     Atomics.store(this.words, this.#control + SPACE_WANTED, 1);
     return this.hasRoom();
   }
@@ -175,7 +177,7 @@ export class ResponseWriter {
   /** Whether there is room now for what the last failed `reserve` wanted. */
   hasRoom(): boolean {
     // Acquires, as in `reserve`; sequentially consistent where it is the last look before sleeping (doorbell.ts).
-    this.#head = Atomics.load(this.words, this.#control + HEAD);
+    this.#head = Atomics.load(this.words, this.#control + RING_HEAD);
     return ((this.#tail - this.#head) | 0) + this.#lacking <= this.#size;
   }
 }

@@ -12,12 +12,12 @@ import {
   BODY_WANTED,
   CANCEL,
   CANCEL_DISCONNECTED,
+  CONNECTION_LENGTH,
   FILE_DONE,
   FILE_SENT,
   FILE_SHORT,
   FLAGS,
   GENERATION,
-  META_LENGTH,
   MOUNT,
   RECORD,
   type RingLayout,
@@ -47,12 +47,12 @@ import {
 
 const { slice } = Uint8Array.prototype;
 
-/** A response that goes on as long as the worker lives. */
+/** More of the response may be sent. */
 export const OPEN = 0;
-/** The response is complete or given up; the body of the application is still to be closed. */
-export const ENDED = 1;
+/** The response is complete or given up, so nothing more of it is sent; the application still has to close its body. */
+export const COMPLETE = 1;
 /** DONE was sent: the slot is no longer ours. */
-export const OVER = 2;
+export const REQUEST_DONE = 2;
 
 function unreadFile(errno: number): Error {
   return new Error(`the file could not be read: ${getSystemErrorName(errno)}`);
@@ -67,7 +67,7 @@ export abstract class RingRequest {
   /** As given to `fill`. */
   readonly flags: number;
   /** Where the head begins in `text()`. */
-  readonly metaLength: number;
+  readonly headStart: number;
   /** The shared memory as words; the head record (assembly/layout.ts) begins at index `record`. */
   readonly words: Int32Array;
   readonly record: number;
@@ -75,7 +75,7 @@ export abstract class RingRequest {
   protected readonly layout: RingLayout;
   /** Index of the slot's first word. */
   protected readonly header: number;
-  protected state: typeof OPEN | typeof ENDED | typeof OVER = OPEN;
+  protected state: typeof OPEN | typeof COMPLETE | typeof REQUEST_DONE = OPEN;
   /** Response bytes sent so far, modulo 2^32. */
   #sent = 0;
   #bodyHead = 0;
@@ -89,7 +89,7 @@ export abstract class RingRequest {
     this.generation = words[header + GENERATION];
     this.mount = words[header + MOUNT];
     this.flags = words[header + FLAGS];
-    this.metaLength = words[header + META_LENGTH];
+    this.headStart = words[header + CONNECTION_LENGTH];
     this.words = words;
     this.record = header + RECORD;
     this.writer = writer;
@@ -97,7 +97,10 @@ export abstract class RingRequest {
     this.header = header;
   }
 
-  /** Native string: `meta`, directly followed by the head. Not to be asked for once the request is over. */
+  /**
+   * Native string: the text about the connection, directly followed by the head. Not to be asked for once the request
+   * is over.
+   */
   text(): string {
     this.#assertOurs();
     const start = this.words[this.header + TEXT_START] >>> 0;
@@ -120,7 +123,7 @@ export abstract class RingRequest {
 
   /** Whether the slot still holds this request: it does not after DONE, nor after this worker was given up for lost. */
   get #ours(): boolean {
-    return this.state !== OVER && this.words[this.header + GENERATION] === this.generation;
+    return this.state !== REQUEST_DONE && this.words[this.header + GENERATION] === this.generation;
   }
 
   #assertOurs(): void {
@@ -189,7 +192,7 @@ export abstract class RingRequest {
     writer.publish(address);
     this.#sent = (this.#sent + count) | 0;
     if (final === DONE) this.finish();
-    else if (final !== 0) this.state = ENDED;
+    else if (final !== 0) this.state = COMPLETE;
     return true;
   }
 
@@ -203,7 +206,7 @@ export abstract class RingRequest {
     words[extra + 1] = highWord(length);
     writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + FILE_HEADER, head.text.length);
     writer.publish(address);
-    this.state = ENDED;
+    this.state = COMPLETE;
     return true;
   }
 
@@ -259,16 +262,16 @@ export abstract class RingRequest {
   #copyBody(count: number, available: number): Uint8Array {
     const { words, header } = this;
     const size = this.layout.bodySize;
-    const ring = header * 4 + this.layout.body;
+    const area = header * 4 + this.layout.body;
     const offset = this.#bodyHead & (size - 1);
     let block: Uint8Array;
     if (offset + count <= size) {
       // A new, unshared buffer of its own: `slice` of the prototype of Buffer would be a view.
-      block = slice.call(this.writer.plain, ring + offset, ring + offset + count);
+      block = slice.call(this.writer.plain, area + offset, area + offset + count);
     } else {
       block = new Uint8Array(count);
-      block.set(this.writer.plain.subarray(ring + offset, ring + size));
-      block.set(this.writer.plain.subarray(ring, ring + offset + count - size), size - offset);
+      block.set(this.writer.plain.subarray(area + offset, area + size));
+      block.set(this.writer.plain.subarray(area, area + offset + count - size), size - offset);
     }
     this.#bodyHead = (this.#bodyHead + count) | 0;
     // Releases the room, and comes before the look at BODY_WANTED (see writeBody).
@@ -300,6 +303,6 @@ export abstract class RingRequest {
 
   /** After DONE was sent. */
   protected finish(): void {
-    this.state = OVER;
+    this.state = REQUEST_DONE;
   }
 }

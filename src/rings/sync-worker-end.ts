@@ -18,7 +18,7 @@ import {
   WORKER_WORDS,
 } from './layout.ts';
 import { KIND_ABORT, KIND_DONE, KIND_ERRORS, ResponseWriter } from './response-ring.ts';
-import { ENDED, OPEN, OVER, RingRequest } from './ring-request.ts';
+import { COMPLETE, OPEN, REQUEST_DONE, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
 
 /** A request on a thread that may block. Every wait ends with a cancel (an error) and with `stop` (RequestAborted). */
@@ -85,12 +85,12 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
 
   abort(): void {
     if (this.state !== OPEN) return;
-    this.state = ENDED;
+    this.state = COMPLETE;
     this.tell(KIND_ABORT);
   }
 
   done(): void {
-    if (this.state === OVER) return;
+    if (this.state === REQUEST_DONE) return;
     this.tell(KIND_DONE);
     this.finish();
   }
@@ -108,7 +108,7 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
   #check(): void {
     const error = this.cancelled();
     if (error === null) return;
-    this.state = ENDED;
+    this.state = COMPLETE;
     throw error;
   }
 
@@ -124,7 +124,7 @@ export class SyncRequest extends RingRequest implements Transport<false>, BodySo
 
   #pause(event: number): void {
     if (this.#end.stopped) {
-      this.state = ENDED;
+      this.state = COMPLETE;
       throw new RequestAborted('the server is stopping');
     }
     // Before the comparison in `wait`: the gateway changes EVENT and then looks at this.
@@ -153,7 +153,9 @@ export class SyncWorkerEnd {
   takesFile: (descriptor: number) => boolean = () => true;
   readonly #words: Int32Array;
 
-  /** `worker`: index below `layout.syncWorkers`. After the gateway's end was made, and `workerLost` of a predecessor. */
+  /**
+   * `worker`: index below `layout.syncWorkers`. After the gateway's end was made, and `workerLost` of a predecessor.
+   */
   constructor(memory: SharedMemory, layout: RingLayout, worker: number) {
     if (!(worker >= 0 && worker < layout.syncWorkers)) throw new RangeError(`no sync worker ${worker}`);
     const views = viewsOf(memory, layout);
@@ -208,7 +210,7 @@ export class SyncWorkerEnd {
       const queued = queuedAt(position);
       // Acquires what the gateway wrote into the slot.
       const won = Atomics.compareExchange(words, slots + slot * slotWords + OWNER, queued, this.worker + 1) === queued;
-      // Whoever won: the entry is settled. Fails where another has moved it already.
+      // Won or not, the entry is settled. Fails where another has moved it already.
       Atomics.compareExchange(words, control + QUEUE_HEAD, position, position + 1);
       if (won) return slot;
     }

@@ -7,26 +7,31 @@ export interface SocketEvents {
   read(length: number): void;
 }
 
+/** What Node keeps in a socket without documenting it. Each reader below asks whether it is there. */
+interface SocketInternals {
+  _handle: { readonly writeQueueSize?: unknown; readonly getpeername?: unknown } | null;
+  _server?: unknown;
+}
+
+function internalsOf(socket: net.Socket): SocketInternals {
+  return socket as unknown as SocketInternals;
+}
+
 /** Bytes that were written and that the system has not taken yet. */
 export function unsentBytes(socket: net.Socket): number {
-  const handle = (socket as unknown as SocketInternals)._handle as { writeQueueSize?: unknown } | null;
+  const { _handle: handle } = internalsOf(socket);
   // What Node's own time-out of a socket looks at. `writableLength` tells less: it changes with whole blocks only.
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
 }
 
 /**
- * Whether the connection of a socket was reset. Node looks out for that as long as it reads or writes, and no longer once
- * the peer has ended its side. Never true of a Unix socket.
+ * Whether the connection of a socket was reset. Node looks out for that as long as it reads or writes, and no longer
+ * once the peer has ended its side. Never true of a Unix socket.
  */
 export function isForgotten(socket: net.Socket): boolean {
-  const handle = (socket as unknown as SocketInternals)._handle as { getpeername?: unknown } | null;
+  const { _handle: handle } = internalsOf(socket);
   // What `remoteAddress` asks, and remembers.
   return typeof handle?.getpeername === 'function' && Reflect.apply(handle.getpeername, handle, [{}]) !== 0;
-}
-
-interface SocketInternals {
-  _handle: unknown;
-  _server?: unknown;
 }
 
 /**
@@ -70,7 +75,7 @@ export class Acceptor {
 }
 
 function adoptHandle(accepted: net.Socket, readArea: Buffer, events: SocketEvents): net.Socket {
-  const internals = accepted as unknown as SocketInternals;
+  const internals = internalsOf(accepted);
   const handle = internals._handle;
   const server = internals._server;
   internals._handle = null;
@@ -84,9 +89,10 @@ function adoptHandle(accepted: net.Socket, readArea: Buffer, events: SocketEvent
         return true;
       },
     },
+    // The types do not know `handle`.
   } as net.SocketConstructorOpts);
   // The server counts its connections by this property; without it `close` would never call back.
-  (socket as unknown as SocketInternals)._server = server;
+  internalsOf(socket)._server = server;
   socket.read(0);
   return socket;
 }

@@ -15,7 +15,7 @@ type Place =
   /** `host` is `''` for every address of the machine; port 0 asks for a free one. */
   | { type: 'tcp'; host: string; port: number }
   | { type: 'unix'; path: string }
-  /** A listening socket inherited from whoever started this process, such as systemd. */
+  /** A listening socket inherited from the process that started this one, such as systemd. */
   | { type: 'fd'; fd: number };
 
 /** Listening failed: a port in use, no right to it, no such address. Not the fault of the configuration alone. */
@@ -38,6 +38,7 @@ const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
 export function parseBind(text: string, directory = process.cwd()): Bind {
   const wrong = (reason: string) => new ConfigurationError(`address "${text}": ${reason}`);
   const [, protocol, place] = /^(fastcgi|scgi)(?:\+|:\/\/)(?!fastcgi|scgi)(.*)$/s.exec(text) ?? [];
+  // The expression knows these two only.
   if (place !== undefined) return { ...parseBind(place, directory), protocol: protocol as Protocol };
   if (text.startsWith('unix:')) {
     const given = text.slice(5);
@@ -98,7 +99,7 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-export interface ListenSettings {
+interface ListenSettings {
   /** Connections that the kernel keeps waiting; it may cut the number. */
   backlog?: number;
   /** Access rights of a Unix socket, such as 0o660; without it the umask decides. */

@@ -1,74 +1,62 @@
 import type net from 'node:net';
-import {
-  FIELD_NAME,
-  FIELD_VALUE_LENGTH,
-  FIELD_VALUE_START,
-  FIELD_WORDS,
-  FLAG_CHUNKED,
-  FLAG_CONTENT_LENGTH,
-  FLAG_ESCAPED_PATH,
-  FLAG_HTTP_1_0,
-  HEAD_CONTENT_LENGTH_HIGH,
-  HEAD_CONTENT_LENGTH_LOW,
-  HEAD_FIELD_COUNT,
-  HEAD_FLAGS,
-  HEAD_METHOD,
-  HEAD_METHOD_LENGTH,
-  HEAD_PATH_LENGTH,
-  HEAD_PATH_START,
-  HEAD_RECORD,
-  HEAD_TARGET_LENGTH,
-  HEAD_TARGET_START,
-  HEAD_WORDS,
-} from '../../assembly/layout.ts';
-import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
-import { ScgiConnection } from '../protocols/scgi/connection.ts';
-import { REMOTE_ADDRESS, type VariableLimits } from '../protocols/variables-record.ts';
-import '../rules/latin1.ts';
+import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
+import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
 import type { ConnectionHost, HostedConnection, RefusedLine } from '../protocols/host.ts';
 import { Connection, type ConnectionOptions } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { ScgiConnection } from '../protocols/scgi/connection.ts';
+import { REMOTE_ADDRESS, type VariableLimits } from '../protocols/variables-record.ts';
 import { formatDateTime } from '../rules/format-date-time.ts';
-import { percentDecode } from '../rules/native-strings.ts';
+import { nothing } from '../rules/promises.ts';
 import type { Acceptor } from './accept.ts';
-import type { AccessLog, AccessRecord } from './access-log.ts';
 import type { Protocol } from './bind.ts';
-import type { Mounted, MountTable } from './mounts.ts';
+import { type Deadlines, limitsByWait } from './deadlines.ts';
+import type { AccessLog } from './log/access-log.ts';
+import { type Mounted, MountTable } from './mounts.ts';
+import type { ResolvedOptions } from './options.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
-import { TurnEnd } from './turn.ts';
+import type { Turn } from './turn.ts';
 
-/** Where requests of a mount go. */
-export interface Destination extends Mounted {
+/** What answers requests: workers behind the rings, or applications on this thread. */
+export interface Destination {
   /**
-   * Takes the request whose head lies in the parser's memory and sets `exchange.owner`; false when there is no room now,
-   * and `Gateway.retry` is to be called when there is.
+   * Takes the request of a mount, whose head lies in the parser's memory, and sets `exchange.owner`; false when there
+   * is no room now, and `Turn.retry` is to be called when there is.
    */
-  accept(exchange: Exchange, host: SocketHost, hasBody: boolean): boolean;
+  accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean;
+  /** At the end of every turn in which something happened, before output is sent. */
+  flush(): void;
+  /** With every tick of the clock; `now` is that of the turn. */
+  tick(now: number): void;
 }
 
-export interface GatewayOptions {
+/** Where the requests of a mount go, and what number it has there. */
+export interface Route extends Mounted {
+  readonly mount: number;
+  readonly destination: Destination;
+}
+
+interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'> {
   parser: Parser;
+  turn: Turn;
   acceptor: Acceptor;
-  mounts: MountTable<Destination>;
-  connection: ConnectionOptions;
+  routes: readonly Route[];
+  connection: Omit<ConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
   variables: VariableLimits;
-  /** Milliseconds for each WAIT_*; 0: no limit. */
-  deadlines: readonly number[];
-  accessLog: AccessLog | null;
-  maxConnections: number;
-  /** Runs at the end of every turn in which something happened, before output is sent. */
-  onTurnEnd(): void;
+  deadlines: Deadlines;
+  accessLog: AccessLog;
+  /** An exchange is over, also one that was refused before it came to a destination. */
+  onFinished?(): void;
   /** Something threw that must not; its connection is dropped. */
   onDefect(error: unknown): void;
-  /** Runs with every tick of the clock. */
-  onTick(now: number): void;
 }
 
-const RECORD = HEAD_RECORD >> 2;
+/** Unread body bytes that are dropped for the sake of the connection. */
+const DISCARD_LIMIT = 256 * 1024;
 const CONNECT = METHODS.indexOf('CONNECT');
 const REFERER = FIELD_NAMES.indexOf('referer');
 const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
@@ -77,7 +65,7 @@ const SLOWEST_TICK = 250;
 const LINGER_LIMIT = 30_000;
 const LINGER_LIMIT_STOPPING = 2000;
 
-/** An address is that of the socket where no front server tells it. */
+/** What the access log needs of a head. The address is that of the socket where no front server tells another. */
 interface LogFacts extends RefusedLine {
   referer: string;
   userAgent: string;
@@ -85,21 +73,28 @@ interface LogFacts extends RefusedLine {
 
 const NOT_READ: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
 
-/** The connections of one server: what reads, routes, times and writes. One thread, any number of listening sockets. */
+/**
+ * The connections of one server: what reads, routes, times and writes. One thread, any number of listening sockets.
+ *
+ * A socket that was accepted gets a SocketHost and the connection of its protocol. A request comes from there to
+ * `request`, which finds its route and offers it to the destination; where that has no room, the connection keeps the
+ * request until the destination calls `Turn.retry`. The response goes from the exchange's owner straight to the
+ * connection. Output gathers there, and leaves at the end of the turn.
+ */
 export class Gateway implements SocketContext {
-  readonly parser: Parser;
   readonly acceptor: Acceptor;
-  readonly deadlines: readonly number[];
+  readonly limits: readonly number[];
   lingerLimit = LINGER_LIMIT;
-  /**
-   * Milliseconds of the server's own clock, which goes by ticks: neither a system clock that is set nor the time in which this
-   * process was stopped (SIGSTOP, a suspended machine, a frozen container) is taken from anybody's limit.
-   */
-  now = 0;
-
   private readonly options: GatewayOptions;
+  private readonly connection: ConnectionOptions;
+  private readonly parser: Parser;
+  private readonly turn: Turn;
+  private readonly routes: MountTable<Route>;
+  private readonly destinations: readonly Destination[];
+  private readonly accessLog: AccessLog;
+  private readonly onFinished: () => void;
+  private readonly head: HeadReader;
   private readonly hosts = new Set<SocketHost>();
-  private readonly turnEnd = new TurnEnd(() => this.endTurn());
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
   private readonly period: number;
@@ -107,22 +102,31 @@ export class Gateway implements SocketContext {
   private dirty: HostedConnection[] = [];
   private spare: HostedConnection[] = [];
   /** Those with a request that nobody had room for, in order, and where it wants to go. */
-  private waiting = new Map<SocketHost, Destination>();
-  private room = false;
+  private waiting = new Map<SocketHost, Route>();
   private dateText = '';
   private dateUntil = 0;
   private closing = false;
-  private onEmpty: (() => void) | null = null;
+  private onEmpty: () => void = nothing;
 
+  /** @throws ConfigurationError where two routes have the same prefix */
   constructor(options: GatewayOptions) {
+    const { parser, turn, routes, deadlines } = options;
     this.options = options;
-    this.parser = options.parser;
+    this.connection = { ...options.connection, limitDiscard: DISCARD_LIMIT };
+    this.parser = parser;
+    this.turn = turn;
     this.acceptor = options.acceptor;
-    this.deadlines = options.deadlines;
-    const shortest = Math.min(...options.deadlines.filter((limit) => limit > 0));
+    this.routes = new MountTable(routes);
+    this.destinations = [...new Set(routes.map(({ destination }) => destination))];
+    this.accessLog = options.accessLog;
+    this.onFinished = options.onFinished ?? nothing;
+    this.head = new HeadReader(parser.words, parser.bytes);
+    this.limits = limitsByWait(deadlines);
+    const shortest = Math.min(...this.limits.filter((limit) => limit > 0));
     this.period = Math.max(5, Math.min(SLOWEST_TICK, shortest / 4));
     this.ticker = setInterval(() => this.tick(), this.period);
     this.ticker.unref();
+    turn.onEnd(() => this.endTurn());
   }
 
   /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
@@ -131,12 +135,12 @@ export class Gateway implements SocketContext {
     // Asked now, since the system forgets the address of a client that resets its connection.
     const info = full ? null : connectionInfo(socket, unixSocket, 'http');
     if (info === null || isGone(info)) socket.destroy();
-    else this.hosts.add(new SocketHost(socket, info, this, this.now, (host) => this.connect(host, protocol)));
+    else this.hosts.add(new SocketHost(socket, info, this, this.turn.now, (host) => this.connect(host, protocol)));
   }
 
   private connect(host: ConnectionHost, protocol: Protocol): HostedConnection {
-    const { parser } = this;
-    const { connection, variables } = this.options;
+    const { parser, connection } = this;
+    const { variables } = this.options;
     switch (protocol) {
       case 'fastcgi':
         return new FastCgiConnection(host, parser, { ...connection, variables });
@@ -147,31 +151,110 @@ export class Gateway implements SocketContext {
     }
   }
 
-  /** Connections that are open. */
-  get connections(): number {
-    return this.hosts.size;
+  /** See `ConnectionHost.request`. */
+  request(exchange: Exchange, host: SocketHost): boolean {
+    const head = this.head.at(PARSED_HEAD, this.parser.headStart);
+    if (this.accessLog.isKept) keepFacts(exchange, head);
+    if (head.methodNumber === CONNECT) {
+      exchange.connection.answer(exchange, 501, 'this server is no proxy');
+      return true;
+    }
+    const route = this.routes.root ?? this.routes.find(head.path);
+    if (route === null) {
+      exchange.connection.answer(exchange, 404);
+      return true;
+    }
+    if (route.destination.accept(route.mount, exchange, host, head.hasBody)) return true;
+    this.waiting.set(host, route);
+    return false;
   }
 
-  /** Something changed that makes room for requests. */
-  retry(): void {
-    this.room = true;
-    if (this.waiting.size > 0) this.turnEnd.schedule();
+  refused(exchange: Exchange, line: RefusedLine): void {
+    if (this.accessLog.isKept) exchange.record = { ...NOT_READ, ...line };
   }
 
-  /** Runs `onTurnEnd` at the end of this turn. */
-  scheduleTurnEnd(): void {
-    this.turnEnd.schedule();
+  finished(exchange: Exchange, host: SocketHost): void {
+    if (this.accessLog.isKept) this.log(exchange, host);
+    this.onFinished();
+  }
+
+  private log(exchange: Exchange, host: SocketHost): void {
+    const time = Date.now();
+    // Set by `keepFacts` and `refused` alone.
+    const facts = (exchange.record as LogFacts | null) ?? NOT_READ;
+    this.accessLog.write({
+      remoteAddress: facts.remoteAddress ?? host.info.remoteAddress,
+      method: facts.method,
+      target: facts.target,
+      protocol: facts.protocol,
+      status: exchange.status || exchange.unanswered,
+      bytes: exchange.sent,
+      durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
+      referer: facts.referer,
+      userAgent: facts.userAgent,
+      time,
+    });
+  }
+
+  schedule(connection: HostedConnection): void {
+    this.dirty.push(connection);
+    this.turn.schedule();
   }
 
   /** Sends everything that waits for the end of the turn. */
-  endTurn(): void {
-    if (this.room) this.retryWaiting();
-    this.options.onTurnEnd();
+  private endTurn(): void {
+    if (this.turn.hasRoom) this.retryWaiting();
+    for (const destination of this.destinations) destination.flush();
     const dirty = this.dirty;
     this.dirty = this.spare;
     for (const connection of dirty) connection.flush();
     dirty.length = 0;
     this.spare = dirty;
+  }
+
+  private retryWaiting(): void {
+    this.turn.hasRoom = false;
+    const { waiting } = this;
+    if (waiting.size === 0) return;
+    this.waiting = new Map();
+    // Each mount has room or none for itself: those who wait for one that is full keep their places, the others go on.
+    const full = new Set<Route>();
+    for (const [host, route] of waiting) {
+      if (full.has(route)) this.waiting.set(host, route);
+      else host.connection.retry();
+      const now = this.waiting.get(host);
+      if (now !== undefined) full.add(now);
+    }
+  }
+
+  date(): string {
+    const now = Date.now();
+    if (now >= this.dateUntil) {
+      const seconds = Math.floor(now / 1000);
+      this.dateUntil = (seconds + 1) * 1000;
+      this.dateText = `Date: ${formatDateTime(seconds)}\r\n`;
+    }
+    return this.dateText;
+  }
+
+  defect(error: unknown): void {
+    this.options.onDefect(error);
+  }
+
+  closed(host: SocketHost): void {
+    this.hosts.delete(host);
+    this.waiting.delete(host);
+    if (this.hosts.size === 0) this.onEmpty();
+  }
+
+  private tick(): void {
+    const time = performance.now();
+    const { turn } = this;
+    // Ticks are always a little late; one that is very late counts as two.
+    turn.now += Math.min(time - this.ticked, 2 * this.period);
+    this.ticked = time;
+    for (const host of this.hosts) host.checkDeadline(turn.now);
+    for (const destination of this.destinations) destination.tick(turn.now);
   }
 
   /**
@@ -199,131 +282,21 @@ export class Gateway implements SocketContext {
   /** Drops all connections. */
   abort(): void {
     for (const host of this.hosts) host.connection.abort();
-    this.turnEnd.schedule();
+    this.turn.schedule();
   }
+}
 
-  // ---- SocketContext
-
-  request(exchange: Exchange, host: SocketHost): boolean {
-    const { words } = this.parser;
-    const { accessLog, mounts } = this.options;
-    const flags = words[RECORD + HEAD_FLAGS];
-    if (accessLog !== null) this.note(exchange, flags);
-    if (words[RECORD + HEAD_METHOD] === CONNECT) {
-      exchange.connection.answer(exchange, 501, 'this server is no proxy');
-      return true;
-    }
-    const destination = mounts.root ?? mounts.find(this.path(flags));
-    if (destination === null) {
-      exchange.connection.answer(exchange, 404);
-      return true;
-    }
-    const hasBody =
-      (flags & FLAG_CHUNKED) !== 0 ||
-      ((flags & FLAG_CONTENT_LENGTH) !== 0 &&
-        (words[RECORD + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[RECORD + HEAD_CONTENT_LENGTH_HIGH] !== 0));
-    if (destination.accept(exchange, host, hasBody)) return true;
-    this.waiting.set(host, destination);
-    return false;
-  }
-
-  refused(exchange: Exchange, line: RefusedLine): void {
-    if (this.options.accessLog !== null) exchange.record = { ...NOT_READ, ...line };
-  }
-
-  finished(exchange: Exchange, host: SocketHost): void {
-    const { accessLog } = this.options;
-    if (accessLog === null) return;
-    const time = Date.now();
-    const facts = (exchange.record as LogFacts | null) ?? NOT_READ;
-    const record: AccessRecord = {
-      remoteAddress: host.info.remoteAddress,
-      ...facts,
-      status: exchange.status || exchange.unanswered,
-      bytes: exchange.sent,
-      durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
-      time,
-    };
-    accessLog.write(record);
-  }
-
-  schedule(connection: HostedConnection): void {
-    this.dirty.push(connection);
-    this.turnEnd.schedule();
-  }
-
-  date(): string {
-    const now = Date.now();
-    if (now >= this.dateUntil) {
-      const seconds = Math.floor(now / 1000);
-      this.dateUntil = (seconds + 1) * 1000;
-      this.dateText = `Date: ${formatDateTime(seconds)}\r\n`;
-    }
-    return this.dateText;
-  }
-
-  defect(error: unknown): void {
-    this.options.onDefect(error);
-  }
-
-  closed(host: SocketHost): void {
-    this.hosts.delete(host);
-    this.waiting.delete(host);
-    if (this.hosts.size === 0) this.onEmpty?.();
-  }
-
-  private retryWaiting(): void {
-    this.room = false;
-    const { waiting } = this;
-    if (waiting.size === 0) return;
-    this.waiting = new Map();
-    // Each has room or none for itself: whoever waits for one that is full keeps its place, the others go on.
-    const full = new Set<Destination>();
-    for (const [host, destination] of waiting) {
-      if (full.has(destination)) this.waiting.set(host, destination);
-      else host.connection.retry();
-      const now = this.waiting.get(host);
-      if (now !== undefined) full.add(now);
-    }
-  }
-
-  private path(flags: number): string {
-    const { words, bytes, headStart } = this.parser;
-    const start = headStart + words[RECORD + HEAD_PATH_START];
-    const path = bytes.latin1Slice(start, start + words[RECORD + HEAD_PATH_LENGTH]);
-    return (flags & FLAG_ESCAPED_PATH) !== 0 ? percentDecode(path) : path;
-  }
-
-  /** Keeps what the access log needs of a head. */
-  private note(exchange: Exchange, flags: number): void {
-    const { words, bytes, headStart } = this.parser;
-    const text = (start: number, length: number) => bytes.latin1Slice(headStart + start, headStart + start + length);
-    const facts: LogFacts = {
-      method: text(0, words[RECORD + HEAD_METHOD_LENGTH]),
-      target: text(words[RECORD + HEAD_TARGET_START], words[RECORD + HEAD_TARGET_LENGTH]),
-      protocol: (flags & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1',
-      referer: '',
-      userAgent: '',
-    };
-    const end = RECORD + HEAD_WORDS + FIELD_WORDS * words[RECORD + HEAD_FIELD_COUNT];
-    for (let field = RECORD + HEAD_WORDS; field < end; field += FIELD_WORDS) {
-      const name = words[field + FIELD_NAME] >>> 16;
-      if (name !== REFERER && name !== USER_AGENT && name !== REMOTE_ADDRESS) continue;
-      const value = text(words[field + FIELD_VALUE_START], words[field + FIELD_VALUE_LENGTH]);
-      if (name === REFERER) facts.referer = value;
-      else if (name === USER_AGENT) facts.userAgent = value;
-      else facts.remoteAddress = value;
-    }
-    exchange.record = facts;
-    exchange.startTime = performance.now();
-  }
-
-  private tick(): void {
-    const time = performance.now();
-    // Ticks are always a little late; one that is very late counts as two.
-    this.now += Math.min(time - this.ticked, 2 * this.period);
-    this.ticked = time;
-    for (const host of this.hosts) host.checkDeadline(this.now);
-    this.options.onTick(this.now);
-  }
+/** Keeps what the access log needs of a head until the exchange is over. */
+function keepFacts(exchange: Exchange, head: HeadReader): void {
+  const remoteAddress = head.field(REMOTE_ADDRESS);
+  const facts: LogFacts = {
+    method: head.method,
+    target: head.target,
+    protocol: head.protocol,
+    referer: head.field(REFERER) ?? '',
+    userAgent: head.field(USER_AGENT) ?? '',
+  };
+  if (remoteAddress !== undefined) facts.remoteAddress = remoteAddress;
+  exchange.record = facts;
+  exchange.startTime = performance.now();
 }

@@ -1,22 +1,30 @@
-import { HEAD_RECORD } from '../../assembly/layout.ts';
-import { AsyncInput } from '../engine/async-input.ts';
-import { Context } from '../engine/context.ts';
-import { earlyHints } from '../engine/early-hints.ts';
-import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
-import { runAsync } from '../engine/run-async.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
+import { onUncaught } from '../pool/uncaught.ts';
 import { type Runnable, runnables } from '../pool/worker.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { InlineRequest } from './inline.ts';
+import { nothing } from '../rules/promises.ts';
+import { describeError } from '../rules/show.ts';
+import { InlineRunner } from './inline-runner.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
+import type { Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
+import type { Turn } from './turn.ts';
 
-type InlineOptions = Pick<ResolvedOptions, 'directory' | 'env' | 'validate' | 'timeoutStartup' | 'earlyHints'>;
+type InlineSettings = Pick<
+  ResolvedOptions,
+  'asyncRequests' | 'directory' | 'earlyHints' | 'env' | 'timeoutStartup' | 'validate'
+>;
+
+interface InlineOptions extends InlineSettings {
+  /** Null where an application runs elsewhere. */
+  mounts: readonly (WorkerMount | null)[];
+  report: Report;
+}
 
 /** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
 async function within(promise: Promise<void>, timeout: number, what: string): Promise<void> {
@@ -33,34 +41,34 @@ async function within(promise: Promise<void>, timeout: number, what: string): Pr
 }
 
 /** The async applications that run on the gateway's own thread, at their owner's wish: no hop, and no protection. */
-export class InlineApplications {
-  private readonly parser: Parser;
-  private readonly report: Report;
+export class InlineApplications implements Service {
+  /** None of this thread's making. */
+  readonly stuck = 0;
+  private readonly options: InlineOptions;
+  private readonly turn: Turn;
+  private readonly runner: InlineRunner;
   private readonly applications = new Applications();
-  private mounts: (Runnable<true> | null)[] = [];
+  private mounts: readonly (Runnable<true> | null)[] = [];
+  /** In progress at a time (G-09). */
   private readonly mostRequests: number;
   private inProgress = 0;
-  private offersHints = false;
-  /** That of whoever made the server; requests that follow another one on its connection are begun in that one's. */
-  private readonly context = new Context();
-  private readonly roomAgain: () => void;
+  private forgetUncaught: () => void = nothing;
 
-  /**
-   * @param asyncRequests in progress at a time; 0: no limit (G-09)
-   * @param roomAgain there is room after `accept` returned false
-   */
-  constructor(parser: Parser, report: Report, asyncRequests: number, roomAgain: () => void) {
-    this.parser = parser;
-    this.report = report;
-    this.mostRequests = asyncRequests || Number.POSITIVE_INFINITY;
-    this.roomAgain = roomAgain;
+  constructor(options: InlineOptions, parser: Parser, turn: Turn) {
+    this.options = options;
+    this.turn = turn;
+    this.runner = new InlineRunner(parser, options.earlyHints, () => this.done());
+    this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
   }
 
-  /** Loads and starts up. Throws ConfigurationError or QuaichError. */
-  async start(
-    mounts: readonly (WorkerMount | null)[],
-    { directory, env, validate, timeoutStartup, earlyHints }: InlineOptions,
-  ): Promise<void> {
+  async start(): Promise<void> {
+    const { mounts, directory, env, validate, timeoutStartup, report } = this.options;
+    if (mounts.some((mount) => mount !== null)) {
+      // This thread cannot be replaced, so it goes on.
+      this.forgetUncaught = onUncaught((error) =>
+        report('error', `an error outside of any request (G-146): ${describeError(error)}`),
+      );
+    }
     try {
       const started = this.applications.start(mounts, directory, validate);
       await within(started, timeoutStartup, 'the startup of an inline application');
@@ -68,7 +76,6 @@ export class InlineApplications {
       if (error instanceof ConfigurationError) throw error;
       throw new QuaichError('QUAICH_STARTUP', describeFailure(error).message, { cause: error });
     }
-    this.offersHints = earlyHints;
     this.mounts = runnables<true>(
       this.applications,
       { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
@@ -76,47 +83,34 @@ export class InlineApplications {
     );
   }
 
-  /** Runs the shutdown hooks, for `timeout` milliseconds at most; fulfils with the number of those that failed. */
   async stop(timeout: number): Promise<number> {
     let failures = 0;
     const failed = (error: unknown): void => {
       failures++;
-      this.report('error', `a shutdown hook failed: ${describeFailure(error).message}`);
+      this.options.report('error', `a shutdown hook failed: ${describeFailure(error).message}`);
     };
     await within(this.applications.stop(failed), timeout, 'the shutdown of an inline application').catch(failed);
+    this.forgetUncaught();
     return failures;
   }
 
-  /** See `Destination.accept`. */
+  /** The hooks on this thread have their limit; nothing else can cut them short. */
+  abort(): void {}
+
   accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
-    const { parser } = this;
     const runnable = this.mounts[mount];
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
     if (this.inProgress >= this.mostRequests) return false;
-    const request = new InlineRequest(exchange, parser, hasBody, this.over);
-    exchange.owner = request;
-    const text = parser.headText();
-    const environ = runnable.builder.build(
-      text,
-      0,
-      parser.words,
-      HEAD_RECORD >> 2,
-      host.info,
-      runnable.prefix,
-      new AsyncInput(hasBody ? request : null),
-    );
-    if (exchange.connection.takesErrors) {
-      environ['wsgi.errors'] = createErrorStream(2, (text) => exchange.connection.errors(exchange, text));
-    }
-    if (this.offersHints) environ['quaich.early_hints'] = earlyHints(request);
     this.inProgress++;
-    const running = this.context.runInAsyncScope(runAsync, null, runnable.app, environ, request);
-    if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
+    this.runner.run(runnable, exchange, host, hasBody);
     return true;
   }
 
-  /** One function for all requests. */
-  private readonly over = (): void => {
-    if (this.inProgress-- === this.mostRequests) this.roomAgain();
-  };
+  private done(): void {
+    if (this.inProgress-- === this.mostRequests) this.turn.retry();
+  }
+
+  flush(): void {}
+
+  tick(): void {}
 }

@@ -1,10 +1,16 @@
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
-import type { Wait } from '../interface/transport.ts';
-import { type BodySource, DONE, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
+import {
+  type BodySource,
+  DONE,
+  type Final,
+  MORE,
+  type ResponseHead,
+  type Transport,
+  type Wait,
+} from '../interface/transport.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { Gate } from '../rules/gate.ts';
-import { nothing } from '../rules/promises.ts';
 import { sendFile } from './send-file.ts';
 
 /** That of Buffer would be a view. */
@@ -13,15 +19,18 @@ const { slice } = Uint8Array.prototype;
 /** Body bytes (per request) kept for an application that does not read yet. */
 const HIGH_WATER = 65536;
 
-/** One request of an application that runs on the gateway's own thread. */
+/**
+ * One request of an application that runs on the gateway's own thread: the connection calls it as the owner of the
+ * exchange, the engine as its transport and as the source of the request body.
+ */
 export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource<true> {
-  /** Called when the client has gone, or the server gives up; set by whoever runs the application. */
+  /** Called when the client has gone, or the server gives up; set by the runner of the application. */
   onDisconnect: ((reason: Error) => void) | null = null;
 
   private readonly connection: ResponseConnection;
   private readonly exchange: Exchange;
   private readonly parser: Parser;
-  private readonly over: () => void;
+  private readonly onDone: () => void;
   private gone: Error | null = null;
   /** Made for the first chunk that has to wait: most responses are short. */
   private gate: Gate | null = null;
@@ -30,23 +39,21 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   /** Bytes of the first block that were read. */
   private at = 0;
   private size = 0;
-  private ended: boolean;
+  private bodyComplete: boolean;
   private failure: Error | null = null;
   private full = false;
-  /** The body of the response is closed; whatever still reads is not waited for (G-154). */
-  private finished = false;
+  /** The body of the response is closed: a read that is still pending is not waited for (G-154). */
+  private isDone = false;
   private wake: (() => void) | null = null;
 
-  /** @param over called once, when the request is over and its body closed */
-  constructor(exchange: Exchange, parser: Parser, hasBody: boolean, over: () => void = nothing) {
+  /** @param onDone called once, when the request is over and its body closed */
+  constructor(exchange: Exchange, parser: Parser, hasBody: boolean, onDone: () => void) {
     this.exchange = exchange;
     this.connection = exchange.connection;
     this.parser = parser;
-    this.over = over;
-    this.ended = !hasBody;
+    this.onDone = onDone;
+    this.bodyComplete = !hasBody;
   }
-
-  // ---- Transport
 
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
     const { connection, exchange } = this;
@@ -80,11 +87,11 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   done(): void {
-    this.finished = true;
+    this.isDone = true;
     this.blocks = [];
     this.wakeReader();
     this.connection.done(this.exchange);
-    this.over();
+    this.onDone();
   }
 
   private drain(): Promise<void> {
@@ -93,8 +100,6 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     // Ends: when the socket has drained, and when the connection ends or is given up (rejected).
     return this.gate.wait();
   }
-
-  // ---- ExchangeOwner
 
   body(address: number, length: number): number {
     if (this.size >= HIGH_WATER) {
@@ -108,7 +113,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   bodyEnd(): void {
-    this.ended = true;
+    this.bodyComplete = true;
     this.wakeReader();
   }
 
@@ -122,7 +127,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.gone !== null) return;
     const reason = givenUp ? new RequestAborted() : new ClientDisconnected();
     this.gone = reason;
-    if (!this.ended) this.failure ??= reason;
+    if (!this.bodyComplete) this.failure ??= reason;
     this.wakeReader();
     this.gate?.refuse(reason);
     this.onDisconnect?.(reason);
@@ -138,16 +143,14 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     wake?.();
   }
 
-  // ---- BodySource
-
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
-    if (this.finished) return Promise.reject(new RequestAborted('the request is over'));
+    if (this.isDone) return Promise.reject(new RequestAborted('the request is over'));
     const first = this.blocks[0];
     if (first !== undefined) {
       const from = this.at;
       this.at = Math.min(from + max, first.length);
       const whole = from === 0 && this.at === first.length;
-      // Whoever reads may transfer the buffer (G-66): a block that is read in parts is given in copies.
+      // The reader may transfer the buffer (G-66): a block that is read in parts is given in copies.
       const block = whole ? first : slice.call(first, from, this.at);
       if (this.at === first.length) {
         this.blocks.shift();
@@ -161,7 +164,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       return block;
     }
     if (this.failure !== null) return Promise.reject(this.failure);
-    if (this.ended) return null;
+    if (this.bodyComplete) return null;
     if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
     // Ends: with bytes or the end of the body, with the connection, and with the request.
     return new Promise<void>((resolve) => {

@@ -17,7 +17,9 @@ const OWN_VARIABLES_SIZE = 16384;
 
 type Limits = Pick<ResolvedOptions, 'bind' | 'limitRequestHead' | 'limitRequestFields'>;
 
-/** What front servers send is as large as a head, and as many variables as fields; beside those of the server itself. */
+/**
+ * What front servers send is as large as a head, and as many variables as fields; beside those of the server itself.
+ */
 export function variableLimits({ bind, limitRequestHead, limitRequestFields }: Limits): VariableLimits {
   const gateway = bind.some(isGateway);
   return {

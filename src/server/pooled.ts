@@ -4,23 +4,29 @@ import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../inte
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
-import type { GatewayEnd } from '../rings/gateway-end.ts';
-import { CANCEL_ABORTED, CANCEL_DISCONNECTED, FILE_SENT, FILE_SHORT } from '../rings/layout.ts';
-import type { ResponseHandler } from '../rings/response-reader.ts';
+import {
+  CANCEL_ABORTED,
+  CANCEL_DISCONNECTED,
+  FILE_SENT,
+  FILE_SHORT,
+  type GatewayEnd,
+  type HeadMessage,
+  type ResponseHandler,
+} from '../rings/index.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
+import type { Turn } from './turn.ts';
 
 /** What the pooled requests of a gateway need from it. */
-export interface PooledContext {
+interface PooledContext {
   readonly rings: GatewayEnd;
+  readonly turn: Turn;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
   /** A slot is free again; `worker` has had its request, or none where it is -1. */
   slotFreed(worker: number): void;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
-  /** Milliseconds; need not be exact. */
-  now(): number;
 }
 
 /** FILE_DONE for what `sendFile` rejects with; of a client that has gone the worker knows. */
@@ -116,7 +122,7 @@ class PooledRequest implements ExchangeOwner {
   /** Hands a request that was held back to the sync workers. */
   private dispatch(): void {
     this.awaited = 0;
-    this.begun = this.context.now();
+    this.begun = this.context.turn.now;
     this.context.rings.dispatchSync(this.slot);
   }
 
@@ -128,7 +134,11 @@ class PooledRequest implements ExchangeOwner {
   }
 }
 
-/** Carries requests to the rings and what workers send back to the connections. */
+/**
+ * The requests that are in the rings, by slot. `Workers.accept` joins a slot to an exchange (`begin`). From then on the
+ * connection calls the PooledRequest, as the owner of its exchange, and `GatewayEnd.drain` calls this object with what
+ * the worker sends, until DONE frees the slot.
+ */
 export class PooledRequests implements ResponseHandler {
   private readonly context: PooledContext;
   private readonly requests: PooledRequest[] = [];
@@ -142,7 +152,8 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /** Joins an acquired slot to an exchange. */
-  begin(slot: number, exchange: Exchange, hasBody: boolean, now: number): void {
+  begin(slot: number, exchange: Exchange, hasBody: boolean): void {
+    const { now } = this.context.turn;
     this.requests[slot] ??= new PooledRequest(slot, this.context);
     const request = this.requests[slot];
     request.exchange = exchange;
@@ -205,8 +216,8 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /**
-   * Answers requests that have been in the sync queue since before `time` (milliseconds) with 503, whoever may still be
-   * there to take them; `retryAfter` in seconds.
+   * Answers with 503 the requests that have been in the sync queue since before `time` (milliseconds), even where a
+   * worker may still come for them; `retryAfter` in seconds.
    */
   refuseQueued(time: number, message: string, retryAfter: number): void {
     for (const request of this.requests) {
@@ -241,7 +252,9 @@ export class PooledRequests implements ResponseHandler {
     request.release();
   }
 
-  /** Ends the exchanges of a worker that is being ended: how long that takes is not for their clients to wait (B-40). */
+  /**
+   * Ends the exchanges of a worker that is being ended: how long that takes is not for their clients to wait (B-40).
+   */
   abandon(worker: number): void {
     for (const request of this.requests) {
       if (request?.exchange && request.file === null && this.context.rings.owner(request.slot) === worker) {
@@ -262,20 +275,9 @@ export class PooledRequests implements ResponseHandler {
     }
   }
 
-  // ---- ResponseHandler
-
-  head(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    chunk: number,
-    final: Final,
-  ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text, final !== MORE);
-    if (exchange !== null) this.send(slot, exchange, start + text, chunk, final);
+  head(slot: number, head: HeadMessage, start: number, chunk: number, final: Final): void {
+    const exchange = this.respond(slot, head, final !== MORE);
+    if (exchange !== null) this.send(slot, exchange, start, chunk, final);
   }
 
   chunk(slot: number, start: number, chunk: number, final: Final): void {
@@ -283,19 +285,10 @@ export class PooledRequests implements ResponseHandler {
     if (exchange !== null) this.send(slot, exchange, start, chunk, final);
   }
 
-  file(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    descriptor: number,
-    size: number,
-  ): void {
-    const exchange = this.respond(slot, status, flags, length, start, text, true);
+  file(slot: number, head: HeadMessage, descriptor: number, size: number): void {
+    const exchange = this.respond(slot, head, true);
     const { rings } = this.context;
-    if (exchange === null || (flags & HEAD_NO_BODY) !== 0) {
+    if (exchange === null || (head.flags & HEAD_NO_BODY) !== 0) {
       rings.fileDone(slot);
       this.context.scheduleRings();
       return;
@@ -355,22 +348,14 @@ export class PooledRequests implements ResponseHandler {
     this.context.note(worker, code, text);
   }
 
-  private respond(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    complete: boolean,
-  ): Exchange | null {
+  private respond(slot: number, sent: HeadMessage, complete: boolean): Exchange | null {
     const { exchange } = this.requests[slot];
     if (exchange === null) return null;
     const head = this.responseHead;
-    head.status = status;
-    head.flags = flags;
-    head.length = length;
-    head.text = this.bytes.latin1Slice(start, start + text);
+    head.status = sent.status;
+    head.flags = sent.flags;
+    head.length = sent.length;
+    head.text = this.bytes.latin1Slice(sent.textStart, sent.textStart + sent.textLength);
     exchange.connection.respond(exchange, head, complete);
     return exchange;
   }
@@ -378,7 +363,7 @@ export class PooledRequests implements ResponseHandler {
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {
     const { connection } = exchange;
     const request = this.requests[slot];
-    request.since = this.context.now();
+    request.since = this.context.turn.now;
     const wanted = length === 0 || connection.data(exchange, this.bytes, start, start + length);
     if (final === MORE) {
       request.owed += length;

@@ -16,7 +16,7 @@ import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './ac
 export interface SocketContext {
   readonly acceptor: Acceptor;
   /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
-  readonly deadlines: readonly number[];
+  readonly limits: readonly number[];
   /** Milliseconds that a connection may linger in all, however much the client sends. */
   readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
@@ -38,13 +38,17 @@ export interface SocketContext {
  */
 const PROBE_AFTER = 61_000;
 
-/** Joins a connection to a socket. */
+/**
+ * Joins a connection to a socket: the events of the socket go to the connection, its output goes to the socket, and
+ * what concerns all sockets of the server goes to the gateway. A connection knows this object alone, not the gateway,
+ * so that it can be tested without one; hence the methods that only pass a call on.
+ */
 export class SocketHost implements ConnectionHost, SocketEvents {
   readonly connection: HostedConnection;
   readonly info: ConnectionInfo;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
-  private cachedMeta: string | null = null;
+  private cachedText: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
   private unsent = 0;
@@ -79,13 +83,13 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   }
 
   /** `info` for the rings: one text, its parts separated by line feeds. */
-  get meta(): string {
-    if (this.cachedMeta === null) {
+  get connectionText(): string {
+    if (this.cachedText === null) {
       const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket } = this.info;
       const kind = unixSocket ? 'unix' : '';
-      this.cachedMeta = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
+      this.cachedText = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
     }
-    return this.cachedMeta;
+    return this.cachedText;
   }
 
   /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */
@@ -107,15 +111,14 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.waitingSince = now;
       return;
     }
-    const limit = this.context.deadlines[waitingFor];
+    const limit = this.context.limits[waitingFor];
     if (limit > 0 && now - this.waitingSince >= limit) {
       this.waitingSince = now;
       connection.expired();
     }
   }
 
-  // ---- SocketEvents
-
+  /** See `SocketEvents`. */
   read(length: number): void {
     try {
       this.connection.receive(length);
@@ -125,8 +128,6 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.connection.abort();
     }
   }
-
-  // ---- ConnectionHost
 
   request(exchange: Exchange): boolean {
     return this.context.request(exchange, this);

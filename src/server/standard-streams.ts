@@ -1,5 +1,5 @@
 /**
- * Standard output and error of the process. Whoever reads them may leave or stop reading, and the disk behind them may be
+ * Standard output and error of the process. Their readers may leave or stop reading, and the disk behind them may be
  * full: text is lost then, and nothing else. Worker threads write past these streams (`writeOutputDirectly`).
  */
 
@@ -9,8 +9,8 @@ const MOST_WAITING = 1024 * 1024;
 function ignore(): void {}
 
 /**
- * Keeps errors of a stream from ending the process, for good. What `console` does against them does not suffice: Node pipes
- * the streams of worker threads into those of the process, and a pipe that breaks passes the error on.
+ * Keeps errors of a stream from ending the process, for good. What `console` does against them does not suffice: Node
+ * pipes the streams of worker threads into those of the process, and a pipe that breaks passes the error on.
  */
 export function surviveErrors(stream: NodeJS.EventEmitter): void {
   if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
@@ -21,7 +21,7 @@ export function isStuck(sink: object): boolean {
   return 'writableLength' in sink && typeof sink.writableLength === 'number' && sink.writableLength > MOST_WAITING;
 }
 
-/** Lets a stream of the process neither end it nor fill its memory, whoever writes to it. Only for who owns the process. */
+/** Keeps a stream of the process from ending it and from filling its memory. Only for the owner of the process. */
 export function guardStream(stream: NodeJS.WriteStream): void {
   surviveErrors(stream);
   const { write } = stream;

@@ -1,20 +1,45 @@
-/** Runs a task once at the end of the event loop's turn, however often it is asked for: one wake-up for many requests. */
-export class TurnEnd {
-  private readonly task: () => void;
-  private readonly run: () => void;
-  private scheduled = false;
+import { nothing } from '../rules/promises.ts';
 
-  constructor(task: () => void) {
+/**
+ * The turns of the event loop, which the gateway shares with the destinations of its requests. What can wait for the
+ * end of a turn is done there once for all requests of the turn: one wake-up of a worker, one write to a socket.
+ */
+export class Turn {
+  /**
+   * Milliseconds of the server's own clock, which the gateway moves by ticks: neither a system clock that is set nor
+   * the time in which this process was stopped (SIGSTOP, a suspended machine, a frozen container) is taken from
+   * anybody's limit.
+   */
+  now = 0;
+  /** A destination has had room again since the last end of a turn. */
+  hasRoom = false;
+  private task: () => void = nothing;
+  private scheduled = false;
+  private readonly run = (): void => {
+    this.scheduled = false;
+    this.task();
+  };
+
+  /** Says what is done at the end of a turn; the gateway does, once. */
+  onEnd(task: () => void): void {
     this.task = task;
-    this.run = () => {
-      this.scheduled = false;
-      this.task();
-    };
   }
 
+  /** Something is to be done at the end of this turn. */
   schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(this.run);
+  }
+
+  /** Does at once what is to be done at the end. */
+  end(): void {
+    this.task();
+  }
+
+  /** A destination has room again: requests that it turned away are offered once more at the end of this turn. */
+  retry(): void {
+    this.hasRoom = true;
+    this.schedule();
   }
 }

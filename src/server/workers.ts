@@ -6,13 +6,16 @@ import { TAKES_ERRORS } from '../pool/worker.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { BUSY } from '../protocols/http/framing.ts';
+import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
-import type { Gateway } from './gateway.ts';
 import { PLACES } from './memory.ts';
+import type { ResolvedOptions } from './options.ts';
 import { PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
+import type { Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
+import type { Turn } from './turn.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 
@@ -23,86 +26,99 @@ const MOST_SHOWN = 200;
 
 const NO_WORKER = 'no worker is ready';
 
-export interface WorkersOptions {
+/** The settings that workers and their supervision go by. */
+type WorkerSettings = Pick<
+  ResolvedOptions,
+  | 'asyncRequests'
+  | 'bufferBody'
+  | 'limitWorkerMemory'
+  | 'maxRequests'
+  | 'maxRequestsJitter'
+  | 'queueWarning'
+  | 'timeoutQueue'
+  | 'timeoutStartup'
+  | 'timeoutStep'
+  | 'uncaughtErrors'
+>;
+
+interface WorkersOptions extends WorkerSettings {
   data: Omit<WorkerData, 'multiprocess'>;
   /** Modules of the mounts, for the error log. */
   modules: readonly string[];
-  timeoutStartup: number;
-  /** Bytes of JavaScript heap for each worker; 0: as Node has it. */
-  limitWorkerMemory: number;
-  /** Requests of one async worker at a time; 0: no limit (G-09). */
-  asyncRequests: number;
-  /** Bytes of a request body that sync workers are not to wait for; at most the body space of the rings (B-44). */
-  bufferBody: number;
-  /** Requests after which a worker is replaced; 0: never (L-16). */
-  maxRequests: number;
-  maxRequestsJitter: number;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
-  /** Milliseconds for one step of an application; 0: no limit (G-148). */
-  timeoutStep: number;
-  /** Milliseconds in the queue of the sync workers; 0: no limit (G-148). */
-  timeoutQueue: number;
-  /** Milliseconds in the queue of the sync workers after which the owner is told; 0: never (B-42). */
-  queueWarning: number;
-  /** What becomes of a worker with an error outside of any request (G-146). */
-  uncaughtErrors: 'replace' | 'report';
   report: Report;
 }
 
 /** The workers of one kind. */
 interface KindPool {
   readonly kind: Kind;
-  /** Their places in the rings: the first one, and the number. */
-  readonly first: number;
-  readonly places: number;
   readonly pool: WorkerPool<WorkerData>;
+  /** No worker was in service or starting, and none has been ready since. */
+  isDown: boolean;
 }
 
-/** The worker threads of a server and what its gateway exchanges with them. */
-export class Workers {
-  readonly rings: GatewayEnd;
+/** A place in the rings, for one thread of a pool after the other. */
+interface WorkerPlace {
+  readonly of: KindPool;
+  /** Among those of its kind. */
+  readonly index: number;
+  /** Its thread takes requests. */
+  ready: boolean;
+  /** Another thread has taken its part: it leaves with its last request. */
+  draining: boolean;
+  /** Requests that its thread has been through with, and those after which it is replaced (L-16). */
+  served: number;
+  limit: number;
+}
+
+/**
+ * The worker threads of a server and what its gateway exchanges with them. A request comes from the gateway to
+ * `accept`, which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through
+ * PooledRequests to the connection.
+ */
+export class Workers implements Service {
+  private readonly rings: GatewayEnd;
   private readonly options: WorkersOptions;
-  private readonly gateway: () => Gateway;
+  private readonly parser: Parser;
+  private readonly turn: Turn;
   private readonly requests: PooledRequests;
   private readonly pools: KindPool[] = [];
-  // By place in the rings.
-  /** Whether its thread takes requests. */
-  private readonly ready: boolean[] = [];
-  /** Another thread has taken its part: it leaves with its last request. */
-  private readonly draining: boolean[] = [];
-  /** Requests that its thread has been through with, and those after which it is replaced. */
-  private readonly served: number[] = [];
-  private readonly limits: number[] = [];
-  /** Requests of one async worker at a time. */
+  /** By index in the rings. */
+  private readonly places: WorkerPlace[] = [];
+  private readonly poolsByMount: readonly (KindPool | undefined)[];
+  /** Bytes of a request body that sync workers are not to wait for (B-44). */
+  private readonly bufferBody: number;
+  /** Requests of one async worker at a time (G-09). */
   private readonly mostRequests: number;
-  /** No worker of a kind was in service or starting, and none has been ready since. */
-  private readonly isDown = { sync: false, async: false };
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
 
-  constructor(options: WorkersOptions, gateway: () => Gateway) {
+  constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
     this.options = options;
-    this.gateway = gateway;
-    const { memory, layout } = options.data;
+    this.parser = parser;
+    this.turn = turn;
+    const { memory, layout, mounts } = options.data;
     this.rings = new GatewayEnd(memory, layout);
+    this.bufferBody = Math.min(options.bufferBody, layout.bodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.requests = new PooledRequests({
       rings: this.rings,
+      turn,
       scheduleRings: () => this.schedule(),
       slotFreed: (worker) => {
-        this.gateway().retry();
+        turn.retry();
         if (worker >= 0) this.finished(worker);
       },
       note: (_worker, _code, text) => options.report('info', text),
-      now: () => this.gateway().now,
     });
     this.addPool('sync', 0, layout.syncWorkers);
     this.addPool('async', layout.syncWorkers, layout.asyncWorkers);
+    this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));
   }
 
-  /** Starts all workers; rejects with what kept one from starting. */
+  /** Starts all workers. */
   async start(): Promise<void> {
     try {
       await Promise.all(this.pools.map(({ pool }) => pool.start()));
@@ -112,10 +128,7 @@ export class Workers {
     this.listen();
   }
 
-  /**
-   * Tells the workers to stop and waits for them, `timeout` milliseconds at most. Fulfils with the number of shutdown hooks
-   * that threw or did not end (L-10).
-   */
+  /** Tells the workers to stop, and waits for them. */
   async stop(timeout: number): Promise<number> {
     this.rings.stop();
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
@@ -124,30 +137,29 @@ export class Workers {
     return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
   }
 
-  /** Threads that `stop` could not end. */
   get stuck(): number {
     return this.pools.reduce((sum, { pool }) => sum + pool.stuck, 0);
   }
 
-  /** Cuts the waiting of `stop` short (L-11). */
   abort(): void {
     for (const { pool } of this.pools) pool.abort();
   }
 
-  /** Puts a request to the workers of a kind; false when there is no room. See `Destination.accept`. */
-  accept(kind: Kind, mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+  accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     const { rings } = this;
-    const worker = kind === 'async' ? this.leastLoaded() : 0;
-    if (this.isDown[kind] && this.refuses(kind, exchange)) return true;
+    const pool = this.poolsByMount[mount];
+    if (pool === undefined) throw new Error(`mount ${mount} does not run on workers`);
+    const worker = pool.kind === 'async' ? this.leastLoaded() : 0;
+    if (pool.isDown && this.refuses(pool, exchange)) return true;
     if (worker < 0) return false;
     const slot = rings.acquire();
     if (slot < 0) return false;
-    const gateway = this.gateway();
-    rings.fill(slot, mount, exchange.connection.takesErrors ? TAKES_ERRORS : 0, host.meta, gateway.parser.headStart);
+    const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
+    rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
     if (!hasBody) rings.endBody(slot);
-    this.requests.begin(slot, exchange, hasBody, gateway.now);
-    if (kind === 'async') rings.dispatchAsync(slot, worker);
-    else if (hasBody && this.options.bufferBody > 0) this.requests.hold(slot, this.options.bufferBody);
+    this.requests.begin(slot, exchange, hasBody);
+    if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
+    else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
     else rings.dispatchSync(slot);
     this.schedule();
     return true;
@@ -165,8 +177,8 @@ export class Workers {
     const { timeoutStep, timeoutQueue, queueWarning, report } = this.options;
     if (timeoutStep > 0) {
       this.requests.checkSteps(timeoutStep, now, (worker) => {
-        const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
-        found?.pool.kill(worker - found.first, `an application took longer than ${timeoutStep} ms for a step`);
+        const { of, index } = this.places[worker];
+        of.pool.kill(index, `an application took longer than ${timeoutStep} ms for a step`);
         this.requests.abandon(worker);
       });
     }
@@ -180,7 +192,8 @@ export class Workers {
     if (stranded > 0 && !this.warned) {
       report(
         'warn',
-        `all sync workers have been busy for ${queueWarning} ms while requests wait (${stranded}); if an application requests its own server, none may ever be free (B-42)`,
+        `all sync workers have been busy for ${queueWarning} ms while requests wait (${stranded}); ` +
+          'if an application requests its own server, none may ever be free (B-42)',
       );
     }
     this.warned = stranded > 0;
@@ -205,46 +218,53 @@ export class Workers {
         replaceUncaught: uncaughtErrors === 'replace',
       },
       {
-        ready: (index) => {
-          this.isDown[kind] = false;
-          this.started(first + index);
-        },
+        ready: (index) => this.started(first + index),
         replaced: (index) => {
-          this.ready[first + index] = false;
-          this.draining[first + index] = true;
+          const place = this.places[first + index];
+          place.ready = false;
+          place.draining = true;
           this.retireIdle(first + index);
         },
         lost: (index, files) => this.lost(first + index, files),
-        down: () => this.down(kind),
+        down: () => this.down(of),
         report: (message) => report('error', message),
       },
     );
-    this.pools.push({ kind, first, places, pool });
+    const of: KindPool = { kind, pool, isDown: false };
+    this.pools.push(of);
+    for (let index = 0; index < places; index++) {
+      this.places.push({ of, index, ready: false, draining: false, served: 0, limit: Number.POSITIVE_INFINITY });
+    }
   }
 
   private started(worker: number): void {
     const { maxRequests, maxRequestsJitter } = this.options;
-    this.ready[worker] = true;
-    this.draining[worker] = false;
-    this.served[worker] = 0;
-    this.limits[worker] =
+    const place = this.places[worker];
+    place.of.isDown = false;
+    place.ready = true;
+    place.draining = false;
+    place.served = 0;
+    place.limit =
       maxRequests === 0 ? Number.POSITIVE_INFINITY : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
-    this.gateway().retry();
+    this.turn.retry();
   }
 
   /** A worker is through with a request. */
   private finished(worker: number): void {
-    const served = ++this.served[worker];
-    if (this.draining[worker]) this.retireIdle(worker);
-    else if (served >= this.limits[worker]) this.replace(worker, served);
+    const place = this.places[worker];
+    place.served++;
+    if (place.draining) this.retireIdle(worker);
+    else if (place.served >= place.limit) this.replace(place);
   }
 
-  /** Has a worker replaced that has served its number of requests (L-16); what cannot be now is tried with the next one. */
-  private replace(worker: number, served: number): void {
-    const found = this.pools.find(({ first, places }) => worker >= first && worker < first + places);
-    if (found === undefined || !this.ready[worker] || !found.pool.replace(worker - found.first)) return;
-    this.limits[worker] = served + this.options.maxRequests;
-    this.options.report('info', `${found.kind} worker ${worker - found.first} is replaced after ${served} requests`);
+  /**
+   * Has a worker replaced that has served its number of requests (L-16); what cannot be now is tried with the next one.
+   */
+  private replace(place: WorkerPlace): void {
+    const { of, index, served } = place;
+    if (!place.ready || !of.pool.replace(index)) return;
+    place.limit = served + this.options.maxRequests;
+    this.options.report('info', `${of.kind} worker ${index} is replaced after ${served} requests`);
   }
 
   /** Tells a worker that is draining to leave, once no request can be on its way to it. */
@@ -255,8 +275,9 @@ export class Workers {
 
   /** The thread of a worker has ended. */
   private lost(worker: number, files: OpenFiles): Loss {
-    this.ready[worker] = false;
-    this.draining[worker] = false;
+    const place = this.places[worker];
+    place.ready = false;
+    place.draining = false;
     const { modules } = this.options;
     const slots = this.rings.workerLost(worker, this.requests);
     const requests = slots.slice(0, MOST_TOLD).map((slot) => {
@@ -265,32 +286,26 @@ export class Workers {
     });
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot, files);
-    this.gateway().endTurn();
-    const served = (this.served[worker] ?? 0) + slots.length > 0;
-    this.served[worker] = 0;
+    this.turn.end();
+    const served = place.served + slots.length > 0;
+    place.served = 0;
     return { served, requests, inUse: this.requests.filesInUse };
   }
 
   /** No worker of a kind is in service or starting: those who wait for one are told so, and when to come again. */
-  private down(kind: Kind): void {
-    this.isDown[kind] = true;
-    if (kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, this.retryAfter(kind));
+  private down(of: KindPool): void {
+    of.isDown = true;
+    if (of.kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, retryAfter(of));
     // Those for whom there was no room are refused when they try again.
-    this.gateway().retry();
+    this.turn.retry();
   }
 
   /** Answers a request where no worker of its kind is in service or starting. */
-  private refuses(kind: Kind, exchange: Exchange): boolean {
-    const seconds = this.retryAfter(kind);
+  private refuses(of: KindPool, exchange: Exchange): boolean {
+    const seconds = retryAfter(of);
     if (seconds === 0) return false;
     exchange.connection.answer(exchange, 503, NO_WORKER, seconds);
     return true;
-  }
-
-  /** Seconds until a worker of a kind is started, where none is in service or starting; 0 elsewhere. */
-  private retryAfter(kind: Kind): number {
-    const found = this.pools.find((one) => one.kind === kind);
-    return Math.ceil((found?.pool.retryIn ?? 0) / 1000);
   }
 
   /** The async worker with the fewest requests; -1 when none may have one more. */
@@ -301,7 +316,7 @@ export class Workers {
     let least = this.mostRequests;
     for (let worker = syncWorkers; worker < workers; worker++) {
       const load = rings.inFlight(worker);
-      if (load >= least || !this.ready[worker]) continue;
+      if (load >= least || !this.places[worker].ready) continue;
       best = worker;
       least = load;
     }
@@ -310,16 +325,21 @@ export class Workers {
 
   private schedule(): void {
     this.ringsDirty = true;
-    this.gateway().scheduleTurnEnd();
+    this.turn.schedule();
   }
 
   private readonly listen = (): void => {
     try {
-      if (this.rings.drain(this.requests) > 0) this.gateway().endTurn();
+      if (this.rings.drain(this.requests) > 0) this.turn.end();
     } catch (error) {
       // A defect of ours. The message that led to it is passed; the others go on.
       this.options.report('error', `a response was lost: ${describeFailure(error).message}`);
     }
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
+}
+
+/** Seconds until a worker of a kind is started, where none is in service or starting; 0 elsewhere. */
+function retryAfter({ pool }: KindPool): number {
+  return Math.ceil(pool.retryIn / 1000);
 }

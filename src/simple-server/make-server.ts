@@ -1,26 +1,27 @@
 /** A server of one application in this process, the counterpart of Python's `wsgiref.simple_server` (U-47). */
 import { createServer, type Server as NetServer } from 'node:net';
-import { HEAD_RECORD, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
-import { AsyncInput } from '../engine/async-input.ts';
-import { Context, inOwnContext } from '../engine/context.ts';
+import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
-import { runAsync } from '../engine/run-async.ts';
 import { EnvironBuilder } from '../environ/builder.ts';
 import { SOFTWARE } from '../environ/variables.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf } from '../interface/kind.ts';
-import type { Application, AsyncApplication, AsyncEnviron, ErrorStream, Kind } from '../interface/types.ts';
+import type { Application, AsyncApplication, ErrorStream, Kind } from '../interface/types.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { nothing } from '../rules/promises.ts';
 import { Acceptor } from '../server/accept.ts';
-import { type AccessLog, type AccessRecord, openAccessLog, type TextSink } from '../server/access-log.ts';
 import { listen } from '../server/bind.ts';
-import { Gateway } from '../server/gateway.ts';
-import { InlineRequest } from '../server/inline.ts';
-import { MountTable } from '../server/mounts.ts';
+import type { Deadlines } from '../server/deadlines.ts';
+import { type Destination, Gateway } from '../server/gateway.ts';
+import { InlineRunner } from '../server/inline-runner.ts';
+import { type AccessLog, noAccessLog, openAccessLog } from '../server/log/access-log.ts';
+import type { TextSink } from '../server/log/stream.ts';
 import type { SocketHost } from '../server/socket-host.ts';
+import { Turn } from '../server/turn.ts';
 import { syncToAsync } from '../shim/index.ts';
 
 export interface SimpleServerOptions {
@@ -57,19 +58,22 @@ const LIMIT_BODY = 1048576;
 const GRACEFUL = 5000;
 /** Connections open at a time. */
 const MAX_CONNECTIONS = 1024;
-/**
- * Milliseconds for each WAIT_*: the next request, a head, a body, the client, the application, a half-closed and a lingering
- * client, room.
- */
-const DEADLINES = [5000, 20000, 30000, 30000, 0, 1000, 5000, 30000];
+/** Milliseconds. */
+const DEADLINES: Deadlines = {
+  timeoutKeepAlive: 5000,
+  timeoutHead: 20_000,
+  timeoutBody: 30_000,
+  timeoutSend: 30_000,
+  timeoutQueue: 30_000,
+};
 /** Longest request line, above which 414 is answered (U-49), and largest head, in bytes. */
 const REQUEST_LINE = 65535;
 const HEAD = 131072;
 
 /**
- * Binds a server to an address, for an application in this process; after its startup hook. Async applications run as they
- * do under the server. A **sync** application runs on the event loop as well: its request body is collected first, and
- * whatever it blocks it blocks for everybody. For experiments and tests; `serve()` runs them on threads.
+ * Binds a server to an address, for an application in this process; after its startup hook. Async applications run as
+ * they do under the server. A **sync** application runs on the event loop as well: its request body is collected first,
+ * and what it blocks, it blocks for everybody. For experiments and tests; `serve()` runs them on threads.
  *
  * @param port 0 asks for a free one
  * @throws BindError when the address cannot be had; whatever the startup hook throws
@@ -92,88 +96,109 @@ export async function makeServer(
   app: Application | AsyncApplication,
   options: SimpleServerOptions = {},
 ): Promise<SimpleServer> {
-  const server = new RunningSimpleServer(app, options);
+  const { accessLog } = options;
+  const runnable = runnableOf(app, options);
+  const parser = new Parser({ limits: { requestLine: REQUEST_LINE, head: HEAD } });
+  const server = new RunningSimpleServer(app, options, {
+    runnable,
+    parser,
+    acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), true),
+    log: accessLog === undefined ? noAccessLog : await openAccessLog({ format: 'common', stream: accessLog }),
+  });
   await server.start(host, port);
   return server;
 }
 
-class RunningSimpleServer implements SimpleServer {
+/** An application as async workers run it; a sync one through the bridge on this thread. */
+function runnableOf(
+  app: Application | AsyncApplication,
+  { kind = kindOf(app), limitBody = LIMIT_BODY }: SimpleServerOptions,
+): AsyncApplication {
+  // What the owner says of it goes before what it shows.
+  if (kind === 'async') return app as AsyncApplication;
+  return syncToAsync(app as Application, { where: 'here', limit: limitBody });
+}
+
+/** What a server is made of that can fail, or has to be waited for. */
+interface SimpleServerParts {
+  runnable: AsyncApplication;
+  parser: Parser;
+  acceptor: Acceptor;
+  log: AccessLog;
+}
+
+class RunningSimpleServer implements SimpleServer, Destination {
   url = '';
   port = 0;
   private readonly options: SimpleServerOptions;
-  private readonly parser = new Parser({ limits: { requestLine: REQUEST_LINE, head: HEAD } });
-  private readonly builder: EnvironBuilder;
+  private readonly errors: ErrorStream;
+  private readonly builder: EnvironBuilder<true>;
   private readonly state: Record<string, unknown> = {};
-  /** That of whoever made the server; requests that follow another one on its connection are begun in that one's. */
-  private readonly context = new Context();
+  private readonly runner: InlineRunner;
+  private readonly turn = new Turn();
+  private readonly gateway: Gateway;
+  private readonly listener: NetServer;
+  private readonly log: AccessLog;
   private readonly first: Application | AsyncApplication;
   private app: Application | AsyncApplication;
   private runnable: AsyncApplication;
-  private gateway: Gateway | null = null;
-  private listener: NetServer | null = null;
-  private log: AccessLog | null = null;
   private closing = false;
   private closed: Promise<void> | null = null;
   /** Requests that may be begun. */
   private allowed = 0;
   /** Requests that the application is at. */
   private running = 0;
-  /** Those who wait for a request to be over; they are told in order. */
+  /** Promises of `handleRequest`: each request that is over settles the first. */
   private readonly waiting: ((handled: boolean) => void)[] = [];
   private readonly untilClosed: ((value: undefined) => void)[] = [];
 
-  constructor(app: Application | AsyncApplication, options: SimpleServerOptions) {
+  constructor(
+    app: Application | AsyncApplication,
+    options: SimpleServerOptions,
+    { runnable, parser, acceptor, log }: SimpleServerParts,
+  ) {
     this.options = options;
+    this.errors = options.errors ?? createErrorStream();
     this.first = app;
     this.app = app;
-    this.runnable = this.runnableOf(app, options.kind);
-    this.builder = new EnvironBuilder({
+    this.runnable = runnable;
+    this.runner = new InlineRunner(parser, false, nothing);
+    this.log = log;
+    this.builder = new EnvironBuilder<true>({
       fieldNames: FIELD_NAMES,
       methods: METHODS,
       async: true,
       multithread: true, // steps of several requests take turns (G-44)
       multiprocess: false,
       serverSoftware: SOFTWARE,
-      errors: options.errors ?? createErrorStream(),
+      errors: this.errors,
       fileWrapper: asyncFileWrapper,
       state: this.state,
     });
+    this.gateway = new Gateway({
+      parser,
+      turn: this.turn,
+      acceptor,
+      routes: [{ prefix: '', mount: 0, destination: this }],
+      connection: { serverLine: '', limitBody: options.limitBody ?? LIMIT_BODY, pipelined: 1, keepAlive: true },
+      variables: { size: 0, count: 0 }, // HTTP alone is spoken
+      deadlines: DEADLINES,
+      accessLog: log,
+      maxConnections: MAX_CONNECTIONS,
+      onFinished: () => this.finished(),
+      onDefect: (error) => this.errors.write(`${String(error)}\n`),
+    });
+    this.listener = createServer(acceptor.serverOptions, (socket) => this.gateway.accept(socket));
   }
 
   async start(host: string, port: number): Promise<void> {
-    await inOwnContext(() => this.first.startup?.(this.state));
     try {
-      const { accessLog } = this.options;
-      if (accessLog !== undefined) this.log = await openAccessLog({ format: 'common', stream: accessLog });
-      const { parser } = this;
-      this.gateway = new Gateway({
-        parser,
-        acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), true),
-        mounts: new MountTable([
-          { prefix: '', accept: (exchange, socket, hasBody) => this.accept(exchange, socket, hasBody) },
-        ]),
-        connection: {
-          serverLine: '',
-          limitBody: this.options.limitBody ?? LIMIT_BODY,
-          limitDiscard: 262144,
-          pipelined: 1,
-          keepAlive: true,
-        },
-        variables: { size: 0, count: 0 }, // HTTP alone is spoken
-        deadlines: DEADLINES,
-        accessLog: {
-          dropped: 0,
-          write: (record) => this.finished(record),
-          reopen() {},
-          close: async () => {},
-        },
-        maxConnections: MAX_CONNECTIONS,
-        onTurnEnd() {},
-        onTick() {},
-        onDefect: (error) => (this.options.errors ?? createErrorStream()).write(`${String(error)}\n`),
-      });
-      const gateway = this.gateway;
-      this.listener = createServer(gateway.acceptor.serverOptions, (socket) => gateway.accept(socket));
+      await inOwnContext(() => this.first.startup?.(this.state));
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
+    try {
       this.url = await listen(this.listener, { type: 'tcp', host, port });
       this.port = Number(new URL(this.url).port || 80);
     } catch (error) {
@@ -191,13 +216,13 @@ class RunningSimpleServer implements SimpleServer {
       throw new ConfigurationError('setApp takes an application without hooks: give it to makeServer');
     }
     this.app = app;
-    this.runnable = this.runnableOf(app, kind);
+    this.runnable = runnableOf(app, { ...this.options, kind });
   }
 
   handleRequest(): Promise<boolean> {
     if (this.closing) return Promise.resolve(false);
     this.allowed++;
-    this.gateway?.retry();
+    this.turn.retry();
     // Ends: with the request, and when the server is closed.
     return new Promise((resolve) => this.waiting.push(resolve));
   }
@@ -205,7 +230,7 @@ class RunningSimpleServer implements SimpleServer {
   serveForever(): Promise<void> {
     if (this.closing) return Promise.resolve();
     this.allowed = Number.POSITIVE_INFINITY;
-    this.gateway?.retry();
+    this.turn.retry();
     // Ends: when the server is closed, also if its shutdown hook fails.
     return new Promise((resolve) => this.untilClosed.push(resolve));
   }
@@ -215,39 +240,25 @@ class RunningSimpleServer implements SimpleServer {
     return this.closed;
   }
 
-  private runnableOf(app: Application | AsyncApplication, kind: Kind = kindOf(app)): AsyncApplication {
-    if (kind === 'async') return app as AsyncApplication;
-    return syncToAsync(app as Application, { where: 'here', limit: this.options.limitBody ?? LIMIT_BODY });
-  }
-
-  private accept(exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+  /** See `Destination`. */
+  accept(_mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
     if (this.closing) {
       exchange.connection.answer(exchange, 503);
       return true;
     }
-    if (this.allowed <= 0) return false; // the connection keeps the request until `retry`
+    if (this.allowed <= 0) return false; // the connection keeps the request until `Turn.retry`
     this.allowed--;
     this.running++;
-    const { parser } = this;
-    const request = new InlineRequest(exchange, parser, hasBody);
-    exchange.owner = request;
-    const environ = this.builder.build(
-      parser.headText(),
-      0,
-      parser.words,
-      HEAD_RECORD >> 2,
-      host.info,
-      '',
-      new AsyncInput(hasBody ? request : null),
-    );
-    const running = this.context.runInAsyncScope(runAsync, null, this.runnable, environ as AsyncEnviron, request);
-    if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
+    this.runner.run({ app: this.runnable, prefix: '', builder: this.builder }, exchange, host, hasBody);
     return true;
   }
 
+  flush(): void {}
+
+  tick(): void {}
+
   /** A request is over, also one that was refused before it came to the application (U-49). */
-  private finished(record: AccessRecord): void {
-    this.log?.write(record);
+  private finished(): void {
     if (this.running > 0) this.running--;
     else if (this.allowed > 0) this.allowed--;
     this.waiting.shift()?.(true);
@@ -255,23 +266,28 @@ class RunningSimpleServer implements SimpleServer {
 
   private async stop(): Promise<void> {
     this.closing = true;
-    const { listener, gateway } = this;
-    // Ends: when the last connection is closed, which the gateway sees to below.
-    const unbound = new Promise<void>((resolve) => {
-      if (listener?.listening) listener.close(() => resolve());
-      else resolve();
-    });
-    gateway?.retry();
-    gateway?.endTurn(); // requests that were never begun are answered with 503
+    this.turn.retry();
+    this.turn.end(); // requests that were never begun are answered with 503
     try {
-      await gateway?.close(this.options.timeoutGraceful ?? GRACEFUL);
-      await unbound;
-      for (const tell of this.waiting.splice(0)) tell(false);
-      await this.log?.close();
+      await this.release();
       await inOwnContext(() => this.first.shutdown?.(this.state));
     } finally {
       for (const tell of this.waiting.splice(0)) tell(false);
       for (const tell of this.untilClosed.splice(0)) tell(undefined);
     }
+  }
+
+  /** Ends the connections and gives back the address. */
+  private async release(): Promise<void> {
+    const { listener, gateway } = this;
+    // Ends: when the last connection is closed, which the gateway sees to below.
+    const unbound = new Promise<void>((resolve) => {
+      if (listener.listening) listener.close(() => resolve());
+      else resolve();
+    });
+    await gateway.close(this.options.timeoutGraceful ?? GRACEFUL);
+    await unbound;
+    for (const tell of this.waiting.splice(0)) tell(false);
+    await this.log.close();
   }
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
-import { type AccessLogSettings, type AccessRecord, openAccessLog } from '../../src/server/access-log.ts';
+import { type AccessLogSettings, openAccessLog } from '../../src/server/log/access-log.ts';
+import type { AccessRecord } from '../../src/server/log/format.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'quaich-log-'));
 afterAll(() => rmSync(directory, { recursive: true }));

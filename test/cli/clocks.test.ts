@@ -6,10 +6,13 @@ import type { ConnectionInfo } from '../../src/environ/builder.ts';
 import { type HostedConnection, WAIT_LINGERING } from '../../src/protocols/host.ts';
 import { Parser } from '../../src/protocols/http/parser.ts';
 import { Acceptor } from '../../src/server/accept.ts';
+import { limitsByWait } from '../../src/server/deadlines.ts';
 import { Gateway } from '../../src/server/gateway.ts';
-import { MountTable } from '../../src/server/mounts.ts';
+import { noAccessLog } from '../../src/server/log/access-log.ts';
 import { type SocketContext, SocketHost } from '../../src/server/socket-host.ts';
+import { Turn } from '../../src/server/turn.ts';
 
+const NO_LIMITS = { timeoutKeepAlive: 0, timeoutHead: 0, timeoutBody: 0, timeoutSend: 0, timeoutQueue: 0 };
 const root = new URL('../../', import.meta.url);
 
 /** Lines that ask for the time of day, and why. Durations go by `performance.now()`. */
@@ -46,24 +49,24 @@ describe("the gateway's clock", () => {
     vi.spyOn(performance, 'now').mockImplementation(() => steady);
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
     const parser = new Parser();
+    const turn = new Turn();
     const gateway = new Gateway({
       parser,
+      turn,
       acceptor: await Acceptor.create(parser.bytes, false),
-      mounts: new MountTable([]),
-      connection: { serverLine: '', limitBody: 0, limitDiscard: 0, pipelined: 1, keepAlive: true },
+      routes: [],
+      connection: { serverLine: '', limitBody: 0, pipelined: 1, keepAlive: true },
       variables: { size: 0, count: 0 },
-      deadlines: [5000],
-      accessLog: null,
+      deadlines: NO_LIMITS,
+      accessLog: noAccessLog,
       maxConnections: 1,
-      onTurnEnd() {},
       onDefect() {},
-      onTick() {},
     });
-    const begun = gateway.now;
+    const begun = turn.now;
     const tick = (after: number) => {
       steady += after;
       vi.advanceTimersToNextTimer();
-      return gateway.now - begun;
+      return turn.now - begun;
     };
     expect(tick(250)).toBe(250);
     vi.setSystemTime(Date.now() + 3_600_000);
@@ -98,7 +101,11 @@ describe('lingering', () => {
       },
     };
     const socket = { on() {} } as unknown as net.Socket;
-    const context = { acceptor: { adopt: () => socket }, deadlines: [0, 0, 0, 0, 0, 0, 5000], lingerLimit };
+    const context = {
+      acceptor: { adopt: () => socket },
+      limits: limitsByWait(NO_LIMITS),
+      lingerLimit,
+    };
     // What a linger needs of them stands above.
     const host = new SocketHost(socket, info, context as unknown as SocketContext, 0, () => {
       return connection as unknown as HostedConnection;

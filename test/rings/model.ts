@@ -11,7 +11,7 @@ import {
   READ_AREA,
 } from '../../assembly/layout.ts';
 import { DONE, END, type Final, MORE, type ResponseHead } from '../../src/interface/transport.ts';
-import type { GatewayEnd, ResponseHandler } from '../../src/rings/index.ts';
+import type { GatewayEnd, HeadMessage, ResponseHandler } from '../../src/rings/index.ts';
 
 export type Ending = 'done' | 'end' | 'abort' | 'file';
 export type BodyEnding = 'end' | 'fail' | 'disconnect' | 'abort';
@@ -42,7 +42,7 @@ function check(bytes: Uint8Array, id: number, side: number, from: number): void 
   }
 }
 
-export const META = 'meta \u00e9;';
+export const CONNECTION = 'meta \u00e9;';
 
 export function responseHead(plan: Plan): ResponseHead {
   const length = plan.response.reduce((sum, size) => sum + size, 0);
@@ -95,7 +95,7 @@ export class ModelGateway implements ResponseHandler {
     if (slot < 0) return false;
     expect(this.requests.has(slot), 'a slot in use was given away').toBe(false);
     place(this.gateway, plan);
-    this.gateway.fill(slot, plan.id, plan.id + 1, META, READ_AREA);
+    this.gateway.fill(slot, plan.id, plan.id + 1, CONNECTION, READ_AREA);
     this.requests.set(slot, {
       plan,
       worker,
@@ -209,22 +209,17 @@ export class ModelGateway implements ResponseHandler {
     return request;
   }
 
-  head(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    chunk: number,
-    final: Final,
-  ): void {
+  #head({ status, flags, length, textStart, textLength }: HeadMessage): ResponseHead {
+    return { status, flags, length, text: this.gateway.bytes.latin1Slice(textStart, textStart + textLength) };
+  }
+
+  head(slot: number, head: HeadMessage, start: number, chunk: number, final: Final): void {
     const request = this.#request(slot);
     expect(request.headSeen, 'a second head').toBe(false);
     request.headSeen = true;
-    const got = { status, flags, length, text: this.gateway.bytes.latin1Slice(start, start + text) };
-    expect(got).toEqual(responseHead(request.plan));
-    this.#body(slot, request, start + text, chunk, final);
+    expect(this.#head(head)).toEqual(responseHead(request.plan));
+    expect(start).toBe(head.textStart + head.textLength);
+    this.#body(slot, request, start, chunk, final);
   }
 
   chunk(slot: number, start: number, chunk: number, final: Final): void {
@@ -242,19 +237,9 @@ export class ModelGateway implements ResponseHandler {
     if (final === DONE) this.#release(slot, request);
   }
 
-  file(
-    slot: number,
-    status: number,
-    flags: number,
-    length: number,
-    start: number,
-    text: number,
-    descriptor: number,
-    size: number,
-  ): void {
+  file(slot: number, head: HeadMessage, descriptor: number, size: number): void {
     const request = this.#request(slot);
-    const got = { status, flags, length, text: this.gateway.bytes.latin1Slice(start, start + text) };
-    expect(got).toEqual(responseHead(request.plan));
+    expect(this.#head(head)).toEqual(responseHead(request.plan));
     expect(descriptor).toBe(request.plan.id);
     expect(size).toBe(request.plan.id % 2 === 0 ? -1 : 2 ** 40 + request.plan.id);
     request.fileOpen = true;
@@ -310,7 +295,7 @@ export class ModelGateway implements ResponseHandler {
 export interface RequestFace {
   readonly mount: number;
   readonly flags: number;
-  readonly metaLength: number;
+  readonly headStart: number;
   readonly words: Int32Array;
   readonly record: number;
   text(): string;
@@ -319,8 +304,8 @@ export interface RequestFace {
 /** Reads the plan of a request and checks everything that came with it. */
 export function planOf(request: RequestFace): Plan {
   const text = request.text();
-  expect(text.slice(0, request.metaLength)).toBe(META);
-  const plan = JSON.parse(text.slice(request.metaLength)) as Plan;
+  expect(text.slice(0, request.headStart)).toBe(CONNECTION);
+  const plan = JSON.parse(text.slice(request.headStart)) as Plan;
   expect(request.mount).toBe(plan.id);
   expect(request.flags).toBe(plan.id + 1);
   for (let i = 0; i < (plan.id % 4) * FIELD_WORDS; i++) {

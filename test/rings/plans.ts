@@ -6,7 +6,7 @@ export const SMALL = {
   slots: 3,
   headSize: 256,
   maxFields: 4,
-  metaSize: 16,
+  connectionSize: 16,
   bodySize: 16,
   responseSize: 256,
   window: 48,

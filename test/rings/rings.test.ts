@@ -26,7 +26,7 @@ import {
 import { GATEWAY_THREAD, OWNER, QUEUE_HEAD, QUEUE_WAKE } from '../../src/rings/layout.ts';
 import { Killed, Stage } from './stage.ts';
 
-const SMALL = { slots: 2, headSize: 64, maxFields: 2, metaSize: 8, bodySize: 16, responseSize: 256, window: 32 };
+const SMALL = { slots: 2, headSize: 64, maxFields: 2, connectionSize: 8, bodySize: 16, responseSize: 256, window: 32 };
 
 /** Writes down what the gateway hears. */
 class Recorder implements ResponseHandler {
@@ -41,8 +41,8 @@ class Recorder implements ResponseHandler {
     return this.gateway.bytes.latin1Slice(start, start + length);
   }
 
-  head(...[slot, status, , , start, text, chunk, final]: Parameters<ResponseHandler['head']>): void {
-    this.calls.push(['head', slot, status, this.#text(start, text), this.#text(start + text, chunk), final]);
+  head(...[slot, { status, textStart, textLength }, start, chunk, final]: Parameters<ResponseHandler['head']>): void {
+    this.calls.push(['head', slot, status, this.#text(textStart, textLength), this.#text(start, chunk), final]);
     if (final === DONE) this.gateway.release(slot);
   }
 
@@ -184,7 +184,7 @@ test('a parameter that does not fit is named', () => {
   expect(() => ringLayout({ syncWorkers: 1000, responseSize: 2 ** 24 })).toThrow(/4 GiB/);
 });
 
-test('a head or a meta larger than the layout allows is refused', () => {
+test('a head or a text about the connection larger than the layout allows is refused', () => {
   const { acquire } = setUp({ syncWorkers: 1 });
   expect(() => acquire('G'.repeat(65))).toThrow(RangeError);
   expect(() => acquire('GET /', 'm'.repeat(9))).toThrow(RangeError);

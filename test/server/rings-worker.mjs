@@ -24,7 +24,7 @@ function check(seed, from, block) {
 }
 
 function plan(request) {
-  const text = request.text().slice(request.metaLength);
+  const text = request.text().slice(request.headStart);
   const [seed, body, length] = text.split(' ').map(Number);
   return { seed, body, length };
 }

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { HEAD_FIELD_COUNT, HEAD_FLAGS, HEAD_LENGTH, HEAD_RECORD, READ_AREA } from '../../assembly/layout.ts';
 import { DONE, type Final } from '../../src/interface/transport.ts';
-import { createMemory, GatewayEnd, type ResponseHandler, ringLayout } from '../../src/rings/index.ts';
+import { createMemory, GatewayEnd, type HeadMessage, type ResponseHandler, ringLayout } from '../../src/rings/index.ts';
 
 function byteAt(seed: number, offset: number): number {
   return (seed * 31 + offset * 7 + (offset >> 8)) & 255;
@@ -146,22 +146,13 @@ class Load implements ResponseHandler {
     return true;
   }
 
-  head(
-    slot: number,
-    _status: number,
-    _flags: number,
-    length: number,
-    start: number,
-    text: number,
-    chunk: number,
-    final: Final,
-  ): void {
+  head(slot: number, head: HeadMessage, start: number, chunk: number, final: Final): void {
     const request = this.requests.get(slot)!;
-    const head = this.gateway.bytes.latin1Slice(start, start + text);
-    if (length !== request.length || head !== `200 OK\r\nX-Seed: ${request.seed}\r\n`) {
-      throw new Error(`slot ${slot}: a head of another request: ${head}`);
+    const text = this.gateway.bytes.latin1Slice(head.textStart, head.textStart + head.textLength);
+    if (head.length !== request.length || text !== `200 OK\r\nX-Seed: ${request.seed}\r\n`) {
+      throw new Error(`slot ${slot}: a head of another request: ${text}`);
     }
-    this.chunk(slot, start + text, chunk, final);
+    this.chunk(slot, start, chunk, final);
   }
 
   chunk(slot: number, start: number, chunk: number, final: Final): void {

@@ -1,0 +1,111 @@
+import {
+  FIELD_NAME,
+  FIELD_VALUE_LENGTH,
+  FIELD_VALUE_START,
+  FIELD_WORDS,
+  FLAG_CHUNKED,
+  FLAG_CONTENT_LENGTH,
+  FLAG_ESCAPED_PATH,
+  FLAG_HTTP_1_0,
+  HEAD_CONTENT_LENGTH_HIGH,
+  HEAD_CONTENT_LENGTH_LOW,
+  HEAD_FIELD_COUNT,
+  HEAD_FLAGS,
+  HEAD_METHOD,
+  HEAD_METHOD_LENGTH,
+  HEAD_PATH_LENGTH,
+  HEAD_PATH_START,
+  HEAD_RECORD,
+  HEAD_TARGET_LENGTH,
+  HEAD_TARGET_START,
+  HEAD_WORDS,
+} from '../../assembly/layout.ts';
+import '../rules/latin1.ts';
+import { percentDecode } from '../rules/native-strings.ts';
+
+/** Index of the first word of the record that the parser, or who stands in for it, has made of the present head. */
+export const PARSED_HEAD = HEAD_RECORD >> 2;
+
+/**
+ * A request head where it lies in memory, for those who need a few things of it and no environ (`EnvironBuilder`): a
+ * record of offsets (assembly/layout.ts), and the bytes that they point to. One object reads many heads, one after the
+ * other: nothing is allocated but the strings that are asked for. All of them are native strings.
+ */
+export class HeadReader {
+  readonly #words: Int32Array;
+  readonly #bytes: Buffer;
+  #record = PARSED_HEAD;
+  #start = 0;
+
+  constructor(words: Int32Array, bytes: Buffer) {
+    this.#words = words;
+    this.#bytes = bytes;
+  }
+
+  /**
+   * Turns to another head.
+   *
+   * @param record index of the first word of its record
+   * @param start address of its first byte
+   */
+  at(record: number, start: number): this {
+    this.#record = record;
+    this.#start = start;
+    return this;
+  }
+
+  /** Whether there is a body at all, be it of unknown length (G-55). */
+  get hasBody(): boolean {
+    const words = this.#words;
+    const record = this.#record;
+    const flags = words[record + HEAD_FLAGS];
+    if ((flags & FLAG_CHUNKED) !== 0) return true;
+    if ((flags & FLAG_CONTENT_LENGTH) === 0) return false;
+    return words[record + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[record + HEAD_CONTENT_LENGTH_HIGH] !== 0;
+  }
+
+  /** The method as an index of METHODS; 0 for any other. */
+  get methodNumber(): number {
+    return this.#words[this.#record + HEAD_METHOD];
+  }
+
+  get method(): string {
+    return this.#text(0, this.#words[this.#record + HEAD_METHOD_LENGTH]);
+  }
+
+  /** As received. */
+  get target(): string {
+    return this.#part(HEAD_TARGET_START, HEAD_TARGET_LENGTH);
+  }
+
+  /** Decoded; `''` for a target that is an authority alone. */
+  get path(): string {
+    const path = this.#part(HEAD_PATH_START, HEAD_PATH_LENGTH);
+    return (this.#words[this.#record + HEAD_FLAGS] & FLAG_ESCAPED_PATH) !== 0 ? percentDecode(path) : path;
+  }
+
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
+    return (this.#words[this.#record + HEAD_FLAGS] & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  /** The value of the last field with a number (the upper half of FIELD_NAME); undefined where there is none. */
+  field(number: number): string | undefined {
+    const words = this.#words;
+    const first = this.#record + HEAD_WORDS;
+    const last = first + FIELD_WORDS * (words[this.#record + HEAD_FIELD_COUNT] - 1);
+    for (let field = last; field >= first; field -= FIELD_WORDS) {
+      if (words[field + FIELD_NAME] >>> 16 === number) {
+        return this.#text(words[field + FIELD_VALUE_START], words[field + FIELD_VALUE_LENGTH]);
+      }
+    }
+    return undefined;
+  }
+
+  #part(start: number, length: number): string {
+    return this.#text(this.#words[this.#record + start], this.#words[this.#record + length]);
+  }
+
+  #text(start: number, length: number): string {
+    return this.#bytes.latin1Slice(this.#start + start, this.#start + start + length);
+  }
+}

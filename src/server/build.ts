@@ -1,0 +1,105 @@
+/** The parts of a server, made from its plan and joined to each other. Nothing is started. */
+import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { describeFailure } from '../pool/applications.ts';
+import { Parser } from '../protocols/http/parser.ts';
+import { createSharedMemory } from '../rules/webassembly.ts';
+import { Acceptor } from './accept.ts';
+import { Gateway, type Route } from './gateway.ts';
+import { InlineApplications } from './inline-applications.ts';
+import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
+import { requestMemory } from './memory.ts';
+import type { ResolvedOptions } from './options.ts';
+import { mountsOf, type Plan } from './plan.ts';
+import type { Report } from './report.ts';
+import { noService, type Service } from './service.ts';
+import { Turn } from './turn.ts';
+import { Workers } from './workers.ts';
+
+/** Requests of one connection that are begun before the first is answered. */
+const PIPELINED = 16;
+/** Milliseconds that shutdown hooks get at least. */
+export const HOOK_LIMIT = 1000;
+
+export interface Parts {
+  readonly gateway: Gateway;
+  /** In the order in which they are started; they are stopped the other way round. */
+  readonly services: readonly Service[];
+  readonly accessLog: AccessLog;
+}
+
+/**
+ * Makes the parts of a server.
+ *
+ * @throws ConfigurationError when the access log cannot be opened; QuaichError where the system has no memory
+ */
+export async function build(plan: Plan, report: Report): Promise<Parts> {
+  const { options, layout } = plan;
+  const memory = layout.workers > 0 ? requestMemory(layout) : createSharedMemory(PARSER_END);
+  const parser = new Parser({
+    memory,
+    limits: {
+      requestLine: options.limitRequestLine,
+      fields: options.limitRequestFields,
+      head: options.limitRequestHead,
+    },
+  });
+  const turn = new Turn();
+
+  const inline = new InlineApplications({ ...options, mounts: mountsOf(plan, true), report }, parser, turn);
+  let workers = noService;
+  if (layout.workers > 0) {
+    workers = new Workers(
+      {
+        ...options,
+        data: {
+          memory,
+          layout,
+          directory: options.directory,
+          mounts: mountsOf(plan, false),
+          validate: options.validate,
+          environ: options.env,
+          multithread: options.asyncRequests !== 1,
+          earlyHints: options.earlyHints,
+        },
+        modules: plan.apps.map(({ module }) => module),
+        leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
+        report,
+      },
+      parser,
+      turn,
+    );
+  }
+  const routes = plan.apps.map(
+    ({ prefix, place }, mount): Route => ({ prefix, mount, destination: place === 'inline' ? inline : workers }),
+  );
+
+  const accessLog = await accessLogOf(options, report);
+  const gateway = new Gateway({
+    parser,
+    turn,
+    acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), options.directReads),
+    routes,
+    connection: {
+      serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
+      limitBody: options.limitBody === 0 ? Number.POSITIVE_INFINITY : options.limitBody,
+      pipelined: PIPELINED,
+      keepAlive: options.timeoutKeepAlive > 0,
+    },
+    variables: plan.variables,
+    deadlines: options,
+    accessLog,
+    maxConnections: options.maxConnections,
+    onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
+  });
+  return { gateway, services: [inline, workers], accessLog };
+}
+
+function accessLogOf(options: ResolvedOptions, report: Report): AccessLog | Promise<AccessLog> {
+  if (!options.accessLog) return noAccessLog;
+  return openAccessLog({
+    format: options.accessLogFormat,
+    file: options.accessLogFile,
+    stream: options.accessLogStream,
+    onError: (error) => report('warn', `access log: ${error.message}`),
+  });
+}

@@ -1,0 +1,45 @@
+import { AsyncInput } from '../engine/async-input.ts';
+import { Context } from '../engine/context.ts';
+import { addExtensions } from '../engine/extensions.ts';
+import { runAsync } from '../engine/run-async.ts';
+import { PARSED_HEAD } from '../environ/head-record.ts';
+import type { Runnable } from '../pool/worker.ts';
+import type { Exchange } from '../protocols/exchange.ts';
+import type { Parser } from '../protocols/http/parser.ts';
+import { InlineRequest } from './inline.ts';
+import type { SocketHost } from './socket-host.ts';
+
+/** Runs async applications on this thread, for the requests of a gateway. */
+export class InlineRunner {
+  private readonly parser: Parser;
+  private readonly offersHints: boolean;
+  private readonly onDone: () => void;
+  /** That of the maker of the server; requests that follow another one on its connection are begun in that one's. */
+  private readonly context = new Context();
+
+  /**
+   * @param offersHints `quaich.early_hints` is there (G-152)
+   * @param onDone called with the end of each request
+   */
+  constructor(parser: Parser, offersHints: boolean, onDone: () => void) {
+    this.parser = parser;
+    this.offersHints = offersHints;
+    this.onDone = onDone;
+  }
+
+  /** Begins the request whose head lies in the memory of the parser. */
+  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost, hasBody: boolean): void {
+    const { parser } = this;
+    const request = new InlineRequest(exchange, parser, hasBody, this.onDone);
+    exchange.owner = request;
+    const text = parser.headText();
+    const input = new AsyncInput(hasBody ? request : null);
+    const environ = builder.build(text, 0, parser.words, PARSED_HEAD, host.info, prefix, input);
+    const errors = exchange.connection.takesErrors
+      ? (text: Uint8Array) => exchange.connection.errors(exchange, text)
+      : undefined;
+    addExtensions(environ, request, this.offersHints, errors);
+    const running = this.context.runInAsyncScope(runAsync, null, app, environ, request);
+    if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The access log: a line for each request. A record is formatted at once (format.ts); the lines of a turn of the event
+ * loop travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted
+ * (losses.ts).
+ */
+import { fstatSync } from 'node:fs';
+import { nothing } from '../../rules/promises.ts';
+import type { ResolvedOptions } from '../options.ts';
+import { FileOutput } from './file.ts';
+import { type AccessRecord, formatter } from './format.ts';
+import { Losses } from './losses.ts';
+import type { LogOutput } from './output.ts';
+import { StreamOutput, type TextSink } from './stream.ts';
+
+export interface AccessLogSettings {
+  format: ResolvedOptions['accessLogFormat'];
+  /** A path, or `-` for standard output; `stream` goes before it. */
+  file?: string;
+  stream?: TextSink;
+  /**
+   * Called with what went wrong and how many lines were lost: at once, then every ten seconds while it goes on, and at
+   * the end. Nothing is ever thrown at the server.
+   */
+  onError?: (error: Error) => void;
+}
+
+export interface AccessLog {
+  /** Whether it wants to be told of requests: only then are their facts gathered. */
+  readonly isKept: boolean;
+  /** Lines lost so far: the output failed, or was too slow for the memory allowed. */
+  readonly dropped: number;
+  /** Takes one request. Formats at once, writes later: many lines travel in one call of the system. Never throws. */
+  write(record: AccessRecord): void;
+  /** Opens the file anew, under the same name: what log rotation needs. Nothing happens for other outputs. */
+  reopen(): void;
+  /** Writes what is left, for at most a second, and closes the file. */
+  close(): Promise<void>;
+}
+
+/** Keeps nothing. */
+export const noAccessLog: AccessLog = {
+  isKept: false,
+  dropped: 0,
+  write: nothing,
+  reopen: nothing,
+  close: async () => {},
+};
+
+/** Characters of lines that are written together before the turn is over. */
+const MAX_BATCH = 64 * 1024;
+
+/**
+ * Opens an access log.
+ *
+ * @throws ConfigurationError when the file cannot be opened
+ */
+export async function openAccessLog(settings: AccessLogSettings): Promise<AccessLog> {
+  const losses = new Losses(settings.onError ?? nothing);
+  return new BatchedAccessLog(settings.format, await openOutput(settings, losses), losses);
+}
+
+async function openOutput({ stream, file = '-' }: AccessLogSettings, losses: Losses): Promise<LogOutput> {
+  if (stream) return new StreamOutput(stream, losses);
+  if (file !== '-') return FileOutput.open(file, losses);
+  // A write to a pipe that nobody empties would hold a thread of libuv's pool, and with it the end of the process:
+  // process.stdout polls there. For a file it would block this thread, so files go to the pool.
+  return fstatSync(1).isFile() ? new FileOutput(1, null, losses) : new StreamOutput(process.stdout, losses);
+}
+
+class BatchedAccessLog implements AccessLog {
+  readonly isKept = true;
+  readonly #output: LogOutput;
+  readonly #losses: Losses;
+  readonly #format: (record: AccessRecord) => void;
+  readonly #flush = (): void => this.#send();
+  #text = '';
+  #lines = 0;
+  #closed = false;
+
+  constructor(format: AccessLogSettings['format'], output: LogOutput, losses: Losses) {
+    this.#format = formatter(format, (line) => this.#add(line));
+    this.#output = output;
+    this.#losses = losses;
+  }
+
+  get dropped(): number {
+    return this.#losses.lines;
+  }
+
+  write(record: AccessRecord): void {
+    if (this.#closed) this.#losses.add(1, 'the log is closed');
+    else this.#format(record);
+  }
+
+  reopen(): void {
+    this.#send();
+    this.#output.reopen();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#send();
+    await this.#output.close();
+    this.#losses.finish();
+  }
+
+  #add(line: string): void {
+    if (this.#lines === 0) setImmediate(this.#flush);
+    this.#text += line;
+    this.#lines++;
+    if (this.#text.length >= MAX_BATCH) this.#send();
+  }
+
+  #send(): void {
+    if (this.#lines === 0) return;
+    const text = this.#text;
+    const lines = this.#lines;
+    this.#text = '';
+    this.#lines = 0;
+    this.#output.write(text, lines);
+  }
+}

@@ -1,0 +1,143 @@
+import { close, constants, open, write } from 'node:fs';
+import { ConfigurationError } from '../../interface/errors.ts';
+import type { Losses } from './losses.ts';
+import { CLOSE_LIMIT, type LogOutput, MAX_WAITING, TOO_SLOW } from './output.ts';
+
+/** Milliseconds before a write is tried again for which there was no room (EAGAIN). */
+const RETRY_AFTER = 50;
+
+/** Writes to a descriptor on the pool of libuv, one write at a time. A file with a path can be opened anew. */
+export class FileOutput implements LogOutput {
+  readonly #path: string | null;
+  readonly #losses: Losses;
+  readonly #written = (error: Error | null, bytes: number): void => this.#afterWrite(error, bytes);
+  #descriptor: number;
+  #waiting = '';
+  #waitingLines = 0;
+  #chunk: Buffer | null = null;
+  #chunkLines = 0;
+  #offset = 0;
+  #torn = false;
+  #opening = false;
+  #opened: number | null = null;
+  #onIdle: (() => void) | null = null;
+
+  /** @throws ConfigurationError when the file cannot be opened */
+  static async open(path: string, losses: Losses): Promise<FileOutput> {
+    // Ends: with the call of the system, which does not block (see openLog).
+    const descriptor = await new Promise<number>((resolve, reject) => {
+      openLog(path, (error, opened) => (error ? reject(notOpened(path, error)) : resolve(opened)));
+    });
+    return new FileOutput(descriptor, path, losses);
+  }
+
+  /** @param path null where the descriptor is not ours: it is neither closed nor opened anew */
+  constructor(descriptor: number, path: string | null, losses: Losses) {
+    this.#descriptor = descriptor;
+    this.#path = path;
+    this.#losses = losses;
+  }
+
+  write(text: string, lines: number): void {
+    if (this.#waiting.length + text.length > MAX_WAITING) {
+      this.#losses.add(lines, TOO_SLOW);
+      return;
+    }
+    this.#waiting += text;
+    this.#waitingLines += lines;
+    this.#next();
+  }
+
+  reopen(): void {
+    const path = this.#path;
+    if (path === null || this.#opening) return;
+    this.#opening = true; // what comes from here on waits for the new file
+    openLog(path, (error, descriptor) => {
+      this.#opening = false;
+      if (error) this.#losses.add(0, notOpened(path, error).message);
+      else this.#opened = descriptor;
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#chunk || this.#opening) {
+      let timer: NodeJS.Timeout | undefined;
+      // Ends: when all is written, and after CLOSE_LIMIT.
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+        timer = setTimeout(resolve, CLOSE_LIMIT);
+      });
+      clearTimeout(timer);
+    }
+    if (this.#chunk || this.#opening) {
+      // Not closed: a write may still use the descriptor.
+      this.#losses.add(this.#chunkLines + this.#waitingLines, TOO_SLOW);
+    } else if (this.#path !== null) {
+      await closeQuietly(this.#descriptor);
+    }
+  }
+
+  #next(): void {
+    if (this.#chunk || this.#opening) return;
+    if (this.#opened !== null) {
+      closeQuietly(this.#descriptor);
+      this.#descriptor = this.#opened;
+      this.#opened = null;
+      this.#torn = false;
+    }
+    if (this.#waitingLines === 0) {
+      this.#onIdle?.();
+      return;
+    }
+    // After a failure in the middle of a line the next one still begins on a line of its own.
+    this.#chunk = Buffer.from(this.#torn ? `\n${this.#waiting}` : this.#waiting);
+    this.#chunkLines = this.#waitingLines;
+    this.#offset = 0;
+    this.#waiting = '';
+    this.#waitingLines = 0;
+    this.#writeChunk(this.#chunk);
+  }
+
+  #writeChunk(chunk: Buffer): void {
+    write(this.#descriptor, chunk, this.#offset, chunk.length - this.#offset, null, this.#written);
+  }
+
+  #afterWrite(error: Error | null, bytes: number): void {
+    const chunk = this.#chunk;
+    if (!chunk) return;
+    if (error) {
+      if (Reflect.get(error, 'code') === 'EAGAIN') {
+        setTimeout(() => this.#writeChunk(chunk), RETRY_AFTER).unref();
+        return;
+      }
+      this.#losses.add(this.#chunkLines, error.message);
+      this.#torn ||= this.#offset > 0;
+    } else {
+      this.#offset += bytes;
+      if (this.#offset < chunk.length) {
+        this.#writeChunk(chunk);
+        return;
+      }
+      this.#torn = false;
+    }
+    this.#chunk = null;
+    this.#chunkLines = 0;
+    this.#next();
+  }
+}
+
+function closeQuietly(descriptor: number): Promise<void> {
+  // Ends: with the call of the system. Nothing is left to be done about a failure here.
+  return new Promise((resolve) => close(descriptor, () => resolve()));
+}
+
+/** Non-blocking, so that a FIFO without a reader is an error and not a wait without end. */
+function openLog(path: string, done: (error: Error | null, descriptor: number) => void): void {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = constants;
+  open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o644, done);
+}
+
+function notOpened(path: string, error: Error): ConfigurationError {
+  return new ConfigurationError(`cannot open the access log ${path}: ${error.message}`, { cause: error });
+}

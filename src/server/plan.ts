@@ -1,0 +1,55 @@
+/** What a server is going to be: found out and checked before any of it is made. */
+import { ConfigurationError } from '../interface/errors.ts';
+import type { Kind } from '../interface/types.ts';
+import type { WorkerMount } from '../pool/worker-data.ts';
+import type { VariableLimits } from '../protocols/variables-record.ts';
+import type { RingLayout } from '../rings/index.ts';
+import { requestLayout, variableLimits } from './memory.ts';
+import type { ResolvedApp, ResolvedOptions } from './options.ts';
+import { probeKinds } from './probe.ts';
+
+/** Where an application runs: on workers of its kind, or on the gateway's own thread. */
+export type Place = Kind | 'inline';
+
+interface PlannedApp extends ResolvedApp {
+  kind: Kind;
+  place: Place;
+}
+
+export interface Plan {
+  readonly options: ResolvedOptions;
+  /** By mount. */
+  readonly apps: readonly PlannedApp[];
+  /** Of requests that come as CGI variables. */
+  readonly variables: VariableLimits;
+  /** Of the memory shared with the workers; without places for workers where all applications run inline. */
+  readonly layout: RingLayout;
+}
+
+/**
+ * Loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18), and settles where each
+ * runs.
+ *
+ * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
+ */
+export async function makePlan(options: ResolvedOptions): Promise<Plan> {
+  const kinds = await probeKinds(options);
+  const apps = options.apps.map((app, mount): PlannedApp => {
+    const kind = kinds[mount];
+    return { ...app, kind, place: placeOf(app, kind, options.inline) };
+  });
+  const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
+  const { syncWorkers, asyncWorkers } = options;
+  const layout = requestLayout(options, workersAt('sync', syncWorkers), workersAt('async', asyncWorkers));
+  return { options, apps, variables: variableLimits(options), layout };
+}
+
+function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
+  if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
+  return kind === 'async' && (inline ?? byDefault) ? 'inline' : kind;
+}
+
+/** The applications by mount, inline ones or the others; null in place of the rest. */
+export function mountsOf({ apps }: Plan, inline: boolean): (WorkerMount | null)[] {
+  return apps.map((app) => ((app.place === 'inline') === inline ? { prefix: app.prefix, app } : null));
+}
