@@ -26,9 +26,10 @@ import { ScgiConnection } from '../protocols/scgi/connection.ts';
 import { REMOTE_ADDRESS, type VariableLimits } from '../protocols/variables-record.ts';
 import '../rules/latin1.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
+import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import type { ConnectionHost, HostedConnection, RefusedLine } from '../protocols/host.ts';
-import { Connection, type ConnectionOptions } from '../protocols/http/connection.ts';
+import type { ConnectionHost, RefusedLine } from '../protocols/host.ts';
+import { type ConnectionOptions, HttpConnection } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { percentDecode } from '../rules/native-strings.ts';
@@ -104,8 +105,8 @@ export class Gateway implements SocketContext {
   /** Milliseconds from tick to tick, and when the last one was. */
   private readonly period: number;
   private ticked = performance.now();
-  private dirty: HostedConnection[] = [];
-  private spare: HostedConnection[] = [];
+  private dirty: Connection[] = [];
+  private spare: Connection[] = [];
   /** Those with a request that nobody had room for, in order, and where it wants to go. */
   private waiting = new Map<SocketHost, Destination>();
   private room = false;
@@ -134,7 +135,7 @@ export class Gateway implements SocketContext {
     else this.hosts.add(new SocketHost(socket, info, this, this.now, (host) => this.connect(host, protocol)));
   }
 
-  private connect(host: ConnectionHost, protocol: Protocol): HostedConnection {
+  private connect(host: ConnectionHost, protocol: Protocol): Connection {
     const { parser } = this;
     const { connection, variables } = this.options;
     switch (protocol) {
@@ -143,7 +144,7 @@ export class Gateway implements SocketContext {
       case 'scgi':
         return new ScgiConnection(host, parser, { ...connection, variables });
       default:
-        return new Connection(host, parser, connection);
+        return new HttpConnection(host, parser, connection);
     }
   }
 
@@ -247,7 +248,7 @@ export class Gateway implements SocketContext {
     accessLog.write(record);
   }
 
-  schedule(connection: HostedConnection): void {
+  schedule(connection: Connection): void {
     this.dirty.push(connection);
     this.turnEnd.schedule();
   }

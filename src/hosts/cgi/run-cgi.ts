@@ -11,7 +11,7 @@ import { cutScriptName, repairVariables, type Variables } from '../../environ/cg
 import { ConfigurationError } from '../../interface/errors.ts';
 import { kindOf } from '../../interface/kind.ts';
 import type { Application, AsyncApplication, Kind } from '../../interface/types.ts';
-import { errorHead } from '../../protocols/http/framing.ts';
+import { errorHead } from '../../protocols/answer.ts';
 import { FIELD_NAMES, METHODS } from '../../protocols/http/wasm/tables.ts';
 import { cgiHead } from '../../rules/head-parts.ts';
 import { isNativeString, textToNative } from '../../rules/native-strings.ts';

@@ -1,4 +1,4 @@
-import { FLAG_HEAD_METHOD, FLAG_HTTP_1_0 } from '../../../assembly/layout.ts';
+import { FLAG_HTTP_1_0 } from '../../../assembly/layout.ts';
 import {
   HEAD_HAS_DATE,
   HEAD_HAS_LENGTH,
@@ -6,7 +6,6 @@ import {
   HEAD_NO_BODY,
   type ResponseHead,
 } from '../../interface/transport.ts';
-import { statusLine } from '../../rules/status-line.ts';
 import type { Exchange } from '../exchange.ts';
 
 /** The zero-size chunk that ends a chunked body without trailers (RFC 9112 7.1). */
@@ -54,30 +53,4 @@ export function frameHead(
   if (!persist) text += 'Connection: close\r\n';
   else if (old) text += 'Connection: keep-alive\r\n';
   return `${text}\r\n`;
-}
-
-/**
- * A plain page for what the server answers itself, and its bytes (none for HEAD).
- *
- * @param retryAfter seconds, for 503 (RFC 9110, 10.2.3)
- */
-export function errorHead(status: number, message: string, isHead: boolean, retryAfter = 1): [ResponseHead, Buffer] {
-  const line = statusLine(status);
-  const body = Buffer.from(`${message === '' ? line : `${line}: ${message}`}\n`, 'latin1');
-  let text = `${line}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n`;
-  if (status === 503) text += `Retry-After: ${retryAfter}\r\n`;
-  const flags = HEAD_HAS_LENGTH | (isHead ? HEAD_NO_BODY : 0);
-  return [{ status, text, length: body.length, flags }, isHead ? Buffer.alloc(0) : body];
-}
-
-/** For a request to which no worker came in time. */
-export const BUSY = 'all workers are busy';
-
-/** Answers an exchange that no application answers any more, or ever did, with a plain page. */
-export function sendPage(exchange: Exchange, status: number, message: string, retryAfter?: number): void {
-  const { connection } = exchange;
-  const [head, body] = errorHead(status, message, (exchange.flags & FLAG_HEAD_METHOD) !== 0, retryAfter);
-  connection.respond(exchange, head, true);
-  if (body.length > 0) connection.data(exchange, body, 0, body.length);
-  connection.end(exchange);
 }
