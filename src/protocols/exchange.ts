@@ -20,7 +20,10 @@ export interface ExchangeOwner {
   bodyEnd(): void;
   /** The body will never be complete; `status` is 400, 408 or 413, or 0 when the client has gone (G-63). */
   bodyFailed(status: number, message: string): void;
-  /** Nobody wants the response any more: `givenUp` by the server, else its client has gone. The owner still calls `done`. */
+  /**
+   * Nobody wants the response any more: `givenUp` by the server, else its client has gone. The owner still calls
+   * `done`.
+   */
   disconnected(givenUp: boolean): void;
   /** The client wants more of the response, after a `data` that returned false. */
   drained(): void;
@@ -59,7 +62,11 @@ export interface ResponseConnection {
   errors(exchange: Exchange, text: Uint8Array): boolean;
 }
 
-/** One request with its response. */
+/**
+ * One request with its response. The connection makes it when a head has been read and puts it at the end of its queue;
+ * the host gives it an owner (`ConnectionHost.request`), which takes the request body and answers by `connection`; it
+ * leaves the queue when its owner says `done`.
+ */
 export class Exchange {
   readonly connection: ResponseConnection;
   /** FLAG_* bits of the head record. */
@@ -114,11 +121,31 @@ export class Exchange {
     return this.state === RESPONSE_BROKEN || this.state === RESPONSE_OVER;
   }
 
-  /** Nothing more of the response is sent. A client that has gone without one is a 499 of the access log, as in nginx. */
+  /** Keeps output until it is this exchange's turn. */
+  hold(data: string | Uint8Array): void {
+    this.held ??= [];
+    this.held.push(data);
+    this.heldSize += data.length;
+  }
+
+  /**
+   * Its body will never be complete; `status` as in `ExchangeOwner.bodyFailed`. The connection ends with the response.
+   */
+  failBody(status: number, message: string): void {
+    this.persist = false;
+    this.owner?.bodyFailed(status, message);
+  }
+
+  /**
+   * Nobody wants the response any more, and the owner is told. A client that has gone without one is a 499 of the
+   * access log, as in nginx.
+   */
   breakOff(givenUp: boolean): void {
     if (this.state === RESPONSE_OVER) return;
     this.state = nextResponse(this.state, RESPONSE_BREAK);
     if (!givenUp) this.unanswered = 499;
+    this.held = null;
+    this.owner?.disconnected(givenUp);
   }
 
   /** Counts body bytes on their way to the client. Throws StateError for those that do not belong to a response. */

@@ -1,4 +1,4 @@
-import type { Exchange, ResponseConnection } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 
 /** The first line of a request that does not come to an application, as far as it can be read. */
 export interface RefusedLine {
@@ -14,55 +14,32 @@ export interface RefusedLine {
 export interface ConnectionHost {
   /**
    * Takes a request whose head record and bytes lie in the parser's memory, and sets `exchange.owner`, or answers it at
-   * once. Returns false when there is no room now: the connection keeps the bytes and waits for `HostedConnection.retry`.
+   * once. Returns false when there is no room now: the connection keeps the bytes and waits for `Connection.retry`.
    */
   request(exchange: Exchange): boolean;
   /** The request of this exchange is refused: what is known of it, for the access log. */
   refused(exchange: Exchange, line: RefusedLine): void;
-  /** The exchange is over: status and counters are final. */
+  /** The exchange is done: status and counters are final. */
   finished(exchange: Exchange): void;
   /** Sends text (one byte a unit) or bytes; false when the transport is over its high-water mark. */
   write(data: string | Uint8Array): boolean;
-  /** Output waits, or work: call `HostedConnection.flush` at the end of this turn. */
-  schedule(connection: HostedConnection): void;
+  /** Output waits, or work: call `Connection.flush` at the end of this turn. */
+  schedule(): void;
   pause(): void;
   resume(): void;
-  /** The client has ended its side and waits for an answer, or has gone: `closed` is to be called when that turns out. */
+  /**
+   * The client has ended its side and waits for an answer, or has gone: `closed` is to be called when that turns out.
+   */
   halfClosed(): void;
-  /** No more output: send FIN after what was written, and call `HostedConnection.flushed` when it is out. */
+  /** No more output: send FIN after what was written, and call `Connection.flushed` when it is out. */
   end(): void;
-  /** Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the response. */
+  /**
+   * Drops the socket; with `reset`, so that the client sees an error even where the end of the stream ends the
+   * response.
+   */
   destroy(reset: boolean): void;
   /** The present `Date` field line with its CR LF. */
   date(): string;
-}
-
-/** What the host tells a connection and asks of it. */
-export interface HostedConnection extends ResponseConnection {
-  /** `length` fresh bytes (at most READ_SIZE) lie at READ_AREA. */
-  receive(length: number): void;
-  /** The client has sent its last byte (FIN). */
-  ended(): void;
-  /** Everything written, and the FIN behind it, is out. */
-  flushed(): void;
-  /** The socket is gone: closed, or failed. */
-  closed(): void;
-  /** The transport has fallen below its high-water mark. */
-  drained(): void;
-  /** There may be room for requests again, after `request` returned false. */
-  retry(): void;
-  /** Counts steps forward of the client; a deadline starts anew with each. */
-  readonly progress: number;
-  /** What the connection waits for: a WAIT_* value. */
-  readonly waitingFor: number;
-  /** The deadline of `waitingFor` has passed. */
-  expired(): void;
-  /** The server stops: idle connections end at once, the others with the response in progress (L-12). */
-  shutdown(): void;
-  /** Ends the connection now, whatever is in progress. */
-  abort(): void;
-  /** Sends what has gathered since the last flush, and goes on with what had to wait for the end of the turn. */
-  flush(): void;
 }
 
 // What a connection waits for; the host puts a deadline to each.

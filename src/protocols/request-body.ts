@@ -1,27 +1,46 @@
 import { READ_AREA } from '../../assembly/layout.ts';
-import type { Exchange } from './exchange.ts';
 import '../rules/latin1.ts';
+import type { Exchange } from './exchange.ts';
 import type { Parser } from './http/parser.ts';
 
-export const TOO_LARGE = 'the request body is larger than this server accepts';
-
-/** The body of the request in progress, on its way from a front server to the owner of the exchange. */
-export class RequestBody {
-  /** The owner takes body bytes. */
-  receiving = false;
+/**
+ * The body of one request on its way from the client, decoded by the protocol, to the owner of its exchange. It is made
+ * with the head and forgotten when its last byte has been handed on, or when nobody will read any more of the
+ * connection.
+ *
+ * | receiver | left   | refused | what it means                                                             |
+ * | -------- | ------ | ------- | ------------------------------------------------------------------------- |
+ * | set      | not 0  | null    | bytes are taken as they come                                              |
+ * | set      | any    | bytes   | the owner had no room for these; nothing more is read until it takes them |
+ * | null     | not 0  | null    | the owner wants no more: the rest is dropped (G-64), whatever its size    |
+ *
+ * With `left` 0 and nothing refused the body is complete, and its connection ends it (`end`) at once.
+ */
+export class IncomingBody {
+  /** Whose owner takes the bytes. */
+  receiver: Exchange | null;
+  /** Bytes that are still to come; -1: the protocol will say when the body is complete. */
+  left: number;
   private readonly parser: Parser;
   private readonly limit: number;
-  private exchange: Exchange | null = null;
-  /** Bytes that are still to come; -1: the sender says when it ends. */
-  private left = -1;
   private size = 0;
   /** Bytes that the owner had no room for. */
   private refused: Buffer | null = null;
 
-  /** @param limit largest body in bytes; above it 413 (G-65) */
-  constructor(parser: Parser, limit: number) {
+  /**
+   * @param length in bytes; -1: not announced
+   * @param limit largest body in bytes (G-65)
+   */
+  constructor(receiver: Exchange, length: number, parser: Parser, limit: number) {
+    this.receiver = receiver;
+    this.left = length;
     this.parser = parser;
     this.limit = limit;
+  }
+
+  /** Nothing of it has come yet. */
+  get untouched(): boolean {
+    return this.size === 0;
   }
 
   /** Nothing more may be read until the owner has room. */
@@ -29,66 +48,46 @@ export class RequestBody {
     return this.refused !== null;
   }
 
-  /** @param length CONTENT_LENGTH; -1 where the sender says when the body ends */
-  begin(exchange: Exchange, length: number): void {
-    this.exchange = exchange;
-    this.left = length;
-    this.size = 0;
-    this.receiving = length !== 0;
+  /** The last byte has been received and handed on. */
+  get complete(): boolean {
+    return this.left === 0 && this.refused === null;
   }
 
-  /** Nobody takes any more. */
-  stop(): void {
-    this.receiving = false;
-    this.refused = null;
-    this.exchange = null;
-  }
-
-  /** Bytes from address `at`. What the owner has no room for is put aside; what nobody wants, or is too much, is dropped. */
-  deliver(at: number, length: number): void {
-    const { exchange } = this;
-    if (exchange === null || !this.receiving) return;
-    const size = this.left < 0 ? length : Math.min(length, this.left); // G-54
-    this.size += size;
-    if (this.size > this.limit) {
-      this.fail(413, TOO_LARGE);
-      return;
-    }
-    if (this.left > 0) this.left -= size;
-    const taken = size === 0 ? 0 : (exchange.owner?.body(at, size) ?? size);
-    if (taken < size) this.refused = this.parser.copy(at + taken, at + size);
-    else if (this.left === 0) this.complete();
+  /**
+   * Takes `length` bytes at address `at`, no more than are to come, and puts aside what the owner has no room for.
+   * False when the body is larger than allowed, and still wanted: it fails with 413 (G-65).
+   */
+  deliver(at: number, length: number): boolean {
+    const { receiver } = this;
+    this.size += length;
+    if (this.left > 0) this.left -= length;
+    if (receiver === null) return true;
+    if (this.size > this.limit) return false;
+    const taken = length === 0 ? 0 : (receiver.owner?.body(at, length) ?? length);
+    // The owner may have ended the request.
+    if (taken < length && this.receiver === receiver) this.refused = this.parser.copy(at + taken, at + length);
+    return true;
   }
 
   /** Offers again what the owner had no room for. Writes to READ_AREA. */
   offer(): void {
-    const { refused, exchange } = this;
-    if (refused === null || exchange === null) return;
+    const { refused, receiver } = this;
+    if (refused === null) return;
     refused.copy(this.parser.bytes, READ_AREA);
-    const taken = exchange.owner?.body(READ_AREA, refused.length) ?? refused.length;
-    this.refused = taken < refused.length ? refused.subarray(taken) : null;
-    if (this.refused === null && this.left === 0) this.complete();
+    const taken = receiver?.owner?.body(READ_AREA, refused.length) ?? refused.length;
+    if (this.refused === refused) this.refused = taken < refused.length ? refused.subarray(taken) : null;
   }
 
-  /** The sender says that the body is over. */
-  end(): void {
-    if (!this.receiving) return;
-    if (this.left > 0) this.fail(400, 'the request body is shorter than CONTENT_LENGTH');
-    else this.complete();
-  }
-
-  /** The body will never be complete; `status` as in `ExchangeOwner.bodyFailed`. Its connection ends with the response. */
-  fail(status: number, message: string): void {
-    const { exchange } = this;
-    this.receiving = false;
+  /** Nobody takes any more of it. */
+  abandon(): void {
+    this.receiver = null;
     this.refused = null;
-    if (exchange === null) return;
-    exchange.persist = false;
-    exchange.owner?.bodyFailed(status, message);
   }
 
-  private complete(): void {
-    this.receiving = false;
-    this.exchange?.owner?.bodyEnd();
+  /** Tells the owner that the body is complete. */
+  end(): void {
+    const { receiver } = this;
+    this.receiver = null;
+    receiver?.owner?.bodyEnd();
   }
 }

@@ -34,7 +34,7 @@ import type { Parser } from './http/parser.ts';
 import { FIELD_NAMES, METHODS } from './http/wasm/tables.ts';
 
 const RECORD = HEAD_RECORD >> 2;
-/** Number of the field with REMOTE_ADDR, which is none of a head. */
+/** Number of the field REMOTE_ADDR. No field of a head has it. */
 export const REMOTE_ADDRESS = FIELD_NAMES.length;
 /** Variables that the access log looks for by the number of their field. */
 const NUMBERS: Readonly<Record<string, number>> = {
@@ -51,8 +51,8 @@ export interface VariableLimits {
 }
 
 /**
- * Writes repaired variables where the parser puts a head: record and text, as `Gateway.request` and the rings take them.
- * Without CONTENT_LENGTH the body is as long as its sender says at its end.
+ * Writes repaired variables where the parser puts a head: record and text, as `Gateway.request` and the rings take
+ * them. Without CONTENT_LENGTH the body is as long as its sender says at its end.
  *
  * @returns FLAG_* bits of the record
  * @throws RefusedRequest when there are too many

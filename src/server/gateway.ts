@@ -1,10 +1,11 @@
 import type net from 'node:net';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
+import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
-import type { ConnectionHost, HostedConnection, RefusedLine } from '../protocols/host.ts';
-import { Connection, type ConnectionOptions } from '../protocols/http/connection.ts';
+import type { ConnectionHost, RefusedLine } from '../protocols/host.ts';
+import { type ConnectionOptions, HttpConnection } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { ScgiConnection } from '../protocols/scgi/connection.ts';
@@ -99,8 +100,8 @@ export class Gateway implements SocketContext {
   /** Milliseconds from tick to tick, and when the last one was. */
   private readonly period: number;
   private ticked = performance.now();
-  private dirty: HostedConnection[] = [];
-  private spare: HostedConnection[] = [];
+  private dirty: Connection[] = [];
+  private spare: Connection[] = [];
   /** Those with a request that nobody had room for, in order, and where it wants to go. */
   private waiting = new Map<SocketHost, Route>();
   private dateText = '';
@@ -138,7 +139,7 @@ export class Gateway implements SocketContext {
     else this.hosts.add(new SocketHost(socket, info, this, this.turn.now, (host) => this.connect(host, protocol)));
   }
 
-  private connect(host: ConnectionHost, protocol: Protocol): HostedConnection {
+  private connect(host: ConnectionHost, protocol: Protocol): Connection {
     const { parser, connection } = this;
     const { variables } = this.options;
     switch (protocol) {
@@ -147,7 +148,7 @@ export class Gateway implements SocketContext {
       case 'scgi':
         return new ScgiConnection(host, parser, { ...connection, variables });
       default:
-        return new Connection(host, parser, connection);
+        return new HttpConnection(host, parser, connection);
     }
   }
 
@@ -196,7 +197,7 @@ export class Gateway implements SocketContext {
     });
   }
 
-  schedule(connection: HostedConnection): void {
+  schedule(connection: Connection): void {
     this.dirty.push(connection);
     this.turn.schedule();
   }

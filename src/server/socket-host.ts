@@ -1,14 +1,8 @@
 import type net from 'node:net';
 import type { ConnectionInfo } from '../environ/builder.ts';
+import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import {
-  type ConnectionHost,
-  type HostedConnection,
-  type RefusedLine,
-  WAIT_CLIENT,
-  WAIT_LINGERING,
-  WAIT_REQUEST,
-} from '../protocols/host.ts';
+import { type ConnectionHost, type RefusedLine, WAIT_CLIENT, WAIT_LINGERING, WAIT_REQUEST } from '../protocols/host.ts';
 import { reset } from '../protocols/reset.ts';
 import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
 
@@ -23,7 +17,7 @@ export interface SocketContext {
   request(exchange: Exchange, host: SocketHost): boolean;
   refused(exchange: Exchange, line: RefusedLine): void;
   finished(exchange: Exchange, host: SocketHost): void;
-  schedule(connection: HostedConnection): void;
+  schedule(connection: Connection): void;
   /** The present `Date` line. */
   date(): string;
   /** Something threw that must not. */
@@ -44,7 +38,7 @@ const PROBE_AFTER = 61_000;
  * so that it can be tested without one; hence the methods that only pass a call on.
  */
 export class SocketHost implements ConnectionHost, SocketEvents {
-  readonly connection: HostedConnection;
+  readonly connection: Connection;
   readonly info: ConnectionInfo;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
@@ -63,7 +57,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     info: ConnectionInfo,
     context: SocketContext,
     now: number,
-    connect: (host: ConnectionHost) => HostedConnection,
+    connect: (host: ConnectionHost) => Connection,
   ) {
     this.context = context;
     this.info = info;
@@ -145,8 +139,8 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
   }
 
-  schedule(connection: HostedConnection): void {
-    this.context.schedule(connection);
+  schedule(): void {
+    this.context.schedule(this.connection);
   }
 
   pause(): void {

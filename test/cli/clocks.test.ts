@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type net from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ConnectionInfo } from '../../src/environ/builder.ts';
-import { type HostedConnection, WAIT_LINGERING } from '../../src/protocols/host.ts';
+import type { Connection } from '../../src/protocols/connection.ts';
+import { WAIT_LINGERING } from '../../src/protocols/host.ts';
 import { Parser } from '../../src/protocols/http/parser.ts';
 import { Acceptor } from '../../src/server/accept.ts';
 import { limitsByWait } from '../../src/server/deadlines.ts';
@@ -108,7 +109,7 @@ describe('lingering', () => {
     };
     // What a linger needs of them stands above.
     const host = new SocketHost(socket, info, context as unknown as SocketContext, 0, () => {
-      return connection as unknown as HostedConnection;
+      return connection as unknown as Connection;
     });
     for (; ended < 0 && time < 100_000; time += 250) host.checkDeadline(time);
     return ended;

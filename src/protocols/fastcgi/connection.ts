@@ -69,7 +69,7 @@ export class FastCgiConnection extends VariablesConnection {
     return this.id !== 0 || this.headerSize > 0;
   }
 
-  protected read(at: number, to: number): number {
+  protected readPart(at: number, to: number): number {
     if (this.headerSize < HEADER_SIZE) {
       const count = this.parser.bytes.copy(this.header, this.headerSize, at, to);
       this.headerSize += count;
@@ -144,7 +144,7 @@ export class FastCgiConnection extends VariablesConnection {
         if (isEmpty && this.isOurs && this.inParams) this.paramsEnd();
         break;
       case STDIN:
-        if (isEmpty && this.isOurs && !this.inParams) this.body.end();
+        if (isEmpty && this.isOurs && !this.inParams) this.bodyEnds();
         break;
       case ABORT_REQUEST:
         if (this.isOurs) this.abortRequest();
@@ -174,7 +174,7 @@ export class FastCgiConnection extends VariablesConnection {
       if (!persist) this.finish();
     } else if (this.id !== 0) {
       this.reply(endRequest(id, CANT_MPX_CONN));
-    } else if (this.exchange !== null) {
+    } else if (this.queue.front !== null) {
       this.next = { id, persist }; // answered, but its body is not closed yet
     } else {
       this.startReceiving({ id, persist });
@@ -202,9 +202,10 @@ export class FastCgiConnection extends VariablesConnection {
   }
 
   private abortRequest(): void {
-    const { exchange } = this;
-    if (exchange !== null) {
-      this.breakOff(exchange, false);
+    const { front } = this.queue;
+    if (front !== null) {
+      this.abandonBody();
+      front.breakOff(false);
       return;
     }
     this.inParams = false;
@@ -221,12 +222,12 @@ export class FastCgiConnection extends VariablesConnection {
 
   /** Answers what is asked beside requests. A peer that asks and does not read would fill the memory: it is dropped. */
   private reply(text: string): void {
-    if (this.blocked) this.drop(true);
-    else this.emit(text);
+    if (this.output.blocked) this.drop(true);
+    else this.output.add(text);
   }
 
   private endRequest(): void {
-    this.emit(endRequest(this.id, REQUEST_COMPLETE));
+    this.output.add(endRequest(this.id, REQUEST_COMPLETE));
     this.id = 0;
   }
 
@@ -235,12 +236,12 @@ export class FastCgiConnection extends VariablesConnection {
   }
 
   protected completed(exchange: Exchange): void {
-    this.emit(header(STDOUT, this.id, 0));
+    this.output.add(header(STDOUT, this.id, 0));
     this.endRequest();
     if (!exchange.persist) this.finish();
   }
 
-  protected over(): void {
+  protected override afterRequest(): void {
     // Aborted, and not answered any more.
     if (this.id !== 0) this.endRequest();
     const { next } = this;
@@ -249,11 +250,11 @@ export class FastCgiConnection extends VariablesConnection {
   }
 
   errors(exchange: Exchange, text: Uint8Array): boolean {
-    if (exchange !== this.exchange || this.blocked || !this.isOpen(exchange)) return false;
+    if (exchange !== this.queue.front || this.output.blocked || !this.isOpen(exchange)) return false;
     const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     for (let at = 0; at < bytes.length; at += LARGEST) {
       const part = bytes.latin1Slice(at, Math.min(at + LARGEST, bytes.length));
-      this.emit(header(STDERR, this.id, part.length) + part);
+      this.output.add(header(STDERR, this.id, part.length) + part);
     }
     return true;
   }

@@ -45,8 +45,8 @@ export function shortPairs(pairs: readonly (readonly [string, string])[]): strin
 }
 
 /**
- * Reads name-value pairs (section 3.4): native strings, in an object with null prototype; of a name that comes twice the
- * last value. Null where the bytes end within a pair.
+ * Reads name-value pairs (section 3.4): native strings, in an object with null prototype; of a name that comes twice
+ * the last value. Null where the bytes end within a pair.
  */
 export function readPairs(bytes: Buffer): Record<string, string> | null {
   const pairs: Record<string, string> = Object.create(null);

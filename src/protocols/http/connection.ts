@@ -1,48 +1,46 @@
-import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE, READ_AREA } from '../../../assembly/layout.ts';
+import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE } from '../../../assembly/layout.ts';
 import type { ResponseHead } from '../../interface/transport.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
+import { BUSY, TOO_LARGE } from '../answer.ts';
+import { Connection } from '../connection.ts';
 import { Exchange } from '../exchange.ts';
 import {
   type ConnectionHost,
-  type HostedConnection,
   type RefusedLine,
   WAIT_APPLICATION,
   WAIT_BODY,
-  WAIT_CLIENT,
   WAIT_HALF_CLOSED,
   WAIT_HEAD,
   WAIT_LINGERING,
   WAIT_REQUEST,
   WAIT_ROOM,
 } from '../host.ts';
-import { BUSY, chunkSizeLine, frameHead, LAST_CHUNK, sendPage } from './framing.ts';
-import type { Parser } from './parser.ts';
-import { type ReaderLimits, RequestReader, type Responder } from './request-reader.ts';
+import { block, HIGH_WATER, TEXT_PIECE } from '../output.ts';
+import { IncomingBody } from '../request-body.ts';
+import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
+import { type Parser, rule } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
+import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 import {
   nextResponse,
-  nextSocket,
-  READ_ENDED,
+  READ_BODY,
   READ_HEAD,
+  READ_NOTHING,
   RESPONSE_AWAITED,
-  RESPONSE_BREAK,
   RESPONSE_BROKEN,
-  RESPONSE_DONE,
-  RESPONSE_END,
   RESPONSE_HEAD,
   RESPONSE_OVER,
-  RESPONSE_STARTED,
   SOCKET_CLOSED,
-  SOCKET_ENDING,
-  SOCKET_FIN,
-  SOCKET_FLUSHED,
-  SOCKET_GONE,
-  SOCKET_LINGERING,
   SOCKET_OPEN,
 } from './states.ts';
 
-export interface ConnectionOptions extends ReaderLimits {
+export interface ConnectionOptions {
   /** `Server` field line with CR LF, or ''. */
   serverLine: string;
+  /** Largest request body in bytes; above it 413. */
+  limitBody: number;
+  /** Unread body bytes that are read and dropped to keep the connection, where the response can still say so (G-64). */
+  limitDiscard: number;
   /** Requests of one connection in progress at a time; more wait unread. */
   pipelined: number;
   /** False: every connection ends with its first response. */
@@ -50,294 +48,234 @@ export interface ConnectionOptions extends ReaderLimits {
 }
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-/** Chunks up to this size (bytes) travel as text with what stands before them: measured faster than a buffer of its own. */
-const TEXT_CHUNK = 2048;
-/** Output (bytes) that is not kept for the end of the turn any longer. */
-const FLUSH_AT = 65536;
 
 /**
- * An HTTP/1.x server connection (RFC 9112) without I/O: bytes and events in, bytes and events out; no socket, no timer,
- * no clock. The tables of its states are in states.ts. This class keeps the exchanges in order and writes; a RequestReader
- * reads.
- *
- * Many connections share one parser: the host reads fresh bytes to READ_AREA of the parser's memory and calls `receive`.
+ * An HTTP/1.x connection (RFC 9112). A RequestReader finds heads and bodies; this class keeps the exchanges in the
+ * order of their requests and frames the responses.
  */
-export class Connection implements HostedConnection, Responder {
-  readonly host: ConnectionHost;
+export class HttpConnection extends Connection {
   readonly takesErrors = false;
   private readonly options: ConnectionOptions;
   private readonly reader: RequestReader;
-  private socket: number = SOCKET_OPEN;
-  /** Exchanges in the order of their requests; the front one owns the output. */
-  private front: Exchange | null = null;
-  private back: Exchange | null = null;
-  private depth = 0;
-  private out = '';
-  private scheduled = false;
-  /** The reader waits for the end of the turn. */
-  private readerDeferred = false;
-  /** The transport is over its high-water mark. */
-  private blocked = false;
-  private closing = false;
   /** The next request has waited for room too long. */
   private late = false;
-  /** Whatever is in progress ends by us, not by the client. */
-  private aborting = false;
   /** The exchange whose client ended its side when the response had begun; null: none. */
   private leaving: Exchange | null = null;
-  /** Steps forward of the client, beside those of the reader. */
-  private steps = 0;
 
   constructor(host: ConnectionHost, parser: Parser, options: ConnectionOptions) {
-    this.host = host;
+    super(host, parser);
     this.options = options;
-    this.reader = new RequestReader(this, parser, options);
+    this.reader = new RequestReader(parser);
   }
 
-  // ---- Events from the host
-
-  /** `length` fresh bytes (at most READ_SIZE) lie at READ_AREA. */
-  receive(length: number): void {
-    if (this.socket !== SOCKET_CLOSED) this.reader.run(READ_AREA, READ_AREA + length);
+  read(at: number, to: number): number {
+    const { state, body } = this.reader;
+    if (state === READ_HEAD) return this.readHead(at, to);
+    this.progress++;
+    return body === null ? to : this.readBody(body, at, to);
   }
 
-  /**
-   * The client has sent its last byte (FIN). What it asked for so far is still answered, however long that takes: a client
-   * may end its side behind its request (G-184). One that ends it when the response has begun is more likely to have left:
-   * the response has a moment to go on.
-   */
-  ended(): void {
-    if (this.reader.state === READ_ENDED || this.socket === SOCKET_CLOSED) return;
-    const cut = this.reader.ended();
-    if (this.socket === SOCKET_LINGERING) {
-      this.drop(false);
-    } else if (this.front === null) {
-      this.finish();
-    } else {
-      if (cut !== null) {
-        cut.unanswered = 400;
-        cut.owner?.bodyFailed(0, 'the client ended the connection within the request body');
-      }
-      // Of those in front of a request that was cut nothing is known.
-      if (this.front === null || this.front === cut) return;
-      if (this.front.state !== RESPONSE_AWAITED) this.leaving = this.front;
-      this.host.halfClosed();
+  private readHead(from: number, to: number): number {
+    const { parser, reader } = this;
+    const { front, back, size } = this.queue;
+    if (size >= this.options.pipelined || (back !== null && !back.safe)) return this.input.park(from, to);
+    const end = reader.head(from, to);
+    if (end === 0) return to;
+    const start = parser.headStart;
+    if (end < 0) {
+      const { status, text } = rule(end);
+      const isHead = parser.bytes.latin1Slice(start, start + 5) === 'HEAD ';
+      this.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0, refusedLine(parser.bytes, start, to));
+      return to;
     }
-  }
-
-  /** Everything written, and the FIN behind it, is out. */
-  flushed(): void {
-    if (this.socket === SOCKET_ENDING) this.socket = nextSocket(this.socket, SOCKET_FLUSHED);
-  }
-
-  /** The socket is gone: closed, or failed. */
-  closed(): void {
-    this.socket = nextSocket(this.socket, SOCKET_GONE);
-    this.out = '';
-    this.reader.stop();
-    for (let exchange = this.front; exchange !== null; exchange = exchange.next) this.breakOff(exchange, this.aborting);
-  }
-
-  /** The transport has fallen below its high-water mark. */
-  drained(): void {
-    this.steps++;
-    this.blocked = false;
-    const front = this.front;
-    if (front?.stalled) {
-      front.stalled = false;
-      front.owner?.drained();
+    const { flags, isSafe, bodyLength } = reader;
+    // RFC 9112 9.3.2: only safe methods may overtake an answer.
+    if (!isSafe && front !== null) return this.input.park(start, to);
+    if (bodyLength > this.options.limitBody) {
+      this.refuse(413, TOO_LARGE, flags, refusedLine(parser.bytes, start, to));
+      return to;
     }
+    const exchange = this.begin(flags, isSafe, bodyLength);
+    this.progress++;
+    if (this.late) {
+      this.late = false;
+      this.answer(exchange, 503, BUSY);
+      return end;
+    }
+    if (this.host.request(exchange)) return end;
+    reader.takeBack();
+    this.queue.pop();
+    return this.input.park(start, to);
   }
 
-  /** There may be room for requests again, after `request` returned false. */
-  retry(): void {
-    if (this.socket !== SOCKET_CLOSED) this.reader.proceed();
-  }
-
-  /** Counts steps forward of the client; a deadline starts anew with each. */
-  get progress(): number {
-    return this.reader.progress + this.steps;
-  }
-
-  /** What the connection waits for: a WAIT_* value. */
-  get waitingFor(): number {
+  private readBody(body: IncomingBody, from: number, to: number): number {
     const { reader } = this;
-    if (this.socket === SOCKET_LINGERING) return WAIT_LINGERING;
-    if (this.blocked || this.socket === SOCKET_ENDING) return WAIT_CLIENT;
-    if (this.front === null) {
+    const end = reader.readBody(body, from, to);
+    if (end < 0) {
+      const { status, text } = rule(end);
+      this.failBody(status, text);
+    } else if (end === BODY_TOO_LARGE) {
+      this.failBody(413, TOO_LARGE);
+    } else {
+      if (body.held) return this.input.park(end, to);
+      if (reader.state === READ_NOTHING && this.queue.front === null) this.finish();
+      return end;
+    }
+    return to;
+  }
+
+  protected failBody(status: number, message: string): void {
+    const { receiver } = this.reader;
+    this.stopReading();
+    if (receiver === null) this.finish();
+    else receiver.failBody(status, message);
+  }
+
+  unpark(): boolean {
+    return this.reader.offer();
+  }
+
+  protected stopReading(): void {
+    this.reader.stop();
+    this.input.forget();
+  }
+
+  protected endedWithin(): void {
+    const cut = this.reader.receiver;
+    this.reader.ended();
+    if (cut !== null) {
+      cut.unanswered = 400;
+      cut.failBody(0, 'the client ended the connection within the request body');
+    }
+    const { front } = this.queue;
+    // Of those in front of a request that was cut nothing is known.
+    if (front === null || front === cut) return;
+    // A client that ends its side when the response has begun is more likely to have left: it has a moment to go on.
+    if (front.state !== RESPONSE_AWAITED) this.leaving = front;
+    this.host.halfClosed();
+  }
+
+  protected get inHead(): boolean {
+    return this.reader.inHead;
+  }
+
+  protected get openWait(): number {
+    const { reader, input } = this;
+    const { front } = this.queue;
+    if (front === null) {
       if (reader.inHead) return WAIT_HEAD;
-      if (reader.state === READ_HEAD) return reader.hasBacklog ? WAIT_ROOM : WAIT_REQUEST;
+      if (reader.state === READ_HEAD) return input.parked ? WAIT_ROOM : WAIT_REQUEST;
       return WAIT_LINGERING; // within a body that nobody reads any more
     }
-    if (reader.receiver !== null && !reader.paused && !reader.receiver.expectsContinue) return WAIT_BODY;
-    return this.leaving === this.front ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
+    const { receiver } = reader;
+    if (receiver !== null && !input.parked && !receiver.expectsContinue) return WAIT_BODY;
+    return this.leaving === front ? WAIT_HALF_CLOSED : WAIT_APPLICATION;
   }
 
-  /** The deadline of `waitingFor` has passed. */
-  expired(): void {
-    switch (this.waitingFor) {
-      case WAIT_REQUEST:
-        this.finish();
-        break;
-      case WAIT_HEAD:
-        this.refuse(408, 'the request head did not arrive in time', 0, this.reader.partialLine);
-        this.flush();
-        break;
-      case WAIT_BODY:
-        this.reader.failBody(408, 'the request body did not arrive in time');
-        break;
-      case WAIT_CLIENT:
-      case WAIT_HALF_CLOSED:
-        this.drop(true);
-        break;
-      case WAIT_LINGERING:
-        this.drop(false);
-        break;
-      case WAIT_ROOM:
-        this.late = true;
-        this.retry();
-        this.late = false;
-        this.flush();
-    }
+  protected headExpired(): void {
+    this.refuse(408, 'the request head did not arrive in time', 0, this.reader.partialLine);
   }
 
-  /** The server stops: idle connections end at once, the others with the response in progress (L-12). */
-  shutdown(): void {
-    this.closing = true;
-    if (this.socket !== SOCKET_OPEN) return;
-    if (this.front !== null) this.reader.finishRequest();
-    else if (!this.reader.inHead) this.finish();
+  protected roomExpired(): void {
+    this.late = true;
+    this.retry();
+    this.late = false;
   }
 
-  /** Ends the connection now, whatever is in progress. */
-  abort(): void {
-    if (this.socket === SOCKET_CLOSED) return;
-    this.aborting = true;
-    this.drop(true);
+  override shutdown(): void {
+    super.shutdown();
+    if (this.socket === SOCKET_OPEN && this.queue.front !== null) this.reader.finishRequest();
   }
 
-  /** Sends what has gathered since the last flush, and goes on with what had to wait for the end of the turn. */
-  flush(): void {
-    this.scheduled = false;
-    if (this.readerDeferred) {
-      this.readerDeferred = false;
-      this.retry();
-    }
-    if (!this.writeOut()) this.blocked = true;
-    if (this.front?.stalled && !this.blocked) this.drained();
-  }
-
-  // ---- Calls from owners of exchanges
-
-  /**
-   * Starts the response. Ignored when the client has gone. What is known by now of the end of the connection stands in the
-   * head (G-183): `complete` says that nobody will read any more of the request body.
-   */
+  /** What is known by now of the end of the connection stands in the head (G-183). */
   respond(exchange: Exchange, head: ResponseHead, complete = false): void {
     if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
-    const { reader } = this;
-    const last = exchange.next === null && (this.closing || reader.state === READ_ENDED);
-    const persist = exchange.persist && !last && !reader.endsWith(exchange, complete);
+    const last = exchange.next === null && (this.closing || this.inputEnded);
+    const persist = exchange.persist && !last && !this.endsWith(exchange, complete);
     const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
     if (!exchange.persist) {
-      if (exchange.next !== null) this.cancelAfter(exchange);
-      else reader.finishRequest();
+      if (exchange.next === null) {
+        this.reader.finishRequest();
+      } else {
+        this.stopReading();
+        this.queue.cutBehind(exchange);
+      }
     }
     this.emit(exchange, text);
   }
 
   /**
-   * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
-   * catch up first: `drained` of the owner tells when.
+   * Whether the connection is to end with the response that begins now, because of its request body: its client waits
+   * to be told to send it (RFC 9110, 10.1.1), or nobody will read it (`unread`) and more is to come than is worth
+   * dropping (G-64).
    */
+  private endsWith(exchange: Exchange, unread: boolean): boolean {
+    const { body } = this.reader;
+    if (body === null || body.receiver !== exchange) return false;
+    if (exchange.expectsContinue && body.untouched) return true;
+    return unread && body.left > this.options.limitDiscard;
+  }
+
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {
     if (exchange.isCut) return true;
+    const { output } = this;
+    const isFront = exchange === this.queue.front;
     const length = end - start;
     exchange.count(length);
-    if (exchange === this.leaving) this.steps++;
+    if (exchange === this.leaving) this.progress++;
     if (length > 0) {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';
-      if (length <= TEXT_CHUNK) {
-        this.emit(exchange, before + latin1Slice.call(source, start, end) + after);
-      } else {
-        const isFront = exchange === this.front;
-        const lead = isFront ? this.out + before : before;
-        if (isFront) this.out = '';
-        const block = Buffer.allocUnsafe(lead.length + length + after.length);
-        block.latin1Write(lead, 0, lead.length);
-        block.set(source.subarray(start, end), lead.length);
-        block.latin1Write(after, lead.length + length, after.length);
-        this.emit(exchange, block);
-      }
+      if (length <= TEXT_PIECE) this.emit(exchange, before + latin1Slice.call(source, start, end) + after);
+      else if (isFront) output.addBlock(before, source.subarray(start, end), after);
+      else exchange.hold(block(before, source.subarray(start, end), after));
     }
-    const wanted = exchange === this.front ? !this.blocked && this.out.length < FLUSH_AT : exchange.heldSize < FLUSH_AT;
+    const wanted = isFront ? output.wantsMore : exchange.heldSize < HIGH_WATER;
     exchange.stalled = !wanted;
     return wanted;
   }
 
   /**
-   * Sends a 103 with these field lines ahead of the response (RFC 8297). Ignored once the head was sent, for HTTP/1.0, and
-   * where the client is behind: hints are not worth keeping.
+   * Sends a 103 with these field lines ahead of the response (RFC 8297). Ignored once the head was sent, for HTTP/1.0,
+   * and where the client is behind: hints are not worth keeping.
    */
   hint(exchange: Exchange, lines: string): void {
     if (exchange.state !== RESPONSE_AWAITED || (exchange.flags & FLAG_HTTP_1_0) !== 0) return;
-    const kept = exchange === this.front ? this.out.length : exchange.heldSize;
-    if (this.blocked || kept + lines.length > FLUSH_AT) return;
+    const kept = exchange === this.queue.front ? this.output.size : exchange.heldSize;
+    if (this.output.blocked || kept + lines.length > HIGH_WATER) return;
     this.emit(exchange, `HTTP/1.1 103 Early Hints\r\n${lines}\r\n`);
   }
 
-  /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */
-  end(exchange: Exchange): void {
-    if (exchange.isCut) return;
-    if (exchange.left > 0) {
-      this.breakResponse(exchange);
-      return;
-    }
+  protected completed(exchange: Exchange): void {
     if (exchange.chunked) this.emit(exchange, LAST_CHUNK);
-    exchange.state = nextResponse(exchange.state, RESPONSE_END);
   }
 
-  /** Breaks the response off so that the client cannot take it for complete (G-141). */
-  breakResponse(exchange: Exchange): void {
-    if (exchange.isCut) return;
-    exchange.state = nextResponse(exchange.state, RESPONSE_BREAK);
-    if (exchange === this.front) this.cut(exchange);
+  protected cut(front: Exchange): void {
+    this.breakConnection('', front.left < 0 && !front.chunked);
   }
 
-  /**
-   * The request is over and nothing of it will be sent any more. An owner that gave up before it answered leaves the
-   * answer to us; one that gave up within it breaks the connection.
-   */
-  done(exchange: Exchange): void {
-    if (exchange.state === RESPONSE_AWAITED) sendPage(exchange, exchange.unanswered, '');
-    else if (exchange.state === RESPONSE_STARTED) this.breakResponse(exchange);
-    exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
-    exchange.owner = null;
-    this.host.finished(exchange);
-    this.reader.abandonBody(exchange);
-    if (exchange === this.front) this.advance();
+  protected doneWith(exchange: Exchange): void {
+    const { body } = this.reader;
+    if (body !== null && body.receiver === exchange) {
+      // The rest is dropped, whatever its size, unless the response said that the connection ends.
+      if (exchange.persist) this.reader.abandon(body);
+      else this.stopReading();
+    }
+    if (exchange === this.queue.front) this.advance(exchange);
   }
 
-  /** The application reads, or there is room for body bytes again: sends 100 Continue where the client waits for it. */
+  /** Sends 100 Continue where the client waits for it. */
   wantBody(exchange: Exchange): void {
+    const { body } = this.reader;
+    const isReceiver = body !== null && body.receiver === exchange;
     if (exchange.expectsContinue) {
       exchange.expectsContinue = false;
       // A final status has been sent, or body bytes came unasked: no 100 (RFC 9110 10.1.1).
-      const { reader } = this;
-      if (exchange.state === RESPONSE_AWAITED && reader.receiver === exchange && reader.bodyUntouched) {
-        this.emit(exchange, CONTINUE);
-      }
+      if (isReceiver && body.untouched && exchange.state === RESPONSE_AWAITED) this.emit(exchange, CONTINUE);
     }
-    this.reader.offer(exchange);
-  }
-
-  /** Answers an exchange that has no application: 404, 503. */
-  answer(exchange: Exchange, status: number, message = '', retryAfter?: number): void {
-    sendPage(exchange, status, message, retryAfter);
-    this.done(exchange);
+    if (isReceiver && body.held) this.retry();
   }
 
   /** HTTP has no place for them. */
@@ -345,189 +283,59 @@ export class Connection implements HostedConnection, Responder {
     return false;
   }
 
-  // ---- Responder: calls from the reader
-
-  get idle(): boolean {
-    return this.front === null;
+  private emit(exchange: Exchange, text: string): void {
+    if (exchange === this.queue.front) this.output.add(text);
+    else exchange.hold(text);
   }
 
-  get open(): boolean {
-    return this.depth < this.options.pipelined && (this.back === null || this.back.safe);
-  }
-
-  begin(flags: number, safe: boolean, hasBody: boolean): Exchange {
-    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && this.options.keepAlive && !this.closing;
+  /** A new exchange, at the end of the queue. `bodyLength` in bytes; -1: chunked. */
+  private begin(flags: number, isSafe: boolean, bodyLength: number): Exchange {
+    const { limitBody, keepAlive } = this.options;
+    const hasBody = bodyLength !== 0;
+    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && keepAlive && !this.closing;
     const expectsContinue = (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody;
-    const exchange = new Exchange(this, flags, persist, safe && !hasBody, expectsContinue);
-    this.append(exchange);
+    const exchange = new Exchange(this, flags, persist, isSafe && !hasBody, expectsContinue);
+    this.queue.append(exchange);
+    // What the body needs must stand before the host is asked: it may answer at once.
+    this.reader.begin(hasBody ? new IncomingBody(exchange, bodyLength, this.parser, limitBody) : null, !persist);
     return exchange;
   }
 
-  submit(exchange: Exchange): boolean {
-    if (this.late) {
-      this.late = false;
-      this.answer(exchange, 503, BUSY);
-      return true;
-    }
-    if (this.host.request(exchange)) return true;
-    this.unappend(exchange);
-    return false;
-  }
-
-  refuse(status: number, message: string, flags: number, line: RefusedLine | null): void {
-    this.reader.stop();
+  /** Answers a request that cannot be read, after those before it, and closes. `line`: where it can be read so far. */
+  private refuse(status: number, message: string, flags: number, line: RefusedLine | null): void {
+    this.stopReading();
     const exchange = new Exchange(this, flags, false, true, false);
     if (line !== null) this.host.refused(exchange, line);
-    this.append(exchange);
+    this.queue.append(exchange);
     this.answer(exchange, status, message);
   }
 
-  exhausted(): void {
-    this.finish();
-  }
-
-  pause(): void {
-    this.host.pause();
-  }
-
-  resume(): void {
-    this.host.resume();
-  }
-
-  deferred(): void {
-    this.readerDeferred = true;
-    this.schedule();
-  }
-
-  // ---- The queue of exchanges
-
-  private append(exchange: Exchange): void {
-    if (this.back === null) this.front = exchange;
-    else this.back.next = exchange;
-    this.back = exchange;
-    this.depth++;
-  }
-
-  private unappend(exchange: Exchange): void {
-    let before = this.front === exchange ? null : this.front;
-    while (before !== null && before.next !== exchange) before = before.next;
-    if (before === null) this.front = null;
-    else before.next = null;
-    this.back = before;
-    this.depth--;
-  }
-
-  /** The front exchange is over: the next one takes the output. */
-  private advance(): void {
-    for (;;) {
-      const over = this.front as Exchange;
-      const next = over.next;
-      this.front = next;
-      this.depth--;
-      if (next === null) this.back = null;
-      if (this.socket === SOCKET_CLOSED) {
-        if (next === null || next.state !== RESPONSE_OVER) return;
-        continue;
-      }
-      if (!over.persist || (this.closing && next === null)) {
-        this.finish();
-        return;
-      }
-      if (next === null) break;
-      const held = next.held;
-      next.held = null;
-      if (held !== null) for (const data of held) this.emit(next, data);
-      if (next.state === RESPONSE_BROKEN) {
-        this.cut(next);
-        return;
-      }
-      if (next.state !== RESPONSE_OVER) {
-        if (next.stalled) this.schedule();
-        break;
-      }
-    }
-    if (this.front === null && this.reader.state === READ_ENDED) this.finish();
-    else if (this.reader.paused) this.reader.proceed();
-  }
-
-  /** Exchanges behind one that turned out to be the last are never answered. */
-  private cancelAfter(exchange: Exchange): void {
-    let next = exchange.next;
-    exchange.next = null;
-    this.back = exchange;
-    this.reader.stop();
-    while (next !== null) {
-      this.depth--;
-      const cancelled = next;
-      next = next.next;
-      cancelled.next = null;
-      this.breakOff(cancelled, true);
-    }
-  }
-
-  /** Tells an owner that its client has gone, or that the server gives up. */
-  private breakOff(exchange: Exchange, givenUp: boolean): void {
-    exchange.breakOff(givenUp);
-    exchange.held = null;
-    exchange.owner?.disconnected(givenUp);
-  }
-
-  // ---- Writing
-
-  private emit(exchange: Exchange, data: string | Uint8Array): void {
-    if (exchange !== this.front) {
-      exchange.held ??= [];
-      exchange.held.push(data);
-      exchange.heldSize += data.length;
-    } else if (typeof data === 'string') {
-      this.out += data;
-      this.schedule();
+  /** The front exchange is done: the next one takes the output. */
+  private advance(done: Exchange): void {
+    this.queue.shift();
+    if (this.socket === SOCKET_CLOSED) return;
+    const next = this.queue.front;
+    if (!done.persist || (next === null && (this.closing || this.inputEnded))) {
+      this.finish();
+    } else if (next === null) {
+      this.retry();
     } else {
-      this.writeOut();
-      if (!this.host.write(data)) this.blocked = true;
+      this.output.addHeld(next);
+      if (next.state === RESPONSE_BROKEN) this.cut(next);
+      else if (next.state === RESPONSE_OVER) this.advance(next);
+      else this.retry();
     }
   }
 
-  /** Writes the text that has gathered. False when the transport is over its high-water mark. */
-  private writeOut(): boolean {
-    const { out } = this;
-    if (out === '') return true;
-    this.out = '';
-    return this.host.write(out);
-  }
-
-  private schedule(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    this.host.schedule(this);
-  }
-
-  // ---- Ending
-
-  /**
-   * The last response is out: FIN, then read and drop until the client ends too, however much that is (RFC 9112 9.6): with
-   * bytes unread the system would send a reset, which takes the response from a client that writes before it reads. The
-   * host limits the time.
-   */
-  private finish(): void {
-    if (this.socket !== SOCKET_OPEN) return;
-    this.writeOut();
-    this.reader.stop();
-    this.socket = nextSocket(this.socket, SOCKET_FIN);
-    this.steps++;
-    this.host.end();
-    this.reader.unpause();
-  }
-
-  /** Breaks the connection within the response of the front exchange. */
-  private cut(exchange: Exchange): void {
-    this.aborting = true;
-    if (this.socket === SOCKET_OPEN) this.writeOut();
-    this.drop(exchange.left < 0 && !exchange.chunked);
-  }
-
-  private drop(reset: boolean): void {
-    this.host.destroy(reset);
-    this.closed();
+  override invariant(): void {
+    super.invariant();
+    const { body, receiver, state, isSound } = this.reader;
+    const { front, back } = this.queue;
+    const mayRead = state === READ_HEAD || state === READ_BODY;
+    this.holds(isSound, 'has read what it should not have');
+    this.holds(body === null || !body.held || this.input.parked, 'reads on behind bytes that were refused');
+    this.holds(receiver === null || receiver === back, 'reads a body of an exchange that is not the last');
+    this.holds(this.socket !== SOCKET_OPEN || front !== null || mayRead, 'waits for nothing');
+    this.holds(this.leaving === null || this.inputEnded, 'takes a client that has not ended for one that leaves');
   }
 }

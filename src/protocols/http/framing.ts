@@ -1,5 +1,4 @@
-import { FLAG_HEAD_METHOD, FLAG_HTTP_1_0 } from '../../../assembly/layout.ts';
-import { plainPage } from '../../engine/error-page.ts';
+import { FLAG_HTTP_1_0 } from '../../../assembly/layout.ts';
 import {
   HEAD_HAS_DATE,
   HEAD_HAS_LENGTH,
@@ -54,17 +53,4 @@ export function frameHead(
   if (!persist) text += 'Connection: close\r\n';
   else if (old) text += 'Connection: keep-alive\r\n';
   return `${text}\r\n`;
-}
-
-/** For a request to which no worker came in time. */
-export const BUSY = 'all workers are busy';
-
-/** Answers an exchange that no application answers any more, or ever did, with a plain page. */
-export function sendPage(exchange: Exchange, status: number, message: string, retryAfter = 1): void {
-  const { connection } = exchange;
-  const forHead = (exchange.flags & FLAG_HEAD_METHOD) !== 0;
-  const { head, body } = plainPage(status, forHead, message, status === 503 ? retryAfter : 0);
-  connection.respond(exchange, head, true);
-  if (body !== null) connection.data(exchange, body, 0, body.length);
-  connection.end(exchange);
 }

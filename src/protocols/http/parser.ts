@@ -1,10 +1,10 @@
 /**
  * The binding of the parser in `assembly/`: request heads and chunked bodies of HTTP/1.0 and 1.1, strict by RFC 9112.
  *
- * Bytes are parsed where they lie, in the memory of the instance, and the results lie there too: see `assembly/layout.ts`
- * for the map. Many connections share one parser. Fresh bytes are read to READ_AREA; a connection whose head or body is
- * unfinished takes its state away with `suspendHead` or `suspendBody` before another connection reads, and brings it back
- * with `resumeHead` or `resumeBody` when more of its bytes have been read to READ_AREA:
+ * Bytes are parsed where they lie, in the memory of the instance, and the results lie there too: see
+ * `assembly/layout.ts` for the map. Many connections share one parser. Fresh bytes are read to READ_AREA; a connection
+ * whose head or body is unfinished takes its state away with `suspendHead` or `suspendBody` before another connection
+ * reads, and brings it back with `resumeHead` or `resumeBody` when more of its bytes have been read to READ_AREA:
  *
  * ```ts
  * let from = suspended === null ? READ_AREA : parser.resumeHead(suspended);
@@ -81,7 +81,7 @@ export interface ParserLimits {
   leadingLines: number;
 }
 
-export const DEFAULT_LIMITS: Readonly<ParserLimits> = {
+const DEFAULT_LIMITS: Readonly<ParserLimits> = {
   requestLine: 8192,
   fieldLine: 16384,
   fields: 100,
@@ -105,7 +105,7 @@ const LIMIT_TABLE: Record<keyof ParserLimits, readonly [word: number, most: numb
 };
 
 /** A rule of HTTP that a peer has broken: what to answer, and why. */
-export interface Rule {
+interface Rule {
   /** Constant name, such as `HOST_MISSING`. */
   readonly name: string;
   /** Suggested status: 400, 413, 414, 417, 431, 501 or 505. */
@@ -121,9 +121,9 @@ export function rule(result: number): Rule {
   return RULES[-result];
 }
 
-export type ParserBuild = 'simd' | 'scalar';
+type ParserBuild = 'simd' | 'scalar';
 
-export interface ParserOptions {
+interface ParserOptions {
   /** Memory of at least PARSER_END bytes whose size is fixed, for this parser alone; made where absent. */
   memory?: SharedMemory;
   /** Default: `simd` where the engine has it. */
@@ -159,7 +159,7 @@ const SIMD_PROBE = Uint8Array.of(
 );
 
 /** The build that this engine can run. */
-export const defaultBuild: ParserBuild = wasm.validate(SIMD_PROBE) ? 'simd' : 'scalar';
+const defaultBuild: ParserBuild = wasm.validate(SIMD_PROBE) ? 'simd' : 'scalar';
 
 const modules = new Map<ParserBuild, WasmModule>();
 
@@ -185,7 +185,10 @@ export class Parser {
   readonly bytes: Buffer;
   /** The whole memory in 32-bit words; index = address / 4. */
   readonly words: Int32Array;
-  /** Address of the first byte of the method, after `head`, also of a refused one; where what is left begins, after an incomplete one. */
+  /**
+   * Address of the first byte of the method, after `head`, also of a refused one; where what is left begins, after an
+   * incomplete one.
+   */
   headStart = 0;
   /** Bytes of payload at `from`, after `body`. */
   dataLength = 0;
@@ -217,8 +220,9 @@ export class Parser {
   }
 
   /**
-   * Parses the request head that begins at `from`, in input that ends at `to`. Returns the address after the head; 0 when
-   * it is incomplete; or minus the number of the rule that is broken (see `rule`). Empty lines before it are skipped.
+   * Parses the request head that begins at `from`, in input that ends at `to`. Returns the address after the head; 0
+   * when it is incomplete; or minus the number of the rule that is broken (see `rule`). Empty lines before it are
+   * skipped.
    */
   head(from: number, to: number): number {
     const after = this.#head(from, to);
@@ -251,8 +255,8 @@ export class Parser {
   }
 
   /**
-   * Puts back what a head has left, just before READ_AREA, where the next bytes of the connection are. Returns the address
-   * to call `head` with, which then goes on where it stopped.
+   * Puts back what a head has left, just before READ_AREA, where the next bytes of the connection are. Returns the
+   * address to call `head` with, which then goes on where it stopped.
    */
   resumeHead(suspended: SuspendedHead): number {
     const from = READ_AREA - suspended.bytes.length;
@@ -269,9 +273,9 @@ export class Parser {
   }
 
   /**
-   * Decodes chunked input from `from` to `to` in place: the payload of this run is `dataLength` bytes at `from`. Returns 0
-   * when the body goes on (all input is consumed), 1 at its end (`bodyEnd` is the address after it), or minus the number of
-   * the rule that is broken. After 0, the next bytes of the body must be at READ_AREA.
+   * Decodes chunked input from `from` to `to` in place: the payload of this run is `dataLength` bytes at `from`.
+   * Returns 0 when the body goes on (all input is consumed), 1 at its end (`bodyEnd` is the address after it), or minus
+   * the number of the rule that is broken. After 0, the next bytes of the body must be at READ_AREA.
    */
   body(from: number, to: number): number {
     const result = this.#body(from, to);
@@ -300,7 +304,9 @@ export class Parser {
     }
   }
 
-  /** Trailer fields of the body just completed (`body` returned 1), as native strings; never part of the header fields. */
+  /**
+   * Trailer fields of the body just completed (`body` returned 1), as native strings; never part of the header fields.
+   */
   trailers(): [name: string, value: string][] {
     const { bytes, words } = this;
     const start = words[(CHUNKED_STATE >> 2) + CHUNK_TRAILER_START];

@@ -1,16 +1,8 @@
-import {
-  FLAG_CHUNKED,
-  FLAG_CONTENT_LENGTH,
-  FLAG_HEAD_METHOD,
-  HEAD_FLAGS,
-  HEAD_METHOD,
-  HEAD_RECORD,
-  READ_AREA,
-  READ_SIZE,
-} from '../../../assembly/layout.ts';
+import { FLAG_CHUNKED, FLAG_CONTENT_LENGTH, HEAD_FLAGS, HEAD_METHOD, HEAD_RECORD } from '../../../assembly/layout.ts';
 import type { Exchange } from '../exchange.ts';
 import type { RefusedLine } from '../host.ts';
-import { type Parser, rule, type SuspendedBody, type SuspendedHead } from './parser.ts';
+import type { IncomingBody } from '../request-body.ts';
+import type { Parser, SuspendedBody, SuspendedHead } from './parser.ts';
 import { refusedLine } from './refused-line.ts';
 import {
   nextReading,
@@ -27,78 +19,35 @@ import {
   READ_REQUEST,
   READ_REQUEST_WITH_BODY,
   READ_STOP,
-  StateError,
 } from './states.ts';
 import { METHODS } from './wasm/tables.ts';
 
-/** The side of a connection that answers, as its reader sees it. */
-export interface Responder {
-  /** No request is in progress. */
-  readonly idle: boolean;
-  /** Another request may be begun. */
-  readonly open: boolean;
-  /** Puts a new exchange at the end of the queue. `safe` is about the method, `hasBody` about the request. */
-  begin(flags: number, safe: boolean, hasBody: boolean): Exchange;
-  /** Hands the exchange just begun to the host. False when there is no room, and the exchange is taken back. */
-  submit(exchange: Exchange): boolean;
-  /** Answers a request that cannot be read, after those before it, and closes. `line`: where it can be read so far. */
-  refuse(status: number, message: string, flags: number, line: RefusedLine | null): void;
-  /** Nothing more will be read, and nobody is there to be told: the connection may end. */
-  exhausted(): void;
-  pause(): void;
-  resume(): void;
-  /** `proceed` is to be called at the end of the turn. */
-  deferred(): void;
-}
-
-export interface ReaderLimits {
-  /** Largest request body in bytes; above it 413. */
-  limitBody: number;
-  /** Unread body bytes that are read and dropped to keep the connection, where the response can still say so (G-64). */
-  limitDiscard: number;
-}
-
 /** Values of HEAD_METHOD whose requests change nothing (RFC 9110 9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'].map((name) => METHODS.indexOf(name)));
-const TOO_LARGE = 'the request body is larger than this server accepts';
+
+/** Result of `readBody`: there is more of it than the limit allows. */
+export const BODY_TOO_LARGE = 0;
 
 /**
- * The half of a connection that reads: heads and bodies out of the client's bytes, in order, as fast as they are wanted.
- * What cannot be used yet is put aside, and the host asked to pause.
+ * What the next bytes of one client are: the machine READING with its data. It finds heads and decodes bodies in the
+ * parser's memory; what becomes of them, the connection decides.
+ *
+ * | state                     | partial head    | body | suspended body                 |
+ * | ------------------------- | --------------- | ---- | ------------------------------ |
+ * | READ_HEAD                 | part of it came | null | null                           |
+ * | READ_BODY, READ_LAST_BODY | null            | set  | part of a chunked body came    |
+ * | READ_NOTHING, READ_ENDED  | null            | null | null                           |
  */
 export class RequestReader {
   /** READ_* state. */
   state: number = READ_HEAD;
-  /** Counts steps forward of the client. */
-  progress = 0;
-  /** The exchange whose body is being read; null when there is none, or the body is dropped. */
-  receiver: Exchange | null = null;
-  /** Reading is paused. */
-  paused = false;
-
-  private readonly responder: Responder;
+  body: IncomingBody | null = null;
   private readonly parser: Parser;
-  private readonly limits: ReaderLimits;
-  /** An incomplete head. */
   private partialHead: SuspendedHead | null = null;
-  private bodyChunked = false;
-  /** Bytes of a body with a length that are still to come. */
-  private bodyLeft = 0;
-  /** Bytes of the body so far. */
-  private bodySize = 0;
   private suspendedBody: SuspendedBody | null = null;
-  /** Decoded body bytes that the owner had no room for. */
-  private refusedBody: Buffer | null = null;
-  /** The refused bytes are the last of their body. */
-  private bodyComplete = false;
-  /** Raw bytes behind that point. */
-  private backlog: Buffer | null = null;
-  private running = false;
 
-  constructor(responder: Responder, parser: Parser, limits: ReaderLimits) {
-    this.responder = responder;
+  constructor(parser: Parser) {
     this.parser = parser;
-    this.limits = limits;
   }
 
   /** Part of a head has come: more than empty lines, which a client may send behind a body (RFC 9112, 2.2). */
@@ -112,259 +61,132 @@ export class RequestReader {
     return bytes === undefined ? null : refusedLine(bytes, 0, bytes.length);
   }
 
-  /** Whole requests may lie here that nobody had room for. */
-  get hasBacklog(): boolean {
-    return this.backlog !== null;
+  /** Parses a head as `Parser.head` does, of which the first part may have come earlier. */
+  head(from: number, to: number): number {
+    const { parser, partialHead } = this;
+    this.partialHead = null;
+    const end = parser.head(partialHead === null ? from : parser.resumeHead(partialHead), to);
+    if (end === 0) this.partialHead = parser.suspendHead();
+    return end;
   }
 
-  /** Nothing of the present body has come yet. */
-  get bodyUntouched(): boolean {
-    return this.bodySize === 0;
+  /** Whose owner takes the body; null: nobody, or there is none. */
+  get receiver(): Exchange | null {
+    return this.body === null ? null : this.body.receiver;
   }
 
-  /** Reads the bytes from address `from` to `to` of the parser's memory. */
-  run(from: number, to: number): void {
-    if (this.running) throw new StateError('received while receiving');
-    if (this.backlog !== null || this.refusedBody !== null) {
-      // A transport may hand over what it had read before the pause took hold.
-      this.keep(from, to);
-      return;
-    }
-    this.running = true;
-    this.parser.busy = true;
-    try {
-      let at = from;
-      while (at < to) {
-        if (this.state === READ_HEAD) at = this.readHead(at, to);
-        else if (this.state === READ_BODY || this.state === READ_LAST_BODY) at = this.readBody(at, to);
-        else {
-          this.progress++; // bytes that nobody looks at
-          return;
-        }
-      }
-    } finally {
-      this.parser.busy = false;
-      this.running = false;
+  /** FLAG_* bits of the head just parsed. */
+  get flags(): number {
+    return this.parser.words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
+  }
+
+  /** The method of the head just parsed is safe. */
+  get isSafe(): boolean {
+    return SAFE_METHODS.has(this.parser.words[(HEAD_RECORD >> 2) + HEAD_METHOD]);
+  }
+
+  /** Bytes of the body behind the head just parsed; -1: it is chunked. */
+  get bodyLength(): number {
+    const { flags } = this;
+    if ((flags & (FLAG_CHUNKED | FLAG_CONTENT_LENGTH)) === 0) return 0;
+    return (flags & FLAG_CHUNKED) !== 0 ? -1 : this.parser.contentLength();
+  }
+
+  /** The head just parsed begins a request, whose body comes next. `last`: no other request follows. */
+  begin(body: IncomingBody | null, last: boolean): void {
+    this.body = body;
+    if (body !== null) {
+      this.state = nextReading(this.state, last ? READ_LAST_REQUEST_WITH_BODY : READ_REQUEST_WITH_BODY);
+    } else {
+      this.state = nextReading(this.state, last ? READ_LAST_REQUEST : READ_REQUEST);
     }
   }
 
-  /** Goes on with what was put aside. */
-  proceed(): void {
-    if (this.running) return;
-    if (this.parser.busy) {
-      // Another connection's bytes lie in the parser's memory.
-      this.responder.deferred();
-      return;
-    }
-    if (this.refusedBody !== null) {
-      const body = this.refusedBody;
-      body.copy(this.parser.bytes, READ_AREA);
-      const taken = this.receiver?.owner?.body(READ_AREA, body.length) ?? body.length;
-      if (taken < body.length) {
-        this.refusedBody = body.subarray(taken);
-        return;
-      }
-      this.refusedBody = null;
-      if (this.bodyComplete) this.endBody();
-    }
-    const backlog = this.backlog;
-    if (backlog !== null) {
-      this.backlog = null;
-      for (let at = 0; at < backlog.length; at += READ_SIZE) {
-        this.run(READ_AREA, READ_AREA + backlog.copy(this.parser.bytes, READ_AREA, at, at + READ_SIZE));
-      }
-    }
-    if (this.paused && this.backlog === null && this.refusedBody === null) this.unpause();
+  /** The request just begun has not begun: its head will be read again. */
+  takeBack(): void {
+    this.state = READ_HEAD;
+    this.body = null;
   }
 
-  /** More of the body is wanted: offers again what was refused. */
-  offer(exchange: Exchange): void {
-    if (this.receiver === exchange && this.refusedBody !== null) this.proceed();
+  /**
+   * Reads bytes of the body from address `from`, before `to`. Returns the address of the first byte behind those that
+   * it took; minus the number of the rule that is broken; or BODY_TOO_LARGE.
+   */
+  readBody(body: IncomingBody, from: number, to: number): number {
+    let length = Math.min(body.left, to - from);
+    let end = from + length;
+    if (body.left < 0) {
+      const { parser } = this;
+      if (this.suspendedBody === null) parser.beginBody();
+      else parser.resumeBody(this.suspendedBody);
+      const result = parser.body(from, to);
+      if (result < 0) return result;
+      length = parser.dataLength;
+      end = parser.bodyEnd;
+      if (result === 1) body.left = 0;
+      this.suspendedBody = result === 1 ? null : parser.suspendBody();
+    }
+    if (!body.deliver(from, length)) return BODY_TOO_LARGE;
+    this.endBody(body);
+    return end;
   }
 
-  /** The client has sent its last byte. Returns the exchange whose body is thereby cut short. */
-  ended(): Exchange | null {
-    const cut = this.receiver;
+  /** Offers again what the owner of the exchange had no room for. False: it still has none for all of it. */
+  offer(): boolean {
+    const { body } = this;
+    if (body === null) return true;
+    body.offer();
+    this.endBody(body);
+    return !body.held;
+  }
+
+  /** Drops the rest of the body (G-64). */
+  abandon(body: IncomingBody): void {
+    const { held } = body;
+    body.abandon();
+    if (held) this.endBody(body); // else its bytes are just being handed on
+  }
+
+  /** Hands on the end of a body that is complete; not of one that its owner has ended meanwhile. */
+  private endBody(body: IncomingBody): void {
+    if (!body.complete || this.body !== body) return;
+    this.body = null;
+    this.state = nextReading(this.state, READ_BODY_END);
+    body.end();
+  }
+
+  /** The client has sent its last byte. */
+  ended(): void {
     this.state = nextReading(this.state, READ_END);
-    this.receiver = null;
-    return cut;
+    this.forget();
   }
 
   /** Reads no further request; a body that has begun is read to its end. */
   finishRequest(): void {
     this.partialHead = null;
     this.state = nextReading(this.state, READ_STOP);
-    if (this.state === READ_NOTHING) this.backlog = null; // else it is of the body
   }
 
   /** Looks at nothing more of this client's bytes. */
   stop(): void {
     if (this.state !== READ_ENDED && this.state !== READ_NOTHING) this.state = nextReading(this.state, READ_REFUSED);
+    this.forget();
+  }
+
+  private forget(): void {
     this.partialHead = null;
-    this.receiver = null;
-    this.refusedBody = null;
-    this.backlog = null;
+    this.suspendedBody = null;
+    this.body?.abandon();
+    this.body = null;
   }
 
-  /** Reads on, whatever was put aside; for a connection whose bytes are only dropped from now on. */
-  unpause(): void {
-    if (!this.paused) return;
-    this.paused = false;
-    this.responder.resume();
-  }
-
-  /** The body will never be complete; its connection ends with the response. */
-  failBody(status: number, message: string): void {
-    const receiver = this.receiver;
-    this.stop();
-    if (receiver === null) {
-      this.responder.exhausted();
-    } else {
-      receiver.persist = false;
-      receiver.owner?.bodyFailed(status, message);
-    }
-  }
-
-  /**
-   * Whether the connection is to end with the response that begins now, because of its request body: its client waits to be
-   * told to send it (RFC 9110, 10.1.1), or nobody will read it (`unread`) and more is to come than is worth dropping (G-64).
-   */
-  endsWith(exchange: Exchange, unread: boolean): boolean {
-    if (this.receiver !== exchange) return false;
-    if (exchange.expectsContinue && this.bodyUntouched) return true;
-    return unread && !this.bodyChunked && this.bodyLeft > this.limits.limitDiscard;
-  }
-
-  /**
-   * The response is over and the request body is not: the rest is dropped (G-64), whatever its size, unless the response
-   * said that the connection ends. The host limits the time.
-   */
-  abandonBody(exchange: Exchange): void {
-    if (this.receiver !== exchange) return;
-    this.receiver = null;
-    const refused = this.refusedBody !== null;
-    this.refusedBody = null;
-    if (!exchange.persist) this.stop();
-    else if (refused && this.bodyComplete) this.endBody();
-  }
-
-  /** Reads one head. Returns where to go on; `to` when nothing more can be done now. */
-  private readHead(from: number, to: number): number {
-    const { parser, responder } = this;
-    if (!responder.open) return this.keep(from, to);
-    const partial = this.partialHead;
-    this.partialHead = null;
-    const end = parser.head(partial === null ? from : parser.resumeHead(partial), to);
-    if (end === 0) {
-      this.partialHead = parser.suspendHead();
-      return to;
-    }
-    const start = parser.headStart;
-    if (end < 0) {
-      const { status, text } = rule(end);
-      const isHead = parser.bytes.latin1Slice(start, start + 5) === 'HEAD ';
-      responder.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0, refusedLine(parser.bytes, start, to));
-      return to;
-    }
-    const flags = parser.words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
-    const safe = SAFE_METHODS.has(parser.words[(HEAD_RECORD >> 2) + HEAD_METHOD]);
-    // RFC 9112 9.3.2: only safe methods may overtake an answer.
-    if (!safe && !responder.idle) return this.keep(start, to);
-
-    const chunked = (flags & FLAG_CHUNKED) !== 0;
-    const length = (flags & FLAG_CONTENT_LENGTH) !== 0 ? parser.contentLength() : 0;
-    if (length > this.limits.limitBody) {
-      responder.refuse(413, TOO_LARGE, flags, refusedLine(parser.bytes, start, to));
-      return to;
-    }
-    const hasBody = chunked || length > 0;
-    const exchange = responder.begin(flags, safe, hasBody);
-    // What the body needs must stand before the host is asked: it may answer at once.
-    if (hasBody) {
-      this.state = nextReading(READ_HEAD, exchange.persist ? READ_REQUEST_WITH_BODY : READ_LAST_REQUEST_WITH_BODY);
-      this.receiver = exchange;
-      this.bodyChunked = chunked;
-      this.bodyLeft = length;
-      this.bodySize = 0;
-      this.suspendedBody = null;
-    } else {
-      this.state = nextReading(READ_HEAD, exchange.persist ? READ_REQUEST : READ_LAST_REQUEST);
-    }
-    this.progress++;
-    if (!responder.submit(exchange)) {
-      this.state = READ_HEAD;
-      this.receiver = null;
-      return this.keep(start, to);
-    }
-    return end;
-  }
-
-  /** Reads body bytes; the same contract as readHead. */
-  private readBody(from: number, to: number): number {
-    const { parser } = this;
-    let length: number;
-    let end: number;
-    let complete: boolean;
-    if (this.bodyChunked) {
-      if (this.suspendedBody !== null) parser.resumeBody(this.suspendedBody);
-      else parser.beginBody();
-      const result = parser.body(from, to);
-      if (result < 0) {
-        const { status, text } = rule(result);
-        this.failBody(status, text);
-        return to;
-      }
-      length = parser.dataLength;
-      end = parser.bodyEnd;
-      complete = result === 1;
-      this.suspendedBody = complete ? null : parser.suspendBody();
-    } else {
-      length = Math.min(this.bodyLeft, to - from);
-      this.bodyLeft -= length;
-      end = from + length;
-      complete = this.bodyLeft === 0;
-    }
-    this.progress++;
-    this.bodySize += length;
-    if (this.bodySize > this.limits.limitBody && this.receiver !== null) {
-      this.failBody(413, TOO_LARGE);
-      return to;
-    }
-    return this.deliver(from, length, end, to, complete);
-  }
-
-  private deliver(from: number, length: number, end: number, to: number, complete: boolean): number {
-    const { receiver } = this;
-    if (receiver !== null) {
-      const taken = length === 0 ? 0 : (receiver.owner?.body(from, length) ?? length);
-      if (taken < length && this.receiver === receiver) {
-        this.refusedBody = this.parser.copy(from + taken, from + length);
-        this.bodyComplete = complete;
-        return this.keep(end, to);
-      }
-    }
-    if (complete) this.endBody();
-    return end;
-  }
-
-  private endBody(): void {
-    const { receiver } = this;
-    this.receiver = null;
-    this.state = nextReading(this.state, READ_BODY_END);
-    receiver?.owner?.bodyEnd();
-    if (receiver === null && this.state === READ_NOTHING && this.responder.idle) this.responder.exhausted();
-  }
-
-  /** Puts raw bytes aside and stops reading until there is room. */
-  private keep(from: number, to: number): number {
-    if (from < to) {
-      const fresh = this.parser.copy(from, to);
-      this.backlog = this.backlog === null ? fresh : Buffer.concat([this.backlog, fresh]);
-    }
-    if (!this.paused) {
-      this.paused = true;
-      this.responder.pause();
-    }
-    return to;
+  /** Whether state and data go together, as in the table above. */
+  get isSound(): boolean {
+    const inBody = this.state === READ_BODY || this.state === READ_LAST_BODY;
+    return (
+      inBody === (this.body !== null) &&
+      (this.partialHead === null || this.state === READ_HEAD) &&
+      (this.suspendedBody === null || this.body?.left === -1)
+    );
   }
 }

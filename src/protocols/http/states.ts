@@ -1,9 +1,49 @@
 /**
- * The state machines of an HTTP/1.x server connection (RFC 9112): every transition there is. `docs/connection.md` is
- * generated from this table.
+ * The state machines of a connection: every transition there is. docs/connection-states.md is generated from these
+ * tables.
  *
- * Three machines run side by side: what the next bytes from the client are (one a connection), how far a response has
- * come (one an exchange, that is a request with its response), and whether the socket is still ours.
+ * THEORY OF OPERATION
+ *
+ * Three machines run side by side:
+ *
+ * - READING, one a connection: what the next bytes from the client are. Only HTTP needs it; FastCGI and SCGI tell by
+ *   their own framing.
+ * - RESPONDING, one an exchange (a request with its response): how far the response has come.
+ * - SOCKET, one a connection: whether the socket is still ours.
+ *
+ * A machine changes its state only where one of our files calls its function below. An event that its table does not
+ * know is a defect of ours and throws; whatever a client does wrong is an ordinary event.
+ *
+ * How they are coupled:
+ *
+ * - A head in READ_HEAD makes an exchange in RESPONSE_AWAITED, at the end of the queue. Only requests with safe methods
+ *   and without a body may stand in front of another one, so the body being read is always that of the last exchange.
+ * - Reading and responding go on independently: a response may be complete before its request body (whose rest is
+ *   dropped), and a request body before its response has begun.
+ * - The exchange at the front of the queue owns the output. What others send is held in them until it is their turn.
+ * - `persist` of an exchange joins the three. It is settled with the response head, which says so to the client
+ *   (Connection: close). Once it is false, nothing behind this request is read (READ_STOP; READ_REFUSED where requests
+ *   behind it had begun, which are broken off), and SOCKET gets SOCKET_FIN when the exchange is done.
+ * - Bytes that cannot be read (READ_REFUSED) make one last exchange, which we answer ourselves.
+ * - SOCKET_FIN: the last response is out. From then on nothing is read (READ_NOTHING), only dropped, until the client
+ *   ends too (RFC 9112, 9.6).
+ * - SOCKET_GONE: every exchange in the queue is broken off (RESPONSE_BREAK) and its owner told. The owner still has to
+ *   say that it is done, as in every other case; an exchange ends in RESPONSE_OVER and nowhere else.
+ * - The end of the client's side (READ_END) ends the connection only where no exchange is left to be answered.
+ *
+ * Beside the machines, and independent of each other:
+ *
+ * - `parked` (input.ts): reading has stopped, since the owner has no room for body bytes, or the host none for a
+ *   request, or a request may not begin before others are answered. Everything that comes is put aside and the host
+ *   asked to pause (`paused`); `retry` goes on. Never so unless the socket is open.
+ * - `blocked` (output.ts): the transport is over its high-water mark, since the client does not take what it gets.
+ *   Owners wait (`stalled`), reading goes on. Ends with `drained`.
+ * - `closing` (connection.ts): the server stops. The exchange that is the last when its head is sent says so; without
+ *   one, and without part of a head, the connection ends at once.
+ * - `inputEnded` (connection.ts): the client has sent its last byte, whatever the protocol.
+ * - `aborting` (connection.ts): a broken-off exchange was given up by us, so the access log has no 499 for it.
+ *
+ * Which states go together is written down as code: `invariant` of each connection.
  */
 
 // What the next bytes are.

@@ -12,7 +12,7 @@ const COMMA = 0x2c;
  * Reads the headers of an SCGI request, without the marks of the netstring: NUL-ended names and values, CONTENT_LENGTH
  * first, `SCGI` with the value `1`, no name twice. Null for anything else.
  */
-export function readHeaders(bytes: Buffer): Variables | null {
+function readHeaders(bytes: Buffer): Variables | null {
   const parts = bytes.latin1Slice(0, bytes.length).split('\0');
   if (parts.pop() !== '' || parts.length % 2 !== 0) return null;
   const variables: Variables = Object.create(null);
@@ -39,7 +39,7 @@ export class ScgiConnection extends VariablesConnection {
     return !this.begun && (this.digits !== '' || this.headers !== null);
   }
 
-  protected read(at: number, to: number): number {
+  protected readPart(at: number, to: number): number {
     if (this.begun) {
       this.deliver(at, to - at);
       return to;
@@ -86,8 +86,6 @@ export class ScgiConnection extends VariablesConnection {
   protected completed(): void {
     this.finish();
   }
-
-  protected over(): void {}
 
   errors(): boolean {
     return false;

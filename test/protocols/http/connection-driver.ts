@@ -1,7 +1,8 @@
 import { READ_AREA, READ_SIZE } from '../../../assembly/layout.ts';
+import type { Connection } from '../../../src/protocols/connection.ts';
 import type { Exchange, ExchangeOwner } from '../../../src/protocols/exchange.ts';
-import type { ConnectionHost, HostedConnection, RefusedLine } from '../../../src/protocols/host.ts';
-import { Connection, type ConnectionOptions } from '../../../src/protocols/http/connection.ts';
+import type { ConnectionHost, RefusedLine } from '../../../src/protocols/host.ts';
+import { type ConnectionOptions, HttpConnection } from '../../../src/protocols/http/connection.ts';
 import { Parser } from '../../../src/protocols/http/parser.ts';
 
 export const parser = new Parser();
@@ -81,9 +82,12 @@ export class Recorder implements ExchangeOwner {
   }
 }
 
-/** A connection without a network: every event is called, everything that comes out is kept. */
+/**
+ * A connection without a network: every event is called, everything that comes out is kept. After each turn its states
+ * are held to go together.
+ */
 export class HostDriver implements ConnectionHost {
-  readonly connection: HostedConnection;
+  readonly connection: Connection;
   readonly requests: Recorder[] = [];
   readonly finishedStatuses: number[] = [];
   readonly refusedLines: string[] = [];
@@ -102,7 +106,7 @@ export class HostDriver implements ConnectionHost {
   onRequest: (recorder: Recorder) => void = () => {};
   private pending = false;
 
-  constructor(connect: (host: ConnectionHost) => HostedConnection) {
+  constructor(connect: (host: ConnectionHost) => Connection) {
     this.connection = connect(this);
   }
 
@@ -123,6 +127,7 @@ export class HostDriver implements ConnectionHost {
       this.pending = false;
       this.connection.flush();
     }
+    this.connection.invariant();
     return this;
   }
 
@@ -194,7 +199,7 @@ export class HostDriver implements ConnectionHost {
 /** The same for HTTP. */
 export class Driver extends HostDriver {
   constructor(options: Partial<ConnectionOptions> = {}) {
-    super((host) => new Connection(host, parser, { ...OPTIONS, ...options }));
+    super((host) => new HttpConnection(host, parser, { ...OPTIONS, ...options }));
   }
 }
 

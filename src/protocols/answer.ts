@@ -1,0 +1,6 @@
+/** What a server says when it answers itself, whatever its protocol. */
+
+/** For a request to which no worker came in time. */
+export const BUSY = 'all workers are busy';
+/** For a request body above the limit, announced (413) or found while it is read (G-65). */
+export const TOO_LARGE = 'the request body is larger than this server accepts';

@@ -1,0 +1,109 @@
+import '../rules/latin1.ts';
+import type { Exchange } from './exchange.ts';
+import type { ConnectionHost } from './host.ts';
+
+/** Pieces of at most this size (bytes) travel as text with what stands before them: measured faster than a block. */
+export const TEXT_PIECE = 2048;
+/** Above this much output (bytes) that has not been written, owners of exchanges are asked to wait. */
+export const HIGH_WATER = 65536;
+
+/** One block of text (one byte a unit), a copy of `bytes`, and text again. */
+export function block(before: string, bytes: Uint8Array, after: string): Buffer {
+  const whole = Buffer.allocUnsafe(before.length + bytes.length + after.length);
+  whole.latin1Write(before, 0, before.length);
+  whole.set(bytes, before.length);
+  whole.latin1Write(after, before.length + bytes.length, after.length);
+  return whole;
+}
+
+/**
+ * The output of one connection. Small pieces gather as text, and go out together at the end of the turn or with the
+ * next block; a block goes out at once.
+ */
+export class Output {
+  /** The transport is over its high-water mark. */
+  blocked = false;
+  private readonly host: ConnectionHost;
+  private text = '';
+  /** The host will call `Connection.flush` at the end of this turn. */
+  private scheduled = false;
+
+  constructor(host: ConnectionHost) {
+    this.host = host;
+  }
+
+  /** Bytes that have gathered. */
+  get size(): number {
+    return this.text.length;
+  }
+
+  /** More of a response should follow at once. */
+  get wantsMore(): boolean {
+    return !this.blocked && this.text.length < HIGH_WATER;
+  }
+
+  /** Nothing has gathered, or the end of this turn is asked for. */
+  get isDue(): boolean {
+    return this.scheduled || this.text === '';
+  }
+
+  add(text: string): void {
+    this.text += text;
+    this.schedule();
+  }
+
+  /** Sends the text that has gathered, `before`, a copy of `bytes`, and `after`. */
+  addBlock(before: string, bytes: Uint8Array, after: string): void {
+    const lead = this.text + before;
+    this.text = '';
+    this.write(block(lead, bytes, after));
+  }
+
+  /**
+   * Adds what an exchange has made before its turn on the connection, and tells it at the end of this turn to go on.
+   */
+  addHeld(exchange: Exchange): void {
+    const { held } = exchange;
+    exchange.held = null;
+    if (exchange.stalled) this.schedule();
+    if (held === null) return;
+    for (const piece of held) {
+      if (typeof piece === 'string') {
+        this.add(piece);
+      } else {
+        this.send();
+        this.write(piece);
+      }
+    }
+  }
+
+  /** Asks for the end of this turn. */
+  schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.host.schedule();
+  }
+
+  /** The turn has ended. */
+  flush(): void {
+    this.scheduled = false;
+    this.send();
+  }
+
+  /** Sends what has gathered, now. */
+  send(): void {
+    const { text } = this;
+    if (text === '') return;
+    this.text = '';
+    this.write(text);
+  }
+
+  private write(data: string | Uint8Array): void {
+    if (!this.host.write(data)) this.blocked = true;
+  }
+
+  /** The socket is gone. */
+  discard(): void {
+    this.text = '';
+  }
+}
