@@ -1,5 +1,6 @@
 /** Reading a request body as a whole, within a limit, in both conventions. */
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
+import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { type ParameterizedValue, parseParameterized } from './media-type.ts';
 import { limit, tooLarge, unsupported } from './request-data-error.ts';
 
@@ -28,6 +29,11 @@ export function joined(blocks: readonly Uint8Array[], size: number): Uint8Array 
     at += block.byteLength;
   }
   return bytes;
+}
+
+/** Text in UTF-8; malformed sequences become U+FFFD. */
+export function decoded(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
 /**
@@ -90,30 +96,24 @@ class Collected {
   }
 }
 
-function collect(environ: Environ, maxSize: number): Uint8Array {
+function* collect(environ: Environ | AsyncEnviron, maxSize: number): Steps<Uint8Array> {
   checkLength(environ, maxSize);
   const input = environ['wsgi.input'];
   const collected = new Collected(environ, maxSize);
   for (;;) {
-    const block = input.read(collected.wanted);
+    const block = yield* wait(input.read(collected.wanted));
     if (block.byteLength === 0) return collected.bytes;
     collected.add(block);
   }
 }
 
-async function collectAsync(environ: AsyncEnviron, maxSize: number): Promise<Uint8Array> {
-  checkLength(environ, maxSize);
-  const input = environ['wsgi.input'];
-  const collected = new Collected(environ, maxSize);
-  for (;;) {
-    const block = await input.read(collected.wanted);
-    if (block.byteLength === 0) return collected.bytes;
-    collected.add(block);
-  }
+/** Runs steps in the convention of the environ: errors are thrown, or reject. */
+export function byConvention<T>(environ: Environ | AsyncEnviron, steps: Steps<T>): T | Promise<T> {
+  return isAsync(environ) ? awaitSteps(steps) : runSteps(steps);
 }
 
 /**
- * Reads the body and makes something of it, by the convention of the environ: errors are thrown, or reject.
+ * Reads the body and makes something of it, in the convention of the environ.
  *
  * @param check runs before anything is read
  */
@@ -123,14 +123,11 @@ export function readWhole<T>(
   check: () => void,
   use: (bytes: Uint8Array) => T,
 ): T | Promise<T> {
-  if (!isAsync(environ)) {
+  function* read(): Steps<T> {
     check();
-    return use(collect(environ, maxSize));
+    return use(yield* collect(environ, maxSize));
   }
-  return (async () => {
-    check();
-    return use(await collectAsync(environ, maxSize));
-  })();
+  return byConvention(environ, read());
 }
 
 /**
@@ -142,10 +139,5 @@ export function body(environ: Environ, options?: BodyOptions): Uint8Array;
 export function body(environ: AsyncEnviron, options?: BodyOptions): Promise<Uint8Array>;
 export function body(environ: Environ | AsyncEnviron, options: BodyOptions = {}): Uint8Array | Promise<Uint8Array> {
   const maxSize = limit(options.maxSize, DEFAULT_MAX_SIZE, 'maxSize');
-  return readWhole(
-    environ,
-    maxSize,
-    () => {},
-    (bytes) => bytes,
-  );
+  return byConvention(environ, collect(environ, maxSize));
 }
