@@ -1,9 +1,9 @@
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
-import { type Steps, wait } from '../rules/steps.ts';
+import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import type { PartHead } from './multipart-head.ts';
 import { FormReader, MULTIPART } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
-import { byConvention, contentType, decoded } from './request-body.ts';
+import { contentType, decoded, isAsync } from './request-body.ts';
 import { unsupported } from './request-data-error.ts';
 import { readUrlencoded, URLENCODED } from './urlencoded.ts';
 
@@ -61,5 +61,5 @@ function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormD
 export function form(environ: Environ, limits?: FormLimits): FormData;
 export function form(environ: AsyncEnviron, limits?: FormLimits): Promise<FormData>;
 export function form(environ: Environ | AsyncEnviron, limits: FormLimits = {}): FormData | Promise<FormData> {
-  return byConvention(environ, read(environ, limits));
+  return isAsync(environ) ? awaitSteps(read(environ, limits)) : runSteps(read(environ, limits));
 }

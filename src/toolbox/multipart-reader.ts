@@ -42,14 +42,19 @@ export class FormReader {
     this.#left = readable(environ);
   }
 
-  /** What the form goes on with; reads when that is not at hand. */
-  *next(): Steps<MultipartEvent> {
+  /** What the form goes on with, where that was read already; else null, and `read` has it. */
+  ready(): MultipartEvent | null {
+    return this.#splitter.next();
+  }
+
+  /** Reads until it is known what the form goes on with. */
+  *read(): Steps<MultipartEvent> {
     for (;;) {
-      const event = this.#splitter.next();
-      if (event !== null) return event;
       const block = yield* wait(this.#input.read(Math.min(BLOCK, this.#left)));
       this.#left -= block.byteLength;
       this.#splitter.feed(block);
+      const event = this.#splitter.next();
+      if (event !== null) return event;
     }
   }
 
@@ -57,7 +62,7 @@ export class FormReader {
   *nextPart(): Steps<PartData | null> {
     this.current = null;
     for (;;) {
-      const event = yield* this.next();
+      const event = this.ready() ?? (yield* this.read());
       if (event === BODY_END) return null;
       // The end, or data that nobody has read, of the part before.
       if (event === PART_END || event instanceof Uint8Array) continue;
@@ -86,7 +91,7 @@ export class PartData {
       throw new ApplicationError('a part of a form can be read only until the next one is asked for');
     }
     if (this.#rest === null && !this.#complete) {
-      const event = yield* this.#reader.next();
+      const event = this.#reader.ready() ?? (yield* this.#reader.read());
       if (event instanceof Uint8Array) this.#rest = event;
       else this.#complete = true;
     }

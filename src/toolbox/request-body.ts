@@ -1,6 +1,5 @@
 /** Reading a request body as a whole, within a limit, in both conventions. */
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
-import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { type ParameterizedValue, parseParameterized } from './media-type.ts';
 import { limit, tooLarge, unsupported } from './request-data-error.ts';
 
@@ -96,24 +95,30 @@ class Collected {
   }
 }
 
-function* collect(environ: Environ | AsyncEnviron, maxSize: number): Steps<Uint8Array> {
+function collect(environ: Environ, maxSize: number): Uint8Array {
   checkLength(environ, maxSize);
   const input = environ['wsgi.input'];
   const collected = new Collected(environ, maxSize);
   for (;;) {
-    const block = yield* wait(input.read(collected.wanted));
+    const block = input.read(collected.wanted);
     if (block.byteLength === 0) return collected.bytes;
     collected.add(block);
   }
 }
 
-/** Runs steps in the convention of the environ: errors are thrown, or reject. */
-export function byConvention<T>(environ: Environ | AsyncEnviron, steps: Steps<T>): T | Promise<T> {
-  return isAsync(environ) ? awaitSteps(steps) : runSteps(steps);
+async function collectAsync(environ: AsyncEnviron, maxSize: number): Promise<Uint8Array> {
+  checkLength(environ, maxSize);
+  const input = environ['wsgi.input'];
+  const collected = new Collected(environ, maxSize);
+  for (;;) {
+    const block = await input.read(collected.wanted);
+    if (block.byteLength === 0) return collected.bytes;
+    collected.add(block);
+  }
 }
 
 /**
- * Reads the body and makes something of it, in the convention of the environ.
+ * Reads the body and makes something of it, by the convention of the environ: errors are thrown, or reject.
  *
  * @param check runs before anything is read
  */
@@ -123,11 +128,14 @@ export function readWhole<T>(
   check: () => void,
   use: (bytes: Uint8Array) => T,
 ): T | Promise<T> {
-  function* read(): Steps<T> {
+  if (!isAsync(environ)) {
     check();
-    return use(yield* collect(environ, maxSize));
+    return use(collect(environ, maxSize));
   }
-  return byConvention(environ, read());
+  return (async () => {
+    check();
+    return use(await collectAsync(environ, maxSize));
+  })();
 }
 
 /**
@@ -139,5 +147,10 @@ export function body(environ: Environ, options?: BodyOptions): Uint8Array;
 export function body(environ: AsyncEnviron, options?: BodyOptions): Promise<Uint8Array>;
 export function body(environ: Environ | AsyncEnviron, options: BodyOptions = {}): Uint8Array | Promise<Uint8Array> {
   const maxSize = limit(options.maxSize, DEFAULT_MAX_SIZE, 'maxSize');
-  return byConvention(environ, collect(environ, maxSize));
+  return readWhole(
+    environ,
+    maxSize,
+    () => {},
+    (bytes) => bytes,
+  );
 }
