@@ -81,7 +81,8 @@ export function prepareBody<S extends object>(
     return { headers, source: length === 0 ? null : [bytes], length };
   }
   if (!headers.has('Content-Length')) headers.setdefault('Transfer-Encoding', 'chunked');
-  return { headers, source: body as S, length: announced(headers) };
+  const pieces = body as S; // every kind of whole body has been dealt with
+  return { headers, source: pieces, length: announced(headers) };
 }
 
 /** A client of one application, without a network. */
@@ -172,6 +173,7 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
   }
 
   private send(method: string, path: string, request: Omit<Request, 'path' | 'method'> | undefined): Response {
-    return this.request({ ...request, method, path } as Request);
+    const whole = { ...request, method, path } as Request; // with what `Omit` left out
+    return this.request(whole);
   }
 }

@@ -47,14 +47,14 @@ export function toBytes(piece: BodyPiece): Uint8Array {
 function targetOf({ path = '/', query }: RequestHead): string {
   const visible = path.replace(/[^\x21-\x7e]+/g, (text) => percentEncodeBytes(textToNative(text), ''));
   if (query === undefined) return visible;
-  const added = typeof query === 'string' ? query : new URLSearchParams(query as Record<string, string>).toString();
+  const added = typeof query === 'string' ? query : new URLSearchParams(query).toString();
   return `${visible}${visible.includes('?') ? '&' : '?'}${textToNative(added)}`;
 }
 
 function pairsOf(init: HeadersInit): HeaderField[] {
   if (Symbol.iterator in init) return Array.from(init, ([name, value]) => [name, value]);
-  return Object.entries(init).flatMap(([name, value]) =>
-    typeof value === 'string' ? [[name, value] as HeaderField] : value.map((each): HeaderField => [name, each]),
+  return Object.entries(init).flatMap(([name, value]): HeaderField[] =>
+    typeof value === 'string' ? [[name, value]] : value.map((each) => [name, each]),
   );
 }
 
@@ -67,6 +67,8 @@ export function requestHeaders(request: RequestHead, defaults: HeadersInit): Hea
   return headers;
 }
 
+type Template = Omit<EnvironTemplate, 'fieldNames' | 'methods'>;
+
 /**
  * Makes the environ of a request as the server does: the head is written down, parsed by the parser of the server, and
  * given to its environ builder; so the rows G-10 to G-50 hold here as there.
@@ -76,7 +78,21 @@ export function requestHeaders(request: RequestHead, defaults: HeadersInit): Hea
 export function buildEnviron(
   request: RequestHead,
   headers: Headers,
-  template: Omit<EnvironTemplate, 'fieldNames' | 'methods'>,
+  template: Template & { async: false },
+  prefix: string,
+  input: InputStream,
+): Environ;
+export function buildEnviron(
+  request: RequestHead,
+  headers: Headers,
+  template: Template & { async: true },
+  prefix: string,
+  input: AsyncInputStream,
+): AsyncEnviron;
+export function buildEnviron(
+  request: RequestHead,
+  headers: Headers,
+  template: Template,
   prefix: string,
   input: InputStream | AsyncInputStream,
 ): Environ | AsyncEnviron {

@@ -24,6 +24,7 @@ export function testClient(
   options: ClientOptions = {},
 ): SyncTestClient | AsyncTestClient {
   const kind = options.kind ?? kindOf(app);
+  // Its kind is what the test, or the mark of the function, says.
   return kind === 'async'
     ? new AsyncTestClient(app as AsyncApplication, options)
     : new SyncTestClient(app as Application, options);
