@@ -1,6 +1,6 @@
 /**
- * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. The two iterators
- * differ in no more than whether they wait for the one inside.
+ * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. Nothing in here
+ * waits.
  */
 import { sizeOf } from '../rules/bytes.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';
@@ -8,9 +8,11 @@ import type { Closing } from './closing.ts';
 import type { Exchange } from './exchange.ts';
 import { disregard, shown } from './values.ts';
 
-export type Step = { done: boolean; value: unknown };
+/** What `next()` gave, looked at once. */
+export type CheckedStep = { done: boolean; value: unknown };
 
-export class Steps {
+/** Belongs to one iterator of a checked body. */
+export class StepOrder {
   readonly #exchange: Exchange;
   readonly #closing: Closing;
   readonly #comparison: ChunkComparison | null;
@@ -76,7 +78,7 @@ export class Steps {
   }
 
   /** What the step gave, for the server. */
-  take(step: unknown): Step {
+  take(step: unknown): CheckedStep {
     const exchange = this.#exchange;
     let done = false;
     try {
@@ -109,7 +111,7 @@ export class Steps {
   }
 
   /** What `next()` gave, or a violation. */
-  #checkStep(step: unknown): Step {
+  #checkStep(step: unknown): CheckedStep {
     this.#exchange.cameBack();
     if (typeof step !== 'object' || step === null) {
       disregard(step);
