@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync, read as readWithCallback, type Stats } from 'node:fs';
 import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
+import { nothing } from '../rules/promises.ts';
 
 /** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
 export const DEFAULT_BLOCK_SIZE = 65536;
@@ -22,8 +23,6 @@ export interface FileRange {
 export type SyncFile = FileLike | number | FileHandleLike;
 export type AsyncFile = FileLike | AsyncFileLike | number | FileHandleLike;
 
-function ignore(): void {}
-
 function blockSizeArgument(size: unknown): number {
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
     throw new TypeError(`the block size of wsgi.file_wrapper must be a positive integer, got ${String(size)} (G-160)`);
@@ -33,7 +32,7 @@ function blockSizeArgument(size: unknown): number {
 
 /** FileHandle is not exported as a class; these three together are not found elsewhere. */
 function isFileHandle(file: object): file is FileHandleLike {
-  const handle = file as Partial<FileHandleLike>;
+  const handle: Partial<FileHandleLike> = file;
   return typeof handle.stat === 'function' && typeof handle.datasync === 'function' && typeof handle.fd === 'number';
 }
 
@@ -41,7 +40,7 @@ function checkFile(file: unknown): void {
   if (typeof file === 'number') {
     if (Number.isInteger(file) && file >= 0) return;
   } else if (typeof file === 'object' && file !== null) {
-    if (typeof (file as FileLike).read === 'function') return;
+    if (typeof Reflect.get(file, 'read') === 'function') return;
   }
   throw new TypeError('wsgi.file_wrapper takes an object with a read method, a FileHandle or a descriptor (G-160)');
 }
@@ -93,13 +92,17 @@ function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
   });
 }
 
-/** State of both wrappers; the private brand is what the engine recognises (G-161). */
+/**
+ * A file as a body, without the waiting; the private brand is what the engine recognises (G-161). Made by an application's
+ * call of `wsgi.file_wrapper`, or of a class; sent as a file, or stepped, by whoever gets it as a body.
+ */
 abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;
   protected readonly blockSize: number;
   /** Only there when the file has one (G-163). */
   declare close?: () => void | Promise<void>;
-  protected over = false;
+  /** No step reads any more. */
+  protected complete = false;
   /** A read in progress; never rejects. */
   protected reading: Promise<unknown> | null = null;
   #closed = false;
@@ -108,22 +111,29 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
     checkFile(file);
     this.file = file;
     this.blockSize = blockSizeArgument(blockSize);
-    if (typeof file === 'number' || typeof (file as FileLike).close === 'function') {
-      this.close = () => {
-        this.over = true;
-        if (this.#closed) return undefined;
-        this.#closed = true;
-        const close = (): void | Promise<void> =>
-          typeof file === 'number' ? closeSync(file) : (file as AsyncFileLike).close?.();
-        // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
-        return this.reading === null ? close() : this.reading.then(close);
-      };
-    }
+    const owned: SyncFile | AsyncFile = file;
+    if (typeof owned !== 'number' && typeof owned.close !== 'function') return;
+    this.close = () => {
+      this.complete = true;
+      if (this.#closed) return undefined;
+      this.#closed = true;
+      const close = (): void | Promise<void> => (typeof owned === 'number' ? closeSync(owned) : owned.close?.());
+      // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
+      return this.reading === null ? close() : this.reading.then(close);
+    };
   }
 
+  /** The descriptor to read from; -1 where the file has a `read` of its own. */
   protected descriptor(): number {
     if (typeof this.file === 'number') return this.file;
     return isFileHandle(this.file) ? this.file.fd : -1;
+  }
+
+  /** The step that a block makes; an empty one, or none, ends the body. */
+  protected step(block: Uint8Array | null | undefined): IteratorResult<Uint8Array> {
+    if (block && block.byteLength !== 0) return { done: false, value: block };
+    this.complete = true;
+    return { done: true, value: undefined };
   }
 
   /** Whether the gateway recognises the body as a wrapper (G-161). */
@@ -136,7 +146,7 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
    * that is of no use: then it is read (G-162).
    */
   static range(body: unknown): FileRange | null {
-    if (!Wrapper.made(body) || body.over || body.#closed) return null;
+    if (!Wrapper.made(body) || body.complete || body.#closed) return null;
     const { file } = body;
     let descriptor: unknown;
     let stat: Stats;
@@ -173,17 +183,17 @@ export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<U
   }
 
   next(): IteratorResult<Uint8Array> {
-    if (this.over) return { done: true, value: undefined };
+    return this.step(this.complete ? null : this.#read());
+  }
+
+  #read(): Uint8Array {
     const descriptor = this.descriptor();
-    const block =
-      descriptor >= 0 ? readBlock(descriptor, this.blockSize) : (this.file as FileLike).read(this.blockSize);
-    if (block && block.byteLength !== 0) return { done: false, value: block };
-    this.over = true;
-    return { done: true, value: undefined };
+    // What has no descriptor has a `read` (`checkFile`), which in this convention gives bytes (G-160).
+    return descriptor >= 0 ? readBlock(descriptor, this.blockSize) : (this.file as FileLike).read(this.blockSize);
   }
 
   return(): IteratorResult<Uint8Array> {
-    this.over = true;
+    this.complete = true;
     this.close?.();
     return { done: true, value: undefined };
   }
@@ -206,14 +216,12 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.over) return { done: true, value: undefined };
+    if (this.complete) return this.step(null);
     const read = this.#read();
-    this.reading = read.then(ignore, ignore);
+    this.reading = read.then(nothing, nothing);
     const block = await read;
     this.reading = null;
-    if (block && block.byteLength !== 0) return { done: false, value: block };
-    this.over = true;
-    return { done: true, value: undefined };
+    return this.step(block);
   }
 
   async #read(): Promise<Uint8Array> {
@@ -224,11 +232,12 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
       return block;
     }
     const descriptor = this.descriptor();
+    // As in `FileWrapper`, or a promise of bytes.
     return descriptor >= 0 ? readBlockAsync(descriptor, this.blockSize) : (file as AsyncFileLike).read(this.blockSize);
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.over = true;
+    this.complete = true;
     await this.close?.();
     return { done: true, value: undefined };
   }
