@@ -199,10 +199,10 @@ class AsyncMappedBody
   extends MappedBody<AsyncBody, AnyIterator, AsyncExchange>
   implements AsyncIterableIterator<Uint8Array>
 {
-  readonly #step = (): IteratorResult<Uint8Array> | Promise<IteratorResult<Uint8Array>> => {
-    this.iterator ??= iteratorOf(this.chunks!); // once (G-108); `release` comes after the last step
-    return this.iterator.next();
-  };
+  /** B-04: async where a body is both. */
+  protected override iterate(chunks: AsyncBody): AnyIterator {
+    return isAsyncIterable(chunks) ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  }
 
   [Symbol.asyncIterator](): this {
     return this;
@@ -213,7 +213,7 @@ class AsyncMappedBody
     try {
       let step: IteratorResult<Uint8Array>;
       try {
-        step = await this.exchange.around(this.#step);
+        step = await this.exchange.around(this.step);
       } catch (error) {
         this.finished = true;
         throw error;
@@ -227,7 +227,7 @@ class AsyncMappedBody
       if (written !== null) await written;
       if (this.done) return NO_MORE;
       const mapped = this.map(step);
-      if (mapped === null) return step;
+      if (mapped === null) return this.unmapped(step);
       return mapped === DROP ? await awaitSteps(this.drop(step)) : this.result(await mapped);
     } catch (error) {
       return awaitSteps(this.failed(error));
@@ -246,9 +246,4 @@ class AsyncMappedBody
     await this.exchange.closeAll(body);
     this.release();
   }
-}
-
-/** B-04: async where a body is both. */
-function iteratorOf(body: AsyncBody): AnyIterator {
-  return isAsyncIterable(body) ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
 }

@@ -26,11 +26,11 @@ export abstract class MiddlewareExchange<W, B extends Body | AsyncBody, C, R> {
   /** The application has called `write`. */
   protected wrote = false;
   /** Failures of a close that came before its time; they are thrown by the close that the gateway asks for (G-113). */
-  readonly #early: unknown[] = [];
+  protected readonly early: unknown[] = [];
   /** The file wrapper made for this request, which is passed on untouched (M-16). */
   #file: unknown = null;
-  #innerClosed = false;
-  #done = false;
+  protected innerClosed = false;
+  protected done = false;
 
   constructor(handling: Handling, startResponse: Start<W>) {
     this.handling = handling;
@@ -150,19 +150,19 @@ export abstract class MiddlewareExchange<W, B extends Body | AsyncBody, C, R> {
     try {
       if (iterator !== null) yield this.around(() => iterator.return?.());
     } catch (error) {
-      this.#early.push(error);
+      this.early.push(error);
     }
     try {
       yield this.closeInner(body);
     } catch (error) {
-      this.#early.push(error);
+      this.early.push(error);
     }
   }
 
   /** Closes the inner body, once. What that gives is still to be waited for. */
   protected closeInner(body: B): unknown {
-    if (this.#innerClosed) return undefined;
-    this.#innerClosed = true;
+    if (this.innerClosed) return undefined;
+    this.innerClosed = true;
     return this.around(() => {
       const close = body.close;
       return typeof close === 'function' ? close.call(body) : undefined;
@@ -171,12 +171,12 @@ export abstract class MiddlewareExchange<W, B extends Body | AsyncBody, C, R> {
 
   /** Whether the exchange is to be ended now: the first time. */
   protected isFirstEnd(): boolean {
-    const first = !this.#done;
-    this.#done = true;
+    const first = !this.done;
+    this.done = true;
     return first;
   }
 
   protected throwEarly(): void {
-    if (this.#early.length > 0) throw this.#early[0];
+    if (this.early.length > 0) throw this.early[0];
   }
 }

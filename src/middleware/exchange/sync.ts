@@ -4,7 +4,7 @@ import { ApplicationError } from '../../interface/errors.ts';
 import type { Application, Body, Environ, StartResponse, Write } from '../../interface/types.ts';
 import { runSteps } from '../../rules/steps.ts';
 import { refusePromise } from '../decision.ts';
-import { type Bytes, DROP } from '../types.ts';
+import { type Bytes, DROP, type Handling } from '../types.ts';
 import { type ClosingArray, MiddlewareExchange } from './exchange.ts';
 import { chunkOf, isBody } from './inner-body.ts';
 import { MappedBody, NO_MORE } from './mapped-body.ts';
@@ -20,6 +20,11 @@ function bytes(result: Bytes): Uint8Array {
 }
 
 export class SyncExchange extends MiddlewareExchange<Write, Body, void, Body> {
+  // Without a constructor of its own an exchange takes 30 ns longer to make (Node 20).
+  constructor(handling: Handling<Environ>, startResponse: StartResponse) {
+    super(handling, startResponse);
+  }
+
   run(app: Application, environ: Environ, outer: StartResponse): Body {
     const start = this.startFor(outer, (chunk) => this.#write(chunk));
     this.watchFiles(environ);
@@ -95,10 +100,14 @@ class SyncMappedBody
   extends MappedBody<Body, Iterator<Uint8Array>, SyncExchange>
   implements IterableIterator<Uint8Array>
 {
-  readonly #step = (): IteratorResult<Uint8Array> => {
-    this.iterator ??= this.chunks![Symbol.iterator](); // once (G-108); `release` comes after the last step
-    return this.iterator.next();
-  };
+  // As in `SyncExchange`.
+  constructor(exchange: SyncExchange, body: Body, chunks: Iterable<Uint8Array>) {
+    super(exchange, body, chunks);
+  }
+
+  protected override iterate(chunks: Iterable<Uint8Array>): Iterator<Uint8Array> {
+    return chunks[Symbol.iterator]();
+  }
 
   [Symbol.iterator](): this {
     return this;
@@ -108,11 +117,11 @@ class SyncMappedBody
     if (this.done) return NO_MORE;
     try {
       this.finished = true;
-      const step = this.exchange.around(this.#step);
+      const step = this.exchange.around(this.step);
       if (typeof step !== 'object' || step === null) return step; // for the gateway to refuse
       this.finished = step.done === true;
       const mapped = this.map(step);
-      if (mapped === null) return step;
+      if (mapped === null) return this.unmapped(step);
       return mapped === DROP ? runSteps(this.drop(step)) : this.result(bytes(mapped));
     } catch (error) {
       return runSteps(this.failed(error));
