@@ -44,6 +44,7 @@ const DEFAULTS: Required<MultipartLimits> = {
 /** Limits with the defaults for those left out. */
 export function multipartLimits(limits: MultipartLimits): Required<MultipartLimits> {
   const all = { ...DEFAULTS };
+  // They are the keys of the literal above.
   for (const name of Object.keys(DEFAULTS) as (keyof MultipartLimits)[]) {
     const value = limits[name];
     if (value === undefined) continue;
@@ -131,7 +132,7 @@ export class MultipartSplitter {
       }
     } catch (error) {
       this.#over = true;
-      this.#found.push(error as Error);
+      this.#found.push(error as Error); // a RequestDataError, or what a parser has thrown
     }
   }
 

@@ -3,7 +3,7 @@ import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../in
 import { MemoryErrorStream } from './memory-error-stream.ts';
 
 /** `wsgi.version`, shared and therefore frozen (G-40). */
-const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
+const VERSION: readonly [1, 0] = Object.freeze<[1, 0]>([1, 0]);
 
 function nothing(): Uint8Array {
   return new Uint8Array(0);
@@ -64,7 +64,7 @@ function setDefaults(environ: Record<string, unknown>, async: boolean): void {
   environ['wsgi.multiprocess'] ??= false;
   environ['wsgi.input'] ??= async ? new EmptyAsyncInput() : new EmptyInput();
   environ['wsgi.errors'] ??= new MemoryErrorStream();
-  environ['wsgi.url_scheme'] ??= guessScheme(environ as { HTTPS?: string });
+  environ['wsgi.url_scheme'] ??= guessScheme(environ as { HTTPS?: string }); // anything else compares as none
   environ.SERVER_PORT ??= environ['wsgi.url_scheme'] === 'https' ? '443' : '80';
   environ['quaich.async'] ??= async;
 }
@@ -77,11 +77,11 @@ function setDefaults(environ: Record<string, unknown>, async: boolean): void {
  */
 export function setupTestingDefaults<E extends Partial<Environ>>(environ: E): E & Environ {
   setDefaults(environ, false);
-  return environ as E & Environ;
+  return environ as E & Environ; // of which nothing is missing now
 }
 
 /** As `setupTestingDefaults`, for the async convention: `wsgi.input` gives promises, `quaich.async` is true (U-07). */
 export function setupAsyncTestingDefaults<E extends Partial<AsyncEnviron>>(environ: E): E & AsyncEnviron {
   setDefaults(environ, true);
-  return environ as E & AsyncEnviron;
+  return environ as E & AsyncEnviron; // as above
 }
