@@ -5,7 +5,7 @@
 import { sizeOf } from '../rules/bytes.ts';
 import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { isBytes } from './values.ts';
 
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
@@ -28,7 +28,10 @@ export function isPlainArray(body: object): body is unknown[] {
  *
  * @throws ValidationError
  */
-export function checkedArray(exchange: Exchange, source: unknown[]): { array: unknown[]; closing: Closing | null } {
+export function checkedArray(
+  exchange: CheckedExchange,
+  source: unknown[],
+): { array: unknown[]; closing: Closing | null } {
   const count = source.length;
   const chunks: Uint8Array[] = [];
   for (let i = 0; i < count; i++) chunks.push(checkChunk(exchange, source[i], `chunk ${i} of the body`));
@@ -75,7 +78,7 @@ export function checkedArray(exchange: Exchange, source: unknown[]): { array: un
   return { array, closing };
 }
 
-function compareAll(exchange: Exchange, chunks: readonly Uint8Array[]): () => void {
+function compareAll(exchange: CheckedExchange, chunks: readonly Uint8Array[]): () => void {
   const copies = chunks.map((chunk) => Buffer.from(chunk));
   return () => {
     const same = chunks.every((chunk, i) => isBytes(chunk) && copies[i].equals(chunk));

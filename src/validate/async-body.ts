@@ -5,7 +5,7 @@ import { types } from 'node:util';
 import { awaitSteps } from '../rules/steps.ts';
 import { AnyCheckedBody, AnyCheckedIterator } from './body.ts';
 import type { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import type { CheckedStep } from './step-order.ts';
 import { callMethod, hasMethod } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
@@ -17,11 +17,11 @@ export class CheckedAsyncBody extends AnyCheckedBody {
 }
 
 class CheckedAsyncIterator extends AnyCheckedIterator {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   readonly #closing: Closing;
   #outstanding = false;
 
-  constructor(exchange: Exchange, closing: Closing, inner: object) {
+  constructor(exchange: CheckedExchange, closing: Closing, inner: object) {
     super(exchange, closing, inner);
     this.#exchange = exchange;
     this.#closing = closing;

@@ -3,18 +3,18 @@
  */
 import { runSteps, type Steps } from '../rules/steps.ts';
 import { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { type CheckedStep, StepOrder } from './step-order.ts';
 import { callMethod, disregard, hasMethod, shown } from './values.ts';
 
 /** What has an iterator method and `close`, and nothing else, in either convention. */
 export abstract class AnyCheckedBody {
   readonly closing: Closing;
-  protected readonly exchange: Exchange;
+  protected readonly exchange: CheckedExchange;
   protected readonly body: object;
   #taken = false;
 
-  constructor(exchange: Exchange, body: object) {
+  constructor(exchange: CheckedExchange, body: object) {
     this.closing = new Closing(exchange, body);
     this.exchange = exchange;
     this.body = body;
@@ -44,7 +44,7 @@ export abstract class AnyCheckedBody {
   }
 }
 
-function checkIterator(exchange: Exchange, iterator: unknown): asserts iterator is object {
+function checkIterator(exchange: CheckedExchange, iterator: unknown): asserts iterator is object {
   //: A-02: The iterator of a body MUST have a `next` method that gives `{ done, value }` objects.
   if (!hasMethod(iterator, 'next')) {
     throw exchange.inside('A-02', `the iterator of the body is ${shown(iterator)}`, 'give an object with next()');
@@ -63,7 +63,7 @@ export abstract class AnyCheckedIterator {
   protected readonly inner: object;
   protected readonly order: StepOrder;
 
-  constructor(exchange: Exchange, closing: Closing, inner: object, length?: number) {
+  constructor(exchange: CheckedExchange, closing: Closing, inner: object, length?: number) {
     this.inner = inner;
     this.order = new StepOrder(exchange, closing, length);
   }

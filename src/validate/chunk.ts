@@ -1,9 +1,9 @@
 import { types } from 'node:util';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { disregard, isBytes, shown } from './values.ts';
 
 /** One chunk of the body: its type. */
-export function checkChunk(exchange: Exchange, chunk: unknown, place: string): Uint8Array {
+export function checkChunk(exchange: CheckedExchange, chunk: unknown, place: string): Uint8Array {
   if (isBytes(chunk)) return chunk;
   disregard(chunk);
   //: @in body
@@ -34,11 +34,11 @@ export function checkChunk(exchange: Exchange, chunk: unknown, place: string): U
 
 /** The mode that compares chunks with what they were (V-137). */
 export class ChunkComparison {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   #chunk: Uint8Array | null = null;
   #copy: Uint8Array | null = null;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: CheckedExchange) {
     this.#exchange = exchange;
   }
 

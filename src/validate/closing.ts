@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { hasMethod, shown } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
@@ -14,10 +14,10 @@ export class Closing {
   untrack: (() => void) | null = null;
   /** Called before the body is closed, may throw. */
   before: (() => void) | null = null;
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   readonly #body: object;
 
-  constructor(exchange: Exchange, body: object) {
+  constructor(exchange: CheckedExchange, body: object) {
     this.#exchange = exchange;
     this.#body = body;
   }

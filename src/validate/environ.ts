@@ -3,7 +3,7 @@
  */
 import { types } from 'node:util';
 import { checkErrorStream } from './error-stream.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { checkFileWrapper } from './file-wrapper.ts';
 import { checkInput } from './input.ts';
 import { isBytes, shown } from './values.ts';
@@ -28,7 +28,7 @@ const REQUIRED: readonly [key: string, row: string][] = [
 ];
 
 /** @throws ValidationError; the side at fault is the one that made the environ */
-export function checkEnviron(exchange: Exchange, environ: unknown): asserts environ is Environ {
+export function checkEnviron(exchange: CheckedExchange, environ: unknown): asserts environ is Environ {
   checkObject(exchange, environ);
   checkPresence(exchange, environ);
   checkStrings(exchange, environ);
@@ -41,7 +41,7 @@ export function checkEnviron(exchange: Exchange, environ: unknown): asserts envi
   checkExtensions(exchange, environ);
 }
 
-function checkObject(exchange: Exchange, environ: unknown): asserts environ is Environ {
+function checkObject(exchange: CheckedExchange, environ: unknown): asserts environ is Environ {
   //: @in environ
   //: G-05, V-10: `environ` MUST be a plain object: its prototype is `null` or `Object.prototype`. It is not an array, a `Map`, a class
   //: instance or a `Proxy`. Every key is an own enumerable data property, so that `{ ...environ }` copies everything;
@@ -72,7 +72,7 @@ function checkObject(exchange: Exchange, environ: unknown): asserts environ is E
   }
 }
 
-function checkPresence(exchange: Exchange, environ: Environ): void {
+function checkPresence(exchange: CheckedExchange, environ: Environ): void {
   //: @in server
   //: G-24, V-12, V-13, V-101: `SERVER_NAME` and `SERVER_PORT` MUST be present and not empty; the port is a string of digits. For a Unix
   //: socket they come from the Host field, else they are `localhost` and the default port of the scheme.
@@ -101,7 +101,7 @@ function checkPresence(exchange: Exchange, environ: Environ): void {
   }
 }
 
-function checkStrings(exchange: Exchange, environ: Environ): void {
+function checkStrings(exchange: CheckedExchange, environ: Environ): void {
   for (const key of Object.keys(environ)) {
     const value = environ[key];
     //: @in environ-cgi
@@ -125,7 +125,7 @@ function checkStrings(exchange: Exchange, environ: Environ): void {
   }
 }
 
-function checkRequest(exchange: Exchange, environ: Environ): void {
+function checkRequest(exchange: CheckedExchange, environ: Environ): void {
   const { REQUEST_METHOD: method, SERVER_NAME: name, SERVER_PORT: port, SERVER_PROTOCOL: protocol } = environ;
   //: @in environ-cgi
   //: G-10, V-11, V-101: `REQUEST_METHOD` MUST be present: the token as received, its case kept. Unknown methods pass.
@@ -164,7 +164,7 @@ function checkRequest(exchange: Exchange, environ: Environ): void {
   }
 }
 
-function checkPaths(exchange: Exchange, environ: Environ): void {
+function checkPaths(exchange: CheckedExchange, environ: Environ): void {
   const script = environ.SCRIPT_NAME ?? '';
   const path = environ.PATH_INFO ?? '';
   //: @in target
@@ -195,7 +195,7 @@ function checkPaths(exchange: Exchange, environ: Environ): void {
   }
 }
 
-function checkFlags(exchange: Exchange, environ: Environ): void {
+function checkFlags(exchange: CheckedExchange, environ: Environ): void {
   //: @in environ-wsgi
   //: G-40, V-14, V-24, V-102: `wsgi.version` MUST be the pair `[1, 0]`, as an array of two integers; frozen, if it is shared between requests.
   const version: unknown = environ['wsgi.version'];
@@ -231,7 +231,7 @@ function checkFlags(exchange: Exchange, environ: Environ): void {
   }
 }
 
-function checkExtensions(exchange: Exchange, environ: Environ): void {
+function checkExtensions(exchange: CheckedExchange, environ: Environ): void {
   //: @in environ-wsgi
   //: G-46: `wsgi.input_terminated` SHOULD be true: the input ends by itself, so that an application may read to the end without a
   //: `CONTENT_LENGTH`, for chunked requests too.

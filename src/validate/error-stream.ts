@@ -1,11 +1,11 @@
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { callMethod, hasMethod, isIterable, shown } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
 const METHODS = { flush: 'V-30', write: 'V-31', writelines: 'V-32' } as const;
 
 /** `wsgi.errors` as the server made it. */
-export function checkErrorStream(exchange: Exchange, errors: unknown): void {
+export function checkErrorStream(exchange: CheckedExchange, errors: unknown): void {
   //: @in errors-stream
   //: G-70, V-30, V-31, V-32: `wsgi.errors` MUST have `write(string)`, `writelines(iterable of strings)`, which adds no newlines,
   //: and `flush()`.
@@ -31,7 +31,7 @@ export function checkErrorStream(exchange: Exchange, errors: unknown): void {
 //: G-74: The documentation SHOULD say where the text goes, and how to redirect it.
 
 /** What the application gets in its place. */
-export function checkedErrorStream(exchange: Exchange, errors: unknown): object {
+export function checkedErrorStream(exchange: CheckedExchange, errors: unknown): object {
   function checkText(text: unknown): void {
     //: V-80, V-81: The application gives `write` one string, and `writelines` strings only, each of which is checked as if it had been given to `write`.
     if (typeof text !== 'string') {
@@ -74,7 +74,7 @@ const HARMLESS = new Set(['then', 'constructor', 'toJSON', 'toString', 'valueOf'
 
 /** A stream that names whoever reaches for more than it has. */
 export function onlyMembers(
-  exchange: Exchange,
+  exchange: CheckedExchange,
   stream: object,
   members: readonly string[],
   row: string,

@@ -13,7 +13,7 @@ export interface CheckedHead {
   readonly hasType: boolean;
 }
 
-export class Exchange {
+export class CheckedExchange {
   readonly settings: Settings;
   readonly link: Link;
   /** For reports: `GET /path`. */

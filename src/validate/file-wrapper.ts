@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { CheckedAsyncBody } from './async-body.ts';
 import { CheckedBody } from './body.ts';
 import type { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { type Callable, callMethod, hasMethod, isCallable, shown } from './values.ts';
 
 /** What a checked `wsgi.file_wrapper` has returned, with the file: such a body reaches the server as the very object it is. */
@@ -12,7 +12,7 @@ export function isFileWrapper(body: object): boolean {
   return wrappers.has(body);
 }
 
-export function checkFileWrapper(exchange: Exchange, wrapper: unknown): asserts wrapper is Callable {
+export function checkFileWrapper(exchange: CheckedExchange, wrapper: unknown): asserts wrapper is Callable {
   //: @in file-wrapper
   //: G-160, V-111: A server MAY offer `wsgi.file_wrapper(filelike, blockSize?)`. If it is there, it MUST be a function that returns an iterable of the
   //: convention in force. The default block size is documented.
@@ -22,7 +22,7 @@ export function checkFileWrapper(exchange: Exchange, wrapper: unknown): asserts 
 }
 
 /** What the application gets in the place of `wsgi.file_wrapper`. Its results are handed on untouched. */
-export function checkedFileWrapper(exchange: Exchange, wrapper: Callable): Callable {
+export function checkedFileWrapper(exchange: CheckedExchange, wrapper: Callable): Callable {
   return (...args) => {
     const file = args[0];
     const { result, read } = spyingOnRead(file, () => wrapper(...args));
@@ -74,7 +74,7 @@ function spyingOnRead(file: unknown, call: () => unknown): { result: unknown; re
  * @returns null where the wrapper has nothing to close, or cannot be watched
  * @throws ValidationError
  */
-export function watchFileWrapper(exchange: Exchange, body: object): Closing | null {
+export function watchFileWrapper(exchange: CheckedExchange, body: object): Closing | null {
   //: @in file-wrapper
   //: V-123: A file wrapper of a descriptor has no step in which the application could still run. `startResponse` MUST have been
   //: called when it is returned.

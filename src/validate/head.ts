@@ -2,7 +2,7 @@
  * Status, headers and the error argument of `startResponse`.
  */
 import { types } from 'node:util';
-import type { CheckedHead, Exchange } from './exchange.ts';
+import type { CheckedExchange, CheckedHead } from './exchange.ts';
 import { shown } from './values.ts';
 
 /** G-88, after the code: nothing, or a text without control characters and without a blank at either end. */
@@ -18,7 +18,7 @@ const HOP_BY_HOP =
 //: an encoding that belongs to the field (RFC 8187, RFC 2047), applied by the application.
 
 /** @returns the code */
-function checkStatus(exchange: Exchange, status: unknown): number {
+function checkStatus(exchange: CheckedExchange, status: unknown): number {
   //: G-88, G-89, V-40, V-41, V-42, V-43, V-44, V-104: The status MUST be a primitive string: three digits, one space, and a reason phrase,
   //: from 200 to 599. The space is there even when the reason is empty (`'200 '`; `'200'` is refused). The reason consists of the
   //: characters 0x20 to 0x7E and 0x80 to 0xFF and neither starts nor ends with a space; no control character, HTAB
@@ -65,7 +65,7 @@ function checkStatus(exchange: Exchange, status: unknown): number {
   return code;
 }
 
-function checkName(exchange: Exchange, name: string): void {
+function checkName(exchange: CheckedExchange, name: string): void {
   //: @in headers
   //: G-93, V-55: A header MUST NOT be named `Status`, in any case of letters: CGI would take it for the status.
   if (/^status$/i.test(name)) {
@@ -100,7 +100,7 @@ function checkName(exchange: Exchange, name: string): void {
   }
 }
 
-function checkValue(exchange: Exchange, name: string, value: string): void {
+function checkValue(exchange: CheckedExchange, name: string, value: string): void {
   //: V-59: A value MUST NOT contain a character below 0x20. HTAB inside a value is the exception, and a warning: RFC 9110, 5.5 has
   //: it, and the servers of this project accept it (G-90), but PEP 3333 forbids it to applications, and other servers refuse it.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
@@ -136,7 +136,7 @@ function checkValue(exchange: Exchange, name: string, value: string): void {
 }
 
 /** @returns the length, or the earlier one */
-function checkLength(exchange: Exchange, value: string, earlier: number, code: number): number {
+function checkLength(exchange: CheckedExchange, value: string, earlier: number, code: number): number {
   //: @in length
   //: G-94, V-107: A Content-Length given by the application MUST be digits. Fields that differ, and a comma list, are refused;
   //: equal ones are sent once. It MUST be absent with 204.
@@ -158,7 +158,7 @@ function checkLength(exchange: Exchange, value: string, earlier: number, code: n
 }
 
 /** @returns Content-Length, -1 without one, and whether there is a Content-Type */
-function checkHeaders(exchange: Exchange, headers: unknown, code: number): { length: number; hasType: boolean } {
+function checkHeaders(exchange: CheckedExchange, headers: unknown, code: number): { length: number; hasType: boolean } {
   //: @in headers
   //: G-90, V-50, V-51, V-52, V-53, V-54: The headers MUST be an array (no subclass, no object, `Map` or `Headers`) of arrays of exactly
   //: two primitive strings, name and value.
@@ -200,7 +200,7 @@ function checkHeaders(exchange: Exchange, headers: unknown, code: number): { len
   return { length, hasType };
 }
 
-function checkType(exchange: Exchange, code: number, hasType: boolean, length: number): void {
+function checkType(exchange: CheckedExchange, code: number, hasType: boolean, length: number): void {
   //: V-61: There MUST be no Content-Type with 204; with 304 it is a warning.
   if (hasType && code === 204) {
     throw exchange.inside('V-61', 'a 204 response has a Content-Type', 'leave it out: there is no content');
@@ -220,7 +220,7 @@ function checkType(exchange: Exchange, code: number, hasType: boolean, length: n
 }
 
 /** The third argument as an Error; null for none. */
-function checkError(exchange: Exchange, error: unknown): Error | null {
+function checkError(exchange: CheckedExchange, error: unknown): Error | null {
   //: @in start-response
   //: G-85, V-62: The third argument MUST be an `Error` object. Absent, `undefined` and `null` mean "no error"; anything else is refused
   //: with a `TypeError`. JavaScript can throw any value: wrap one that is no Error in an Error with a `cause`.
@@ -231,7 +231,7 @@ function checkError(exchange: Exchange, error: unknown): Error | null {
 
 /** Checks in the order of V-07; changes nothing. */
 export function checkHead(
-  exchange: Exchange,
+  exchange: CheckedExchange,
   status: unknown,
   headers: unknown,
   errorArgument: unknown,

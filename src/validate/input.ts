@@ -4,7 +4,7 @@
 import { types } from 'node:util';
 import { type BlockInput, READ_BLOCK } from '../interface/read-block.ts';
 import { onlyMembers } from './error-stream.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { callMethod, disregard, hasMethod, isBytes, shown } from './values.ts';
 
 /** Methods, and the rows by which they are there. */
@@ -15,7 +15,7 @@ const ARGUMENT_ROWS: Record<Method, string> = { read: 'V-70', readline: 'V-72', 
 const LF = 10;
 
 /** `wsgi.input` as the server made it. */
-export function checkInput(exchange: Exchange, input: unknown): void {
+export function checkInput(exchange: CheckedExchange, input: unknown): void {
   //: @in input
   //: G-51, B-10, V-26, V-27, V-28, V-29: `wsgi.input` MUST have `read(size?)`, `readline(size?)`, `readlines(hint?)` and be iterable: by
   //: `Symbol.iterator` in the sync convention; by `Symbol.asyncIterator` in the async one, where the three methods return promises.
@@ -73,7 +73,7 @@ export function checkInput(exchange: Exchange, input: unknown): void {
 
 /** The accounts of one input stream. */
 class Reading {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   /** Of the request; -1 where it is not known. */
   readonly #length: number;
   readonly #terminated: boolean;
@@ -82,7 +82,7 @@ class Reading {
   #ended = false;
   #warned = false;
 
-  constructor(exchange: Exchange, length: number, terminated: boolean) {
+  constructor(exchange: CheckedExchange, length: number, terminated: boolean) {
     this.#exchange = exchange;
     this.#length = length;
     this.#terminated = terminated;
@@ -165,7 +165,7 @@ class Reading {
 }
 
 /** What the application gets in the place of `wsgi.input`. */
-export function checkedInput(exchange: Exchange, input: unknown, environ: Record<string, unknown>): object {
+export function checkedInput(exchange: CheckedExchange, input: unknown, environ: Record<string, unknown>): object {
   const { CONTENT_LENGTH: length } = environ;
   const reading = new Reading(
     exchange,
@@ -205,7 +205,7 @@ function syncMembers(input: unknown, reading: Reading): object {
   };
 }
 
-function asyncMembers(exchange: Exchange, input: unknown, reading: Reading): object {
+function asyncMembers(exchange: CheckedExchange, input: unknown, reading: Reading): object {
   function call<T>(method: Method, args: unknown[], take: (result: unknown, most: number) => T): Promise<T> {
     const most = reading.asked(method, args);
     const result = callMethod(input, method, args);

@@ -1,10 +1,10 @@
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { checkHead } from './head.ts';
 import { type Callable, isCallable, shown } from './values.ts';
 import { checkedWrite } from './write.ts';
 
 /** The `startResponse` that the application gets. */
-export function checkedStartResponse(exchange: Exchange, outer: Callable): Callable {
+export function checkedStartResponse(exchange: CheckedExchange, outer: Callable): Callable {
   let write: Callable | null = null;
   let checked: Callable | null = null;
 
@@ -95,7 +95,7 @@ export function checkedStartResponse(exchange: Exchange, outer: Callable): Calla
 //:
 //: G-97: `Date` MUST be added where it is missing, `Server` MAY be. Neither replaces one that the application gave.
 
-function checkArguments(exchange: Exchange, args: readonly unknown[]): void {
+function checkArguments(exchange: CheckedExchange, args: readonly unknown[]): void {
   //: @in start-response
   //: V-03, V-04: `startResponse` gets two or three positional arguments, never an object of options.
   const first = args[0];
@@ -115,7 +115,7 @@ function checkArguments(exchange: Exchange, args: readonly unknown[]): void {
   }
 }
 
-function tooLate(exchange: Exchange): Error {
+function tooLate(exchange: CheckedExchange): Error {
   //: G-98, V-136: A call of `startResponse` or `write` after the body has ended, or for a request that was given up, MUST throw and change
   //: nothing of any other response.
   return exchange.inside(

@@ -5,7 +5,7 @@
 import { sizeOf } from '../rules/bytes.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';
 import type { Closing } from './closing.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { disregard, shown } from './values.ts';
 
 /** What `next()` gave, looked at once. */
@@ -13,7 +13,7 @@ export type CheckedStep = { done: boolean; value: unknown };
 
 /** Belongs to one iterator of a checked body. */
 export class StepOrder {
-  readonly #exchange: Exchange;
+  readonly #exchange: CheckedExchange;
   readonly #closing: Closing;
   readonly #comparison: ChunkComparison | null;
   /** Chunks that an array still has to yield; negative for other bodies. */
@@ -24,7 +24,7 @@ export class StepOrder {
   /** A violation leaves `next()`: nobody else will return the iterator inside now. */
   due = false;
 
-  constructor(exchange: Exchange, closing: Closing, length = -1) {
+  constructor(exchange: CheckedExchange, closing: Closing, length = -1) {
     this.#exchange = exchange;
     this.#closing = closing;
     this.#comparison = exchange.settings.compareChunks ? new ChunkComparison(exchange) : null;

@@ -1,9 +1,9 @@
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 
 const INDEX = /^(?:0|[1-9][0-9]*)$/;
 
 /** A body that refuses every property but those which a server uses (V-129). */
-export function strictBody(exchange: Exchange, body: object): object {
+export function strictBody(exchange: CheckedExchange, body: object): object {
   const array = Array.isArray(body);
   const iterator = exchange.async && !array && Symbol.asyncIterator in body ? Symbol.asyncIterator : Symbol.iterator;
 

@@ -9,7 +9,7 @@ import { CheckedAsyncBody } from './async-body.ts';
 import { CheckedBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
 import { checkedErrorStream } from './error-stream.ts';
-import { Exchange } from './exchange.ts';
+import { CheckedExchange } from './exchange.ts';
 import { checkedFileWrapper, isFileWrapper, watchFileWrapper } from './file-wrapper.ts';
 import { checkedInput } from './input.ts';
 import { LINK, Link, targetOf } from './link.ts';
@@ -100,7 +100,7 @@ function isAwaitable(result: unknown): boolean {
   return hasMethod(result, 'then');
 }
 
-function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange {
+function exchangeOf([environ]: readonly unknown[], settings: Settings): CheckedExchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
   const link = new Link(Link.nearest(found), targetOf(environ));
   const read = (key: string): string => {
@@ -108,7 +108,7 @@ function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange
     return typeof value === 'string' ? value : '';
   };
   const method = read('REQUEST_METHOD');
-  return new Exchange(
+  return new CheckedExchange(
     settings,
     link,
     `${method || '-'} ${shown(read('SCRIPT_NAME') + read('PATH_INFO')).slice(1, -1)}`,
@@ -117,7 +117,7 @@ function exchangeOf([environ]: readonly unknown[], settings: Settings): Exchange
 }
 
 /** Checks the call and puts the checked streams in the places of the server's; gives the arguments for the application. */
-function begin(exchange: Exchange, args: readonly unknown[]): [environ: object, startResponse: Callable] {
+function begin(exchange: CheckedExchange, args: readonly unknown[]): [environ: object, startResponse: Callable] {
   const [environ, startResponse] = args;
   //: @in calling
   //: G-01, A-01, V-01, V-02: The server MUST call the application once for each request with exactly two positional arguments, `environ` and
@@ -139,7 +139,7 @@ function begin(exchange: Exchange, args: readonly unknown[]): [environ: object, 
 }
 
 /** What the application has returned, on its way to the server. */
-function taken(exchange: Exchange, body: unknown): unknown {
+function taken(exchange: CheckedExchange, body: unknown): unknown {
   try {
     exchange.cameBack();
     checkResult(exchange, body);
@@ -153,7 +153,7 @@ function taken(exchange: Exchange, body: unknown): unknown {
   }
 }
 
-function checkedBody(exchange: Exchange, body: object): object {
+function checkedBody(exchange: CheckedExchange, body: object): object {
   const { link, settings } = exchange;
   //: @in file-wrapper
   //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. A validator hands on the very object: where
@@ -195,7 +195,7 @@ function checkedBody(exchange: Exchange, body: object): object {
   return finish(checked);
 }
 
-function checkResult(exchange: Exchange, body: unknown): asserts body is object {
+function checkResult(exchange: CheckedExchange, body: unknown): asserts body is object {
   //: @in body
   //: A-02, V-05: The application MUST return an iterable of chunks on every call, also when it used `write` for everything: `[]` for
   //: an empty body; never `null`, `undefined` or `false`.
@@ -219,7 +219,7 @@ function checkResult(exchange: Exchange, body: unknown): asserts body is object 
   }
 }
 
-function refuseAsync(exchange: Exchange, body: unknown): void {
+function refuseAsync(exchange: CheckedExchange, body: unknown): void {
   //: B-02, V-134: The result MUST be checked against the kind of the application. A promise, or an iterable that is async only, from a sync
   //: application is an error whose message tells how to declare the application async. It is never iterated as if it were sync, and a promise that
   //: rejects is handled so that it does not end the process.

@@ -1,11 +1,11 @@
 import { types } from 'node:util';
 import { sizeOf } from '../rules/bytes.ts';
-import type { Exchange } from './exchange.ts';
+import type { CheckedExchange } from './exchange.ts';
 import { type Callable, disregard, isBytes, nothing, shown } from './values.ts';
 import { watched } from './watched-promise.ts';
 
 /** The `write` that the application gets. */
-export function checkedWrite(exchange: Exchange, outer: Callable): Callable {
+export function checkedWrite(exchange: CheckedExchange, outer: Callable): Callable {
   const call: Callable = (...args) => {
     const chunk = args[0];
     checkMoment(exchange);
@@ -51,7 +51,7 @@ export function checkedWrite(exchange: Exchange, outer: Callable): Callable {
 //: @in write
 //: A-15: New applications SHOULD NOT use `write`.
 
-function checkMoment(exchange: Exchange): void {
+function checkMoment(exchange: CheckedExchange): void {
   //: @in write
   //: A-14, V-127, V-136: `write` MUST NOT be called from within the iteration of the body: not while a step is running, not after
   //: the first one, not after the end. All that is written comes before the first chunk of the body.
@@ -71,7 +71,7 @@ function checkMoment(exchange: Exchange): void {
   }
 }
 
-function written(exchange: Exchange, result: unknown): Promise<unknown> {
+function written(exchange: CheckedExchange, result: unknown): Promise<unknown> {
   //: B-09: In the async convention `write` MUST return a promise. It fulfils when the transport wants more, and rejects
   //: when the client has gone. Calls take effect in the order in which they were made, even if they are not awaited. A chunk that
   //: cannot be handed over during the call is copied, since the caller may refill it.
