@@ -93,8 +93,8 @@ function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
 }
 
 /**
- * A file as a body, without the waiting; the private brand is what the engine recognises (G-161). Made by an application's
- * call of `wsgi.file_wrapper`, or of a class; sent as a file, or stepped, by whoever gets it as a body.
+ * A file as a body, without the waiting. The private brand is what the engine recognises (G-161). An application makes it,
+ * by `wsgi.file_wrapper` or one of the classes, and returns it; the engine sends the file, or takes step after step.
  */
 abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;
@@ -163,9 +163,9 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
 }
 
 /**
- * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if the
- * file has one (U-08). A descriptor is owned by the wrapper and closed with it. `wsgi.file_wrapper` of the sync convention
- * makes one of these, so a gateway sends the file itself where it can.
+ * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if
+ * the file has one (U-08). A descriptor is owned by the wrapper and closed with it. `wsgi.file_wrapper` of the sync
+ * convention makes one of these, so a gateway sends the file itself where it can.
  */
 export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
   /**

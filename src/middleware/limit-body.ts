@@ -12,7 +12,7 @@ export interface LimitBodyOptions {
   maximum: number;
 }
 
-/** What is left of the limit. One byte more than that is asked for, to see whether there is one. */
+/** The bytes that the limit still allows. One byte more than that is asked for, to see whether there is one. */
 class Allowance {
   readonly #maximum: number;
   #left: number;
@@ -22,7 +22,9 @@ class Allowance {
     this.#left = maximum;
   }
 
-  /** The size to ask for in place of the given one. What is no size goes on, for the stream inside to complain about. */
+  /**
+   * The size to ask for in place of the given one. What is no size goes on, for the stream inside to complain about.
+   */
   size<S extends number | null | undefined>(size: S): S | number {
     if (size === 0 || !isSize(size)) return size;
     const most = Math.max(0, this.#left) + 1;

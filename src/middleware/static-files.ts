@@ -33,7 +33,9 @@ export interface StaticFilesOptions {
   index?: readonly string[];
   /** Serves names that begin with a dot too. Off by default: they are treated as if they did not exist. */
   dotfiles?: boolean;
-  /** Looks for `file.zst`, `file.br` and `file.gz` beside a file, and serves what the client prefers. Off by default. */
+  /**
+   * Looks for `file.zst`, `file.br` and `file.gz` beside a file, and serves what the client prefers. Off by default.
+   */
   precompressed?: boolean;
   /** `Cache-Control`, the same for all files or by the path below the root; none by default. */
   cacheControl?: string | ((path: string) => string | undefined);
@@ -262,7 +264,7 @@ function existingDirectory(root: string): string {
 }
 
 /**
- * Serves the files below a directory to GET and HEAD; whatever is not there goes to the application inside. By
+ * Serves the files below a directory to GET and HEAD; what is not there, the application inside answers. By
  * PATH_INFO, so that `mount` puts it below a path.
  *
  * Conditional requests, single ranges (several are answered by the whole file), index files, a redirect to the slash at
@@ -287,7 +289,7 @@ export function staticFiles(options: StaticFilesOptions): Middleware {
   });
 }
 
-/** What is left when there is no file. */
+/** The answer where there is no file. */
 function missing(environ: AnyEnviron) {
   const { REQUEST_METHOD: method } = environ;
   return method === 'GET' || method === 'HEAD' ? plainAnswer(404) : plainAnswer(405, [['Allow', 'GET, HEAD']]);

@@ -1,6 +1,6 @@
 /**
- * The device for what is the same in both conventions but for the waiting: it is written once, as a generator that yields
- * whatever has to be waited for, and one of two drivers runs it.
+ * The device for what is the same in both conventions but for the waiting: it is written once, as a generator that
+ * yields whatever has to be waited for, and one of two drivers runs it.
  *
  * ```ts
  * function* firstBlock(environ: Environ | AsyncEnviron): Steps<Uint8Array> {
@@ -8,12 +8,13 @@
  * }
  * ```
  *
- * The sync driver gives back at once what was yielded, so it makes no promise and waits for none; the async one awaits it.
- * A rejection is thrown into the generator at its `yield`: `try`, `catch` and `finally` hold as they do anywhere.
+ * The sync driver gives back at once what was yielded, so it makes no promise and waits for none; the async one awaits
+ * it. A rejection is thrown into the generator at its `yield`: `try`, `catch` and `finally` hold as they do anywhere.
  *
  * Not for hot ways: steps cost a sync caller 60 ns, each wait 75 ns, each generator on the way to it 50 ns (Node 20); a
  * whole step of a body of middleware takes no longer. There, a shared object decides, and each convention has a short
- * loop of its own. Let generators be methods, or functions of a module: one that a call makes anew costs it microseconds.
+ * loop of its own. Let generators be methods, or functions of a module: one that a call makes anew costs it
+ * microseconds.
  */
 export type Steps<T> = Generator<unknown, T, unknown>;
 

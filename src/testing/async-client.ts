@@ -14,8 +14,8 @@ import { watchingClose } from './watch-close.ts';
 /** A request to an async application. */
 export interface AsyncRequest extends RequestOptions {
   /**
-   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body off:
-   * the read rejects with the same.
+   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body
+   * off: the read rejects with the same.
    */
   body?: WholeBody | Iterable<BodyPiece> | AsyncIterable<BodyPiece>;
   /** The client leaves when it aborts. */
@@ -34,8 +34,8 @@ interface TestExchangeOptions {
 }
 
 /**
- * A response of an async application as it comes, chunk by chunk. The application is asked for its next chunk only when the
- * client asks for one; the first it may make beforehand (G-105).
+ * A response of an async application as it comes, chunk by chunk. The application is asked for its next chunk only when
+ * the client asks for one; the first it may make beforehand (G-105).
  */
 export interface StreamingResponse extends AsyncIterable<Uint8Array> {
   /** Fulfils when the head has been sent; rejects with ResponseBroken when that will never be. */

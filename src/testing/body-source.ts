@@ -6,8 +6,8 @@ import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { type BodyPiece, toBytes } from './request.ts';
 
 /**
- * The state of a body: what was announced, what came, what was read. The pieces are cut to what a read asks for, and the
- * body to its announced length (G-54); one that ends before that is broken off (G-63).
+ * The state of a body: what was announced, what came, what was read. The pieces are cut to what a read asks for, and
+ * the body to its announced length (G-54); one that ends before that is broken off (G-63).
  */
 class Pieces {
   /** Bytes that the application has read. */

@@ -31,8 +31,8 @@ export interface RequestOptions extends RequestHead {
   /** Sent as JSON, in place of a body. */
   json?: unknown;
   /**
-   * The client leaves after so many chunks of the response (B-35), 0: before the first. Reads and writes throw or reject with
-   * ClientDisconnected from then on.
+   * The client leaves after so many chunks of the response (B-35), 0: before the first. Reads and writes throw or
+   * reject with ClientDisconnected from then on.
    */
   disconnectAfter?: number;
 }
@@ -52,8 +52,8 @@ function announced(headers: Headers): number {
 }
 
 /**
- * Completes the head by what the body needs: a whole body gets a Content-Length, one in pieces goes chunked, unless the test
- * says otherwise.
+ * Completes the head by what the body needs: a whole body gets a Content-Length, one in pieces goes chunked, unless the
+ * test says otherwise.
  */
 export function prepareBody<S extends object>(
   request: RequestOptions & { body?: WholeBody | S },

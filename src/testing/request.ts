@@ -17,8 +17,8 @@ export interface RequestHead {
   /** `GET` by default. */
   method?: string;
   /**
-   * Path with or without a query; `/` by default. Percent-encode what has a meaning in it; spaces and non-ASCII text are
-   * encoded for you. A whole URI gives an absolute-form target.
+   * Path with or without a query; `/` by default. Percent-encode what has a meaning in it; spaces and non-ASCII text
+   * are encoded for you. A whole URI gives an absolute-form target.
    */
   path?: string;
   /** Put behind what the path has of a query. */

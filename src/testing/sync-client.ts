@@ -13,13 +13,13 @@ import { watchingClose } from './watch-close.ts';
 /** A request to a sync application. */
 export interface SyncRequest extends RequestOptions {
   /**
-   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body off:
-   * the read throws the same.
+   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body
+   * off: the read throws the same.
    */
   body?: WholeBody | Iterable<BodyPiece>;
   /**
-   * Called with every chunk as it is sent, while the application stands still. Where it returns `false`, the client leaves
-   * (B-35).
+   * Called with every chunk as it is sent, while the application stands still. Where it returns `false`, the client
+   * leaves (B-35).
    */
   onChunk?(chunk: Uint8Array, response: ResponseStart): unknown;
 }

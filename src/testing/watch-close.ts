@@ -2,8 +2,8 @@ import { isPromise } from 'node:util/types';
 import type { Recording } from './response.ts';
 
 /**
- * Counts the calls of `close` of a body (G-111), by a method of the body itself that shadows the true one for the time of
- * the request: a wrapper would hide what the body is from the engine. Of a frozen body nothing is counted.
+ * Counts the calls of `close` of a body (G-111), by a method of the body itself that shadows the true one for the time
+ * of the request: a wrapper would hide what the body is from the engine. Of a frozen body nothing is counted.
  *
  * @returns undoes it
  */

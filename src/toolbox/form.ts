@@ -55,8 +55,8 @@ function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormD
  * The form of the request, of either type, as a whole: texts, and files as `File`s in memory. For large files use
  * `multipart`.
  *
- * @throws RequestDataError: 415 for another Content-Type, 413 above a limit, 400 for a malformed body; what `wsgi.input`
- *   throws when the body breaks off (G-63)
+ * @throws RequestDataError: 415 for another Content-Type, 413 above a limit, 400 for a malformed body; what
+ *   `wsgi.input` throws when the body breaks off (G-63)
  */
 export function form(environ: Environ, limits?: FormLimits): FormData;
 export function form(environ: AsyncEnviron, limits?: FormLimits): Promise<FormData>;

@@ -30,12 +30,13 @@ function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): voi
 }
 
 /**
- * A body with the chunks of `body` whose `close` closes `body` and then calls `onClose`, both exactly once, even when the
- * first throws, and also when iteration was never begun (where the `finally` of a generator would not run).
+ * A body with the chunks of `body` whose `close` closes `body` and then calls `onClose`, both exactly once, even when
+ * the first throws, and also when iteration was never begun (where the `finally` of a generator would not run).
  *
- * An array stays an array, of the same chunks, so that the gateway still knows its size (G-123). A file wrapper stays the
- * object that it is, with another `close`, so that the gateway still sends the file itself (M-16). Of any other body the
- * iterator is taken only when the gateway asks for it (M-02). Which convention it serves is that of `body` (B-04).
+ * An array stays an array, of the same chunks, so that the gateway still knows its size (G-123). A file wrapper stays
+ * the object that it is, with another `close`, so that the gateway still sends the file itself (M-16). Of any other
+ * body the iterator is taken only when the gateway asks for it (M-02). Which convention it serves is that of `body`
+ * (B-04).
  *
  * @param onClose may return a promise in the async convention; it is awaited
  */

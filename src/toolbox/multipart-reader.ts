@@ -64,7 +64,7 @@ export class FormReader {
     for (;;) {
       const event = this.ready() ?? (yield* this.read());
       if (event === BODY_END) return null;
-      // The end, or data that nobody has read, of the part before.
+      // The end, or unread data, of the part before.
       if (event === PART_END || event instanceof Uint8Array) continue;
       this.current = new PartData(event, this);
       return this.current;
@@ -76,7 +76,7 @@ export class FormReader {
 export class PartData {
   readonly head: PartHead;
   readonly #reader: FormReader;
-  /** What is left of the block that was taken from the form last. */
+  /** The unread bytes of the block that was taken from the form last. */
   #rest: Uint8Array | null = null;
   #complete = false;
 

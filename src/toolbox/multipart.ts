@@ -92,8 +92,8 @@ async function* asyncParts(environ: AsyncEnviron, limits: MultipartLimits): Asyn
  * ```
  *
  * A file name is the client's word: never make a path of it. Iterating throws RequestDataError: 415 for another
- * Content-Type, 413 above a limit, 400 for a body that is malformed or ends too early; and what `wsgi.input` throws when the
- * body breaks off (G-63). Leaving the loop leaves the rest of the body unread.
+ * Content-Type, 413 above a limit, 400 for a body that is malformed or ends too early; and what `wsgi.input` throws
+ * when the body breaks off (G-63). Leaving the loop leaves the rest of the body unread.
  */
 export function multipart(environ: Environ, limits?: MultipartLimits): Iterable<Part>;
 export function multipart(environ: AsyncEnviron, limits?: MultipartLimits): AsyncIterable<AsyncPart>;

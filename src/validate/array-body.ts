@@ -10,7 +10,9 @@ import { isBytes } from './values.ts';
 
 const ARRAY_ITERATOR = Array.prototype[Symbol.iterator];
 
-/** Iterates as arrays do, by `length` and index; what is derived from it by `map`, `slice` and so on is a plain array. */
+/**
+ * Iterates as arrays do, by `length` and index; what is derived from it by `map`, `slice` and so on is a plain array.
+ */
 class CheckedArray extends Array<unknown> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;

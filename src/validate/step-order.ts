@@ -1,6 +1,6 @@
 /**
- * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. Nothing in here
- * waits.
+ * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. Nothing in
+ * here waits.
  */
 import { sizeOf } from '../rules/bytes.ts';
 import { ChunkComparison, checkChunk } from './chunk.ts';

@@ -103,7 +103,7 @@ export class AsyncExchange extends MiddlewareExchange<
     }
   }
 
-  /** Nobody has to look at a write; a mapping that failed has to fail the response all the same. */
+  /** An application may ignore the promise of a write; a mapping that failed still fails the response. */
   #mappingFailed(error: unknown): never {
     this.#writeFailure ??= { error };
     throw error;
@@ -151,7 +151,7 @@ export class AsyncExchange extends MiddlewareExchange<
     return body;
   }
 
-  /** The body was returned to us, and to nobody else: it is ours to close. */
+  /** Closes the body: it was returned to us, and the gateway will never see it. */
   async #failed(body: AsyncBody, failure: unknown): Promise<never> {
     if (isAsyncBody(body)) await this.closeAll(body);
     else await this.end();

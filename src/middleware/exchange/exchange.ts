@@ -1,7 +1,7 @@
 /**
- * One request through a middleware, without the waiting. `define.ts` makes it for a request that a middleware handles; it
- * calls the application, and what it returns goes to the gateway. It decides; `SyncExchange` and `AsyncExchange` call and
- * wait. Steps (`src/rules/steps.ts`) only where a response fails, is dropped, or is a file.
+ * One request through a middleware, without the waiting. `define.ts` makes it for a request that a middleware handles;
+ * it calls the application, and what it returns goes to the gateway. It decides; `SyncExchange` and `AsyncExchange`
+ * call and wait. Steps (`src/rules/steps.ts`) only where a response fails, is dropped, or is a file.
  */
 import type { AsyncBody, Body } from '../../interface/types.ts';
 import type { Steps } from '../../rules/steps.ts';

@@ -1,6 +1,6 @@
 /**
- * A body in the place of another, without the waiting: one step for each of the inner body's steps (M-03), never ahead of
- * it (M-02, M-20). It decides; `SyncMappedBody` and `AsyncMappedBody` call the inner iterator and wait. No steps
+ * A body in the place of another, without the waiting: one step for each of the inner body's steps (M-03), never ahead
+ * of it (M-02, M-20). It decides; `SyncMappedBody` and `AsyncMappedBody` call the inner iterator and wait. No steps
  * (`src/rules/steps.ts`) but where a body fails or is dropped: they would make a chunk 35 to 80 % dearer. For the same
  * reason no `#` fields, which cost more to make (Node 20).
  */
@@ -46,8 +46,8 @@ export abstract class MappedBody<
   protected abstract iterate(chunks: B | Iterable<Uint8Array>): I;
 
   /**
-   * What becomes of a step. Bytes, or in the async convention a promise of them, are for `result`; null: the step goes on,
-   * by `unmapped`; DROP: nothing is sent, `drop` has the rest.
+   * What becomes of a step. Bytes, or in the async convention a promise of them, are for `result`; null: the step goes
+   * on, by `unmapped`; DROP: nothing is sent, `drop` has the rest.
    */
   protected map(step: IteratorResult<Uint8Array>): Bytes | null | typeof DROP {
     const { decision } = this.exchange.stage;

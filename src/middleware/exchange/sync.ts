@@ -54,7 +54,7 @@ export class SyncExchange extends MiddlewareExchange<Write, Body, void, Body> {
     try {
       return this.respond(body, isArrayBody(body) ? body : null);
     } catch (failure) {
-      this.closeAll(body); // returned to us, and to nobody else
+      this.closeAll(body); // it was returned to us, and the gateway will never see it
       throw failure;
     }
   }

@@ -5,8 +5,8 @@ import parseRange from 'range-parser';
 
 /** The part of a file that a Range field asks for; null: all of it; `'unsatisfiable'`: 416. */
 export function rangeOf(field: string, size: number): { start: number; end: number } | null | 'unsatisfiable' {
-  // The name of the unit is of either case (RFC 9110, 14.1). A suffix longer than the file means all of it (14.1.2), which
-  // range-parser takes for unsatisfiable.
+  // The name of the unit is of either case (RFC 9110, 14.1). A suffix longer than the file means all of it (14.1.2),
+  // which range-parser takes for unsatisfiable.
   const limited = field
     .replace(/^bytes=/i, 'bytes=')
     .replace(/([=,][ \t]*)-([0-9]+)/g, (range, before: string, suffix: string) =>
@@ -20,8 +20,8 @@ export function rangeOf(field: string, size: number): { start: number; end: numb
 }
 
 /**
- * A strong tag (RFC 9110, 8.8.1): size and time of modification do not make one, as tools that copy and build set the time.
- * The time of change cannot be set, and a file put in the place of another has another number.
+ * A strong tag (RFC 9110, 8.8.1): size and time of modification do not make one, as tools that copy and build set the
+ * time. The time of change cannot be set, and a file put in the place of another has another number.
  */
 export function strongTag({ dev, ino, size, mtimeMs, ctimeMs }: Stats, coding: string | null): string {
   const identity = [dev, ino, size, mtimeMs, ctimeMs, coding].join();
@@ -29,8 +29,8 @@ export function strongTag({ dev, ino, size, mtimeMs, ctimeMs }: Stats, coding: s
 }
 
 /**
- * If-Range: the tag has to be the very same (RFC 9110, 13.1.5). A date never is: clients have the tag, and two versions may
- * have the same time of modification.
+ * If-Range: the tag has to be the very same (RFC 9110, 13.1.5). A date never is: clients have the tag, and two versions
+ * may have the same time of modification.
  */
 export function rangeStillValid(field: string | undefined, etag: string): boolean {
   return field === undefined || field === etag;
