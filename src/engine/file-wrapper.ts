@@ -94,14 +94,17 @@ function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
   });
 }
 
-/** State of both wrappers. The engine recognises them by the private brand (G-161). */
+/**
+ * A file as a body, without the waiting. The private brand is what the engine recognises (G-161). An application makes it,
+ * by `wsgi.file_wrapper` or one of the classes, and returns it; the engine sends the file, or takes step after step.
+ */
 abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;
   protected readonly blockSize: number;
   /** Only there when the file has one (G-163). */
   declare close?: () => void | Promise<void>;
-  /** The last block was read, or the wrapper was returned or closed. */
-  protected ended = false;
+  /** No step reads any more. */
+  protected complete = false;
   /** A read in progress; never rejects. */
   protected reading: Promise<unknown> | null = null;
   #closed = false;
@@ -110,22 +113,29 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
     checkFile(file);
     this.file = file;
     this.blockSize = blockSizeArgument(blockSize);
-    const source: AsyncFile = file;
-    if (typeof source === 'number' || typeof source.close === 'function') {
-      this.close = () => {
-        this.ended = true;
-        if (this.#closed) return undefined;
-        this.#closed = true;
-        const close = (): void | Promise<void> => (typeof source === 'number' ? closeSync(source) : source.close?.());
-        // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
-        return this.reading === null ? close() : this.reading.then(close);
-      };
-    }
+    const owned: SyncFile | AsyncFile = file;
+    if (typeof owned !== 'number' && typeof owned.close !== 'function') return;
+    this.close = () => {
+      this.complete = true;
+      if (this.#closed) return undefined;
+      this.#closed = true;
+      const close = (): void | Promise<void> => (typeof owned === 'number' ? closeSync(owned) : owned.close?.());
+      // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
+      return this.reading === null ? close() : this.reading.then(close);
+    };
   }
 
+  /** The descriptor to read from; -1 where the file has a `read` of its own. */
   protected descriptor(): number {
     if (typeof this.file === 'number') return this.file;
     return isFileHandle(this.file) ? this.file.fd : -1;
+  }
+
+  /** The step that a block makes; an empty one, or none, ends the body. */
+  protected step(block: Uint8Array | null | undefined): IteratorResult<Uint8Array> {
+    if (block && block.byteLength !== 0) return { done: false, value: block };
+    this.complete = true;
+    return { done: true, value: undefined };
   }
 
   /** Whether the gateway recognises the body as a wrapper (G-161). */
@@ -138,7 +148,7 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
    * and if the descriptor is of no use: the file is read then (G-162).
    */
   static range(body: unknown): FileRange | null {
-    if (!Wrapper.made(body) || body.ended || body.#closed) return null;
+    if (!Wrapper.made(body) || body.complete || body.#closed) return null;
     const { file } = body;
     let descriptor: unknown;
     let stat: Stats;
@@ -156,8 +166,8 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
 
 /**
  * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if
- * the file has one (U-08). The wrapper owns a descriptor and closes it. `wsgi.file_wrapper` of the sync convention
- * makes one of these, so a gateway sends the file itself if it can.
+ * the file has one (U-08). A descriptor is owned by the wrapper and closed with it. `wsgi.file_wrapper` of the sync
+ * convention makes one of these, so a gateway sends the file itself where it can.
  */
 export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
   /**
@@ -175,18 +185,17 @@ export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<U
   }
 
   next(): IteratorResult<Uint8Array> {
-    if (this.ended) return { done: true, value: undefined };
+    return this.step(this.complete ? null : this.#read());
+  }
+
+  #read(): Uint8Array {
     const descriptor = this.descriptor();
-    const { file, blockSize } = this;
-    // Without a descriptor it is an object with a `read` (`checkFile`).
-    const block = descriptor >= 0 ? readBlock(descriptor, blockSize) : (file as FileLike).read(blockSize);
-    if (block && block.byteLength !== 0) return { done: false, value: block };
-    this.ended = true;
-    return { done: true, value: undefined };
+    // What has no descriptor has a `read` (`checkFile`), which in this convention gives bytes (G-160).
+    return descriptor >= 0 ? readBlock(descriptor, this.blockSize) : (this.file as FileLike).read(this.blockSize);
   }
 
   return(): IteratorResult<Uint8Array> {
-    this.ended = true;
+    this.complete = true;
     this.close?.();
     return { done: true, value: undefined };
   }
@@ -209,14 +218,12 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.ended) return { done: true, value: undefined };
+    if (this.complete) return this.step(null);
     const read = this.#read();
     this.reading = read.then(nothing, nothing);
     const block = await read;
     this.reading = null;
-    if (block && block.byteLength !== 0) return { done: false, value: block };
-    this.ended = true;
-    return { done: true, value: undefined };
+    return this.step(block);
   }
 
   async #read(): Promise<Uint8Array> {
@@ -227,12 +234,12 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
       return block;
     }
     const descriptor = this.descriptor();
-    // Without a descriptor it is an object with a `read` (`checkFile`).
+    // As in `FileWrapper`, or a promise of bytes.
     return descriptor >= 0 ? readBlockAsync(descriptor, this.blockSize) : (file as AsyncFileLike).read(this.blockSize);
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.ended = true;
+    this.complete = true;
     await this.close?.();
     return { done: true, value: undefined };
   }

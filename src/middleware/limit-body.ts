@@ -2,6 +2,8 @@ import { ConfigurationError, RequestBodyError } from '../interface/errors.ts';
 import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { AsyncInputStream, InputStream } from '../interface/types.ts';
 import { DIGITS } from '../rules/grammar.ts';
+import { nothing } from '../rules/promises.ts';
+import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { plainAnswer } from './answers.ts';
 import { isAsyncEnviron, middleware } from './define.ts';
 import type { AnyEnviron, Middleware } from './types.ts';
@@ -11,7 +13,7 @@ export interface LimitBodyOptions {
   maximum: number;
 }
 
-/** What is left of the limit. One byte more than that is asked for, to see whether there is one. */
+/** The bytes that the limit still allows. One byte more than that is asked for, to see whether there is one. */
 class Allowance {
   readonly #maximum: number;
   #left: number;
@@ -21,23 +23,45 @@ class Allowance {
     this.#left = maximum;
   }
 
-  /** The size to read in place of the one asked for. */
-  size(size: number | null | undefined): number {
+  /**
+   * The size to ask for in place of the given one. What is no size goes on, for the stream inside to complain about.
+   */
+  size<S extends number | null | undefined>(size: S): S | number {
+    if (size === 0 || !isSize(size)) return size;
     const most = Math.max(0, this.#left) + 1;
     return size === undefined || size === null || size < 0 ? most : Math.min(size, most);
   }
 
-  /** @throws RequestBodyError (413), then always */
-  take(block: Uint8Array): Uint8Array {
+  /**
+   * @param size as it was given: where nothing was asked for, nothing is refused
+   * @throws RequestBodyError (413), then always
+   */
+  take(block: Uint8Array, size?: number | null): Uint8Array {
+    if (size === 0) return block;
     this.#left -= block.byteLength;
     if (this.#left < 0) throw new RequestBodyError(`the request body is larger than ${this.#maximum} bytes`, 413);
     return block;
   }
 }
 
-/** Whether a size has a meaning for `read`; else the stream inside is to complain about it. */
-function isSize(size: unknown): size is number | null | undefined {
+function isSize(size: unknown): boolean {
   return size === undefined || size === null || Number.isInteger(size);
+}
+
+/** All lines, or as many as make up the hint (G-59). */
+function* collected(
+  readline: () => Uint8Array | Promise<Uint8Array>,
+  hint: number | null | undefined,
+): Steps<Uint8Array[]> {
+  const lines: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const line = yield* wait(readline());
+    if (line.byteLength === 0) return lines;
+    lines.push(line);
+    total += line.byteLength;
+    if (hint !== undefined && hint !== null && hint > 0 && total >= hint) return lines;
+  }
 }
 
 class LimitedInput implements InputStream {
@@ -56,27 +80,18 @@ class LimitedInput implements InputStream {
   }
 
   read(size?: number | null): Uint8Array {
-    if (size === 0 || !isSize(size)) return this.#inner.read(size);
-    return this.#allowance.take(this.#inner.read(this.#allowance.size(size)));
+    return this.#allowance.take(this.#inner.read(this.#allowance.size(size)), size);
   }
 
   readline(size?: number | null): Uint8Array {
-    if (size === 0 || !isSize(size)) return this.#inner.readline(size);
-    return this.#allowance.take(this.#inner.readline(this.#allowance.size(size)));
+    return this.#allowance.take(this.#inner.readline(this.#allowance.size(size)), size);
   }
 
   /** Only where the input inside has it (see the constructor). */
   [READ_BLOCK]?(max: number): Uint8Array | null;
 
   readlines(hint?: number | null): Uint8Array[] {
-    const lines: Uint8Array[] = [];
-    let total = 0;
-    for (const line of this) {
-      lines.push(line);
-      total += line.byteLength;
-      if (hint !== undefined && hint !== null && hint > 0 && total >= hint) break; // G-59
-    }
-    return lines;
+    return runSteps(collected(() => this.readline(), hint));
   }
 
   *[Symbol.iterator](): Generator<Uint8Array, void, undefined> {
@@ -97,15 +112,12 @@ class LimitedAsyncInput implements AsyncInputStream {
 
   #queue<T>(operation: () => Promise<T>): Promise<T> {
     const run = this.#last.then(operation, operation);
-    this.#last = run.catch(() => {});
+    this.#last = run.catch(nothing);
     return run;
   }
 
   read(size?: number | null): Promise<Uint8Array> {
-    return this.#queue(async () => {
-      if (size === 0 || !isSize(size)) return this.#inner.read(size);
-      return this.#allowance.take(await this.#inner.read(this.#allowance.size(size)));
-    });
+    return this.#queue(async () => this.#allowance.take(await this.#inner.read(this.#allowance.size(size)), size));
   }
 
   readline(size?: number | null): Promise<Uint8Array> {
@@ -113,21 +125,11 @@ class LimitedAsyncInput implements AsyncInputStream {
   }
 
   async #line(size?: number | null): Promise<Uint8Array> {
-    if (size === 0 || !isSize(size)) return this.#inner.readline(size);
-    return this.#allowance.take(await this.#inner.readline(this.#allowance.size(size)));
+    return this.#allowance.take(await this.#inner.readline(this.#allowance.size(size)), size);
   }
 
   readlines(hint?: number | null): Promise<Uint8Array[]> {
-    return this.#queue(async () => {
-      const lines: Uint8Array[] = [];
-      let total = 0;
-      for (let line = await this.#line(); line.byteLength !== 0; line = await this.#line()) {
-        lines.push(line);
-        total += line.byteLength;
-        if (hint !== undefined && hint !== null && hint > 0 && total >= hint) break; // G-59
-      }
-      return lines;
-    });
+    return this.#queue(() => awaitSteps(collected(() => this.#line(), hint)));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {

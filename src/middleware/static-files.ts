@@ -7,24 +7,23 @@ import { markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, HeaderField, Kind } from '../interface/types.ts';
 import { percentEncodeBytes } from '../rules/native-strings.ts';
 import { statusLine } from '../rules/status-line.ts';
+import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { emptyAnswer, plainAnswer } from './answers.ts';
 import { checkSwitches } from './decision.ts';
 import { isAsyncEnviron, middleware } from './define.ts';
 import { Head, standFor } from './head.ts';
 import { evaluate, FAILED, NOT_MODIFIED } from './preconditions.ts';
-import { asyncFileBody, type Part, syncFileBody } from './static/file.ts';
-import { filePath, isServable, requestedPath } from './static/path.ts';
-import { rangeOf, rangeStillValid, strongTag } from './static/range.ts';
+import { asyncFileBody, type FilePart, syncFileBody } from './static/file.ts';
 import {
-  awaitSteps,
+  awaitedFileSystem,
+  blockingFileSystem,
+  type FileSystem,
   type OpenedFile,
   openedPath,
   openRegular,
-  realPath,
-  runSteps,
-  type Steps,
-  statOf,
-} from './static/steps.ts';
+} from './static/file-system.ts';
+import { filePath, isServable, requestedPath } from './static/path.ts';
+import { rangeOf, rangeStillValid, strongTag } from './static/range.ts';
 import type { Answer, AnyEnviron, Middleware } from './types.ts';
 
 export interface StaticFilesOptions {
@@ -68,7 +67,7 @@ function acceptedCodings(environ: AnyEnviron): string[] {
   return identity < 0 ? all : all.slice(0, identity);
 }
 
-interface Found extends OpenedFile {
+interface FoundFile extends OpenedFile {
   /** Path below the root, with `/`. */
   name: string;
   /** Null: as it is. */
@@ -102,22 +101,22 @@ class StaticFiles {
   }
 
   /** The file for a request; null where there is none to be served. */
-  *find(environ: AnyEnviron): Steps<Found | typeof REDIRECT | null> {
+  *find(files: FileSystem, environ: AnyEnviron): Steps<FoundFile | typeof REDIRECT | null> {
     const path = requestedPath(environ.PATH_INFO, this.#dotfiles);
     if (path === null) return null;
     const { segments, directory } = path;
-    const real = yield* this.#locate(segments);
+    const real = yield* this.#locate(files, segments);
     if (real === null) return null;
-    const stat = yield* statOf(real);
+    const stat = yield* wait(files.stat(real));
     if (stat === null) return null;
     if (!stat.isDirectory()) {
       if (directory || !stat.isFile()) return null;
-      return yield* this.#open(environ, segments, real);
+      return yield* this.#open(files, environ, segments, real);
     }
     for (const name of this.#index) {
-      const inside = yield* this.#locate([...segments, name]);
+      const inside = yield* this.#locate(files, [...segments, name]);
       if (inside === null) continue;
-      const found = yield* this.#open(environ, [...segments, name], inside);
+      const found = yield* this.#open(files, environ, [...segments, name], inside);
       if (found === null) continue;
       if (directory) return found;
       closeSync(found.descriptor);
@@ -127,33 +126,33 @@ class StaticFiles {
   }
 
   /** The real path, if it may be served. */
-  *#locate(segments: readonly string[]): Steps<string | null> {
+  *#locate(files: FileSystem, segments: readonly string[]): Steps<string | null> {
     const asked = filePath(this.#root, segments);
-    const real = yield* realPath(asked);
+    const real = yield* wait(files.realPath(asked));
     return real !== null && isServable(this.#root, asked, real, this.#dotfiles) ? real : null;
   }
 
-  *#open(environ: AnyEnviron, segments: readonly string[], real: string): Steps<Found | null> {
+  *#open(files: FileSystem, environ: AnyEnviron, segments: readonly string[], real: string): Steps<FoundFile | null> {
     const name = segments.join('/');
     if (this.#precompressed) {
       for (const coding of acceptedCodings(environ)) {
         const ending = VARIANTS.find(([each]) => each === coding)?.[1];
         if (ending === undefined) continue;
         const names = [...segments.slice(0, -1), `${segments[segments.length - 1]}${ending}`];
-        const variant = yield* this.#locate(names);
-        const file = variant === null ? null : yield* this.#openServable(names, variant);
+        const variant = yield* this.#locate(files, names);
+        const file = variant === null ? null : yield* this.#openServable(files, names, variant);
         if (file !== null) return { ...file, name, coding };
       }
     }
-    const file = yield* this.#openServable(segments, real);
+    const file = yield* this.#openServable(files, segments, real);
     return file === null ? null : { ...file, name, coding: null };
   }
 
   /** The file, if what was opened lies where it may be served. */
-  *#openServable(segments: readonly string[], real: string): Steps<OpenedFile | null> {
-    const file = yield* openRegular(real);
+  *#openServable(files: FileSystem, segments: readonly string[], real: string): Steps<OpenedFile | null> {
+    const file = yield* openRegular(files, real);
     if (file === null) return null;
-    const opened = yield* openedPath(file, real);
+    const opened = yield* openedPath(files, file, real);
     if (opened !== null && isServable(this.#root, filePath(this.#root, segments), opened, this.#dotfiles)) return file;
     closeSync(file.descriptor);
     return null;
@@ -166,7 +165,7 @@ class StaticFiles {
     return /^text\/[^;]+$/.test(type) ? `${type}; charset=utf-8` : type;
   }
 
-  #headers(found: Found, etag: string, lastModified: string): HeaderField[] {
+  #headers(found: FoundFile, etag: string, lastModified: string): HeaderField[] {
     const headers: HeaderField[] = [
       ['Last-Modified', lastModified],
       ['ETag', etag],
@@ -178,7 +177,7 @@ class StaticFiles {
   }
 
   /** Fields of what is sent, which a 304 does not have. */
-  #contentFields({ name, coding }: Found, length: number): HeaderField[] {
+  #contentFields({ name, coding }: FoundFile, length: number): HeaderField[] {
     return [
       ['Content-Type', this.#contentType(name)],
       ['Content-Length', String(length)],
@@ -189,7 +188,7 @@ class StaticFiles {
   }
 
   /** The answer without its body; the part of the file that is the body, or null for none. */
-  head(environ: AnyEnviron, found: Found): { code: number; headers: HeaderField[]; part: Part | null } {
+  head(environ: AnyEnviron, found: FoundFile): { code: number; headers: HeaderField[]; part: FilePart | null } {
     const { stat, coding, descriptor } = found;
     const etag = strongTag(stat, coding);
     const lastModified = stat.mtime.toUTCString();
@@ -225,7 +224,7 @@ class StaticFiles {
     return { code, headers, part };
   }
 
-  answer(environ: AnyEnviron, found: Found | typeof REDIRECT | null): Answer | undefined {
+  answer(environ: AnyEnviron, found: FoundFile | typeof REDIRECT | null): Answer | undefined {
     if (found === null) return undefined;
     if (found === REDIRECT) return emptyAnswer(301, [['Location', directoryLocation(environ)]]);
     let owned = true;
@@ -265,7 +264,7 @@ function existingDirectory(root: string): string {
 }
 
 /**
- * Serves the files below a directory to GET and HEAD; whatever is not there goes to the application inside. By
+ * Serves the files below a directory to GET and HEAD; what is not there, the application inside answers. By
  * PATH_INFO, so that `mount` puts it below a path.
  *
  * Conditional requests, single ranges (several are answered by the whole file), index files, a redirect to the slash at
@@ -284,14 +283,13 @@ export function staticFiles(options: StaticFilesOptions): Middleware {
       const { REQUEST_METHOD: method } = environ;
       if (method !== 'GET' && method !== 'HEAD') return undefined;
       const all: AnyEnviron = environ;
-      const steps = files.find(all);
-      if (!isAsyncEnviron(all)) return files.answer(all, runSteps(steps));
-      return awaitSteps(steps).then((found) => files.answer(all, found));
+      if (!isAsyncEnviron(all)) return files.answer(all, runSteps(files.find(blockingFileSystem, all)));
+      return awaitSteps(files.find(awaitedFileSystem, all)).then((found) => files.answer(all, found));
     },
   });
 }
 
-/** What is left when there is no file. */
+/** The answer where there is no file. */
 function missing(environ: AnyEnviron) {
   const { REQUEST_METHOD: method } = environ;
   return method === 'GET' || method === 'HEAD' ? plainAnswer(404) : plainAnswer(405, [['Allow', 'GET, HEAD']]);

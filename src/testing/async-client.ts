@@ -3,6 +3,7 @@ import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { type RunningRequest, runAsync } from '../engine/run-async.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
+import { nothing } from '../rules/promises.ts';
 import { AsyncBodySource } from './body-source.ts';
 import { type ClientOptions, prepareBody, type RequestOptions, TestClient } from './client.ts';
 import { type BodyPiece, buildEnviron, type WholeBody } from './request.ts';
@@ -13,19 +14,28 @@ import { watchingClose } from './watch-close.ts';
 /** A request to an async application. */
 export interface AsyncRequest extends RequestOptions {
   /**
-   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body off:
-   * the read rejects with the same.
+   * Whole, or in pieces that are taken one by one as the application reads. An iterator that throws breaks the body
+   * off: the read rejects with the same.
    */
   body?: WholeBody | Iterable<BodyPiece> | AsyncIterable<BodyPiece>;
   /** The client leaves when it aborts. */
   signal?: AbortSignal;
 }
 
-function ignore(): void {}
+interface TestExchangeOptions {
+  recording: Recording;
+  body: AsyncBodySource | null;
+  /** The test asks for chunk after chunk. */
+  pulling: boolean;
+  /** Chunks after which the client leaves. */
+  leaveAfter: number;
+  /** Called when the exchange is done. */
+  settle: () => TestResponse;
+}
 
 /**
- * A response of an async application as it comes, chunk by chunk. The application is asked for its next chunk only when the
- * client asks for one; the first it may make beforehand (G-105).
+ * A response of an async application as it comes, chunk by chunk. The application is asked for its next chunk only when
+ * the client asks for one; the first it may make beforehand (G-105).
  */
 export interface StreamingResponse extends AsyncIterable<Uint8Array> {
   /** Fulfils when the head has been sent; rejects with ResponseBroken when that will never be. */
@@ -38,29 +48,25 @@ export interface StreamingResponse extends AsyncIterable<Uint8Array> {
   disconnect(reason?: Error): Promise<TestResponse>;
 }
 
-class Exchange implements StreamingResponse {
+/** Begun by `AsyncTestClient`, handed to the test, and done when the engine says so. */
+class TestExchange implements StreamingResponse {
   readonly started: Promise<ResponseStart>;
   readonly finished: Promise<TestResponse>;
   readonly transport: AsyncTransport;
   readonly recording: Recording;
   private readonly body: AsyncBodySource | null;
   private running: RunningRequest | undefined;
-  private over = false;
+  /** The engine calls nothing for this request any more. */
+  private done = false;
   private given = 0;
-  private resolveStarted: (start: ResponseStart) => void = ignore;
-  private rejectStarted: (error: Error) => void = ignore;
-  private resolveFinished: (response: TestResponse) => void = ignore;
-  private wake: () => void = ignore;
+  private resolveStarted: (start: ResponseStart) => void = nothing;
+  private rejectStarted: (error: Error) => void = nothing;
+  private resolveFinished: (response: TestResponse) => void = nothing;
+  private wake: () => void = nothing;
   private readonly leaveAfter: number;
   private readonly settle: () => TestResponse;
 
-  constructor(
-    recording: Recording,
-    body: AsyncBodySource | null,
-    pulling: boolean,
-    leaveAfter: number,
-    settle: () => TestResponse,
-  ) {
+  constructor({ recording, body, pulling, leaveAfter, settle }: TestExchangeOptions) {
     this.recording = recording;
     this.body = body;
     this.leaveAfter = leaveAfter;
@@ -69,15 +75,15 @@ class Exchange implements StreamingResponse {
       recording,
       pulling,
       () => this.happened(),
-      () => this.done(),
+      () => this.finish(),
     );
-    // Ends: with the head; rejects when the exchange is over without one.
+    // Ends: with the head; rejects when the exchange is done without one.
     this.started = new Promise((resolve, reject) => {
       this.resolveStarted = resolve;
       this.rejectStarted = reject;
     });
-    this.started.catch(ignore);
-    // Ends: when the exchange is over, which the engine says of every one; an application that hangs is up to its test.
+    this.started.catch(nothing);
+    // Ends: when the exchange is done, which the engine says of every one; an application that hangs is up to its test.
     this.finished = new Promise((resolve) => {
       this.resolveFinished = resolve;
     });
@@ -95,8 +101,8 @@ class Exchange implements StreamingResponse {
     if (this.given === chunks.length) this.transport.want();
     while (this.given === chunks.length) {
       if (this.recording.complete) return null;
-      if (this.over || this.transport.broken || this.recording.gone !== null) throw new ResponseBroken();
-      // Ends: with the next chunk, the end of the exchange, and when the client goes.
+      if (this.done || this.transport.broken || this.recording.gone !== null) throw new ResponseBroken();
+      // Ends: with the next chunk, when the exchange is done, and when the client goes.
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -114,7 +120,7 @@ class Exchange implements StreamingResponse {
 
   disconnect(reason: Error = new ClientDisconnected()): Promise<TestResponse> {
     const { recording } = this;
-    if (!this.over && !recording.complete && recording.gone === null) {
+    if (!this.done && !recording.complete && recording.gone === null) {
       recording.gone = reason;
       this.running?.disconnect(reason);
       this.body?.disconnect(reason);
@@ -131,8 +137,8 @@ class Exchange implements StreamingResponse {
     this.wake();
   }
 
-  private done(): void {
-    this.over = true;
+  private finish(): void {
+    this.done = true;
     this.rejectStarted(new ResponseBroken());
     this.body?.close();
     this.resolveFinished(this.settle());
@@ -168,7 +174,7 @@ export class AsyncTestClient extends TestClient<AsyncRequest, Promise<TestRespon
     return this.exchange(request, true);
   }
 
-  private exchange(request: AsyncRequest, pulling: boolean): Exchange {
+  private exchange(request: AsyncRequest, pulling: boolean): TestExchange {
     const template = this.template();
     const recording = new Recording();
     const prepared = prepareBody<Iterable<BodyPiece> | AsyncIterable<BodyPiece>>(request, this.options.headers ?? {});
@@ -184,13 +190,19 @@ export class AsyncTestClient extends TestClient<AsyncRequest, Promise<TestRespon
     const watched = watchingClose(this.app, recording);
     const { signal } = request;
     const leave = (): void => void exchange.disconnect();
-    const exchange = new Exchange(recording, body, pulling, request.disconnectAfter ?? Infinity, () => {
-      watched.undo();
-      signal?.removeEventListener('abort', leave);
-      return new TestResponse(recording, template.errors.text, body?.pieces.taken ?? 0);
+    const exchange = new TestExchange({
+      recording,
+      body,
+      pulling,
+      leaveAfter: request.disconnectAfter ?? Infinity,
+      settle() {
+        watched.undo();
+        signal?.removeEventListener('abort', leave);
+        return new TestResponse(recording, template.errors.text, body?.pieces.taken ?? 0);
+      },
     });
     const { closeTimeout } = this.options;
-    exchange.run(watched.app, environ as AsyncEnviron, closeTimeout === undefined ? {} : { closeTimeout });
+    exchange.run(watched.app, environ, closeTimeout === undefined ? {} : { closeTimeout });
     if (signal?.aborted) leave();
     else signal?.addEventListener('abort', leave);
     return exchange;

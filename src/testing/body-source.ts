@@ -1,12 +1,13 @@
 /** Request bodies of tests, pulled piece by piece as the application reads. */
-import { isPromise } from 'node:util/types';
 import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
+import { disregard, nothing } from '../rules/promises.ts';
+import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { type BodyPiece, toBytes } from './request.ts';
 
 /**
- * The state of a body: what was announced, what came, what was read. The pieces are cut to what a read asks for, and the
- * body to its announced length (G-54); one that ends before that is broken off (G-63).
+ * The state of a body: what was announced, what came, what was read. The pieces are cut to what a read asks for, and
+ * the body to its announced length (G-54); one that ends before that is broken off (G-63).
  */
 class Pieces {
   /** Bytes that the application has read. */
@@ -62,27 +63,30 @@ class Pieces {
   }
 }
 
-/** A body for a sync application. The iterator is asked for a piece when a read needs one. */
-export class SyncBody implements BodySource<false> {
+/** What both kinds of bodies have in common. `next` is the part that waits. */
+abstract class TestBody<I extends Iterator<BodyPiece> | AsyncIterator<BodyPiece>> {
   readonly pieces: Pieces;
-  private readonly iterator: Iterator<BodyPiece>;
+  protected readonly iterator: I;
 
-  constructor(source: Iterable<BodyPiece>, length: number, limit: number) {
+  constructor(iterator: I, length: number, limit: number) {
     this.pieces = new Pieces(length, limit);
-    this.iterator = source[Symbol.iterator]();
+    this.iterator = iterator;
   }
 
-  /** The client has gone: reads throw (G-63). */
+  protected abstract next(): IteratorResult<BodyPiece> | Promise<IteratorResult<BodyPiece>>;
+
+  /** The client has gone: reads throw or reject (G-63). */
   disconnect(reason: Error): void {
     if (!this.pieces.complete) this.pieces.failure ??= reason;
   }
 
   /** The request is over: what was not read is not asked for. */
   close(): void {
-    this.iterator.return?.();
+    disregard(this.iterator.return?.());
   }
 
-  read(max: number): Uint8Array | null {
+  /** At most `max` bytes; the iterator is asked for a piece when none is at hand. */
+  protected *steps(max: number): Steps<Uint8Array | null> {
     const { pieces } = this;
     for (;;) {
       const block = pieces.cut(max);
@@ -91,52 +95,9 @@ export class SyncBody implements BodySource<false> {
       if (pieces.complete) return null;
       let step: IteratorResult<BodyPiece>;
       try {
-        step = this.iterator.next();
+        step = yield* wait(this.next());
       } catch (error) {
-        pieces.failure = error as Error;
-        throw error;
-      }
-      if (step.done) pieces.end();
-      else pieces.add(step.value);
-    }
-  }
-}
-
-/** A body for an async application. */
-export class AsyncBodySource implements BodySource<true> {
-  readonly pieces: Pieces;
-  private readonly iterator: AsyncIterator<BodyPiece> | Iterator<BodyPiece>;
-  /** Ends the wait for a piece. */
-  private leave: (reason: Error) => void = () => {};
-
-  constructor(source: AsyncIterable<BodyPiece> | Iterable<BodyPiece>, length: number, limit: number) {
-    this.pieces = new Pieces(length, limit);
-    this.iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  }
-
-  /** The client has gone: reads in progress and those to come reject (G-63). */
-  disconnect(reason: Error): void {
-    if (!this.pieces.complete) this.pieces.failure ??= reason;
-    this.leave(reason);
-  }
-
-  /** The request is over: what was not read is not asked for. */
-  close(): void {
-    const returned: unknown = this.iterator.return?.();
-    if (isPromise(returned)) returned.catch(() => {});
-  }
-
-  async read(max: number): Promise<Uint8Array | null> {
-    const { pieces } = this;
-    for (;;) {
-      const block = pieces.cut(max);
-      if (block !== null) return block;
-      if (pieces.failure !== null) throw pieces.failure;
-      if (pieces.complete) return null;
-      let step: IteratorResult<BodyPiece>;
-      try {
-        step = await this.next();
-      } catch (error) {
+        // Whatever the test threw is thrown to the application as it is.
         pieces.failure ??= error as Error;
         throw pieces.failure;
       }
@@ -144,13 +105,53 @@ export class AsyncBodySource implements BodySource<true> {
       else pieces.add(step.value);
     }
   }
+}
 
-  /** The next piece, or a rejection when the client goes first. No race with one promise for all pieces: it would keep them. */
-  private next(): Promise<IteratorResult<BodyPiece>> {
+/** A body for a sync application. */
+export class SyncBodySource extends TestBody<Iterator<BodyPiece>> implements BodySource<false> {
+  constructor(source: Iterable<BodyPiece>, length: number, limit: number) {
+    super(source[Symbol.iterator](), length, limit);
+  }
+
+  protected override next(): IteratorResult<BodyPiece> {
+    return this.iterator.next();
+  }
+
+  read(max: number): Uint8Array | null {
+    return runSteps(this.steps(max));
+  }
+}
+
+/** A body for an async application. */
+export class AsyncBodySource
+  extends TestBody<Iterator<BodyPiece> | AsyncIterator<BodyPiece>>
+  implements BodySource<true>
+{
+  /** Ends the wait for a piece. */
+  private leave: (reason: Error) => void = nothing;
+
+  constructor(source: AsyncIterable<BodyPiece> | Iterable<BodyPiece>, length: number, limit: number) {
+    super(Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator](), length, limit);
+  }
+
+  override disconnect(reason: Error): void {
+    super.disconnect(reason);
+    this.leave(reason);
+  }
+
+  /**
+   * The next piece, or a rejection when the client goes first. No race with one promise for all pieces: it would keep
+   * them.
+   */
+  protected override next(): Promise<IteratorResult<BodyPiece>> {
     // Ends: with the piece; rejects when the client goes.
     return new Promise((resolve, reject) => {
       this.leave = reject;
       Promise.resolve(this.iterator.next()).then(resolve, reject);
     });
+  }
+
+  read(max: number): Promise<Uint8Array | null> {
+    return awaitSteps(this.steps(max));
   }
 }

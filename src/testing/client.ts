@@ -32,8 +32,8 @@ export interface RequestOptions extends RequestHead {
   /** Sent as JSON, in place of a body. */
   json?: unknown;
   /**
-   * The client leaves after so many chunks of the response (B-35), 0: before the first. Reads and writes throw or reject with
-   * ClientDisconnected from then on.
+   * The client leaves after so many chunks of the response (B-35), 0: before the first. Reads and writes throw or
+   * reject with ClientDisconnected from then on.
    */
   disconnectAfter?: number;
 }
@@ -53,8 +53,8 @@ function announced(headers: Headers): number {
 }
 
 /**
- * Completes the head by what the body needs: a whole body gets a Content-Length, one in pieces goes chunked, unless the test
- * says otherwise.
+ * Completes the head by what the body needs: a whole body gets a Content-Length, one in pieces goes chunked, unless the
+ * test says otherwise.
  */
 export function prepareBody<S extends object>(
   request: RequestOptions & { body?: WholeBody | S },
@@ -82,7 +82,8 @@ export function prepareBody<S extends object>(
     return { headers, source: length === 0 ? null : [bytes], length };
   }
   if (!headers.has('Content-Length')) headers.setdefault('Transfer-Encoding', 'chunked');
-  return { headers, source: body as S, length: announced(headers) };
+  const pieces = body as S; // every kind of whole body has been dealt with
+  return { headers, source: pieces, length: announced(headers) };
 }
 
 /** A client of one application, without a network. */
@@ -173,6 +174,7 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
   }
 
   private send(method: string, path: string, request: Omit<Request, 'path' | 'method'> | undefined): Response {
-    return this.request({ ...request, method, path } as Request);
+    const whole = { ...request, method, path } as Request; // with what `Omit` left out
+    return this.request(whole);
   }
 }

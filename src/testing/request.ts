@@ -18,8 +18,8 @@ export interface RequestHead {
   /** `GET` by default. */
   method?: string;
   /**
-   * Path with or without a query; `/` by default. Percent-encode what has a meaning in it; spaces and non-ASCII text are
-   * encoded for you. A whole URI gives an absolute-form target.
+   * Path with or without a query; `/` by default. Percent-encode what has a meaning in it; spaces and non-ASCII text
+   * are encoded for you. A whole URI gives an absolute-form target.
    */
   path?: string;
   /** Put behind what the path has of a query. */
@@ -48,14 +48,14 @@ export function toBytes(piece: BodyPiece): Uint8Array {
 function targetOf({ path = '/', query }: RequestHead): string {
   const visible = path.replace(/[^\x21-\x7e]+/g, (text) => percentEncodeBytes(textToNative(text), ''));
   if (query === undefined) return visible;
-  const added = typeof query === 'string' ? query : new URLSearchParams(query as Record<string, string>).toString();
+  const added = typeof query === 'string' ? query : new URLSearchParams(query).toString();
   return `${visible}${visible.includes('?') ? '&' : '?'}${textToNative(added)}`;
 }
 
 function pairsOf(init: HeadersInit): HeaderField[] {
   if (Symbol.iterator in init) return Array.from(init, ([name, value]) => [name, value]);
-  return Object.entries(init).flatMap(([name, value]) =>
-    typeof value === 'string' ? [[name, value] as HeaderField] : value.map((each): HeaderField => [name, each]),
+  return Object.entries(init).flatMap(([name, value]): HeaderField[] =>
+    typeof value === 'string' ? [[name, value]] : value.map((each) => [name, each]),
   );
 }
 
@@ -68,6 +68,8 @@ export function requestHeaders(request: RequestHead, defaults: HeadersInit): Hea
   return headers;
 }
 
+type Template = Omit<EnvironTemplate, 'fieldNames' | 'methods'>;
+
 /**
  * Makes the environ of a request as the server does: the head is written down, parsed by the parser of the server, and
  * given to its environ builder; so the rows G-10 to G-50 hold here as there.
@@ -77,7 +79,21 @@ export function requestHeaders(request: RequestHead, defaults: HeadersInit): Hea
 export function buildEnviron(
   request: RequestHead,
   headers: Headers,
-  template: Omit<EnvironTemplate, 'fieldNames' | 'methods'>,
+  template: Template & { async: false },
+  prefix: string,
+  input: InputStream,
+): Environ;
+export function buildEnviron(
+  request: RequestHead,
+  headers: Headers,
+  template: Template & { async: true },
+  prefix: string,
+  input: AsyncInputStream,
+): AsyncEnviron;
+export function buildEnviron(
+  request: RequestHead,
+  headers: Headers,
+  template: Template,
   prefix: string,
   input: InputStream | AsyncInputStream,
 ): Environ | AsyncEnviron {

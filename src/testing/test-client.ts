@@ -5,16 +5,17 @@ import type { ClientOptions } from './client.ts';
 import { SyncTestClient } from './sync-client.ts';
 
 /**
- * A client of one application, without a network, for tests (U-53). The application is run by the same engine, and gets its
- * environ from the same parser, as under the server; so the rows G-80 to G-146 hold.
+ * A client of one application, without a network, for tests (U-53). The application is run by the same engine, and gets
+ * its environ from the same parser, as under the server; so the rows G-80 to G-146 hold.
  *
  * ```ts
  * const client = testClient(app);
  * const response = client.get('/', { headers: { Accept: 'text/html' } }); // await it, for an async application
  * ```
  *
- * The kind is that of `kindOf` (B-01): closures that return promises need `markAsync`, or `{ kind: 'async' }`. For an async
- * application written in place, TypeScript finds the types with `new AsyncTestClient(async (environ, startResponse) => ...)`.
+ * The kind is that of `kindOf` (B-01): closures that return promises need `markAsync`, or `{ kind: 'async' }`. For an
+ * async application written in place, TypeScript finds the types with
+ * `new AsyncTestClient(async (environ, startResponse) => ...)`.
  */
 export function testClient(app: AsyncApplication, options: ClientOptions & { kind: 'async' }): AsyncTestClient;
 export function testClient(app: Application, options?: ClientOptions): SyncTestClient;
@@ -24,6 +25,7 @@ export function testClient(
   options: ClientOptions = {},
 ): SyncTestClient | AsyncTestClient {
   const kind = options.kind ?? kindOf(app);
+  // Its kind is what the test, or the mark of the function, says.
   return kind === 'async'
     ? new AsyncTestClient(app as AsyncApplication, options)
     : new SyncTestClient(app as Application, options);

@@ -1,17 +1,15 @@
 import { isPromise } from 'node:util/types';
 import type { Recording } from './response.ts';
 
-type Closable = { close?: unknown };
-
 /**
- * Counts the calls of `close` of a body (G-111), by a method of the body itself that shadows the true one for the time of
- * the request: a wrapper would hide what the body is from the engine. Of a frozen body nothing is counted.
+ * Counts the calls of `close` of a body (G-111), by a method of the body itself that shadows the true one for the time
+ * of the request: a wrapper would hide what the body is from the engine. Of a frozen body nothing is counted.
  *
  * @returns undoes it
  */
 function watch(body: unknown, recording: Recording): () => void {
   if ((typeof body !== 'object' && typeof body !== 'function') || body === null) return () => {};
-  const close = (body as Closable).close;
+  const close: unknown = Reflect.get(body, 'close');
   if (typeof close !== 'function') return () => {};
   const own = Reflect.getOwnPropertyDescriptor(body, 'close');
   const counting = function (this: unknown, ...args: unknown[]): unknown {
@@ -40,5 +38,6 @@ export function watchingClose<A extends (environ: never, startResponse: never) =
     const result = app(environ, startResponse); // G-01
     return isPromise(result) ? result.then(note) : note(result);
   };
+  // It takes what the application takes, and gives what that gives.
   return { app: watching as A, undo: () => restore() };
 }

@@ -1,8 +1,9 @@
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
-import { MULTIPART, multipart } from './multipart.ts';
+import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import type { PartHead } from './multipart-head.ts';
+import { FormReader, MULTIPART } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
-import { contentType, isAsync } from './request-body.ts';
+import { contentType, decoded, isAsync } from './request-body.ts';
 import { unsupported } from './request-data-error.ts';
 import { readUrlencoded, URLENCODED } from './urlencoded.ts';
 
@@ -17,12 +18,10 @@ export interface FormLimits extends Pick<MultipartLimits, 'maxParts' | 'maxField
 /** 8 MiB: all of it is held in memory. */
 const MOST = 8388608;
 
-function add(form: FormData, part: PartHead, data: Uint8Array): void {
-  if (part.filename === undefined) {
-    form.append(part.name, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
-  } else {
-    form.append(part.name, new Blob([data as Uint8Array<ArrayBuffer>], { type: part.type }), part.filename);
-  }
+function add(form: FormData, { name, filename, type }: PartHead, data: Uint8Array): void {
+  if (filename === undefined) form.append(name, decoded(data));
+  // Blocks of `wsgi.input` are no shared memory, as `Blob` wants it.
+  else form.append(name, new Blob([data as Uint8Array<ArrayBuffer>], { type }), filename);
 }
 
 function formOf(fields: URLSearchParams): FormData {
@@ -31,7 +30,6 @@ function formOf(fields: URLSearchParams): FormData {
   return form;
 }
 
-/** The type of the form; null for one without files. */
 function kindOfForm(environ: Environ | AsyncEnviron): 'multipart' | 'urlencoded' {
   const type = contentType(environ)?.value;
   if (type === MULTIPART) return 'multipart';
@@ -43,17 +41,13 @@ function limitsOf({ maxParts, maxFieldSize, maxFileSize, maxSize = MOST }: FormL
   return { maxParts, maxFieldSize, maxFileSize: maxFileSize ?? maxSize, maxTotalSize: maxSize };
 }
 
-function syncForm(environ: Environ, limits: FormLimits): FormData {
-  if (kindOfForm(environ) === 'urlencoded') return formOf(readUrlencoded(environ, limits) as URLSearchParams);
+function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormData> {
+  if (kindOfForm(environ) === 'urlencoded') return formOf(yield* wait(readUrlencoded(environ, limits)));
   const form = new FormData();
-  for (const part of multipart(environ, limitsOf(limits))) add(form, part, part.read());
-  return form;
-}
-
-async function asyncForm(environ: AsyncEnviron, limits: FormLimits): Promise<FormData> {
-  if (kindOfForm(environ) === 'urlencoded') return formOf(await readUrlencoded(environ, limits));
-  const form = new FormData();
-  for await (const part of multipart(environ, limitsOf(limits))) add(form, part, await part.read());
+  const reader = new FormReader(environ, limitsOf(limits));
+  for (let part = yield* reader.nextPart(); part !== null; part = yield* reader.nextPart()) {
+    add(form, part.head, yield* part.read());
+  }
   return form;
 }
 
@@ -61,11 +55,11 @@ async function asyncForm(environ: AsyncEnviron, limits: FormLimits): Promise<For
  * The form of the request, of either type, as a whole: texts, and files as `File`s in memory. For large files use
  * `multipart`.
  *
- * @throws RequestDataError: 415 for another Content-Type, 413 above a limit, 400 for a malformed body; what `wsgi.input`
- *   throws when the body breaks off (G-63)
+ * @throws RequestDataError: 415 for another Content-Type, 413 above a limit, 400 for a malformed body; what
+ *   `wsgi.input` throws when the body breaks off (G-63)
  */
 export function form(environ: Environ, limits?: FormLimits): FormData;
 export function form(environ: AsyncEnviron, limits?: FormLimits): Promise<FormData>;
 export function form(environ: Environ | AsyncEnviron, limits: FormLimits = {}): FormData | Promise<FormData> {
-  return isAsync(environ) ? asyncForm(environ, limits) : syncForm(environ, limits);
+  return isAsync(environ) ? awaitSteps(read(environ, limits)) : runSteps(read(environ, limits));
 }

@@ -7,9 +7,17 @@ import { isPlainArray } from '../rules/body.ts';
 type Closed = () => void | Promise<void>;
 type AnyBody = Partial<Iterable<Uint8Array>> & Partial<AsyncIterable<Uint8Array>> & { close?(): void | Promise<void> };
 
+function isIterable(body: AnyBody): body is Iterable<Uint8Array> {
+  return typeof body[Symbol.iterator] === 'function';
+}
+
+function isAsyncIterable(body: AnyBody): body is AsyncIterable<Uint8Array> {
+  return typeof body[Symbol.asyncIterator] === 'function';
+}
+
 /** Calls `close` of the body, then `onClose`, whatever the first does. Waits where one of them is a promise. */
 function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): void | Promise<void> {
-  let closing: unknown;
+  let closing: void | Promise<void>;
   try {
     closing = close?.call(body);
   } catch (error) {
@@ -19,8 +27,7 @@ function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): voi
       throw error;
     });
   }
-  // Whatever it is fulfilled with, nobody takes it.
-  return isPromise(closing) ? (closing as Promise<void>).finally(onClose) : onClose();
+  return isPromise(closing) ? closing.finally(onClose) : onClose();
 }
 
 /**
@@ -47,19 +54,14 @@ export function guardedBody(body: AnyBody, onClose: Closed): AsyncBody {
   const original = isFile ? body.close : undefined;
   if (isFile) {
     body.close = close;
-    return body as AsyncBody; // as it was given: see the overloads
+    return body as AsyncBody; // the signatures above: it is one, or a sync body
   }
   // An array that iterates in a way of its own is left to the gateway to iterate.
   if (isPlainArray(body)) {
-    return Object.assign([...(body as Uint8Array[])], { close }); // its elements are for the gateway to check
+    return Object.assign([...(body as Uint8Array[])], { close }); // what else is in it the gateway refuses (G-103)
   }
   const guarded: AnyBody = { close };
-  // Looked up again when it is called, and there: the gateway asks once.
-  if (typeof body[Symbol.iterator] === 'function') {
-    guarded[Symbol.iterator] = () => (body as Iterable<Uint8Array>)[Symbol.iterator]();
-  }
-  if (typeof body[Symbol.asyncIterator] === 'function') {
-    guarded[Symbol.asyncIterator] = () => (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  }
-  return guarded as AsyncBody; // it iterates as `body` does: see the overloads
+  if (isIterable(body)) guarded[Symbol.iterator] = () => body[Symbol.iterator]();
+  if (isAsyncIterable(body)) guarded[Symbol.asyncIterator] = () => body[Symbol.asyncIterator]();
+  return guarded as AsyncBody; // it has the iterator methods of `body`
 }

@@ -65,8 +65,8 @@ export function partHead(fields: Readonly<Record<string, string | readonly strin
 function filenameOf({ parameters }: ParameterizedValue): string | undefined {
   const filename = parameters.get('filename');
   if (filename !== undefined) return unescaped(filename).replace(/^.*[/\\]/s, '');
-  // It has no place in a form (RFC 7578, 4.2). Beside a plain one, as some clients send it, it may be passed over; alone it
-  // would turn a file into a field.
+  // It has no place in a form (RFC 7578, 4.2). Beside a plain one, as some clients send it, it may be passed over;
+  // alone it would turn a file into a field.
   if (parameters.has('filename*')) throw malformed('a part has a file name in the form filename* alone');
   return undefined;
 }

@@ -1,10 +1,10 @@
 /**
- * Cuts a multipart/form-data body (RFC 7578; RFC 2046, 5.1) into the heads and the data of its parts, block by block and
- * without waiting. What it finds does not depend on how the blocks are cut. The parsers are those of `multipasta`: one that
- * finds delimiters, and one for heads, both as fit for code that blocks as for code that does not.
+ * Cuts a multipart/form-data body (RFC 7578; RFC 2046, 5.1) into the heads and the data of its parts, block by block
+ * and without waiting. What it finds does not depend on how the blocks are cut. The parsers are those of `multipasta`:
+ * one that finds delimiters, and one for heads, both as fit for code that blocks as for code that does not.
  *
- * Preamble and epilogue are ignored, as they have to be (RFC 2046, 5.1.1). Everything else is understood or refused, also a
- * line that begins with a delimiter and goes on with anything but blanks.
+ * Preamble and epilogue are ignored, as they have to be (RFC 2046, 5.1.1). Everything else is understood or refused,
+ * also a line that begins with a delimiter and goes on with anything but blanks.
  */
 import { type FailureReason, make as headersParser } from 'multipasta/HeadersParser';
 import { make as search } from 'multipasta/Search';
@@ -44,6 +44,7 @@ const DEFAULTS: Required<MultipartLimits> = {
 /** Limits with the defaults for those left out. */
 export function multipartLimits(limits: MultipartLimits): Required<MultipartLimits> {
   const all = { ...DEFAULTS };
+  // They are the keys of the literal above.
   for (const name of Object.keys(DEFAULTS) as (keyof MultipartLimits)[]) {
     const value = limits[name];
     if (value === undefined) continue;
@@ -64,7 +65,7 @@ export function checkBoundary(boundary: string | undefined): string {
 const CRLF = Buffer.from('\r\n');
 const NOTHING = Buffer.alloc(0);
 
-/** Blanks behind a delimiter on its line that are waited for; nobody writes any. */
+/** The most blanks behind a delimiter on its line; clients write none. */
 const MOST_PADDING = 256;
 
 const TOO_LARGE: ReadonlySet<FailureReason> = new Set(['HeaderTooLarge', 'TooManyHeaders']);
@@ -131,7 +132,7 @@ export class MultipartSplitter {
       }
     } catch (error) {
       this.#over = true;
-      this.#found.push(error as Error);
+      this.#found.push(error as Error); // a RequestDataError, or what a parser has thrown
     }
   }
 

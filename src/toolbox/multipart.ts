@@ -1,21 +1,11 @@
 /** Forms with files: multipart/form-data (RFC 7578), part by part as it arrives, in both conventions. */
-import { ApplicationError } from '../interface/errors.ts';
-import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../interface/types.ts';
+import type { AsyncEnviron, Environ } from '../interface/types.ts';
+import { awaitSteps, runSteps } from '../rules/steps.ts';
 import type { Headers } from './headers.ts';
 import type { PartHead } from './multipart-head.ts';
-import {
-  BODY_END,
-  checkBoundary,
-  type MultipartEvent,
-  type MultipartLimits,
-  MultipartSplitter,
-  multipartLimits,
-  PART_END,
-} from './multipart-splitter.ts';
-import { BLOCK, checkLength, contentType, isAsync, joined, readable } from './request-body.ts';
-import { unsupported } from './request-data-error.ts';
-
-export const MULTIPART = 'multipart/form-data';
+import { FormReader, type PartData } from './multipart-reader.ts';
+import type { MultipartLimits } from './multipart-splitter.ts';
+import { BLOCK, decoded, isAsync } from './request-body.ts';
 
 /** One part of a form, whose data are read as they arrive. Iterating it gives its blocks. */
 export interface Part extends PartHead, Iterable<Uint8Array> {
@@ -31,119 +21,27 @@ export interface AsyncPart extends PartHead, AsyncIterable<Uint8Array> {
   text(): Promise<string>;
 }
 
-function splitterOf(environ: Environ | AsyncEnviron, options: MultipartLimits): MultipartSplitter {
-  const limits = multipartLimits(options);
-  const type = contentType(environ);
-  if (type?.value !== MULTIPART) throw unsupported(`the request body must be ${MULTIPART}`);
-  const boundary = checkBoundary(type.parameters.get('boundary'));
-  checkLength(environ, limits.maxTotalSize);
-  return new MultipartSplitter(boundary, limits);
-}
-
-function sizeArgument(size: number | null | undefined): number {
-  if (size === undefined || size === null || size < 0) return Number.POSITIVE_INFINITY;
-  if (!Number.isInteger(size)) throw new TypeError(`a number of bytes must be an integer, got ${size}`);
-  return size;
-}
-
-function decoded(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-}
-
-/** What both kinds of parts have in common: the head, and the block that is being read. */
+/** What both kinds of parts show of the head. */
 abstract class AnyPart implements PartHead {
   readonly name: string;
   readonly filename: string | undefined;
   readonly type: string;
   readonly headers: Headers;
-  protected ended = false;
-  private rest: Uint8Array | null = null;
+  protected readonly data: PartData;
 
-  constructor({ name, filename, type, headers }: PartHead) {
+  constructor(data: PartData) {
+    const { name, filename, type, headers } = data.head;
     this.name = name;
     this.filename = filename;
     this.type = type;
     this.headers = headers;
-  }
-
-  /** Whether the next event has to be fetched for `piece`. */
-  protected get dry(): boolean {
-    return this.rest === null && !this.ended;
-  }
-
-  protected take(event: MultipartEvent): void {
-    if (event instanceof Uint8Array) this.rest = event;
-    else this.ended = true;
-  }
-
-  /** At most `size` bytes of the current block; null at the end of the part. */
-  protected piece(size: number): Uint8Array | null {
-    const { rest } = this;
-    if (rest === null || rest.byteLength <= size) {
-      this.rest = null;
-      return rest;
-    }
-    this.rest = rest.subarray(size);
-    return rest.subarray(0, size);
-  }
-}
-
-function refuseOld(): never {
-  throw new ApplicationError('a part of a form can be read only until the next one is asked for');
-}
-
-class SyncReader {
-  private readonly input: InputStream;
-  private readonly splitter: MultipartSplitter;
-  private left: number;
-  current: SyncPart | null = null;
-
-  constructor(environ: Environ, options: MultipartLimits) {
-    this.splitter = splitterOf(environ, options);
-    this.input = environ['wsgi.input'];
-    this.left = readable(environ);
-  }
-
-  next(): MultipartEvent {
-    for (;;) {
-      const event = this.splitter.next();
-      if (event !== null) return event;
-      const block = this.input.read(Math.min(BLOCK, this.left));
-      this.left -= block.byteLength;
-      this.splitter.feed(block);
-    }
-  }
-
-  *parts(): Generator<Part, void, undefined> {
-    for (let event = this.next(); event !== BODY_END; event = this.next()) {
-      // The end, or data that nobody has read, of the part before.
-      if (event === PART_END || event instanceof Uint8Array) continue;
-      this.current = new SyncPart(event, this);
-      yield this.current;
-      this.current = null;
-    }
+    this.data = data;
   }
 }
 
 class SyncPart extends AnyPart implements Part {
-  private readonly reader: SyncReader;
-
-  constructor(head: PartHead, reader: SyncReader) {
-    super(head);
-    this.reader = reader;
-  }
-
   read(size?: number | null): Uint8Array {
-    const wanted = sizeArgument(size);
-    const blocks: Uint8Array[] = [];
-    let got = 0;
-    while (got < wanted) {
-      const block = this.block(wanted - got);
-      if (block === null) break;
-      blocks.push(block);
-      got += block.byteLength;
-    }
-    return joined(blocks, got);
+    return runSteps(this.data.read(size));
   }
 
   text(): string {
@@ -151,67 +49,14 @@ class SyncPart extends AnyPart implements Part {
   }
 
   *[Symbol.iterator](): Generator<Uint8Array, void, undefined> {
-    for (let block = this.block(BLOCK); block !== null; block = this.block(BLOCK)) yield block;
-  }
-
-  private block(size: number): Uint8Array | null {
-    if (this.reader.current !== this) refuseOld();
-    if (this.dry) this.take(this.reader.next());
-    return this.piece(size);
+    const { data } = this;
+    for (let block = runSteps(data.block(BLOCK)); block !== null; block = runSteps(data.block(BLOCK))) yield block;
   }
 }
 
-class AsyncReader {
-  private readonly input: AsyncInputStream;
-  private readonly splitter: MultipartSplitter;
-  private left: number;
-  current: AsyncPartReader | null = null;
-
-  constructor(environ: AsyncEnviron, options: MultipartLimits) {
-    this.splitter = splitterOf(environ, options);
-    this.input = environ['wsgi.input'];
-    this.left = readable(environ);
-  }
-
-  async next(): Promise<MultipartEvent> {
-    for (;;) {
-      const event = this.splitter.next();
-      if (event !== null) return event;
-      const block = await this.input.read(Math.min(BLOCK, this.left));
-      this.left -= block.byteLength;
-      this.splitter.feed(block);
-    }
-  }
-
-  async *parts(): AsyncGenerator<AsyncPart, void, undefined> {
-    for (let event = await this.next(); event !== BODY_END; event = await this.next()) {
-      if (event === PART_END || event instanceof Uint8Array) continue;
-      this.current = new AsyncPartReader(event, this);
-      yield this.current;
-      this.current = null;
-    }
-  }
-}
-
-class AsyncPartReader extends AnyPart implements AsyncPart {
-  private readonly reader: AsyncReader;
-
-  constructor(head: PartHead, reader: AsyncReader) {
-    super(head);
-    this.reader = reader;
-  }
-
-  async read(size?: number | null): Promise<Uint8Array> {
-    const wanted = sizeArgument(size);
-    const blocks: Uint8Array[] = [];
-    let got = 0;
-    while (got < wanted) {
-      const block = await this.block(wanted - got);
-      if (block === null) break;
-      blocks.push(block);
-      got += block.byteLength;
-    }
-    return joined(blocks, got);
+class AwaitedPart extends AnyPart implements AsyncPart {
+  read(size?: number | null): Promise<Uint8Array> {
+    return awaitSteps(this.data.read(size));
   }
 
   async text(): Promise<string> {
@@ -219,22 +64,20 @@ class AsyncPartReader extends AnyPart implements AsyncPart {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let block = await this.block(BLOCK); block !== null; block = await this.block(BLOCK)) yield block;
-  }
-
-  private async block(size: number): Promise<Uint8Array | null> {
-    if (this.reader.current !== this) refuseOld();
-    if (this.dry) this.take(await this.reader.next());
-    return this.piece(size);
+    const next = (): Promise<Uint8Array | null> => awaitSteps(this.data.block(BLOCK));
+    for (let block = await next(); block !== null; block = await next()) yield block;
   }
 }
 
-async function* asyncParts(environ: AsyncEnviron, options: MultipartLimits): AsyncGenerator<AsyncPart> {
-  yield* new AsyncReader(environ, options).parts();
+function* syncParts(environ: Environ, limits: MultipartLimits): Generator<Part> {
+  const form = new FormReader(environ, limits);
+  for (let data = runSteps(form.nextPart()); data !== null; data = runSteps(form.nextPart())) yield new SyncPart(data);
 }
 
-function* syncParts(environ: Environ, options: MultipartLimits): Generator<Part> {
-  yield* new SyncReader(environ, options).parts();
+async function* asyncParts(environ: AsyncEnviron, limits: MultipartLimits): AsyncGenerator<AsyncPart> {
+  const form = new FormReader(environ, limits);
+  const next = (): Promise<PartData | null> => awaitSteps(form.nextPart());
+  for (let data = await next(); data !== null; data = await next()) yield new AwaitedPart(data);
 }
 
 /**
@@ -249,8 +92,8 @@ function* syncParts(environ: Environ, options: MultipartLimits): Generator<Part>
  * ```
  *
  * A file name is the client's word: never make a path of it. Iterating throws RequestDataError: 415 for another
- * Content-Type, 413 above a limit, 400 for a body that is malformed or ends too early; and what `wsgi.input` throws when the
- * body breaks off (G-63). Leaving the loop leaves the rest of the body unread.
+ * Content-Type, 413 above a limit, 400 for a body that is malformed or ends too early; and what `wsgi.input` throws
+ * when the body breaks off (G-63). Leaving the loop leaves the rest of the body unread.
  */
 export function multipart(environ: Environ, limits?: MultipartLimits): Iterable<Part>;
 export function multipart(environ: AsyncEnviron, limits?: MultipartLimits): AsyncIterable<AsyncPart>;

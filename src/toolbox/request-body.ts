@@ -30,10 +30,16 @@ export function joined(blocks: readonly Uint8Array[], size: number): Uint8Array 
   return bytes;
 }
 
+/** Text in UTF-8; malformed sequences become U+FFFD. */
+export function decoded(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
 /**
  * The media type of the request body; null without one.
  *
- * @throws RequestDataError 415 for a malformed one, and for a body with a content coding, which none of the readers undoes
+ * @throws RequestDataError 415 for a malformed one, and for a body with a content coding, which none of the readers
+ *   undoes
  */
 export function contentType(environ: Environ | AsyncEnviron): ParameterizedValue | null {
   const coding = (environ.HTTP_CONTENT_ENCODING ?? '').trim().toLowerCase();
@@ -45,14 +51,16 @@ export function contentType(environ: Environ | AsyncEnviron): ParameterizedValue
   return type;
 }
 
-/** Refuses a body that says itself that it is too large: before the first read, so that a client may yet hold it back. */
+/**
+ * Refuses a body that says itself that it is too large: before the first read, so that a client may yet hold it back.
+ */
 export function checkLength(environ: Environ | AsyncEnviron, maxSize: number): void {
   if (Number(environ.CONTENT_LENGTH || 0) > maxSize) throw tooLong(maxSize);
 }
 
 /**
- * Bytes of the body that may be asked for: any number where the input ends by itself; else those that are announced, since
- * some servers would wait for more for ever (A-12).
+ * Bytes of the body that may be asked for: any number where the input ends by itself; else those that are announced,
+ * since some servers would wait for more for ever (A-12).
  */
 export function readable(environ: Environ | AsyncEnviron): number {
   return environ['wsgi.input_terminated'] === true ? Number.POSITIVE_INFINITY : Number(environ.CONTENT_LENGTH || 0);

@@ -1,7 +1,7 @@
 /** The query, and bodies of forms that are written like one (application/x-www-form-urlencoded of the URL standard). */
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { nativeToText } from '../rules/native-strings.ts';
-import { contentType, DEFAULT_MAX_SIZE, readWhole } from './request-body.ts';
+import { contentType, DEFAULT_MAX_SIZE, decoded, readWhole } from './request-body.ts';
 import { limit, malformed, unsupported } from './request-data-error.ts';
 
 /** Bytes of a query: above what servers let through in a request line. */
@@ -53,7 +53,7 @@ export function readUrlencoded(
   const check = (): void => {
     if (contentType(environ)?.value !== URLENCODED) throw unsupported(`the request body must be ${URLENCODED}`);
   };
-  return readWhole(environ, maxSize, check, (bytes) => pairs(Buffer.from(bytes).toString('utf8'), maxPairs));
+  return readWhole(environ, maxSize, check, (bytes) => pairs(decoded(bytes), maxPairs));
 }
 
 /**

@@ -7,7 +7,9 @@ import { checkChunk } from './chunk.ts';
 import { Closing } from './closing.ts';
 import type { CheckedExchange } from './exchange.ts';
 
-/** Iterates as arrays do, by `length` and index; what is derived from it by `map`, `slice` and so on is a plain array. */
+/**
+ * Iterates as arrays do, by `length` and index; what is derived from it by `map`, `slice` and so on is a plain array.
+ */
 class CheckedArray extends Array<unknown> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;

@@ -3,10 +3,11 @@
  */
 import { types } from 'node:util';
 import { hasMethod } from '../rules/body.ts';
-import { AnyCheckedBody } from './body.ts';
+import { awaitSteps } from '../rules/steps.ts';
+import { AnyCheckedBody, AnyCheckedIterator } from './body.ts';
 import type { Closing } from './closing.ts';
 import type { CheckedExchange } from './exchange.ts';
-import { type Step, Steps } from './steps.ts';
+import type { CheckedStep } from './step-order.ts';
 import { callMethod } from './values.ts';
 import { expectAwaited } from './watched-promise.ts';
 
@@ -16,25 +17,22 @@ export class CheckedAsyncBody extends AnyCheckedBody {
   }
 }
 
-class CheckedAsyncIterator {
+class CheckedAsyncIterator extends AnyCheckedIterator {
   readonly #exchange: CheckedExchange;
   readonly #closing: Closing;
-  readonly #inner: object;
-  readonly #steps: Steps;
   #outstanding = false;
 
   constructor(exchange: CheckedExchange, closing: Closing, inner: object) {
+    super(exchange, closing, inner);
     this.#exchange = exchange;
     this.#closing = closing;
-    this.#inner = inner;
-    this.#steps = new Steps(exchange, closing);
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  async next(...args: unknown[]): Promise<Step> {
+  async next(...args: unknown[]): Promise<CheckedStep> {
     //: @in body
     //: G-105, V-135: The server MUST NOT have more than one step of the body outstanding. The next one is not asked for while the transport is over
     //: its high-water mark, nor, in the async convention, before the promise of the previous `next` has settled.
@@ -45,38 +43,22 @@ class CheckedAsyncIterator {
         'await each step',
       );
     }
-    try {
-      this.#steps.begin(args);
-      return this.#steps.take(await this.#step());
-    } catch (error) {
-      await this.#refused();
-      throw error;
-    }
+    return awaitSteps(this.steps(args));
   }
 
-  async #step(): Promise<unknown> {
-    this.#outstanding = true;
-    this.#closing.unfinished = true; // while it runs, return() is due
-    try {
-      return await callMethod(this.#inner, 'next');
-    } catch (error) {
-      this.#steps.threw();
-      throw error;
-    } finally {
-      this.#closing.unfinished = false;
-      this.#outstanding = false;
-      this.#steps.left();
-    }
+  protected override stepping(running: boolean): void {
+    this.#outstanding = running;
+    this.#closing.unfinished = running; // while it runs, return() is due
   }
 
   return(...args: unknown[]): unknown {
     try {
-      this.#steps.return();
+      this.order.return();
     } catch (violation) {
       return Promise.reject(violation);
     }
-    if (!hasMethod(this.#inner, 'return')) return Promise.resolve({ done: true, value: args[0] });
-    let result = callMethod(this.#inner, 'return', args);
+    if (!hasMethod(this.inner, 'return')) return Promise.resolve({ done: true, value: args[0] });
+    let result = callMethod(this.inner, 'return', args);
     // What is no promise but has a `then` is awaited like one.
     if (!types.isPromise(result) && hasMethod(result, 'then')) result = Promise.resolve(result);
     if (!types.isPromise(result)) return result;
@@ -96,15 +78,5 @@ class CheckedAsyncIterator {
         'await it before close()',
       );
     });
-  }
-
-  async #refused(): Promise<void> {
-    if (!this.#steps.due) return;
-    this.#steps.due = false;
-    try {
-      await callMethod(this.#inner, 'return');
-    } catch {
-      // The violation is the news.
-    }
   }
 }

@@ -1,13 +1,13 @@
 /**
  * The body of a sync application, and a body of an async application that is a plain iterable.
  */
-
 import { hasMethod } from '../rules/body.ts';
 import { disregard } from '../rules/promises.ts';
 import { shown } from '../rules/show.ts';
+import { runSteps, type Steps } from '../rules/steps.ts';
 import { Closing } from './closing.ts';
 import type { CheckedExchange } from './exchange.ts';
-import { type Step, Steps } from './steps.ts';
+import { type CheckedStep, StepOrder } from './step-order.ts';
 import { callMethod } from './values.ts';
 
 /** What has an iterator method and `close`, and nothing else, in either convention. */
@@ -61,53 +61,65 @@ export class CheckedBody extends AnyCheckedBody {
   }
 }
 
-class CheckedIterator {
-  readonly #inner: object;
-  readonly #steps: Steps;
+/** The iterator of a checked body: what the two conventions have in common. */
+export abstract class AnyCheckedIterator {
+  protected readonly inner: object;
+  protected readonly order: StepOrder;
 
-  constructor(exchange: CheckedExchange, closing: Closing, inner: object, length: number) {
-    this.#inner = inner;
-    this.#steps = new Steps(exchange, closing, length);
+  constructor(exchange: CheckedExchange, closing: Closing, inner: object, length?: number) {
+    this.inner = inner;
+    this.order = new StepOrder(exchange, closing, length);
   }
 
+  /** A step begins or is over. */
+  protected stepping(_running: boolean): void {}
+
+  protected *steps(args: readonly unknown[]): Steps<CheckedStep> {
+    try {
+      this.order.begin(args);
+      return this.order.take(yield* this.#step());
+    } catch (error) {
+      yield* this.#refused();
+      throw error;
+    }
+  }
+
+  *#step(): Steps<unknown> {
+    this.stepping(true);
+    try {
+      return yield callMethod(this.inner, 'next');
+    } catch (error) {
+      this.order.threw();
+      throw error;
+    } finally {
+      this.stepping(false);
+      this.order.left();
+    }
+  }
+
+  *#refused(): Steps<void> {
+    if (!this.order.due) return;
+    this.order.due = false;
+    try {
+      disregard(yield callMethod(this.inner, 'return'));
+    } catch {
+      // The violation is the news.
+    }
+  }
+}
+
+class CheckedIterator extends AnyCheckedIterator {
   [Symbol.iterator](): this {
     return this;
   }
 
-  next(...args: unknown[]): Step {
-    try {
-      this.#steps.begin(args);
-      return this.#steps.take(this.#step());
-    } catch (error) {
-      this.#refused();
-      throw error;
-    }
-  }
-
-  #step(): unknown {
-    try {
-      return callMethod(this.#inner, 'next');
-    } catch (error) {
-      this.#steps.threw();
-      throw error;
-    } finally {
-      this.#steps.left();
-    }
+  next(...args: unknown[]): CheckedStep {
+    return runSteps(this.steps(args));
   }
 
   return(...args: unknown[]): unknown {
-    this.#steps.return();
-    if (!hasMethod(this.#inner, 'return')) return { done: true, value: args[0] };
-    return callMethod(this.#inner, 'return', args);
-  }
-
-  #refused(): void {
-    if (!this.#steps.due) return;
-    this.#steps.due = false;
-    try {
-      disregard(callMethod(this.#inner, 'return'));
-    } catch {
-      // The violation is the news.
-    }
+    this.order.return();
+    if (!hasMethod(this.inner, 'return')) return { done: true, value: args[0] };
+    return callMethod(this.inner, 'return', args);
   }
 }

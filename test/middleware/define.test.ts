@@ -271,6 +271,24 @@ describe.each(KINDS)('in the %s convention', (kind) => {
     expect(reported).toHaveLength(failing.length);
   });
 
+  it('answers an error of the rest of a mapping, while the head can be replaced', async () => {
+    const failing: BodyMapping = {
+      chunk: () => bytes(''),
+      end() {
+        throw new Error('no rest');
+      },
+    };
+    const wrap = handle({
+      mapBody: () => failing,
+      onError: (error) => ({ status: '503 Sorry', headers: TEXT, body: bytes(String(error)) }),
+    });
+    const reply = await call(kind, wrap, function* (_environ, startResponse) {
+      startResponse('200 OK', TEXT);
+      yield bytes('a');
+    });
+    expect(reply).toMatchObject({ status: '503 Sorry', text: 'Error: no rest', errors: '', broken: false });
+  });
+
   it('lets an error out where the head is sent, and does not call it answered (G-141)', async () => {
     const reported: unknown[] = [];
     const wrap = handle({

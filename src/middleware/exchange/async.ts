@@ -1,4 +1,4 @@
-/** One request through a middleware in the async convention. The twin of `sync.ts`, method by method. */
+/** One request through a middleware in the async convention. */
 import { isPromise } from 'node:util/types';
 import type {
   AsyncApplication,
@@ -9,14 +9,11 @@ import type {
 } from '../../interface/types.ts';
 import { isAwaitable } from '../../rules/body.ts';
 import { nothing } from '../../rules/promises.ts';
+import { awaitSteps } from '../../rules/steps.ts';
 import { type BodyMapping, type Bytes, DROP } from '../types.ts';
-import { Exchange } from './exchange.ts';
-import { chunkOf, chunksOf, isBody } from './inner-body.ts';
-
-const EMPTY = new Uint8Array(0);
-const OVER: IteratorResult<Uint8Array> = { done: true, value: undefined };
-
-type AnyIterator = AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
+import { type AnyIterator, MiddlewareExchange } from './exchange.ts';
+import { chunkOf, isBody } from './inner-body.ts';
+import { EMPTY, MappedBody, NO_MORE } from './mapped-body.ts';
 
 function isAsyncIterable(body: AsyncBody): body is AsyncIterable<Uint8Array> {
   return isBody(body, Symbol.asyncIterator);
@@ -31,9 +28,12 @@ function isArrayBody(body: AsyncBody): body is Uint8Array[] & { close?(): void |
   return Array.isArray(body) && !isAsyncIterable(body);
 }
 
-export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody> {
-  #innerClosed = false;
-  #over = false;
+export class AsyncExchange extends MiddlewareExchange<
+  AsyncWrite,
+  AsyncBody,
+  Promise<void>,
+  AsyncBody | Promise<AsyncBody>
+> {
   /** Settles, and never rejects, when the last `write` is through; null when none is under way. */
   #writing: Promise<void> | null = null;
   #writeFailure: { error: unknown } | null = null;
@@ -51,11 +51,11 @@ export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody>
       if (isAwaitable(result)) {
         return Promise.resolve(result).then(
           (body) => this.#returned(body),
-          (error: unknown) => this.#threw(error),
+          (error: unknown) => awaitSteps(this.threw(error)),
         );
       }
     } catch (error) {
-      return this.#threw(error);
+      return awaitSteps(this.threw(error));
     }
     return this.#returned(result);
   }
@@ -95,7 +95,7 @@ export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody>
     }
   }
 
-  /** Nobody has to look at a write; a mapping that failed has to fail the response all the same. */
+  /** An application may ignore the promise of a write; a mapping that failed still fails the response. */
   #mappingFailed(error: unknown): never {
     this.#writeFailure ??= { error };
     throw error;
@@ -119,16 +119,6 @@ export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody>
     if (this.#writeFailure !== null) throw this.#writeFailure.error;
   }
 
-  /** The application failed before it returned a body: there is nothing to close (G-114). */
-  async #threw(error: unknown): Promise<AsyncBody> {
-    try {
-      return this.closing([this.stage.answer(error)], null);
-    } catch (failure) {
-      await this.end();
-      throw failure;
-    }
-  }
-
   #returned(body: AsyncBody): AsyncBody | Promise<AsyncBody> {
     const written = this.written;
     if (written !== null) {
@@ -140,7 +130,7 @@ export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody>
     }
     if (!isAsyncBody(body)) return this.#refused(body);
     try {
-      const response = this.#respond(body);
+      const response = this.respond(body, isArrayBody(body) ? body : null);
       return isPromise(response) ? response.catch((failure) => this.#failed(body, failure)) : response;
     } catch (failure) {
       return this.#failed(body, failure);
@@ -153,128 +143,57 @@ export class AsyncExchange extends Exchange<AsyncEnviron, AsyncWrite, AsyncBody>
     return body;
   }
 
-  /** The body was returned to us, and to nobody else: it is ours to close. */
+  /** Closes the body: it was returned to us, and the gateway will never see it. */
   async #failed(body: AsyncBody, failure: unknown): Promise<never> {
     if (isAsyncBody(body)) await this.closeAll(body);
     else await this.end();
     throw failure;
   }
 
-  #respond(body: AsyncBody): AsyncBody | Promise<AsyncBody> {
-    const { stage } = this;
-    const array = isArrayBody(body);
-    let chunks: readonly Uint8Array[] | null = null;
-    if (stage.deferring) {
-      if (array) chunks = chunksOf(body);
-      stage.settle(chunks);
-    }
-    const decision = stage.decision;
-    if (decision === DROP) return this.dropNow(body, null).then(() => this.closing([], null));
-    if (decision !== null && decision.whole !== undefined && array && !this.wrote) {
-      chunks ??= chunksOf(body);
-      if (chunks !== null) return this.#whole(decision.whole(chunks), body);
-    }
-    if (decision === null && (stage.started || this.handling.mapBody === undefined)) {
-      return this.unchanged(body, array ? body : null, chunks);
-    }
-    return this.mapped(body, chunks);
+  protected override mapped(body: AsyncBody, chunks: readonly Uint8Array[] | null): AsyncBody {
+    return new AsyncMappedBody(this, body, chunks ?? body);
   }
 
-  async #whole(mapped: Uint8Array | Promise<Uint8Array>, body: AsyncBody): Promise<AsyncBody> {
+  protected override async whole(mapped: Bytes, body: AsyncBody): Promise<AsyncBody> {
     return this.closing([await mapped], body);
   }
 
-  protected mapped(body: AsyncBody, chunks: readonly Uint8Array[] | null): AsyncBody {
-    return new MappedBody(this, body, chunks ?? body);
+  protected override async dropped(body: AsyncBody): Promise<AsyncBody> {
+    await awaitSteps(this.dropNow(body, null));
+    return this.closing([], null);
   }
 
-  protected watchClose(file: AsyncBody): void {
-    const close = file.close;
-    file.close = async () => {
-      try {
-        if (close !== undefined) await this.around(() => close.call(file));
-      } finally {
-        await this.end();
-      }
-    };
+  protected override watchClose(file: AsyncBody): void {
+    const { close } = file;
+    file.close = () => awaitSteps(this.closeFile(file, close));
   }
 
-  protected closing(chunks: readonly Uint8Array[], body: AsyncBody | null): AsyncBody {
-    let due = true;
-    return Object.assign([...chunks], {
-      close: async () => {
-        if (!due) return;
-        due = false;
-        if (body === null) await this.end();
-        else await this.closeAll(body);
-      },
-    });
-  }
-
-  /** Closes the inner body, then ends the exchange, also if closing fails (M-08). */
-  async closeAll(body: AsyncBody): Promise<void> {
+  override async closeAll(body: AsyncBody): Promise<void> {
     try {
-      await this.#closeInner(body);
+      await this.closeInner(body);
     } finally {
       await this.end();
     }
   }
 
-  /** Ends a body of which nothing is sent, at once (M-11). A failure does not alter the response. Never rejects. */
-  async dropNow(body: AsyncBody, iterator: AnyIterator | null): Promise<void> {
-    try {
-      if (iterator !== null) await this.around(() => iterator.return?.());
-    } catch (error) {
-      this.early.push(error);
-    }
-    try {
-      await this.#closeInner(body);
-    } catch (error) {
-      this.early.push(error);
-    }
-  }
-
-  async #closeInner(body: AsyncBody): Promise<void> {
-    if (this.#innerClosed) return;
-    this.#innerClosed = true;
-    await this.around(() => {
-      const close = body.close;
-      return typeof close === 'function' ? close.call(body) : undefined;
-    });
-  }
-
-  async end(): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
+  override async end(): Promise<void> {
+    if (!this.isFirstEnd()) return;
     try {
       this.stage.close();
     } finally {
       await this.handling.onClose?.();
     }
-    if (this.early.length > 0) throw this.early[0];
+    this.throwEarly();
   }
 }
 
-/** A body in place of another: one step for each of its steps, never ahead of it (M-02, M-03, M-20). */
-class MappedBody implements AsyncIterableIterator<Uint8Array> {
-  readonly #exchange: AsyncExchange;
-  #body: AsyncBody | null;
-  /** The body, or the chunks that were taken from it. */
-  #chunks: AsyncBody | Iterable<Uint8Array> | null;
-  #iterator: AnyIterator | null = null;
-  /** No further step will be asked of the inner body. */
-  #over = false;
-  /** The inner iterator is done, threw or was told to return, and gets no (further) `return()` (G-110). */
-  #finished = false;
-  readonly #step = () => {
-    this.#iterator ??= iteratorOf(this.#chunks!); // once (G-108)
-    return this.#iterator.next();
-  };
-
-  constructor(exchange: AsyncExchange, body: AsyncBody, chunks: AsyncBody | Iterable<Uint8Array>) {
-    this.#exchange = exchange;
-    this.#body = body;
-    this.#chunks = chunks;
+class AsyncMappedBody
+  extends MappedBody<AsyncBody, AnyIterator, AsyncExchange>
+  implements AsyncIterableIterator<Uint8Array>
+{
+  /** B-04: async where a body is both. */
+  protected override iterate(chunks: AsyncBody): AnyIterator {
+    return isAsyncIterable(chunks) ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
   }
 
   [Symbol.asyncIterator](): this {
@@ -282,82 +201,41 @@ class MappedBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#over) return OVER;
+    if (this.done) return NO_MORE;
     try {
       let step: IteratorResult<Uint8Array>;
       try {
-        step = await this.#exchange.around(this.#step);
+        step = await this.exchange.around(this.step);
       } catch (error) {
-        this.#finished = true;
+        this.finished = true;
         throw error;
       }
       if (typeof step !== 'object' || step === null) {
-        this.#finished = true;
+        this.finished = true;
         return step; // for the gateway to refuse
       }
-      if (step.done === true) this.#finished = true;
-      const written = this.#exchange.written;
+      if (step.done === true) this.finished = true;
+      const { written } = this.exchange;
       if (written !== null) await written;
-      return this.#over ? OVER : await this.#map(step);
+      if (this.done) return NO_MORE;
+      const mapped = this.map(step);
+      if (mapped === null) return this.unmapped(step);
+      return mapped === DROP ? await awaitSteps(this.drop(step)) : this.result(await mapped);
     } catch (error) {
-      const gone = this.#over;
-      this.#over = true;
-      try {
-        await this.#return();
-      } catch {
-        // The first failure is the one to report.
-      }
-      if (gone) throw error; // the gateway has turned away already
-      return { done: false, value: this.#exchange.stage.answer(error) };
+      return awaitSteps(this.failed(error));
     }
-  }
-
-  async #map(step: IteratorResult<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
-    const decision = this.#exchange.stage.decision;
-    if (decision === DROP) {
-      this.#over = true;
-      const iterator = this.#finished ? null : this.#iterator;
-      this.#finished = true;
-      if (this.#body !== null) await this.#exchange.dropNow(this.#body, iterator);
-      return step.done === true ? OVER : { done: false, value: EMPTY }; // a step for a step (M-03)
-    }
-    if (step.done === true) {
-      this.#over = true;
-      if (decision === null || decision.end === undefined) return OVER;
-      const rest = await decision.end();
-      return rest.byteLength === 0 ? OVER : { done: false, value: rest };
-    }
-    // What is no chunk goes on as it is, for the gateway to refuse (G-103).
-    const chunk = decision === null ? null : chunkOf(step.value);
-    return decision === null || chunk === null ? step : { done: false, value: await decision.chunk(chunk) };
-  }
-
-  async #return(): Promise<void> {
-    if (this.#finished || this.#iterator === null) return;
-    this.#finished = true;
-    const iterator = this.#iterator;
-    await this.#exchange.around(() => iterator.return?.());
   }
 
   /** Does not wait for a step under way: an async generator inside queues the call by itself (B-36). */
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.#over = true;
-    await this.#return();
-    return OVER;
+    await this.abandon();
+    return NO_MORE;
   }
 
   async close(): Promise<void> {
-    const body = this.#body;
+    const body = this.takeBody();
     if (body === null) return;
-    this.#body = null;
-    this.#over = true;
-    await this.#exchange.closeAll(body);
-    this.#chunks = null; // M-22
-    this.#iterator = null;
+    await this.exchange.closeAll(body);
+    this.release();
   }
-}
-
-/** B-04: async where a body is both. */
-function iteratorOf(body: AsyncBody): AnyIterator {
-  return isAsyncIterable(body) ? body[Symbol.asyncIterator]() : body[Symbol.iterator]();
 }

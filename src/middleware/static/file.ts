@@ -1,13 +1,13 @@
 /** The bytes of an open file, or of a part of it, for `wsgi.file_wrapper`. */
 import { closeSync, read, readSync } from 'node:fs';
 import type { AsyncBody, AsyncEnviron, AsyncFileLike, Body, Environ, FileLike } from '../../interface/types.ts';
-import { closeAsync } from './steps.ts';
+import { closeAsync } from './file-system.ts';
 
 /** Bytes of a block where there is no file wrapper. */
 const BLOCK = 65536;
 
 /** Bytes of a file. */
-export interface Part {
+export interface FilePart {
   descriptor: number;
   start: number;
   length: number;
@@ -15,7 +15,7 @@ export interface Part {
   whole: boolean;
 }
 
-abstract class OpenPart {
+abstract class OpenFilePart {
   protected readonly descriptor: number;
   #position: number;
   #left: number;
@@ -23,7 +23,7 @@ abstract class OpenPart {
   /** Only there for a whole file: the gateway sends from the descriptor's position, which is the beginning. */
   declare readonly fd?: number;
 
-  constructor(part: Part) {
+  constructor(part: FilePart) {
     this.descriptor = part.descriptor;
     this.#position = part.start;
     this.#left = part.length;
@@ -46,7 +46,7 @@ abstract class OpenPart {
   }
 }
 
-class SyncPart extends OpenPart implements FileLike {
+class SyncFilePart extends OpenFilePart implements FileLike {
   read(size: number): Uint8Array {
     const block = new Uint8Array(this.want(size));
     if (block.byteLength === 0) return block;
@@ -60,7 +60,7 @@ class SyncPart extends OpenPart implements FileLike {
   }
 }
 
-class AsyncPart extends OpenPart implements AsyncFileLike {
+class AsyncFilePart extends OpenFilePart implements AsyncFileLike {
   #reading: Promise<unknown> | null = null;
 
   read(size: number): Promise<Uint8Array> {
@@ -87,16 +87,16 @@ class AsyncPart extends OpenPart implements AsyncFileLike {
     try {
       await this.#reading;
     } catch {
-      // Whoever read has been told.
+      // The caller of `read` has the error.
     }
     await closeAsync(this.descriptor);
   }
 }
 
 class SyncBlocks implements IterableIterator<Uint8Array> {
-  readonly #file: SyncPart;
+  readonly #file: SyncFilePart;
 
-  constructor(file: SyncPart) {
+  constructor(file: SyncFilePart) {
     this.#file = file;
   }
 
@@ -115,9 +115,9 @@ class SyncBlocks implements IterableIterator<Uint8Array> {
 }
 
 class AsyncBlocks implements AsyncIterableIterator<Uint8Array> {
-  readonly #file: AsyncPart;
+  readonly #file: AsyncFilePart;
 
-  constructor(file: AsyncPart) {
+  constructor(file: AsyncFilePart) {
     this.#file = file;
   }
 
@@ -136,13 +136,13 @@ class AsyncBlocks implements AsyncIterableIterator<Uint8Array> {
 }
 
 /** A body that owns the descriptor: through the gateway's file wrapper where there is one. */
-export function syncFileBody(environ: Environ, part: Part): Body {
-  const file = new SyncPart(part);
+export function syncFileBody(environ: Environ, part: FilePart): Body {
+  const file = new SyncFilePart(part);
   return environ['wsgi.file_wrapper']?.(file) ?? new SyncBlocks(file);
 }
 
 /** As `syncFileBody`. */
-export function asyncFileBody(environ: AsyncEnviron, part: Part): AsyncBody {
-  const file = new AsyncPart(part);
+export function asyncFileBody(environ: AsyncEnviron, part: FilePart): AsyncBody {
+  const file = new AsyncFilePart(part);
   return environ['wsgi.file_wrapper']?.(file) ?? new AsyncBlocks(file);
 }

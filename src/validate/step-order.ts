@@ -1,6 +1,6 @@
 /**
- * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. The two iterators
- * differ in no more than whether they wait for the one inside.
+ * The steps of a body, in both conventions: the order of calls on its iterator, and what each step gave. Nothing in
+ * here waits.
  */
 
 import { noStepFault } from '../rules/body.ts';
@@ -10,9 +10,11 @@ import { ChunkComparison, checkChunk } from './chunk.ts';
 import type { Closing } from './closing.ts';
 import type { CheckedExchange } from './exchange.ts';
 
-export type Step = { done: boolean; value: unknown };
+/** What `next()` gave, looked at once. */
+export type CheckedStep = { done: boolean; value: unknown };
 
-export class Steps {
+/** Belongs to one iterator of a checked body. */
+export class StepOrder {
   readonly #exchange: CheckedExchange;
   readonly #closing: Closing;
   readonly #comparison: ChunkComparison | null;
@@ -78,7 +80,7 @@ export class Steps {
   }
 
   /** What the step gave, for the server. */
-  take(step: unknown): Step {
+  take(step: unknown): CheckedStep {
     const exchange = this.#exchange;
     let done = false;
     try {
@@ -111,7 +113,7 @@ export class Steps {
   }
 
   /** What `next()` gave, or a violation. */
-  #checkStep(step: unknown): Step {
+  #checkStep(step: unknown): CheckedStep {
     this.#exchange.cameBack();
     if (typeof step !== 'object' || step === null) {
       throw this.#exchange.refused('A-02', noStepFault(step));
