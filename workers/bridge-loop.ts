@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import type { WorkerTask } from '../src/pool/thread.ts';
-import { type BridgeData, runBridgeThread } from '../src/shim/bridge-thread.ts';
+import { type BridgeData, runBridgeThread } from '../src/shim/far/thread.ts';
 
 const task: WorkerTask<BridgeData> = workerData;
 await runBridgeThread(task);

@@ -2,9 +2,9 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Environ, StartResponse } from '../interface/types.ts';
-import { BridgeLine } from './bridge-line.ts';
-import { bridgeOf, rememberBridge } from './bridges.ts';
-import type { ThreadOptions } from './target.ts';
+import { bridgeOf, rememberBridge } from './inner-application.ts';
+import { BridgeLine } from './threads/single.ts';
+import type { ThreadOptions } from './threads/target.ts';
 
 export interface AsyncToSyncOptions extends ThreadOptions {
   /**

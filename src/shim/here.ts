@@ -23,11 +23,11 @@ import type {
 import { chunkOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { disregard } from '../rules/promises.ts';
-import { onEventLoop } from './blocking.ts';
-import { keepContext, type Within } from './context.ts';
-import { closeLate, closeOf, reportReturn, tellsDisconnect } from './runner.ts';
+import { closeLate, closeOf, reportReturn, tellsDisconnect } from './far/runner.ts';
+import { TrackedResponse } from './far/tracked-response.ts';
+import { keepContext, type Within } from './link/context.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';
-import { TrackedResponse } from './tracked-response.ts';
+import { onEventLoop } from './threads/deadlock.ts';
 
 /** Limits of the request body (B-21); bytes. */
 export interface HereOptions {

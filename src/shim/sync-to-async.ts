@@ -5,14 +5,14 @@ import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
 import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncBody, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
 import { atThreadEnd } from '../pool/this-thread.ts';
-import { RemoteCall } from './async-caller.ts';
-import { bridgeKindOf, bridgeOf, rememberBridge } from './bridges.ts';
 import { BridgeError } from './errors.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
-import { LoopEnd } from './link.ts';
-import { BridgeTarget, DEFAULT_AHEAD, type ThreadOptions, uncaught } from './target.ts';
-import { BridgeThreads } from './threads.ts';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
+import { bridgeKindOf, bridgeOf, rememberBridge } from './inner-application.ts';
+import { LoopEnd } from './link/link.ts';
+import type { CallerMessage, RunnerMessage } from './link/wire.ts';
+import { RemoteCall } from './near/async-call.ts';
+import { BridgeThreads } from './threads/pool.ts';
+import { BridgeTarget, DEFAULT_AHEAD, type ThreadOptions, uncaught } from './threads/target.ts';
 
 export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
   /**

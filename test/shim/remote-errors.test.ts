@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RemoteErrors } from '../../src/shim/runner.ts';
-import type { RunnerMessage } from '../../src/shim/wire.ts';
+import { RemoteErrors } from '../../src/shim/far/runner.ts';
+import type { RunnerMessage } from '../../src/shim/link/wire.ts';
 
 describe('wsgi.errors behind a bridge', () => {
   it('G-70 is that of a server: methods without their object, lines together, and none where one is no string', () => {

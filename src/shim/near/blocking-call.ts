@@ -2,16 +2,14 @@
  * One request of a sync gateway that an async application on a bridge's thread answers: the gateway's side, which blocks.
  */
 
-import { ApplicationError, ClientDisconnected, RequestAborted } from '../interface/errors.ts';
-import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
-import type { Body, Environ, StartResponse, Write } from '../interface/types.ts';
-import { chunkOf } from '../rules/body.ts';
-import { isDisconnect } from '../rules/failures.ts';
-import { noHead, startWith } from './async-caller.ts';
-import { contextToWire } from './context.ts';
-import { BridgeError } from './errors.ts';
-import { cost, reportClose } from './runner.ts';
-import { readableBytes } from './spool.ts';
+import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
+import { READ_BLOCK, readsBlocks } from '../../interface/read-block.ts';
+import type { Body, Environ, StartResponse, Write } from '../../interface/types.ts';
+import { chunkOf } from '../../rules/body.ts';
+import { isDisconnect } from '../../rules/failures.ts';
+import { BridgeError } from '../errors.ts';
+import { cost, reportClose } from '../far/runner.ts';
+import { contextToWire } from '../link/context.ts';
 import {
   type CallerMessage,
   entriesToWire,
@@ -21,7 +19,9 @@ import {
   type RunnerMessage,
   type WireError,
   type WireHead,
-} from './wire.ts';
+} from '../link/wire.ts';
+import { readableBytes } from '../spool.ts';
+import { noHead, startWith } from './async-call.ts';
 
 /** What the body brings, and writes that must not overtake it. */
 type Item = Extract<RunnerMessage, { type: 'chunk' } | { type: 'end' } | { type: 'failed' } | { type: 'write' }>;

@@ -3,15 +3,15 @@
  * body (B-27), and the error stream of the request.
  */
 
-import { createErrorStream, joinedLines } from '../engine/error-stream.ts';
-import { ResponseState } from '../engine/response.ts';
-import { RequestAborted } from '../interface/errors.ts';
-import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { chunkOf, isPlainArray } from '../rules/body.ts';
-import { isAbortError } from '../rules/failures.ts';
-import { disregard, nothing } from '../rules/promises.ts';
+import { createErrorStream, joinedLines } from '../../engine/error-stream.ts';
+import { ResponseState } from '../../engine/response.ts';
+import { RequestAborted } from '../../interface/errors.ts';
+import type { ErrorStream, HeaderField } from '../../interface/types.ts';
+import { chunkOf, isPlainArray } from '../../rules/body.ts';
+import { isAbortError } from '../../rules/failures.ts';
+import { disregard, nothing } from '../../rules/promises.ts';
+import { errorToWire, privateBytes, type RunnerMessage, type WireHead } from '../link/wire.ts';
 import { TrackedResponse } from './tracked-response.ts';
-import { errorToWire, privateBytes, type RunnerMessage, type WireHead } from './wire.ts';
 
 type Post = (message: RunnerMessage) => void;
 

@@ -1,13 +1,12 @@
 /**
  * One request of an async gateway that a sync application on another thread answers: the gateway's side.
  */
-import { ApplicationError, RequestAborted } from '../interface/errors.ts';
-import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite, HeaderField } from '../interface/types.ts';
-import { contextToWire, keepContext, type Within } from './context.ts';
-import type { BridgeError } from './errors.ts';
-import type { LoopEnd } from './link.ts';
-import { cost, tellsDisconnect } from './runner.ts';
-import { blocksOf, type NextBlock, readableBytes } from './spool.ts';
+import { ApplicationError, RequestAborted } from '../../interface/errors.ts';
+import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite, HeaderField } from '../../interface/types.ts';
+import type { BridgeError } from '../errors.ts';
+import { cost, tellsDisconnect } from '../far/runner.ts';
+import { contextToWire, keepContext, type Within } from '../link/context.ts';
+import type { LoopEnd } from '../link/link.ts';
 import {
   type CallerMessage,
   entriesToWire,
@@ -18,7 +17,8 @@ import {
   realErrorFromWire,
   type WireError,
   type WireHead,
-} from './wire.ts';
+} from '../link/wire.ts';
+import { blocksOf, type NextBlock, readableBytes } from '../spool.ts';
 
 /** What the body brings, and writes that must not overtake it. */
 type Item = Extract<RunnerMessage, { type: 'chunk' } | { type: 'end' } | { type: 'failed' } | { type: 'write' }>;

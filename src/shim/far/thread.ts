@@ -3,21 +3,21 @@
  * until told to stop, runs the shutdown hooks.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
-import type { Application, AsyncApplication, Kind } from '../interface/types.ts';
-import { Applications, describeFailure, type StartedApplication } from '../pool/applications.ts';
-import type { AppOptions } from '../pool/load.ts';
-import { noteOpenFiles } from '../pool/open-files.ts';
-import { writeOutputDirectly } from '../pool/output.ts';
-import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
-import { onUncaught } from '../pool/uncaught.ts';
-import { nothing } from '../rules/promises.ts';
-import { describeError } from '../rules/show.ts';
-import { AsyncCall } from './async-runner.ts';
-import { enterBridgeThread } from './blocking.ts';
-import { BlockingEnd, LoopEnd, ring } from './link.ts';
-import { runSyncCall, type SyncEnd } from './sync-runner.ts';
-import { type CallerMessage, errorToWire, type RunnerMessage } from './wire.ts';
+import { ConfigurationError, RequestAborted } from '../../interface/errors.ts';
+import type { Application, AsyncApplication, Kind } from '../../interface/types.ts';
+import { Applications, describeFailure, type StartedApplication } from '../../pool/applications.ts';
+import type { AppOptions } from '../../pool/load.ts';
+import { noteOpenFiles } from '../../pool/open-files.ts';
+import { writeOutputDirectly } from '../../pool/output.ts';
+import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
+import { onUncaught } from '../../pool/uncaught.ts';
+import { nothing } from '../../rules/promises.ts';
+import { describeError } from '../../rules/show.ts';
+import { BlockingEnd, LoopEnd, ring } from '../link/link.ts';
+import { type CallerMessage, errorToWire, type RunnerMessage } from '../link/wire.ts';
+import { enterBridgeThread } from '../threads/deadlock.ts';
+import { runSyncCall, type SyncEnd } from './blocking-transport.ts';
+import { AsyncCall } from './loop-transport.ts';
 
 /** What the threads of one bridge get: plain data. */
 export interface BridgeData {

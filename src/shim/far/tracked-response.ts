@@ -3,11 +3,11 @@
  * `startResponse` and `write` answer there as the gateway would (B-25), also where asking it would take a promise.
  */
 
-import { ResponseState, SEND_LAST, SKIP } from '../engine/response.ts';
-import type { ResponseHead } from '../interface/transport.ts';
-import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { chunkOf } from '../rules/body.ts';
-import { isDisconnect } from '../rules/failures.ts';
+import { ResponseState, SEND_LAST, SKIP } from '../../engine/response.ts';
+import type { ResponseHead } from '../../interface/transport.ts';
+import type { ErrorStream, HeaderField } from '../../interface/types.ts';
+import { chunkOf } from '../../rules/body.ts';
+import { isDisconnect } from '../../rules/failures.ts';
 
 /** What is to be said about a response, the gateway says. */
 const SILENT: ErrorStream = { write() {}, writelines() {}, flush() {} };

@@ -10,11 +10,11 @@ import {
   ConfigurationError,
   RequestAborted,
   RequestBodyError,
-} from '../interface/errors.ts';
-import type { HeaderField } from '../interface/types.ts';
-import { chunkOf } from '../rules/body.ts';
-import { describeError } from '../rules/show.ts';
-import { BridgeError, DeadlockError } from './errors.ts';
+} from '../../interface/errors.ts';
+import type { HeaderField } from '../../interface/types.ts';
+import { chunkOf } from '../../rules/body.ts';
+import { describeError } from '../../rules/show.ts';
+import { BridgeError, DeadlockError } from '../errors.ts';
 
 /** A thrown value. `value` in place of the rest where it was no error but could be cloned (G-145). */
 export interface WireError {

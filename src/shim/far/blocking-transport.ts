@@ -3,19 +3,18 @@
  * its steps here (B-62, B-63).
  */
 import { isPromise } from 'node:util/types';
-import { inOwnContext } from '../engine/context.ts';
-import { fileWrapper } from '../engine/file-wrapper.ts';
-import { SyncInput } from '../engine/sync-input.ts';
-import { ApplicationError, RequestAborted } from '../interface/errors.ts';
-import type { BodySource } from '../interface/transport.ts';
-import type { Application, Environ, StartResponse } from '../interface/types.ts';
-import { chunkOf, refusePromise } from '../rules/body.ts';
-import { isDisconnect } from '../rules/failures.ts';
-import { disregard } from '../rules/promises.ts';
-import { withContext } from './context.ts';
-import { iteratorOf } from './here.ts';
-import type { BlockingEnd } from './link.ts';
-import { closeLate, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
+import { inOwnContext } from '../../engine/context.ts';
+import { fileWrapper } from '../../engine/file-wrapper.ts';
+import { SyncInput } from '../../engine/sync-input.ts';
+import { ApplicationError, RequestAborted } from '../../interface/errors.ts';
+import type { BodySource } from '../../interface/transport.ts';
+import type { Application, Environ, StartResponse } from '../../interface/types.ts';
+import { chunkOf, refusePromise } from '../../rules/body.ts';
+import { isDisconnect } from '../../rules/failures.ts';
+import { disregard } from '../../rules/promises.ts';
+import { iteratorOf } from '../here.ts';
+import { withContext } from '../link/context.ts';
+import type { BlockingEnd } from '../link/link.ts';
 import {
   type CallerMessage,
   environFromWire,
@@ -24,7 +23,8 @@ import {
   privateBytes,
   type RunnerMessage,
   type WireError,
-} from './wire.ts';
+} from '../link/wire.ts';
+import { closeLate, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
 
 export type SyncEnd = BlockingEnd<CallerMessage, RunnerMessage>;
 type Call = Extract<CallerMessage, { type: 'call' }>;

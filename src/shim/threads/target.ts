@@ -1,11 +1,11 @@
 /** What a bridge leads to: the reference of an application on other threads, and how these are run. */
-import { createErrorStream } from '../engine/error-stream.ts';
-import { ConfigurationError } from '../interface/errors.ts';
-import type { Kind } from '../interface/types.ts';
-import { type AppOptions, parseApplication, resolveModule } from '../pool/load.ts';
-import { descendants } from './blocking.ts';
-import type { BridgeData } from './bridge-thread.ts';
-import { createBells } from './link.ts';
+import { createErrorStream } from '../../engine/error-stream.ts';
+import { ConfigurationError } from '../../interface/errors.ts';
+import type { Kind } from '../../interface/types.ts';
+import { type AppOptions, parseApplication, resolveModule } from '../../pool/load.ts';
+import type { BridgeData } from '../far/thread.ts';
+import { createBells } from '../link/link.ts';
+import { descendants } from './deadlock.ts';
 
 /** What both directions can be told about their threads. Times are milliseconds. */
 export interface ThreadOptions {

@@ -1,17 +1,17 @@
 /** A calling thread's line to the thread of the async application behind an `asyncToSync` bridge. */
-import { createErrorStream } from '../engine/error-stream.ts';
-import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
-import { ApplicationError, QuaichError } from '../interface/errors.ts';
-import type { Body, Environ, StartResponse } from '../interface/types.ts';
-import { atThreadEnd } from '../pool/this-thread.ts';
-import type { AsyncToSyncOptions } from './async-to-sync.ts';
-import { assertMayBlock, assertNoRecursion } from './blocking.ts';
-import { BridgeError } from './errors.ts';
+import { createErrorStream } from '../../engine/error-stream.ts';
+import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/response.ts';
+import { ApplicationError, QuaichError } from '../../interface/errors.ts';
+import type { Body, Environ, StartResponse } from '../../interface/types.ts';
+import { atThreadEnd } from '../../pool/this-thread.ts';
+import type { AsyncToSyncOptions } from '../async-to-sync.ts';
+import { BridgeError } from '../errors.ts';
+import type { CallerMessage, RunnerMessage } from '../link/wire.ts';
+import { BlockingCall, type Line, type WaitOptions } from '../near/blocking-call.ts';
+import { assertMayBlock, assertNoRecursion } from './deadlock.ts';
 import { LoopThread } from './loop-thread.ts';
 import { StartDelay } from './start-delay.ts';
-import { BlockingCall, type Line, type WaitOptions } from './sync-caller.ts';
 import { BridgeTarget, DEFAULT_AHEAD, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
 
 /** Milliseconds between two looks at what no message tells: the client, the other thread's life. */
 const LOOK_EVERY = 50;

@@ -3,15 +3,15 @@
  * made it: here that thread may be blocked, and waits for just this.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
-import { describeError } from '../rules/show.ts';
-import type { BridgeData } from './bridge-thread.ts';
-import { BlockingEnd, Canary } from './link.ts';
+import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
+import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
+import { describeError } from '../../rules/show.ts';
+import type { BridgeData } from '../far/thread.ts';
+import { BlockingEnd, Canary } from '../link/link.ts';
+import type { CallerMessage, RunnerMessage } from '../link/wire.ts';
 import { uncaught } from './target.ts';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
 
-const entry = new URL('../../workers/bridge-loop.js', import.meta.url);
+const entry = new URL('../../../workers/bridge-loop.js', import.meta.url);
 
 export interface LoopThreadOptions {
   data: BridgeData;

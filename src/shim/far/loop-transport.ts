@@ -2,20 +2,17 @@
  * Runs an async application on an event loop of its own, for a caller that blocks on another thread (B-50).
  */
 import { isPromise } from 'node:util/types';
-import { AsyncInput } from '../engine/async-input.ts';
-import { asyncFileWrapper } from '../engine/file-wrapper.ts';
-import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
-import { type AbortSource, RequestAbort } from '../engine/signal.ts';
-import { ApplicationError, RequestAborted } from '../interface/errors.ts';
-import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { chunkOf, hasMethod, isAwaitable, notIterable, refuseNoBody } from '../rules/body.ts';
-import { isDisconnect } from '../rules/failures.ts';
-import { disregard, nothing } from '../rules/promises.ts';
-import { keepContext, type Within, withContext } from './context.ts';
-import type { LoopEnd } from './link.ts';
-import { RemoteSource } from './remote-source.ts';
-import { closedEarly, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
-import type { RunnerSite } from './sync-runner.ts';
+import { AsyncInput } from '../../engine/async-input.ts';
+import { asyncFileWrapper } from '../../engine/file-wrapper.ts';
+import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/response.ts';
+import { type AbortSource, RequestAbort } from '../../engine/signal.ts';
+import { ApplicationError, RequestAborted } from '../../interface/errors.ts';
+import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
+import { chunkOf, hasMethod, isAwaitable, notIterable, refuseNoBody } from '../../rules/body.ts';
+import { isDisconnect } from '../../rules/failures.ts';
+import { disregard, nothing } from '../../rules/promises.ts';
+import { keepContext, type Within, withContext } from '../link/context.ts';
+import type { LoopEnd } from '../link/link.ts';
 import {
   type CallerMessage,
   environFromWire,
@@ -24,7 +21,10 @@ import {
   privateBytes,
   type RunnerMessage,
   type WireError,
-} from './wire.ts';
+} from '../link/wire.ts';
+import type { RunnerSite } from './blocking-transport.ts';
+import { RemoteSource } from './remote-source.ts';
+import { closedEarly, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
 
 type Call = Extract<CallerMessage, { type: 'call' }>;
 type AnyIterator = { next(): unknown; return?: unknown };

@@ -2,7 +2,7 @@
  * The request body for an async application whose gateway is sync and on another thread. Each block is asked of the
  * gateway's own input when the application wants it (B-55); answers come in the order of the questions.
  */
-import type { BodySource } from '../interface/transport.ts';
+import type { BodySource } from '../../interface/transport.ts';
 
 interface Question {
   resolve(answer: Uint8Array | null): void;

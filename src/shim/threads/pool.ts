@@ -3,11 +3,11 @@
  * they die, ended with its shutdown hook.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import { StartupError, WorkerPool } from '../pool/pool.ts';
-import { assertNoRecursion } from './blocking.ts';
-import type { BridgeData } from './bridge-thread.ts';
-import { BridgeError } from './errors.ts';
+import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
+import { StartupError, WorkerPool } from '../../pool/pool.ts';
+import { BridgeError } from '../errors.ts';
+import type { BridgeData } from '../far/thread.ts';
+import { assertNoRecursion } from './deadlock.ts';
 import { StartDelay } from './start-delay.ts';
 import { type BridgeTarget, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
 
@@ -21,7 +21,7 @@ export interface ThreadEvents {
   stop(): void;
 }
 
-const entry = new URL('../../workers/bridge.js', import.meta.url).href;
+const entry = new URL('../../../workers/bridge.js', import.meta.url).href;
 
 function shutDown(reference: string): BridgeError {
   return new BridgeError(`the bridge to ${reference} was shut down while it started`);

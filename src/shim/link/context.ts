@@ -4,7 +4,7 @@
  * same module, which names its storages at its top level.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import { Context } from '../engine/context.ts';
+import { Context } from '../../engine/context.ts';
 import { crossing, type WireEntries } from './wire.ts';
 
 const storages = new Map<string, AsyncLocalStorage<unknown>>();
