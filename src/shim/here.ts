@@ -23,7 +23,7 @@ import type {
 import { chunkOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { disregard } from '../rules/promises.ts';
-import { closeLate, closeOf, reportReturn, tellsDisconnect } from './far/runner.ts';
+import { closeLate, closeOf, reportReturn, tellsDisconnect } from './closing.ts';
 import { TrackedResponse } from './far/tracked-response.ts';
 import { keepContext, type Within } from './link/context.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';

@@ -9,8 +9,8 @@ import { BridgeError } from './errors.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
 import { bridgeKindOf, bridgeOf, rememberBridge } from './inner-application.ts';
 import { LoopEnd } from './link/link.ts';
-import type { CallerMessage, RunnerMessage } from './link/wire.ts';
-import { RemoteCall } from './near/async-call.ts';
+import type { FarMessage, NearMessage } from './link/wire.ts';
+import { AsyncCall } from './near/async-call.ts';
 import { BridgeThreads } from './threads/pool.ts';
 import { BridgeTarget, DEFAULT_AHEAD, type ThreadOptions, uncaught } from './threads/target.ts';
 
@@ -80,13 +80,13 @@ export function syncToAsync(
 }
 
 interface Slot {
-  link: LoopEnd<CallerMessage> | null;
+  link: LoopEnd<NearMessage> | null;
   /** What its thread has got to. */
   thread: 'none' | 'starting' | 'started';
   ready: boolean;
   /** Its thread has had a request. */
   served: boolean;
-  call: RemoteCall | null;
+  call: AsyncCall | null;
   timer: NodeJS.Timeout | null;
   /** Promised to a request that has not taken it yet. */
   reserved: boolean;
@@ -177,9 +177,9 @@ class SyncThreads {
     }
     const taken = slot;
     taken.reserved = false;
-    let call: RemoteCall;
+    let call: AsyncCall;
     try {
-      call = new RemoteCall(++this.#lastId, environ, startResponse, this.#linkOf(taken), this.#ahead, {
+      call = new AsyncCall(++this.#lastId, environ, startResponse, this.#linkOf(taken), this.#ahead, {
         over: () => this.#release(taken),
         ending: () => this.#limit(taken, environ),
       });
@@ -196,7 +196,7 @@ class SyncThreads {
     return this.#waiting.length > 0 ? undefined : this.#slots.find(isFree);
   }
 
-  #linkOf(slot: Slot): LoopEnd<CallerMessage> {
+  #linkOf(slot: Slot): LoopEnd<NearMessage> {
     if (slot.link === null) throw new BridgeError('the thread has no line');
     return slot.link;
   }
@@ -275,8 +275,8 @@ class SyncThreads {
     this.#failing = null;
     slot.thread = 'starting';
     slot.ready = false;
-    slot.link = new LoopEnd<CallerMessage>(port1, this.#target.bells, index);
-    port1.on('message', (message: RunnerMessage) => {
+    slot.link = new LoopEnd<NearMessage>(port1, this.#target.bells, index);
+    port1.on('message', (message: FarMessage) => {
       if (message.type === 'uncaught') {
         this.#target.report(uncaught(message.message));
         return;
@@ -308,7 +308,7 @@ class SyncThreads {
     const slot = this.#slots[index];
     slot.ready = false;
     slot.link = null;
-    slot.call?.lost(new BridgeError('the thread of the application has died (G-147)'));
+    slot.call?.lose(new BridgeError('the thread of the application has died (G-147)'));
   }
 
   #tellStop(): void {

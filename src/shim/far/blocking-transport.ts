@@ -12,23 +12,25 @@ import type { Application, Environ, StartResponse } from '../../interface/types.
 import { chunkOf, refusePromise } from '../../rules/body.ts';
 import { isDisconnect } from '../../rules/failures.ts';
 import { disregard } from '../../rules/promises.ts';
+import { closeLate, closeOf, reportReturn } from '../closing.ts';
 import { iteratorOf } from '../here.ts';
 import { withContext } from '../link/context.ts';
 import type { BlockingEnd } from '../link/link.ts';
 import {
-  type CallerMessage,
+  cost,
   environFromWire,
   errorFromWire,
   errorToWire,
+  type FarMessage,
+  type NearMessage,
   privateBytes,
-  type RunnerMessage,
   type WireError,
 } from '../link/wire.ts';
-import { closeLate, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
+import { RemoteErrors, RunnerResponse } from './runner.ts';
 
-export type SyncEnd = BlockingEnd<CallerMessage, RunnerMessage>;
-type Call = Extract<CallerMessage, { type: 'call' }>;
-type Reply = Extract<CallerMessage, { type: 'input' } | { type: 'written' }>;
+export type SyncEnd = BlockingEnd<NearMessage, FarMessage>;
+type Call = Extract<NearMessage, { type: 'call' }>;
+type Reply = Extract<NearMessage, { type: 'input' } | { type: 'written' }>;
 
 /** Milliseconds after which a wait looks around, whether it was woken or not. */
 const LOOK_AROUND = 1000;
@@ -104,7 +106,7 @@ class SyncCall implements BodySource<false> {
     }
   }
 
-  #post(message: RunnerMessage): void {
+  #post(message: FarMessage): void {
     this.#end.post(message);
   }
 
@@ -309,7 +311,7 @@ class SyncCall implements BodySource<false> {
     if (message !== undefined) this.#hear(message);
   }
 
-  #hear(message: CallerMessage): void {
+  #hear(message: NearMessage): void {
     if (message.type === 'stop') {
       this.#abort(new RequestAborted('the bridge is being shut down'));
       this.stopped = true;

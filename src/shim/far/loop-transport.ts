@@ -11,22 +11,24 @@ import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../../i
 import { chunkOf, hasMethod, isAwaitable, notIterable, refuseNoBody } from '../../rules/body.ts';
 import { isDisconnect } from '../../rules/failures.ts';
 import { disregard, nothing } from '../../rules/promises.ts';
+import { closedEarly, closeOf, reportReturn } from '../closing.ts';
 import { keepContext, type Within, withContext } from '../link/context.ts';
 import type { LoopEnd } from '../link/link.ts';
 import {
-  type CallerMessage,
+  cost,
   environFromWire,
   errorFromWire,
   errorToWire,
+  type FarMessage,
+  type NearMessage,
   privateBytes,
-  type RunnerMessage,
   type WireError,
 } from '../link/wire.ts';
 import type { RunnerSite } from './blocking-transport.ts';
 import { RemoteSource } from './remote-source.ts';
-import { closedEarly, closeOf, cost, RemoteErrors, RunnerResponse, reportReturn } from './runner.ts';
+import { RemoteErrors, RunnerResponse } from './runner.ts';
 
-type Call = Extract<CallerMessage, { type: 'call' }>;
+type Call = Extract<NearMessage, { type: 'call' }>;
 type AnyIterator = { next(): unknown; return?: unknown };
 
 interface Waiting {
@@ -37,7 +39,7 @@ interface Waiting {
 /** An async request that is under way. */
 export class AsyncCall {
   readonly #call: Call;
-  readonly #end: LoopEnd<RunnerMessage>;
+  readonly #end: LoopEnd<FarMessage>;
   readonly #closeTimeout: number;
   readonly #environ: AsyncEnviron;
   readonly #response: RunnerResponse;
@@ -61,7 +63,7 @@ export class AsyncCall {
   readonly #over: () => void;
 
   /** `over` is called once, when nothing is left to do for this request. */
-  constructor(call: Call, end: LoopEnd<RunnerMessage>, site: RunnerSite, closeTimeout: number, over: () => void) {
+  constructor(call: Call, end: LoopEnd<FarMessage>, site: RunnerSite, closeTimeout: number, over: () => void) {
     this.#call = call;
     this.#end = end;
     this.#closeTimeout = closeTimeout || DEFAULT_CLOSE_TIMEOUT;
@@ -93,7 +95,7 @@ export class AsyncCall {
     });
   }
 
-  #post(message: RunnerMessage): void {
+  #post(message: FarMessage): void {
     if (this.#isOver) return; // abandoned: nobody listens any more
     this.#end.post(message);
     if (message.over !== true) return;
@@ -315,7 +317,7 @@ export class AsyncCall {
   }
 
   /** A message about this request. */
-  hear(message: Exclude<CallerMessage, { type: 'call' | 'canary' | 'ping' | 'stop' }>): void {
+  hear(message: Exclude<NearMessage, { type: 'call' | 'canary' | 'ping' | 'stop' }>): void {
     switch (message.type) {
       case 'pull':
         this.#credit += message.credit;

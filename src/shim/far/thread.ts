@@ -14,7 +14,7 @@ import { onUncaught } from '../../pool/uncaught.ts';
 import { nothing } from '../../rules/promises.ts';
 import { describeError } from '../../rules/show.ts';
 import { BlockingEnd, LoopEnd, ring } from '../link/link.ts';
-import { type CallerMessage, errorToWire, type RunnerMessage } from '../link/wire.ts';
+import { errorToWire, type FarMessage, type NearMessage } from '../link/wire.ts';
 import { enterBridgeThread } from '../threads/deadlock.ts';
 import { runSyncCall, type SyncEnd } from './blocking-transport.ts';
 import { AsyncCall } from './loop-transport.ts';
@@ -57,7 +57,7 @@ export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<voi
   const survive = (error: unknown): void => {
     const told = { type: 'uncaught', message: describeError(error) } as const;
     if (loop) post(told);
-    else link.postMessage({ ...told, id: 0 } satisfies RunnerMessage);
+    else link.postMessage({ ...told, id: 0 } satisfies FarMessage);
   };
   onUncaught(survive);
   if (task.files !== undefined) noteOpenFiles(task.files);
@@ -97,8 +97,8 @@ async function live(
     return false;
   }
   post({ type: 'ready' });
-  if (loop) await serveLoop(application, new LoopEnd<RunnerMessage>(link, data.bells, index), data);
-  else await serveBlocking(application, new BlockingEnd<CallerMessage, RunnerMessage>(link, data.bells, index), data);
+  if (loop) await serveLoop(application, new LoopEnd<FarMessage>(link, data.bells, index), data);
+  else await serveBlocking(application, new BlockingEnd<NearMessage, FarMessage>(link, data.bells, index), data);
   await applications.stop((error) => {
     post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
   });
@@ -130,7 +130,7 @@ async function serveBlocking(application: StartedApplication, end: SyncEnd, data
   }
 }
 
-function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>, data: BridgeData): Promise<void> {
+function serveLoop(application: StartedApplication, end: LoopEnd<FarMessage>, data: BridgeData): Promise<void> {
   const site = { state: application.state, multithread: true, multiprocess: data.multiprocess };
   const calls = new Map<number, AsyncCall>();
   const held: MessagePort[] = [];
@@ -142,7 +142,7 @@ function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>,
       calls.delete(id);
       if (stopping && calls.size === 0) resolve();
     };
-    end.port.on('message', (message: CallerMessage) => {
+    end.port.on('message', (message: NearMessage) => {
       switch (message.type) {
         case 'canary':
           held.push(message.port); // dies with this thread, by which the caller knows

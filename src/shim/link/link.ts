@@ -3,7 +3,7 @@
  * and hears of messages as events; the other may block, and takes them with `receiveMessageOnPort`.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
+import type { FarMessage, NearMessage } from './wire.ts';
 
 /** Words between the bells of two links: a cache line. */
 const BELL_WORDS = 16;
@@ -20,7 +20,7 @@ export function ring(bells: Int32Array, index: number): void {
   Atomics.notify(bells, index * BELL_WORDS);
 }
 
-export type Message = CallerMessage | RunnerMessage;
+export type Message = NearMessage | FarMessage;
 
 /** Smaller buffers are copied: handing one over costs 2 to 3 µs more. */
 const LEAST_TRANSFERRED = 16384;

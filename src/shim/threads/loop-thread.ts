@@ -8,7 +8,7 @@ import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
 import { describeError } from '../../rules/show.ts';
 import type { BridgeData } from '../far/thread.ts';
 import { BlockingEnd, Canary } from '../link/link.ts';
-import type { CallerMessage, RunnerMessage } from '../link/wire.ts';
+import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { uncaught } from './target.ts';
 
 const entry = new URL('../../../workers/bridge-loop.js', import.meta.url);
@@ -33,7 +33,7 @@ type State = 'starting' | 'ready' | 'ended';
 
 export class LoopThread {
   /** The line to the application. */
-  readonly end: BlockingEnd<RunnerMessage, CallerMessage>;
+  readonly end: BlockingEnd<FarMessage, NearMessage>;
   /** Fulfils when the application has been started up; rejects with what kept it from that. */
   readonly ready: Promise<void>;
   /** Fulfils when the thread is gone. */

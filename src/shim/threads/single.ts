@@ -6,7 +6,7 @@ import type { Body, Environ, StartResponse } from '../../interface/types.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
 import type { AsyncToSyncOptions } from '../async-to-sync.ts';
 import { BridgeError } from '../errors.ts';
-import type { CallerMessage, RunnerMessage } from '../link/wire.ts';
+import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { BlockingCall, type Line, type WaitOptions } from '../near/blocking-call.ts';
 import { assertMayBlock, assertNoRecursion } from './deadlock.ts';
 import { LoopThread } from './loop-thread.ts';
@@ -92,7 +92,7 @@ export class BridgeLine implements Line {
     assertMayBlock(this.#name);
   }
 
-  post(message: CallerMessage): void {
+  post(message: NearMessage): void {
     this.#thread?.end.post(message);
   }
 
@@ -179,7 +179,7 @@ export class BridgeLine implements Line {
     return thread;
   }
 
-  #hear(message: RunnerMessage): void {
+  #hear(message: FarMessage): void {
     this.#heard = performance.now();
     if (message.type === 'pong') {
       this.#answered = true;
@@ -210,7 +210,7 @@ export class BridgeLine implements Line {
     if (this.#thread !== thread) return;
     this.#thread = null;
     const error = this.#death();
-    for (const call of this.#calls.values()) call.lost(error);
+    for (const call of this.#calls.values()) call.lose(error);
     this.#calls.clear();
     const idle = !this.#used && performance.now() - this.#began < HEALTHY_AFTER;
     if (thread.failure !== null) this.#delay.failed(thread.failure);
