@@ -4,7 +4,6 @@
 import { isPromise } from 'node:util/types';
 import { AsyncInput } from '../../engine/async-input.ts';
 import { asyncFileWrapper } from '../../engine/file-wrapper.ts';
-import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/response.ts';
 import { type AbortSource, RequestAbort } from '../../engine/signal.ts';
 import { ApplicationError, RequestAborted } from '../../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
@@ -66,7 +65,7 @@ export class AsyncCall {
   constructor(call: Call, end: LoopEnd<FarMessage>, site: RunnerSite, closeTimeout: number, over: () => void) {
     this.#call = call;
     this.#end = end;
-    this.#closeTimeout = closeTimeout || DEFAULT_CLOSE_TIMEOUT;
+    this.#closeTimeout = closeTimeout;
     this.#credit = call.credit;
     this.#over = over;
     this.#errors = new RemoteErrors(call.id, (message) => end.post(message));

@@ -4,9 +4,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { ConfigurationError, RequestAborted } from '../../interface/errors.ts';
-import type { Application, AsyncApplication, Kind } from '../../interface/types.ts';
+import type { Application, AsyncApplication } from '../../interface/types.ts';
 import { Applications, describeFailure, type StartedApplication } from '../../pool/applications.ts';
-import type { AppOptions } from '../../pool/load.ts';
 import { noteOpenFiles } from '../../pool/open-files.ts';
 import { writeOutputDirectly } from '../../pool/output.ts';
 import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
@@ -16,25 +15,9 @@ import { describeError } from '../../rules/show.ts';
 import { BlockingEnd, LoopEnd, ring } from '../link/link.ts';
 import { errorToWire, type FarMessage, type NearMessage } from '../link/wire.ts';
 import { enterBridgeThread } from '../threads/deadlock.ts';
+import type { BridgeData } from '../threads/target.ts';
 import { runSyncCall, type SyncEnd } from './blocking-transport.ts';
 import { AsyncCall } from './loop-transport.ts';
-
-/** What the threads of one bridge get: plain data. */
-export interface BridgeData {
-  app: AppOptions;
-  /** The kind that the application has to have. */
-  kind: Kind;
-  /** Modules are resolved from here. */
-  directory: string;
-  /** Words to sleep on, by index of the thread. */
-  bells: Int32Array;
-  /** References of the bridges that this thread descends from. */
-  chain: readonly string[];
-  /** Whether the bridge has more threads than one (G-44). */
-  multiprocess: boolean;
-  /** Milliseconds for `return()` and `close()` of an async body (B-13). */
-  closeTimeout: number;
-}
 
 /** Milliseconds after which the event loop of a blocking thread gets a turn, so that timers of applications go on. */
 const TURN_EVERY = 20;

@@ -1,17 +1,15 @@
 /** A calling thread's line to the thread of the async application behind an `asyncToSync` bridge. */
 import { createErrorStream } from '../../engine/error-stream.ts';
-import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/response.ts';
-import { ApplicationError, QuaichError } from '../../interface/errors.ts';
+import { ApplicationError } from '../../interface/errors.ts';
 import type { Body, Environ, StartResponse } from '../../interface/types.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
-import type { AsyncToSyncOptions } from '../async-to-sync.ts';
 import { BridgeError } from '../errors.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { BlockingCall, type Line, type WaitOptions } from '../near/blocking-call.ts';
 import { assertMayBlock, assertNoRecursion } from './deadlock.ts';
 import { LoopThread } from './loop-thread.ts';
 import { StartDelay } from './start-delay.ts';
-import { BridgeTarget, DEFAULT_AHEAD, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
+import { BridgeTarget, type ThreadOptions } from './target.ts';
 
 /** Milliseconds between two looks at what no message tells: the client, the other thread's life. */
 const LOOK_EVERY = 50;
@@ -43,12 +41,12 @@ export class BridgeLine implements Line {
   #restart: NodeJS.Timeout | null = null;
   #forgetEnd: () => void = () => {};
 
-  constructor(reference: string, options: AsyncToSyncOptions) {
+  constructor(reference: string, options: ThreadOptions & { timeout?: number }) {
     this.#name = reference;
-    this.ahead = options.ahead ?? DEFAULT_AHEAD;
     this.timeout = options.timeout;
-    this.closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.#target = new BridgeTarget(reference, 'async', 1, options);
+    this.ahead = this.#target.ahead;
+    this.closeTimeout = this.#target.closeTimeout;
   }
 
   /** The startup hook: starts the thread, once; rejects with what kept it from starting, and may be called again then. */
@@ -161,18 +159,10 @@ export class BridgeLine implements Line {
     this.#restart = null;
     this.#began = performance.now();
     this.#used = false;
-    const { reference, options, data, report } = this.#target;
-    const thread: LoopThread = new LoopThread({
-      data,
-      reference,
-      startupTimeout: options.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT,
-      maxOldGenerationSizeMb: options.maxOldGenerationSizeMb,
-      report,
-      ended: (problem) => {
-        const what = thread.failure === null ? 'has ended' : 'did not start';
-        if (problem !== null && this.#everReady) report(`its thread ${what}: ${problem}`);
-        this.#lose(thread);
-      },
+    const thread: LoopThread = new LoopThread(this.#target, (problem) => {
+      const what = thread.failure === null ? 'has ended' : 'did not start';
+      if (problem !== null && this.#everReady) this.#target.report(`its thread ${what}: ${problem}`);
+      this.#lose(thread);
     });
     this.#forgetEnd();
     this.#forgetEnd = atThreadEnd(() => this.#end());
@@ -242,22 +232,18 @@ export class BridgeLine implements Line {
     this.#everReady = false;
     const thread = this.#thread;
     if (thread === null) return;
-    const { reference, options } = this.#target;
-    let terminated = false;
+    let terminated = 0;
     // From here, since a thread that is still starting may take as long as it likes.
     const timer = setTimeout(() => {
-      terminated = true;
+      terminated = 1;
       thread.terminate();
-    }, options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
+    }, this.#target.shutdownTimeout);
     await thread.holdUntil(thread.ready.catch(() => {}));
     thread.stop();
     await thread.holdUntil(thread.gone);
     clearTimeout(timer);
     this.#lose(thread);
     this.#delay.reset();
-    if (terminated) throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: its thread had to be terminated`);
-    if (thread.shutdownFailures > 0) {
-      throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: a shutdown hook failed`);
-    }
+    this.#target.assertEnded(terminated, thread.shutdownFailures);
   }
 }
