@@ -2,7 +2,10 @@
 // before: `node bench/shim.mjs [rounds] [seconds]`.
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { AsyncInput, runAsync, runSync, SyncInput } from '../dist/src/engine/index.js';
+import { AsyncInput } from '../dist/src/engine/async-input.js';
+import { runAsync } from '../dist/src/engine/run-async.js';
+import { runSync } from '../dist/src/engine/run-sync.js';
+import { SyncInput } from '../dist/src/engine/sync-input.js';
 import { asyncToSync, syncToAsync } from '../dist/src/shim/index.js';
 import { interleave, median, table } from './measure.mjs';
 import { asyncArray, asyncStream, syncArray, syncStream } from './shim.apps.mjs';

@@ -25,7 +25,7 @@ function hintLines(headers: unknown): string {
 }
 
 /** `quaich.early_hints` of one request (G-152). */
-export function earlyHints(transport: Transport<boolean>): EarlyHints {
+export function earlyHints(transport: Pick<Transport<boolean>, 'hint'>): EarlyHints {
   return (headers) => {
     const lines = hintLines(headers);
     if (lines !== '') transport.hint?.(lines);

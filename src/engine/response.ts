@@ -1,12 +1,56 @@
 /**
- * The state of one response: what the sync and the async engine share. It decides, the engines call, wait and send.
+ * The state of one response, and all that is decided about it: what the sync and the async convention have in common.
+ *
+ * Theory of operation. `runSync` and `runAsync` call the application, take its body step by step, wait, and carry out
+ * what is decided here. They ask (`takeArray`, `takeFile`, `accept`, `end`, `fail`), and get an `Action`; what is to be
+ * sent with it stands in `takeHead()`, `piece` and `final`, so that no object is made for an answer.
+ *
+ * A response goes through these states:
+ *
+ *     | state    | called | head       | headSent | complete |                                                      |
+ *     | -------- | ------ | ---------- | -------- | -------- | ---------------------------------------------------- |
+ *     | new      | no     | null       | no       | no       | nothing may be sent (G-102)                          |
+ *     | refused  | yes    | null       | no       | no       | `startResponse` threw: as new, but a second call     |
+ *     |          |        |            |          |          | needs an error (G-82, G-83)                          |
+ *     | stored   | yes    | set        | no       | no       | an error replaces the head (G-84)                    |
+ *     | sent     | yes    | set        | yes      | no       | an error can only be thrown back (G-84)              |
+ *     | complete | yes    | set        | yes      | yes      | `startResponse` and `write` throw (G-98)             |
+ *     | page     | either | the page's | yes      | yes      | an error page went out in its place (G-140)          |
+ *     | dropped  | either | either     | no       | yes      | it failed, or the client left, before the head went  |
+ *
+ * From new, refused and stored it goes on in this order, or back from stored to refused; a failure leads from there to
+ * page or dropped, and from sent to complete. Nothing leads away from the last three. `complete` is set as soon as that
+ * is decided, before the transport has it.
+ *
+ * Beside that, and never taken back:
+ * - `gone`: the client left, or the server gave up. In any state; after `complete` only where the end did not arrive.
+ * - `failed`: the request is counted as failed. In any state; with `complete` or soon before it.
+ *
+ * `done` tells that the transport knows that the request is over. It comes with `complete`; before it only where a client
+ * has gone and the application did not return in time. It is taken back by a DONE that did not arrive.
+ *
+ * `close` of the body is looked up once (G-109), when it is needed to tell END from DONE, or when it is to be called.
+ *
+ * A bridge (B-25, B-57) does not want a response framed, but what the application gave as it was: it extends this class,
+ * so that chunks, arrays and errors go on as they are, and gives its object in `EngineOptions.response`.
  */
 import { ApplicationError } from '../interface/errors.ts';
-import { HEAD_HAS_LENGTH, HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import {
+  DONE,
+  END,
+  type Final,
+  HEAD_HAS_LENGTH,
+  HEAD_NO_BODY,
+  MORE,
+  type ResponseHead,
+  type Transport,
+} from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
-import { isDisconnect } from '../rules/failures.ts';
+import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
 import { describeError } from '../rules/show.ts';
+import { errorPage, statusFor } from './error-page.ts';
+import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
 import { checkError, checkHead, writeLength } from './response-head.ts';
 
@@ -18,29 +62,63 @@ export interface EngineCounters {
   disconnects: number;
 }
 
-/** The same for all requests of a worker or a mount. */
+/** The same for all requests of a worker or a mount, but for what a bridge sets. */
 export interface EngineOptions {
   /** Polled before each step of a sync body (B-35). */
   disconnected?: () => boolean;
   /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13, B-36); 5000 by default. */
   closeTimeout?: number;
   counters?: EngineCounters;
+  /** A bridge: the state of this one request, of a class that passes on what the application gives. */
+  response?: ResponseState;
+  /**
+   * A bridge: called before each step of a body, which is taken when this returns, or fulfils (B-27). Where it throws, or
+   * rejects, the body is taken no further.
+   */
+  mayStep?: () => Promise<void> | undefined;
+  /**
+   * A bridge: called before a body is closed, which happens when this returns, or fulfils; not after a DONE. It neither
+   * throws nor rejects.
+   *
+   * @param closes whether there is a `close` to call
+   */
+  closing?: (closes: boolean) => Promise<void> | undefined;
 }
 
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
 
-// What to do about a chunk: `accept`.
-/** Ask for the next one. */
+// What is to be done. To send means `takeHead()`, `piece` and `final`.
+/** Nothing: ask for the next chunk. */
 export const SKIP = 0;
-/** Send `piece`, then ask for the next one. */
+/** Send, then ask for the next chunk. */
 export const SEND = 1;
-/** Send `piece`, which completes the response; the body may still run to its end. */
+/** Send, which completes the response; the body may still run to its end. */
 export const SEND_LAST = 2;
-/** Send `piece`, which completes the response, and abandon the body. */
+/** Send, which completes the response, and abandon the body. */
 export const SEND_LAST_AND_STOP = 3;
-/** Abandon the body: the response is complete already. */
+/** Nothing: the response is complete already. A body is abandoned. */
 export const STOP = 4;
-export type Action = typeof SKIP | typeof SEND | typeof SEND_LAST | typeof SEND_LAST_AND_STOP | typeof STOP;
+/** Send the head, where it has not gone, then break the connection (G-122). */
+export const BREAK_AFTER_HEAD = 5;
+/** Break the connection (G-141). */
+export const BREAK = 6;
+export type Action =
+  | typeof SKIP
+  | typeof SEND
+  | typeof SEND_LAST
+  | typeof SEND_LAST_AND_STOP
+  | typeof STOP
+  | typeof BREAK_AFTER_HEAD
+  | typeof BREAK;
+
+// What failed, for `fail` and `closingFailed`.
+export const APPLICATION_THREW = 'the application threw';
+export const BODY_FAILED = 'the body failed';
+export const RETURN_FAILED = 'return() of the body failed';
+export const CLOSE_FAILED = 'close() of the body failed';
+
+/** `close` of the body, not looked up yet. */
+const UNKNOWN = Symbol('unknown');
 
 /** Array bodies of several chunks up to this size in bytes are joined and sent in one go (G-117). */
 const MOST_JOINED = 16384;
@@ -49,42 +127,46 @@ const NOTHING = new Uint8Array(0);
 
 /** One response. */
 export class ResponseState {
-  /** The head as last stored by `startResponse`. */
+  /** The head as last stored by `startResponse`, or that of the error page. */
   head: ResponseHead | null = null;
   headSent = false;
   /** `startResponse` was called, perhaps in vain (G-82). */
   called = false;
-  /** The end was sent, or the connection broken. */
+  /** The end was sent, or the connection broken, or it is about to be. */
   complete = false;
   /** The client went away or the server gave up: what comes is discarded without an error (B-38). */
   gone = false;
+  failed = false;
+  /** The transport knows that the request is over, or is told with what is to be sent. */
+  done = false;
   /** Body bytes handed to the transport. */
   sent = 0;
-  /** What `accept` wants sent. */
+  /** What is to be sent; null: no bytes. */
   piece: Uint8Array | null = null;
-  failed = false;
+  /** What is to be sent with it. */
+  final: Final = MORE;
   readonly #forHead: boolean;
   readonly #counters: EngineCounters | undefined;
   readonly #errors: ErrorStream;
   readonly #method: unknown;
   readonly #script: unknown;
   readonly #path: unknown;
+  readonly #signalled: boolean;
+  #close: unknown = UNKNOWN;
   #warned = false;
   /** The last `write` went beyond the Content-Length. */
   #overrun = false;
 
-  constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined) {
-    // Taken before the application can change them, or make them throw (A-17).
+  /** @param signalled whether the application has a signal, which makes its calls fail when the client has gone */
+  constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined, signalled = false) {
+    // Taken before the application can change them, or make them throw (A-17). The gateway made `wsgi.errors`.
     this.#errors = environ['wsgi.errors'] as ErrorStream;
     this.#method = environ.REQUEST_METHOD;
     this.#script = environ.SCRIPT_NAME;
     this.#path = environ.PATH_INFO;
     this.#forHead = this.#method === 'HEAD';
     this.#counters = counters;
-  }
-
-  get forHead(): boolean {
-    return this.#forHead;
+    this.#signalled = signalled;
   }
 
   /**
@@ -151,6 +233,8 @@ export class ResponseState {
       this.#surplus(head);
       return STOP;
     }
+    this.complete = true; // but for one case
+    this.final = END;
     if (this.#bodyless(head)) {
       this.#dropped(head);
       this.piece = null;
@@ -165,15 +249,34 @@ export class ResponseState {
     }
     this.piece = chunk;
     this.sent += size;
-    return size === room ? SEND_LAST : SEND;
+    if (size === room) return SEND_LAST;
+    this.complete = false;
+    this.final = MORE;
+    return SEND;
   }
 
   /**
    * Takes a body that is an array as a whole: all of it is checked before anything is sent, and its size known (G-123).
    *
-   * @returns the bytes to send, at once or one after another
+   * @returns null where all of the response is to be sent at once; else the chunks, as a body to be taken in steps
+   * @throws ApplicationError as `accept`
    */
-  acceptArray(body: readonly unknown[]): Uint8Array | Uint8Array[] {
+  takeArray(body: readonly unknown[]): readonly Uint8Array[] | null {
+    const bytes = this.#bytesOf(body);
+    if (Array.isArray(bytes)) return bytes;
+    const head = this.requireHead();
+    if (head.length >= 0 && this.sent < head.length && !this.#bodyless(head)) {
+      this.sent -= bytes.byteLength;
+      return [bytes]; // too short, as `end` finds when it is sent
+    }
+    this.piece = bytes.byteLength === 0 ? null : bytes;
+    this.final = this.last(body);
+    this.complete = true;
+    return null;
+  }
+
+  /** The bytes to send, at once or one after another. */
+  #bytesOf(body: readonly unknown[]): Uint8Array | Uint8Array[] {
     const count = body.length;
     if (count === 1) {
       const chunk = chunkOf(body[0], 0);
@@ -227,22 +330,27 @@ export class ResponseState {
   }
 
   /**
-   * The body has ended: settles the length.
+   * The body has ended: settles the length. One that is shorter than its Content-Length breaks the connection (G-122).
    *
-   * @returns whether the response is whole; false when it is shorter than its Content-Length, and the connection has to
-   *   be broken after the head (G-122)
+   * @param body of which `close` is looked up
+   * @throws ApplicationError where there is no head (G-102)
    */
-  end(): boolean {
+  end(body: unknown): Action {
+    if (this.complete) return STOP;
     const head = this.requireHead();
-    if (this.#bodyless(head)) return true;
-    if (head.length < 0) {
-      if (!this.headSent) head.length = 0; // G-127
-      return true;
+    if (!this.#bodyless(head)) {
+      if (head.length < 0) {
+        if (!this.headSent) head.length = 0; // G-127
+      } else if (this.sent !== head.length) {
+        this.warn(`the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`);
+        this.#countFailure();
+        return BREAK_AFTER_HEAD;
+      }
     }
-    if (this.sent === head.length) return true;
-    this.warn(`the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`);
-    this.fail();
-    return false;
+    this.piece = null;
+    this.final = this.last(body);
+    this.complete = true;
+    return SEND_LAST;
   }
 
   /**
@@ -278,24 +386,144 @@ export class ResponseState {
     return new ApplicationError(`write went beyond the Content-Length of ${this.head?.length} bytes (G-121)`);
   }
 
-  /** Content-Length of a file that is sent as a whole (G-165), where the application gave none. */
-  setLength(length: number): void {
+  /** What a `write` had accepted could not be sent: what is written from now on is discarded. */
+  writeFailed(_error: unknown): void {
+    this.disconnect();
+  }
+
+  /**
+   * Whether the transport is to send a body itself, since it is an untouched file wrapper (G-161): its descriptor, to be
+   * sent with `takeHead()` and the length there; -1 for other bodies, which are taken in steps.
+   */
+  takeFile(body: unknown, transport: Transport<boolean>): number {
+    const file = this.headSent ? null : fileOf(body);
+    if (file === null) return -1;
+    const { descriptor, length } = file;
+    if (length >= 0) this.#setLength(length);
+    if (transport.sendFile === undefined || transport.takesFile?.(descriptor) === false) return -1;
+    if (this.#bodyless(this.requireHead())) return -1;
+    this.complete = true;
+    return descriptor;
+  }
+
+  /** The Content-Length of a file, where the application gave none (G-165). */
+  #setLength(length: number): void {
     const head = this.requireHead();
     if (head.length >= 0 || this.headSent) return;
     if ((head.flags & (HEAD_NO_BODY | HEAD_HAS_LENGTH)) === 0) head.length = length;
     else if (this.#forHead && head.status !== 304) writeLength(head, length);
   }
 
-  /** Whether chunks are sent at all; needs a head. */
-  hasBody(): boolean {
-    return !this.#bodyless(this.requireHead());
-  }
-
   /** Counts the request as failed, once. */
-  fail(): void {
+  #countFailure(): void {
     if (this.failed) return;
     this.failed = true;
     if (this.#counters !== undefined) this.#counters.failures++;
+  }
+
+  /** Whether a failure is one of the application; it only says that the client has gone where the signal caused it. */
+  #isFailure(error: unknown): boolean {
+    return !isDisconnect(error) && !(this.gone && this.#signalled && isAbortError(error));
+  }
+
+  /**
+   * The request failed, which is told and counted: an error page if nothing was sent (G-140), else a broken connection
+   * (G-141); nothing where the response is complete.
+   */
+  fail(what: string, error: unknown): Action {
+    this.done = false; // a DONE that failed did not arrive
+    if (isDisconnect(error)) {
+      this.disconnect();
+    } else if (!isClientFault(error) && this.#isFailure(error)) {
+      this.#countFailure();
+      this.logError(what, error);
+    }
+    if (this.complete) return STOP;
+    this.complete = true;
+    if (this.headSent || this.gone) return BREAK;
+    const page = errorPage(statusFor(error), this.#forHead);
+    this.head = page.head;
+    this.piece = page.body;
+    this.done = this.#close === undefined;
+    this.final = this.done ? DONE : END;
+    return SEND_LAST;
+  }
+
+  /** What `fail` wanted could not be done. */
+  failedAgain(error: unknown): void {
+    this.done = false;
+    if (isDisconnect(error)) this.disconnect();
+    else this.logError('the error page could not be sent', error);
+  }
+
+  /** `return()` or `close()` failed: told and counted, nothing else changes (G-113). */
+  closingFailed(what: string, error: unknown): void {
+    if (!this.#isFailure(error)) return;
+    this.#countFailure();
+    this.logError(what, error);
+  }
+
+  /**
+   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
+   */
+  #lookUpClose(body: unknown): void {
+    if (this.#close !== UNKNOWN) return;
+    this.#close = undefined;
+    try {
+      // Whatever it is, it is only asked for a property.
+      if (body !== undefined && body !== null) this.#close = (body as { close?: unknown }).close;
+    } catch (error) {
+      this.closingFailed(CLOSE_FAILED, error);
+    }
+  }
+
+  /** END, or DONE where no `close` has to run before the request is over. */
+  last(body: unknown): Final {
+    this.#lookUpClose(body);
+    if (typeof this.#close === 'function') return END;
+    this.done = true;
+    return DONE;
+  }
+
+  /** The application has returned no body, so there is nothing to close (G-114). */
+  noBody(): void {
+    this.#close = undefined;
+  }
+
+  /** Whether the transport got a DONE, after which there is nothing to close. */
+  get over(): boolean {
+    return this.done && this.#close !== UNKNOWN;
+  }
+
+  /** Whether a body has a `close` that is to be called. The response takes no more. */
+  closes(body: unknown): boolean {
+    this.complete = true;
+    this.#lookUpClose(body);
+    return typeof this.#close === 'function';
+  }
+
+  /** Calls `close` of a body that has one, exactly once (G-111, G-112). Gives what it returned; does not throw. */
+  close(body: unknown): unknown {
+    const close = this.#close;
+    this.#close = undefined;
+    if (typeof close !== 'function') return undefined;
+    try {
+      return Reflect.apply(close, body, []);
+    } catch (error) {
+      this.closingFailed(CLOSE_FAILED, error);
+      return undefined;
+    }
+  }
+
+  /** Tells the transport that the request is over, unless it knows. */
+  tellDone(transport: Transport<boolean>): void {
+    if (this.done) return;
+    this.done = true;
+    try {
+      transport.done();
+    } catch (error) {
+      this.logError('the transport failed', error);
+    }
   }
 
   /** Counts a disconnect, once; from now on what the application sends is discarded. */
@@ -321,5 +549,10 @@ export class ResponseState {
     if (this.#warned) return;
     this.#warned = true;
     report(this.#errors, this.#request, what);
+  }
+
+  /** Reports what was not waited for any longer. */
+  late(what: string, limit: number): void {
+    this.warn(`${what}: still not over after ${limit} ms, the request ends without it (B-13, B-36)`);
   }
 }

@@ -7,19 +7,22 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
-import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
+import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { hasMethod, isAwaitable, isPlainArray, notIterable, refuseNoBody } from '../rules/body.ts';
-import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
+import { isDisconnect } from '../rules/failures.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
-import { errorPage, statusFor } from './error-page.ts';
-import { fileOf } from './file-wrapper.ts';
 import {
+  APPLICATION_THREW,
+  BODY_FAILED,
+  BREAK,
+  CLOSE_FAILED,
   DEFAULT_CLOSE_TIMEOUT,
   type EngineOptions,
+  RETURN_FAILED,
   ResponseState,
-  SEND,
+  SEND_LAST,
   SEND_LAST_AND_STOP,
   SKIP,
   STOP,
@@ -28,7 +31,6 @@ import { type AbortSource, RequestAbort } from './signal.ts';
 
 const DEFAULTS: EngineOptions = {};
 
-type Closable = { close?: unknown };
 type AnyIterator = { next(): unknown; return?: unknown };
 
 /** A request that is still running. */
@@ -40,10 +42,6 @@ export interface RunningRequest {
    */
   disconnect(reason: Error): void;
 }
-
-/** `close` of the body, not looked up yet. */
-const UNKNOWN = Symbol('unknown');
-const CLOSE_FAILED = 'close() of the body failed';
 
 // Who ends the request: returns the iterator, closes the body, tells the transport. The first who claims it.
 const NOBODY = 0;
@@ -57,8 +55,6 @@ class AsyncRun implements RunningRequest {
   readonly #abort: AbortSource = new RequestAbort();
   readonly #context = new Context();
   #ender: number = NOBODY;
-  #over = false;
-  #close: unknown = UNKNOWN;
   #write: AsyncWrite | null = null;
   /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
   #sending: Promise<void> | null = null;
@@ -72,14 +68,14 @@ class AsyncRun implements RunningRequest {
   #step: Promise<unknown> | null = null;
 
   constructor(environ: AsyncEnviron, transport: Transport<true>, options: EngineOptions) {
-    this.#state = new ResponseState(environ, options.counters);
+    this.#state = options.response ?? new ResponseState(environ, options.counters, true);
     this.#transport = transport;
     this.#options = options;
     environ['quaich.signal'] = this.#abort.signal;
   }
 
   get over(): boolean {
-    return this.#over;
+    return this.#state.done;
   }
 
   start(app: AsyncApplication, environ: AsyncEnviron): void {
@@ -110,69 +106,38 @@ class AsyncRun implements RunningRequest {
     this.#returned(result);
   }
 
-  /** The application failed before it returned a body: there is nothing to close (G-114). */
+  /** The application failed before it returned a body. */
   #threw(error: unknown): void {
-    this.#close = undefined;
-    this.#settle(undefined, this.#fail('the application threw', error));
+    this.#state.noBody();
+    this.#settle(undefined, this.#fail(APPLICATION_THREW, error));
   }
 
   #returned(body: unknown): void {
-    if (this.#over || this.#state.gone) {
+    const state = this.#state;
+    if (state.done || state.gone) {
       this.#settle(body, undefined); // no step is taken (B-35), the body is closed
       return;
     }
+    if (this.#sending !== null) {
+      this.#sending.then(() => this.#returned(body)); // how fast the client reads changes no response
+      return;
+    }
     try {
-      const wait = this.#sending === null && isPlainArray(body) ? this.#array(body) : null;
-      if (wait === null) this.#respond(body);
-      else this.#settle(body, wait);
+      // B-04: an array may be an async iterable.
+      const plain = isPlainArray(body) && !hasMethod(body, Symbol.asyncIterator);
+      const chunks = plain ? state.takeArray(body) : null;
+      if (plain && chunks === null) this.#settle(body, this.#send());
+      else this.#respond(chunks ?? body, body);
     } catch (error) {
-      this.#settle(body, this.#fail('the body failed', error));
+      this.#settle(body, this.#fail(BODY_FAILED, error));
     }
-  }
-
-  /**
-   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
-   */
-  #lookUpClose(body: unknown): void {
-    if (this.#close !== UNKNOWN) return;
-    this.#close = undefined;
-    try {
-      if (body !== undefined && body !== null) this.#close = (body as Closable).close;
-    } catch (error) {
-      this.#closingFailed(CLOSE_FAILED, error);
-    }
-  }
-
-  /** END, or DONE where no `close` has to run before the request is over. */
-  #final(body: unknown): Final {
-    this.#lookUpClose(body);
-    if (typeof this.#close === 'function') return END;
-    this.#over = true;
-    return DONE;
-  }
-
-  /** An array that goes out in one piece (G-117). Null: it needs several steps. */
-  #array(body: unknown[]): Promise<void> | undefined | null {
-    if (hasMethod(body, Symbol.asyncIterator)) return null; // B-04
-    const state = this.#state;
-    const bytes = state.acceptArray(body);
-    if (Array.isArray(bytes)) return null;
-    const head = state.head!;
-    if (head.length >= 0 && state.sent < head.length && state.hasBody()) {
-      state.sent -= bytes.byteLength; // too short: `#respond` finds out the hard way
-      return null;
-    }
-    const final = this.#final(body);
-    const first = state.takeHead();
-    state.complete = true;
-    return this.#transport.send(first, bytes.byteLength === 0 ? null : bytes, final);
   }
 
   /** The last thing was sent, or failed: what is left is `close`. */
   #settle(body: unknown, wait: Promise<void> | undefined): void {
     this.#ender = RUN;
     if (wait === undefined) {
-      if (!this.#over || this.#close === UNKNOWN) this.#closeBody(body);
+      if (!this.#state.over) this.#closeBody(body);
       return;
     }
     wait.then(
@@ -181,66 +146,55 @@ class AsyncRun implements RunningRequest {
     );
   }
 
-  /** A body that takes several steps. Never rejects. */
-  async #respond(body: unknown): Promise<void> {
+  /** Takes several steps of `source`: the body, or the chunks of one that is an array. Never rejects. */
+  async #respond(source: unknown, body: unknown): Promise<void> {
+    const state = this.#state;
     try {
-      // After a `write` that had to wait, an array is still sent as one: how fast the client reads changes no response.
-      const afterWrite = this.#sending !== null;
-      while (this.#sending !== null) await this.#sending;
-      if (!this.#state.gone) {
-        const array = afterWrite && isPlainArray(body) ? this.#array(body) : null;
-        const sent = array === null ? this.#file(body) : array;
-        if (sent === null) await this.#iterate(body);
-        else if (sent !== undefined) await sent;
-      }
+      const descriptor = state.takeFile(source, this.#transport);
+      if (descriptor < 0) await this.#iterate(source, body);
+      else await this.#sendFile(descriptor);
     } catch (error) {
       if (this.#ender === DISCONNECT) {
-        this.#closingFailed('the body failed after the client had gone', error);
+        state.closingFailed('the body failed after the client had gone', error);
         return;
       }
       this.#ender = RUN;
-      try {
-        await this.#fail('the body failed', error);
-      } catch (failure) {
-        if (!isDisconnect(failure)) this.#state.logError('the error page could not be sent', failure);
-      }
+      await this.#fail(BODY_FAILED, error);
     }
     if (this.#ender === DISCONNECT) return;
     this.#ender = RUN;
-    if (!this.#over) await this.#closeBody(body);
+    if (!state.over) await this.#closeBody(body);
   }
 
-  /** The file sent by the transport, where the body is an untouched file wrapper (G-161); null for other bodies. */
-  #file(body: unknown): Promise<void> | null {
-    const state = this.#state;
-    const file = state.headSent ? null : fileOf(body);
-    if (file === null) return null;
-    if (file.length >= 0) state.setLength(file.length);
-    const transport = this.#transport;
-    if (transport.sendFile === undefined || transport.takesFile?.(file.descriptor) === false) return null;
-    if (!state.hasBody()) return null;
-    const head = state.takeHead()!;
-    state.complete = true;
-    return transport.sendFile(head, file.descriptor, head.length) ?? Promise.resolve();
+  /** Lets the transport send a file (G-161). */
+  #sendFile(descriptor: number): Promise<void> | undefined {
+    const head = this.#state.requireHead();
+    this.#state.headSent = true;
+    return this.#transport.sendFile?.(head, descriptor, head.length);
   }
 
-  async #iterate(body: unknown): Promise<void> {
-    refuseNoBody(body, 'an async application');
-    const asyncMethod: unknown = (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  async #iterate(source: unknown, body: unknown): Promise<void> {
+    refuseNoBody(source, 'an async application');
+    const asyncMethod: unknown = (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
     const waits = typeof asyncMethod === 'function';
-    const method: unknown = waits ? asyncMethod : (body as Partial<Iterable<unknown>>)[Symbol.iterator];
+    const method: unknown = waits ? asyncMethod : (source as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof method !== 'function') {
-      throw notIterable(body);
+      throw notIterable(source);
     }
-    const iterator = Reflect.apply(method, body, []) as AnyIterator; // once (G-108)
+    const iterator = Reflect.apply(method, source, []) as AnyIterator; // once (G-108)
     // Ends: with `disconnect`; nobody waits for it otherwise.
     new Promise<void>((resolve) => {
       this.#wake = resolve;
     }).then(() => this.#abandon(iterator, body));
 
     const state = this.#state;
+    const { mayStep } = this.#options;
     try {
       for (;;) {
+        if (mayStep !== undefined) {
+          await mayStep();
+          if (this.#ender === DISCONNECT) return;
+        }
         this.#finished = true;
         let step: unknown = iterator.next();
         if (waits) {
@@ -260,7 +214,7 @@ class AsyncRun implements RunningRequest {
         const action = state.accept(value);
         if (action === SKIP) continue;
         if (action === STOP) return;
-        const wait = this.#send(action === SEND ? MORE : END);
+        const wait = this.#send();
         if (wait !== undefined) {
           this.#track(wait);
           await wait; // G-105
@@ -285,21 +239,17 @@ class AsyncRun implements RunningRequest {
     }
   }
 
-  #send(final: Final): Promise<void> | undefined {
-    const head = this.#state.takeHead();
-    if (final !== MORE) this.#state.complete = true;
-    return this.#transport.send(head, this.#state.piece, final);
+  #send(): Promise<void> | undefined {
+    const state = this.#state;
+    return this.#transport.send(state.takeHead(), state.piece, state.final);
   }
 
   /** After the last chunk. */
   #end(body: unknown): Promise<void> | undefined {
     const state = this.#state;
-    if (state.complete) return undefined;
-    if (state.end()) {
-      const final = this.#final(body);
-      state.complete = true;
-      return this.#transport.send(state.takeHead(), null, final);
-    }
+    const action = state.end(body);
+    if (action === STOP) return undefined;
+    if (action === SEND_LAST) return this.#send();
     const head = state.takeHead();
     const wait = head === null ? undefined : this.#transport.send(head, null, MORE);
     state.complete = true;
@@ -359,7 +309,7 @@ class AsyncRun implements RunningRequest {
   }
 
   disconnect(reason: Error): void {
-    if (this.#over) return;
+    if (this.#state.done) return;
     this.#context.runInAsyncScope(this.#lost, this, reason);
     if (this.#wake !== null) {
       this.#state.disconnect();
@@ -381,45 +331,34 @@ class AsyncRun implements RunningRequest {
 
   /** Calls `return()`, once, and waits for it and for the outstanding step. Never rejects. */
   async #return(iterator: AnyIterator, step: Promise<unknown> | null = null): Promise<void> {
-    const what = 'return() of the body failed';
     try {
       const method = iterator.return;
       let result: unknown;
       if (typeof method === 'function') result = Reflect.apply(method, iterator, []);
       disregard(result); // whatever becomes of the rest
       if (isPromise(result) || step !== null)
-        await this.#limited(what, Promise.all([result, step?.then(nothing, nothing)]));
+        await this.#limited(RETURN_FAILED, Promise.all([result, step?.then(nothing, nothing)]));
     } catch (error) {
-      this.#closingFailed(what, error);
+      this.#state.closingFailed(RETURN_FAILED, error);
     }
   }
 
-  /** Closes the body, exactly once, and ends the request (G-111, G-112). Never rejects. */
+  /** Closes the body, and ends the request. Never rejects. */
   async #closeBody(body: unknown): Promise<void> {
-    this.#state.complete = true;
-    this.#lookUpClose(body);
-    try {
-      const close = this.#close;
-      this.#close = undefined;
-      if (typeof close === 'function') {
-        const result: unknown = Reflect.apply(close, body, []);
-        if (isPromise(result)) await this.#limited(CLOSE_FAILED, result); // B-13
-      }
-    } catch (error) {
-      this.#closingFailed(CLOSE_FAILED, error);
+    const state = this.#state;
+    const closes = state.closes(body);
+    const wait = this.#options.closing?.(closes);
+    if (wait !== undefined) await wait;
+    if (closes) {
+      const result = state.close(body);
+      if (isPromise(result)) await this.#limited(CLOSE_FAILED, result); // B-13
     }
     this.#tellDone();
   }
 
   #tellDone(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    if (this.#over) return;
-    this.#over = true;
-    try {
-      this.#transport.done();
-    } catch (error) {
-      this.#state.logError('the transport failed', error);
-    }
+    this.#state.tellDone(this.#transport);
   }
 
   /**
@@ -429,7 +368,7 @@ class AsyncRun implements RunningRequest {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.#state.warn(`${what}: still not over after ${limit} ms, the request ends without it (B-13, B-36)`);
+        this.#state.late(what, limit);
         resolve();
       }, limit);
       const over = (): void => {
@@ -437,7 +376,7 @@ class AsyncRun implements RunningRequest {
         resolve();
       };
       const failed = (error: unknown): void => {
-        this.#closingFailed(what, error);
+        this.#state.closingFailed(what, error);
         over();
       };
       try {
@@ -448,42 +387,22 @@ class AsyncRun implements RunningRequest {
     });
   }
 
-  /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). Does not throw. */
+  /** Does not throw, nor give a promise that rejects. */
   #fail(what: string, error: unknown): Promise<void> | undefined {
-    const state = this.#state;
-    // A DONE that failed did not arrive.
-    this.#over = false;
-    if (isDisconnect(error)) {
-      state.disconnect();
-      this.#lost(error as Error);
-    } else if (!isClientFault(error) && !(state.gone && isAbortError(error))) {
-      state.fail();
-      state.logError(what, error);
-    }
-    if (state.complete) return undefined;
-    state.complete = true;
+    if (isDisconnect(error)) this.#lost(error as Error);
+    const action = this.#state.fail(what, error);
     try {
-      if (state.headSent || state.gone) {
-        this.#transport.abort();
-        return undefined;
-      }
-      state.headSent = true;
-      const page = errorPage(statusFor(error), state.forHead);
-      const done = this.#close === undefined;
-      if (done) this.#over = true;
-      return this.#transport.send(page.head, page.body, done ? DONE : END);
+      if (action === BREAK) this.#transport.abort();
+      else if (action === SEND_LAST) return this.#send()?.then(undefined, (failure) => this.#failedAgain(failure));
     } catch (failure) {
-      this.#over = false;
-      state.logError('the error page could not be sent', failure);
-      return undefined;
+      this.#failedAgain(failure);
     }
+    return undefined;
   }
 
-  /** G-113: logged, nothing else changes. */
-  #closingFailed(what: string, error: unknown): void {
-    if (isDisconnect(error) || (this.#state.gone && isAbortError(error))) return;
-    this.#state.fail();
-    this.#state.logError(what, error);
+  #failedAgain(error: unknown): void {
+    if (isDisconnect(error)) this.#lost(error as Error);
+    this.#state.failedAgain(error);
   }
 }
 

@@ -3,93 +3,77 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError, ClientDisconnected } from '../interface/errors.ts';
-import { DONE, END, type Final, MORE, type Transport } from '../interface/transport.ts';
+import { MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
 import { isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
-import { isClientFault, isDisconnect } from '../rules/failures.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
-import { errorPage, statusFor } from './error-page.ts';
-import { type FileRange, fileOf } from './file-wrapper.ts';
-import { type EngineOptions, ResponseState, SEND, SEND_LAST_AND_STOP, SKIP, STOP } from './response.ts';
+import {
+  APPLICATION_THREW,
+  BODY_FAILED,
+  BREAK,
+  CLOSE_FAILED,
+  type EngineOptions,
+  RETURN_FAILED,
+  ResponseState,
+  SEND_LAST,
+  SEND_LAST_AND_STOP,
+  SKIP,
+  STOP,
+} from './response.ts';
 
 const DEFAULTS: EngineOptions = {};
 
 type Closable = { close?: unknown };
 
-/** Not looked up yet. */
-const UNKNOWN = Symbol('unknown');
-const CLOSE_FAILED = 'close() of the body failed';
-
 class SyncRun {
   readonly state: ResponseState;
   readonly #transport: Transport<false>;
   readonly #options: EngineOptions;
-  /** `close` of the body, read once (G-109). */
-  #close: unknown = UNKNOWN;
-  /** The transport knows that the request is over. */
-  #done = false;
   #write: Write | null = null;
 
   constructor(environ: Environ, transport: Transport<false>, options: EngineOptions) {
-    this.state = new ResponseState(environ, options.counters);
+    this.state = options.response ?? new ResponseState(environ, options.counters);
     this.#transport = transport;
     this.#options = options;
   }
 
   run(app: Application, environ: Environ): void {
+    const { state } = this;
     let body: unknown;
     const startResponse: StartResponse = (status, headers, error) => {
-      this.state.start(status, headers, error);
+      state.start(status, headers, error);
       this.#write ??= (chunk) => this.write(chunk);
       return this.#write;
     };
     try {
       body = app(environ, startResponse); // G-01
     } catch (error) {
-      this.#close = undefined; // nothing was returned, nothing is to be closed (G-114)
-      this.#fail('the application threw', error);
+      state.noBody();
+      this.#fail(APPLICATION_THREW, error);
       this.#finish(undefined);
       return;
     }
     try {
-      if (!this.state.gone) this.#respond(body);
+      if (!state.gone) this.#respond(body);
       else disregard(body);
     } catch (error) {
-      this.#fail('the body failed', error);
+      this.#fail(BODY_FAILED, error);
     }
     this.#finish(body);
   }
 
-  /**
-   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
-   */
-  #lookUpClose(body: unknown): void {
-    if (this.#close !== UNKNOWN) return;
-    this.#close = undefined;
-    try {
-      if (body !== undefined && body !== null) this.#close = (body as Closable).close;
-    } catch (error) {
-      this.#closingFailed(CLOSE_FAILED, error);
-    }
-  }
-
-  /** END, or DONE where no `close` has to run before the request is over. */
-  #final(body: unknown): Final {
-    this.#lookUpClose(body);
-    if (typeof this.#close === 'function') return END;
-    this.#done = true;
-    return DONE;
-  }
-
   #respond(body: unknown): void {
+    const { state } = this;
     if (isPlainArray(body)) {
-      this.#array(body);
+      const chunks = state.takeArray(body);
+      if (chunks === null) this.#send();
+      else this.#iterate(chunks, chunks[Symbol.iterator], body);
       return;
     }
     refuseNoBody(body, 'a sync application');
     if (isPromise(body)) {
-      this.#close = undefined;
+      state.noBody();
       // Closed when it turns out to be a body after all; its rejection is nobody else's to handle.
       whenSettled(body, (late) => this.#closeLate(late), nothing);
       throw new ApplicationError(
@@ -105,53 +89,22 @@ class SyncRun {
       }
       throw notIterable(body);
     }
-    const file = this.state.headSent ? null : fileOf(body);
-    if (file !== null && this.#sendFile(file)) return;
-    this.#iterate(iterate, body);
+    const descriptor = state.takeFile(body, this.#transport);
+    if (descriptor < 0) this.#iterate(body, iterate, body);
+    else this.#sendFile(descriptor);
   }
 
-  #array(body: readonly unknown[]): void {
-    const state = this.state;
-    const bytes = state.acceptArray(body);
-    if (Array.isArray(bytes)) {
-      for (let i = 0; i < bytes.length; i++) {
-        const action = state.accept(bytes[i]);
-        if (action === STOP) break;
-        if (action !== SKIP) this.#send(action === SEND ? MORE : END);
-        if (action === SEND_LAST_AND_STOP) break;
-      }
-      this.#end(body);
-      return;
-    }
-    const head = state.head!;
-    if (head.length >= 0 && state.sent < head.length && state.hasBody()) {
-      state.piece = bytes;
-      if (bytes.byteLength > 0) this.#send(MORE);
-      this.#end(body);
-      return;
-    }
-    const final = this.#final(body);
-    const first = state.takeHead();
-    state.complete = true;
-    this.#transport.send(first, bytes.byteLength === 0 ? null : bytes, final);
+  /** Lets the transport send a file (G-161). */
+  #sendFile(descriptor: number): void {
+    const head = this.state.requireHead();
+    this.state.headSent = true;
+    this.#transport.sendFile?.(head, descriptor, head.length);
   }
 
-  /** Lets the transport send a file (G-161); false where it cannot, or nothing is to be sent. */
-  #sendFile(file: FileRange): boolean {
-    const state = this.state;
-    if (file.length >= 0) state.setLength(file.length);
-    const transport = this.#transport;
-    if (transport.sendFile === undefined || transport.takesFile?.(file.descriptor) === false) return false;
-    if (!state.hasBody()) return false;
-    const head = state.takeHead()!;
-    state.complete = true;
-    transport.sendFile(head, file.descriptor, head.length);
-    return true;
-  }
-
-  #iterate(iterate: Iterable<unknown>[typeof Symbol.iterator], body: unknown): void {
-    const state = this.state;
-    const disconnected = this.#options.disconnected;
+  /** Takes the steps of `source`: the body, or the chunks of one that is an array. */
+  #iterate(source: unknown, iterate: Iterable<unknown>[typeof Symbol.iterator], body: unknown): void {
+    const { state } = this;
+    const { disconnected, mayStep } = this.#options;
     // Whether the iterator is done or threw: then `return` is not called (G-110).
     let finished = true;
     let iterator: Iterator<unknown> | null = null;
@@ -159,8 +112,9 @@ class SyncRun {
       for (;;) {
         // B-35. A client that has got all of the response may well go: the body runs to its end (G-112).
         if (!state.complete && disconnected?.() === true) throw new ClientDisconnected();
+        iterator ??= Reflect.apply(iterate, source, []);
+        mayStep?.();
         finished = true;
-        iterator ??= Reflect.apply(iterate, body, []);
         const step: unknown = iterator.next();
         if (typeof step !== 'object' || step === null) {
           disregard(step);
@@ -173,7 +127,7 @@ class SyncRun {
         const action = state.accept(value);
         if (action === SKIP) continue;
         if (action === STOP) return;
-        this.#send(action === SEND ? MORE : END);
+        this.#send();
         if (action === SEND_LAST_AND_STOP) return;
       }
     } finally {
@@ -182,26 +136,24 @@ class SyncRun {
     this.#end(body);
   }
 
-  #send(final: Final): void {
-    const head = this.state.takeHead();
-    if (final !== MORE) this.state.complete = true;
-    this.#transport.send(head, this.state.piece, final);
+  #send(): void {
+    const { state } = this;
+    this.#transport.send(state.takeHead(), state.piece, state.final);
   }
 
   /** After the last chunk. */
   #end(body: unknown): void {
-    const state = this.state;
-    if (state.complete) return;
-    if (state.end()) {
-      const final = this.#final(body);
-      state.complete = true;
-      this.#transport.send(state.takeHead(), null, final);
-    } else {
-      const head = state.takeHead();
-      if (head !== null) this.#transport.send(head, null, MORE);
-      state.complete = true;
-      this.#transport.abort();
+    const { state } = this;
+    const action = state.end(body);
+    if (action === STOP) return;
+    if (action === SEND_LAST) {
+      this.#send();
+      return;
     }
+    const head = state.takeHead();
+    if (head !== null) this.#transport.send(head, null, MORE);
+    state.complete = true;
+    this.#transport.abort();
   }
 
   #return(iterator: Iterator<unknown>): void {
@@ -209,72 +161,42 @@ class SyncRun {
       const method: unknown = iterator.return;
       if (typeof method === 'function') disregard(Reflect.apply(method, iterator, []));
     } catch (error) {
-      this.#closingFailed('return() of the body failed', error);
+      this.state.closingFailed(RETURN_FAILED, error);
     }
   }
 
   write(chunk: Uint8Array): void {
-    const state = this.state;
-    if (!state.write(chunk)) {
-      const surplus = state.writeSurplus();
-      if (surplus !== null) throw surplus;
-      return;
-    }
-    try {
-      this.#transport.send(state.takeHead(), state.piece, MORE);
-    } catch (error) {
-      state.disconnect();
-      throw error;
+    const { state } = this;
+    if (state.write(chunk)) {
+      try {
+        this.#transport.send(state.takeHead(), state.piece, MORE);
+      } catch (error) {
+        state.writeFailed(error);
+        throw error;
+      }
     }
     const surplus = state.writeSurplus();
     if (surplus !== null) throw surplus;
   }
 
-  /** The request failed: a page if nothing was sent (G-140), else a broken connection (G-141). */
   #fail(what: string, error: unknown): void {
-    const state = this.state;
-    // A DONE that threw did not arrive.
-    this.#done = false;
-    if (isDisconnect(error)) {
-      state.disconnect();
-    } else if (!isClientFault(error)) {
-      state.fail();
-      state.logError(what, error);
-    }
-    if (state.complete) return;
-    state.complete = true;
+    const action = this.state.fail(what, error);
     try {
-      if (state.headSent || state.gone) {
-        this.#transport.abort();
-        return;
-      }
-      state.headSent = true;
-      const page = errorPage(statusFor(error), state.forHead);
-      if (this.#close === undefined) this.#done = true;
-      this.#transport.send(page.head, page.body, this.#done ? DONE : END);
+      if (action === BREAK) this.#transport.abort();
+      else if (action === SEND_LAST) this.#send();
     } catch (failure) {
-      this.#done = false;
-      if (isDisconnect(failure)) state.disconnect();
-      else state.logError('the error page could not be sent', failure);
+      this.state.failedAgain(failure);
     }
   }
 
-  /** Closes the body, exactly once, and ends the request (G-111, G-112). */
+  /** Closes the body, and ends the request. */
   #finish(body: unknown): void {
-    this.state.complete = true;
-    this.#lookUpClose(body);
-    try {
-      if (typeof this.#close === 'function') disregard(Reflect.apply(this.#close, body, []));
-    } catch (error) {
-      this.#closingFailed(CLOSE_FAILED, error);
-    }
-    if (this.#done) return;
-    this.#done = true;
-    try {
-      this.#transport.done();
-    } catch (error) {
-      this.state.logError('the transport failed', error);
-    }
+    const { state } = this;
+    if (state.over) return;
+    const closes = state.closes(body);
+    this.#options.closing?.(closes);
+    if (closes) disregard(state.close(body));
+    state.tellDone(this.#transport);
   }
 
   #closeLate(late: unknown): void {
@@ -283,14 +205,8 @@ class SyncRun {
       const close = (late as Closable).close;
       if (typeof close === 'function') disregard(Reflect.apply(close, late, []));
     } catch (error) {
-      this.#closingFailed(CLOSE_FAILED, error);
+      this.state.closingFailed(CLOSE_FAILED, error);
     }
-  }
-
-  /** G-113: logged, nothing else changes. */
-  #closingFailed(what: string, error: unknown): void {
-    if (!isDisconnect(error)) this.state.fail();
-    this.state.logError(what, error);
   }
 }
 

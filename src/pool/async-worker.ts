@@ -1,5 +1,4 @@
 import { AsyncInput } from '../engine/async-input.ts';
-import { earlyHints } from '../engine/early-hints.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
@@ -32,8 +31,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
   const run = (request: AsyncRequest): void => {
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
-    const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null));
-    if (data.earlyHints) environ['quaich.early_hints'] = earlyHints(request);
+    const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data.earlyHints);
     const running = runAsync(mount.app, environ, request);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };

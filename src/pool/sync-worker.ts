@@ -1,4 +1,3 @@
-import { earlyHints } from '../engine/early-hints.ts';
 import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
@@ -51,8 +50,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
     }
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
-    const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null));
-    if (data.earlyHints) environ['quaich.early_hints'] = earlyHints(current);
+    const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data.earlyHints);
     runSync(mount.app, environ, current, options);
     current = null;
   }

@@ -1,5 +1,5 @@
-import type { MessagePort } from 'node:worker_threads';
 import { createErrorStream } from '../engine/error-stream.ts';
+import { addExtensions } from '../engine/extensions.ts';
 import {
   type ConnectionInfo,
   EnvironBuilder,
@@ -29,9 +29,11 @@ export type EnvironKind<Async extends boolean> = Pick<
   'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
 >;
 
+type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplication : Application;
+
 /** An application with what builds its environs. */
 export interface Runnable<Async extends boolean> {
-  readonly app: Async extends true ? AsyncApplication : Application;
+  readonly app: ApplicationOf<Async>;
   readonly prefix: string;
   readonly builder: EnvironBuilder<Async>;
 }
@@ -55,23 +57,26 @@ export function runnables<Async extends boolean>(
       state: application.state,
       extra,
     });
-    // The kind was compared above.
-    return { app: application.app as Runnable<Async>['app'], prefix: application.prefix, builder };
+    // The kind, compared above, tells the type.
+    return { app: application.app as ApplicationOf<Async>, prefix: application.prefix, builder };
   });
 }
 
-/** The environ of a request that came through the rings. */
+/**
+ * The environ of a request that came through the rings.
+ *
+ * @param hints whether `quaich.early_hints` is there (G-152)
+ */
 export function ringEnviron<Async extends boolean>(
   { builder, prefix }: Runnable<Async>,
   request: RingRequest,
   input: InputOf<Async>,
+  hints: boolean,
 ): EnvironOf<Async> {
   const text = request.text();
   const connection = connectionInfo(text.substring(0, request.metaLength));
   const environ = builder.build(text, request.metaLength, request.words, request.record, connection, prefix, input);
-  if (request.flags === TAKES_ERRORS) {
-    environ['wsgi.errors'] = createErrorStream(2, (text) => request.errors(text));
-  }
+  addExtensions(environ, request, hints, request.flags === TAKES_ERRORS ? (text) => request.errors(text) : undefined);
   return environ;
 }
 
@@ -93,7 +98,7 @@ export async function live(
   { port, files, data }: WorkerTask<WorkerData>,
   serve: (applications: Applications) => Promise<void>,
 ): Promise<never> {
-  const post = (message: WorkerMessage): void => (port as MessagePort).postMessage(message);
+  const post = (message: WorkerMessage): void => port.postMessage(message);
   const applications = new Applications();
   let started = false;
   let broken = false;

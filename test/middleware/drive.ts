@@ -2,7 +2,11 @@
  * Calls applications of both kinds through the engine, as a gateway does, with a transport in memory. Applications are
  * written once, as sync ones, and turned into async ones that await at every step.
  */
-import { AsyncInput, asyncFileWrapper, fileWrapper, runAsync, runSync, SyncInput } from '../../src/engine/index.ts';
+import { AsyncInput } from '../../src/engine/async-input.ts';
+import { asyncFileWrapper, fileWrapper } from '../../src/engine/file-wrapper.ts';
+import { runAsync } from '../../src/engine/run-async.ts';
+import { runSync } from '../../src/engine/run-sync.ts';
+import { SyncInput } from '../../src/engine/sync-input.ts';
 import type {
   AsyncApplication,
   AsyncBody,

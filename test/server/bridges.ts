@@ -1,6 +1,9 @@
 /** Bridges in the engine, whichever way they lead. */
 import { asyncToSync, type SyncToAsyncOptions, syncToAsync } from 'quaich/shim';
-import { AsyncInput, runAsync, runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { type Blocks, environWith, logOf, RecordingTransport, withoutFrames } from '../shim/gateway.ts';
 
 export interface Answer {

@@ -6,7 +6,8 @@ import { threadId } from 'node:worker_threads';
 import { ClientDisconnected } from 'quaich';
 import { type SyncToAsyncOptions, syncToAsync } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AsyncInput, runAsync } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
 import { Blocks, environWith, Lines, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));

@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { type Application, type AsyncApplication, ClientDisconnected } from 'quaich';
 import { asyncToSync, syncToAsync } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AsyncInput, runAsync, runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { environWith, Lines, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/boundary.mjs', import.meta.url));

@@ -4,7 +4,8 @@ import { type AsyncApplication, type Server, serve } from 'quaich';
 import { toFetchHandler } from 'quaich/gateways';
 import { asyncToSync, DeadlockError, syncToAsync } from 'quaich/shim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AsyncInput, runAsync } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
 import { environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
 import { blocks } from './apps/nested-bridges.mjs';
 

@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { ClientDisconnected, serve } from 'quaich';
 import { type AsyncToSyncOptions, asyncToSync, type SyncToAsyncOptions, syncToAsync } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AsyncInput, runAsync, runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
 import { Client } from './client.ts';
 

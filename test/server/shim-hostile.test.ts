@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { syncToAsync } from 'quaich/shim';
 import { afterAll, describe, expect, it } from 'vitest';
-import { AsyncInput, SyncInput } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { environWith } from '../shim/gateway.ts';
 import { async_, asyncCases, sync, syncCases } from './apps/hostile.mjs';
 import { type Answer, askAsync, askSync, bridgeTo } from './bridges.ts';

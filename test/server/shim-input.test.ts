@@ -5,7 +5,8 @@ import { limitBody } from 'quaich/middleware';
 import { asyncToSync } from 'quaich/shim';
 import { validator } from 'quaich/validate';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
 import { Client } from './client.ts';
 

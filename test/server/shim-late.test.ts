@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { asyncToSync, type SyncToAsyncOptions } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SyncInput } from '../../dist/src/engine/index.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { Blocks, environWith } from '../shim/gateway.ts';
 import { type Bridged, bridgeTo } from './bridges.ts';
 

@@ -5,7 +5,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { asyncToSync, syncToAsync } from 'quaich/shim';
 import { expect, it } from 'vitest';
-import { AsyncInput, runAsync, runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { environWith, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));

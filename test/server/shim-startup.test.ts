@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 import { serve } from 'quaich';
 import { asyncToSync } from 'quaich/shim';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const run = promisify(execFile);

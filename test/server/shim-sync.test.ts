@@ -6,7 +6,8 @@ import { threadId } from 'node:worker_threads';
 import { ClientDisconnected } from 'quaich';
 import { type AsyncToSyncOptions, asyncToSync, shareContext } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
-import { runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { type Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));

@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import { ClientDisconnected, RequestBodyError } from 'quaich';
 import { asyncToSync, syncToAsync } from 'quaich/shim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AsyncInput, runAsync, runSync, SyncInput } from '../../dist/src/engine/index.js';
+import { AsyncInput } from '../../dist/src/engine/async-input.js';
+import { runAsync } from '../../dist/src/engine/run-async.js';
+import { runSync } from '../../dist/src/engine/run-sync.js';
+import { SyncInput } from '../../dist/src/engine/sync-input.js';
 import { Blocks, environWith, logOf, RecordingTransport, withoutFrames } from '../shim/gateway.ts';
 import { asyncApp, syncApp } from './apps/plan.mjs';
 

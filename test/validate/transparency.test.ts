@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runAsync } from '../../src/engine/index.ts';
+import { runAsync } from '../../src/engine/run-async.ts';
 import type { Application, AsyncApplication } from '../../src/interface/index.ts';
 import { ClientDisconnected, kindOf } from '../../src/interface/index.ts';
 import { validator } from '../../src/validate/index.ts';

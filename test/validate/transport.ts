@@ -1,5 +1,9 @@
 /** The engine with a transport that writes down what it is given. */
-import { AsyncInput, asyncFileWrapper, fileWrapper, runAsync, runSync, SyncInput } from '../../src/engine/index.ts';
+import { AsyncInput } from '../../src/engine/async-input.ts';
+import { asyncFileWrapper, fileWrapper } from '../../src/engine/file-wrapper.ts';
+import { runAsync } from '../../src/engine/run-async.ts';
+import { runSync } from '../../src/engine/run-sync.ts';
+import { SyncInput } from '../../src/engine/sync-input.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
 import type { BodySource, Final, ResponseHead, Transport } from '../../src/interface/transport.ts';
 import type { Application, AsyncApplication, AsyncEnviron, Environ, ErrorStream } from '../../src/interface/types.ts';

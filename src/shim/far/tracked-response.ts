@@ -75,7 +75,7 @@ export class TrackedResponse {
 
   /** The body has ended. Throws ApplicationError where there is no head (G-102). */
   end(): void {
-    if (!this.#state.complete) this.#state.end();
+    if (!this.#state.complete) this.#state.end(undefined);
     this.#state.headSent = true;
     this.complete();
   }
