@@ -5,8 +5,8 @@ import { isAbortError } from '../rules/failures.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 
 /**
- * `close` of a body, read once (G-109). Where reading it throws, it is a `close` that throws: no failure of the response
- * (G-113). Undefined where there is none.
+ * `close` of a body, read once (G-109). Where reading it throws, it is a `close` that throws: no failure of the
+ * response (G-113). Undefined where there is none.
  */
 export function closeOf(body: unknown): (() => unknown) | undefined {
   try {
@@ -39,7 +39,9 @@ export function closedEarly(): RequestAborted {
   return reason;
 }
 
-/** Whether a signal tells that the client has gone or the request was given up, and not only that nobody wants the rest. */
+/**
+ * Whether a signal tells that the client has gone or the request was given up, and not only that nobody wants the rest.
+ */
 export function tellsDisconnect({ aborted, reason }: AbortSignal): boolean {
   return aborted && !(typeof reason === 'object' && reason !== null && earlyCloses.has(reason));
 }

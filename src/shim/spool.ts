@@ -96,7 +96,10 @@ export class Spool implements BodySource<false> {
     return null;
   }
 
-  /** Frees memory and file. Reads throw from now on: what was not read must not look as if it had never been there (G-63). */
+  /**
+   * Frees memory and file. Reads throw from now on: what was not read must not look as if it had never been there
+   * (G-63).
+   */
   close(): void {
     this.#closed = true;
     const file = this.#file;

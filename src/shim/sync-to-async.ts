@@ -10,18 +10,24 @@ import { BridgeTarget, type ThreadOptions } from './threads/target.ts';
 
 export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
   /**
-   * `worker`: on threads of its own, which may block; takes a module reference. `here`: on the calling thread's event loop, which it
-   * holds up for as long as each step takes; takes the function (B-20). A reference runs on a worker by default; for a
-   * function there is no default.
+   * `worker`: on threads of its own, which may block; takes a module reference. `here`: on the calling thread's event
+   * loop, which it holds up for as long as each step takes; takes the function (B-20). A reference runs on a worker by
+   * default; for a function there is no default.
    */
   where?: 'here' | 'worker';
   /** Worker threads, which is how many requests run at a time; as many as there are processors by default. */
   threads?: number;
   /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
   queue?: number;
-  /** Milliseconds that a request may wait for a thread before it is answered with 503; 60000 by default, 0: no limit (B-22). */
+  /**
+   * Milliseconds that a request may wait for a thread before it is answered with 503; 60000 by default, 0: no limit
+   * (B-22).
+   */
   queueTimeout?: number;
-  /** Milliseconds that a request has to end after its client has gone; then its thread is terminated (B-40). 30000 by default. */
+  /**
+   * Milliseconds that a request has to end after its client has gone; then its thread is terminated (B-40). 30000 by
+   * default.
+   */
   terminateTimeout?: number;
 }
 

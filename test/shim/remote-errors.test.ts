@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RemoteErrors } from '../../src/shim/far/runner.ts';
+import { RemoteErrors } from '../../src/shim/far/remote-errors.ts';
 import type { FarMessage } from '../../src/shim/link/wire.ts';
 
 describe('wsgi.errors behind a bridge', () => {

@@ -1,4 +1,7 @@
-/** The near side on a thread that blocks: a sync gateway's request that an async application on a bridge's thread answers. */
+/**
+ * The near side on a thread that blocks: a sync gateway's request that an async application on a bridge's thread
+ * answers.
+ */
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
 import type { Body, Environ, StartResponse, Write } from '../../interface/types.ts';
 import { isDisconnect } from '../../rules/failures.ts';
@@ -23,8 +26,8 @@ export interface WaitOptions {
   /** Milliseconds, then BridgeError; 0: no limit. */
   limit: number;
   /**
-   * The request is being ended: signs of life do not begin the limit anew, and a thread whose event loop is found stuck when it
-   * has passed is terminated (B-40).
+   * The request is being ended: signs of life do not begin the limit anew, and a thread whose event loop is found stuck
+   * when it has passed is terminated (B-40).
    */
   ending: boolean;
   /** For reports: the request that waits. */

@@ -33,8 +33,8 @@ export function readBlock(input: InputStream, max: number, line: boolean): Uint8
 }
 
 /**
- * Reads blocks as they arrive where the input can (B-11) and its end is its own: of any size then. Elsewhere by size or by
- * line, each of which waits for all of it.
+ * Reads blocks as they arrive where the input can (B-11) and its end is its own: of any size then. Elsewhere by size or
+ * by line, each of which waits for all of it.
  */
 export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): NextBlock {
   if (left === Number.POSITIVE_INFINITY && typeof input.chunks === 'function') {

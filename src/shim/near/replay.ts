@@ -1,9 +1,10 @@
 /**
- * The near side of one request: to its caller it is the application, and it replays what the real one does on the far side.
+ * The near side of one request: to its caller it is the application, and it replays what the real one does on the far
+ * side.
  *
  * Messages of the far side come in by `hear`. What belongs to the body (chunks, its end, its failure, and writes behind
- * chunks) queues up until the caller takes a step; everything else is passed on to the caller's gateway at once. The far
- * side may be as far ahead as its credit lasts, and `next` grants more of it (B-27).
+ * chunks) queues up until the caller takes a step; everything else is passed on to the caller's gateway at once. The
+ * far side may be as far ahead as its credit lasts, and `next` grants more of it (B-27).
  *
  * The caller blocks, or has an event loop. The procedures are steps that yield promises: on an event loop they are
  * awaited (`AsyncCall`); for a caller that blocks, waiting returns nothing, so that there is never one to yield

@@ -1,6 +1,6 @@
 /**
- * Which threads may block. Node permits `Atomics.wait` on every thread, also on one whose event loop others wait for, so
- * nothing but this module keeps a bridge from waiting for itself (B-23, B-41).
+ * Which threads may block. Node permits `Atomics.wait` on every thread, also on one whose event loop others wait for,
+ * so nothing but this module keeps a bridge from waiting for itself (B-23, B-41).
  */
 import { eventLoopDuty } from '../../pool/this-thread.ts';
 import { DeadlockError } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * The thread of an `asyncToSync` bridge. Not one of Piscina's, which hands out its tasks on the event loop of the thread that
- * made it: here that thread may be blocked, and waits for just this.
+ * The thread of an `asyncToSync` bridge. Not one of Piscina's, which hands out its tasks on the event loop of the
+ * thread that made it: here that thread may be blocked, and waits for just this.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
@@ -41,7 +41,8 @@ export class LoopThread {
   /**
    * Starts the thread, and returns before it is there.
    *
-   * @param ended is called once, on an event, when the thread has ended: with what ended it where nobody has asked for that
+   * @param ended is called once, on an event, when the thread has ended: with what ended it where nobody has asked for
+   * that
    */
   constructor(target: BridgeTarget, ended: (problem: string | null) => void) {
     this.#target = target;

@@ -1,7 +1,7 @@
 /**
- * The worker threads of a `syncToAsync` bridge, seen from the gateway's thread: Piscina's, supervised by a `WorkerPool`.
- * They are started with the application's startup hook, or with the first request; a request takes a free one or waits
- * for it; a thread that dies is replaced; all end with the shutdown hook.
+ * The worker threads of a `syncToAsync` bridge, seen from the gateway's thread: Piscina's, supervised by a
+ * `WorkerPool`. They are started with the application's startup hook, or with the first request; a request takes a free
+ * one or waits for it; a thread that dies is replaced; all end with the shutdown hook.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { RequestAborted } from '../../interface/errors.ts';
@@ -74,7 +74,9 @@ export class BlockingThreads {
     }));
   }
 
-  /** The startup hook: starts the threads, once; rejects with what kept one from starting, and may be called again then. */
+  /**
+   * The startup hook: starts the threads, once; rejects with what kept one from starting, and may be called again then.
+   */
   start(): Promise<void> {
     this.#stopping = false;
     if (this.#started !== null) return this.#started;
@@ -152,8 +154,8 @@ export class BlockingThreads {
   }
 
   /**
-   * Nobody has called the hooks: the first request does, and the end of this thread's applications ends the threads too. For a
-   * while after a start that failed it rejects with the same, and starts nothing.
+   * Nobody has called the hooks: the first request does, and the end of this thread's applications ends the threads
+   * too. For a while after a start that failed it rejects with the same, and starts nothing.
    */
   async #startLate(): Promise<void> {
     if (this.#started === null && this.#delay.left > 0) throw this.#delay.failure;
@@ -261,7 +263,9 @@ export class BlockingThreads {
     this.#assign(place);
   }
 
-  /** The thread of a place is gone; where it had not started, and no other is there, nobody can tell when one will be. */
+  /**
+   * The thread of a place is gone; where it had not started, and no other is there, nobody can tell when one will be.
+   */
   #ended(place: Place): void {
     const failed = place.thread === 'starting';
     place.thread = 'none';

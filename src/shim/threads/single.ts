@@ -15,7 +15,10 @@ import { BridgeTarget, type ThreadOptions } from './target.ts';
 const LOOK_EVERY = 50;
 /** Milliseconds for an event loop to show that it still turns. */
 const PING_TIMEOUT = 1000;
-/** A thread that died sooner (milliseconds), without a request that could have killed it, counts as one that did not start. */
+/**
+ * A thread that died sooner (milliseconds), without a request that could have killed it, counts as one that did not
+ * start.
+ */
 const HEALTHY_AFTER = 10_000;
 
 export class BridgeLine implements Line {
@@ -49,7 +52,9 @@ export class BridgeLine implements Line {
     this.closeTimeout = this.#target.closeTimeout;
   }
 
-  /** The startup hook: starts the thread, once; rejects with what kept it from starting, and may be called again then. */
+  /**
+   * The startup hook: starts the thread, once; rejects with what kept it from starting, and may be called again then.
+   */
   async start(): Promise<void> {
     this.#shutDown = false;
     this.#thread ??= this.#begin();
@@ -63,7 +68,9 @@ export class BridgeLine implements Line {
     }
   }
 
-  /** The shutdown hook. Rejects when a hook of the application failed, or its thread had to be terminated (L-09, L-10). */
+  /**
+   * The shutdown hook. Rejects when a hook of the application failed, or its thread had to be terminated (L-09, L-10).
+   */
   async stop(): Promise<void> {
     this.#shutDown = true;
     await this.#end();
@@ -140,7 +147,8 @@ export class BridgeLine implements Line {
     if (this.#shutDown) throw new BridgeError(`${this.#bridge} has been shut down`);
     if (this.#thread === null) {
       if (this.#delay.left > 0) throw this.#delay.failure;
-      // Nobody has called the hooks; then they run with the first request, and at the end of this thread's applications.
+      // Nobody has called the hooks; then they run with the first request, and at the end of this thread's
+      // applications.
       this.#thread = this.#begin();
     }
     const thread = this.#thread;

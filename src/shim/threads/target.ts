@@ -12,8 +12,8 @@ export interface ThreadOptions {
   /** Relative modules and packages are looked up here; an absolute path. The working directory by default. */
   directory?: string;
   /**
-   * Bytes of the response that the application may be ahead of whoever takes it (B-27); 65536 by default. 0: each step waits
-   * until it is asked for. An array is always taken as a whole.
+   * Bytes of the response that the application may be ahead of whoever takes it (B-27); 65536 by default. 0: each step
+   * waits until it is asked for. An array is always taken as a whole.
    */
   ahead?: number;
   /** For loading and startup hooks; 60000 by default, 0: no limit (L-04). */
@@ -24,7 +24,9 @@ export interface ThreadOptions {
   closeTimeout?: number;
   /** Heap of each thread, MiB. */
   maxOldGenerationSizeMb?: number;
-  /** Takes messages about threads: those that died, and errors there that nobody has caught. Standard error by default. */
+  /**
+   * Takes messages about threads: those that died, and errors there that nobody has caught. Standard error by default.
+   */
   report?(message: string): void;
 }
 

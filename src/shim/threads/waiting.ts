@@ -23,8 +23,8 @@ export class WaitingRequests<T> {
   /**
    * Waits for a free thread; undefined when too many wait already, or when that takes too long.
    *
-   * Ends: with a thread, with the limit, when the client goes, and with `refuseAll`: when the bridge is shut down, or no thread
-   * can be started.
+   * Ends: with a thread, with the limit, when the client goes, and with `refuseAll`: when the bridge is shut down, or
+   * no thread can be started.
    */
   wait(signal: AbortSignal | undefined): Promise<T | undefined> {
     if (this.#waiting.length >= this.#limit) return Promise.resolve(undefined);
