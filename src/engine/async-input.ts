@@ -1,24 +1,25 @@
 import { isPromise } from 'node:util/types';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncInputStream } from '../interface/types.ts';
+import { nothing } from '../rules/promises.ts';
 import { hintArgument, InputBuffer, sizeArgument } from './input-buffer.ts';
 
 /** Bytes asked of the source for a block of `chunks()`. */
 const BLOCK = 65536;
 
-function ignore(): void {}
-
-/** A rejection that does not end the process when the application does not look at it (G-146). */
+/** A promise that rejects, and does not end the process if the application ignores it (G-146). */
 function rejected(error: unknown): Promise<never> {
   const promise = Promise.reject(error);
-  promise.catch(ignore);
+  promise.catch(nothing);
   return promise;
 }
 
-/** An async iterator over what `take` gives, until it gives null. Leaving it early leaves the rest in the stream. */
+/**
+ * An async iterator over what `take` gives, until it gives null. When it is left early, the rest stays in the stream.
+ */
 class InputIterator implements AsyncIterableIterator<Uint8Array> {
   readonly #take: () => Promise<Uint8Array | null>;
-  #over = false;
+  #ended = false;
 
   constructor(take: () => Promise<Uint8Array | null>) {
     this.#take = take;
@@ -29,18 +30,18 @@ class InputIterator implements AsyncIterableIterator<Uint8Array> {
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#over) return Promise.resolve({ done: true, value: undefined });
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     const step = this.#take().then((value): IteratorResult<Uint8Array> => {
       if (value !== null) return { done: false, value };
-      this.#over = true;
+      this.#ended = true;
       return { done: true, value: undefined };
     });
-    step.catch(ignore); // G-146
+    step.catch(nothing); // G-146
     return step;
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {
-    this.#over = true;
+    this.#ended = true;
     return Promise.resolve({ done: true, value: undefined });
   }
 }
@@ -52,7 +53,7 @@ class InputIterator implements AsyncIterableIterator<Uint8Array> {
 export class AsyncInput implements AsyncInputStream {
   readonly #source: BodySource<true> | null;
   #buffer: InputBuffer | null = null;
-  /** Settles, never rejects, when the last read that was begun is over; null when none is in progress. */
+  /** Fulfils when the last read that was begun has settled; null when no read is in progress. */
   #last: Promise<void> | null = null;
 
   /** @param source null for a request without a body: every read is empty at once (G-55) */
@@ -60,7 +61,10 @@ export class AsyncInput implements AsyncInputStream {
     this.#source = source;
   }
 
-  /** Whether a request has a body, which no variable of a chunked one tells; undefined for an input of another make. */
+  /**
+   * Whether the request of an input has a body, which its variables do not tell if it is chunked; undefined for an
+   * input of another class.
+   */
   static hasBody(input: object): boolean | undefined {
     return #source in input ? input.#source !== null : undefined;
   }
@@ -143,7 +147,7 @@ export class AsyncInput implements AsyncInputStream {
     });
   }
 
-  /** Runs an operation after all that were begun before it, whether they succeeded or not. */
+  /** Runs an operation when all that were begun before it have settled. */
   #queue<T>(operation: () => T | Promise<T>): Promise<T> {
     let run: Promise<T>;
     if (this.#last === null) {
@@ -157,8 +161,8 @@ export class AsyncInput implements AsyncInputStream {
     } else {
       run = this.#last.then(operation);
     }
-    // Both handlers are there: a rejection that nobody else looks at is handled (G-146).
-    const settled: Promise<void> = run.then(ignore, ignore).then(() => {
+    // With both handlers a rejection counts as handled, also if the application ignores it (G-146).
+    const settled: Promise<void> = run.then(nothing, nothing).then(() => {
       if (this.#last === settled) this.#last = null;
     });
     this.#last = settled;

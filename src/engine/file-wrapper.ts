@@ -1,9 +1,11 @@
 /**
- * `wsgi.file_wrapper` (G-160 to G-166, U-08): makes a body of a file. Nothing is read or sent when it is called; the
- * gateway sends the file itself only when it gets the very wrapper back, and where it can.
+ * `wsgi.file_wrapper` (G-160 to G-166, U-08) makes a body of a file. The call reads and sends nothing. The gateway
+ * sends the file itself if it can, and if it gets the very wrapper back.
  */
 import { closeSync, fstatSync, openSync, readSync, read as readWithCallback, type Stats } from 'node:fs';
 import type { AsyncFileLike, Body, FileHandleLike, FileLike } from '../interface/types.ts';
+import { hasMethod } from '../rules/body.ts';
+import { nothing } from '../rules/promises.ts';
 
 /** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
 export const DEFAULT_BLOCK_SIZE = 65536;
@@ -18,11 +20,11 @@ export interface FileRange {
   length: number;
 }
 
-/** What a wrapper can be made of: a file-like, a descriptor (which the wrapper then owns and closes), a FileHandle. */
+/**
+ * A file of which a wrapper can be made: a file-like, a descriptor (which the wrapper owns and closes), a FileHandle.
+ */
 export type SyncFile = FileLike | number | FileHandleLike;
 export type AsyncFile = FileLike | AsyncFileLike | number | FileHandleLike;
-
-function ignore(): void {}
 
 function blockSizeArgument(size: unknown): number {
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) {
@@ -33,15 +35,14 @@ function blockSizeArgument(size: unknown): number {
 
 /** FileHandle is not exported as a class; these three together are not found elsewhere. */
 function isFileHandle(file: object): file is FileHandleLike {
-  const handle = file as Partial<FileHandleLike>;
-  return typeof handle.stat === 'function' && typeof handle.datasync === 'function' && typeof handle.fd === 'number';
+  return hasMethod(file, 'stat') && hasMethod(file, 'datasync') && 'fd' in file && typeof file.fd === 'number';
 }
 
 function checkFile(file: unknown): void {
   if (typeof file === 'number') {
     if (Number.isInteger(file) && file >= 0) return;
   } else if (typeof file === 'object' && file !== null) {
-    if (typeof (file as FileLike).read === 'function') return;
+    if (hasMethod(file, 'read')) return;
   }
   throw new TypeError('wsgi.file_wrapper takes an object with a read method, a FileHandle or a descriptor (G-160)');
 }
@@ -93,13 +94,14 @@ function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
   });
 }
 
-/** State of both wrappers; the private brand is what the engine recognises (G-161). */
+/** State of both wrappers. The engine recognises them by the private brand (G-161). */
 abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;
   protected readonly blockSize: number;
   /** Only there when the file has one (G-163). */
   declare close?: () => void | Promise<void>;
-  protected over = false;
+  /** The last block was read, or the wrapper was returned or closed. */
+  protected ended = false;
   /** A read in progress; never rejects. */
   protected reading: Promise<unknown> | null = null;
   #closed = false;
@@ -108,13 +110,13 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
     checkFile(file);
     this.file = file;
     this.blockSize = blockSizeArgument(blockSize);
-    if (typeof file === 'number' || typeof (file as FileLike).close === 'function') {
+    const source: AsyncFile = file;
+    if (typeof source === 'number' || typeof source.close === 'function') {
       this.close = () => {
-        this.over = true;
+        this.ended = true;
         if (this.#closed) return undefined;
         this.#closed = true;
-        const close = (): void | Promise<void> =>
-          typeof file === 'number' ? closeSync(file) : (file as AsyncFileLike).close?.();
+        const close = (): void | Promise<void> => (typeof source === 'number' ? closeSync(source) : source.close?.());
         // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
         return this.reading === null ? close() : this.reading.then(close);
       };
@@ -132,11 +134,11 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
   }
 
   /**
-   * The file behind a body that is a wrapper, unopened and of a regular file; else null, also where it has a descriptor
-   * that is of no use: then it is read (G-162).
+   * The file behind a body, if that is a wrapper of a regular file from which nothing was read. Null for other bodies,
+   * and if the descriptor is of no use: the file is read then (G-162).
    */
   static range(body: unknown): FileRange | null {
-    if (!Wrapper.made(body) || body.over || body.#closed) return null;
+    if (!Wrapper.made(body) || body.ended || body.#closed) return null;
     const { file } = body;
     let descriptor: unknown;
     let stat: Stats;
@@ -153,9 +155,9 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
 }
 
 /**
- * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if the
- * file has one (U-08). A descriptor is owned by the wrapper and closed with it. `wsgi.file_wrapper` of the sync convention
- * makes one of these, so a gateway sends the file itself where it can.
+ * A file as the body of a response: an iterator over `read(blockSize)` until an empty result, with a `close` only if
+ * the file has one (U-08). The wrapper owns a descriptor and closes it. `wsgi.file_wrapper` of the sync convention
+ * makes one of these, so a gateway sends the file itself if it can.
  */
 export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<Uint8Array> {
   /**
@@ -173,17 +175,18 @@ export class FileWrapper extends Wrapper<SyncFile> implements IterableIterator<U
   }
 
   next(): IteratorResult<Uint8Array> {
-    if (this.over) return { done: true, value: undefined };
+    if (this.ended) return { done: true, value: undefined };
     const descriptor = this.descriptor();
-    const block =
-      descriptor >= 0 ? readBlock(descriptor, this.blockSize) : (this.file as FileLike).read(this.blockSize);
+    const { file, blockSize } = this;
+    // Without a descriptor it is an object with a `read` (`checkFile`).
+    const block = descriptor >= 0 ? readBlock(descriptor, blockSize) : (file as FileLike).read(blockSize);
     if (block && block.byteLength !== 0) return { done: false, value: block };
-    this.over = true;
+    this.ended = true;
     return { done: true, value: undefined };
   }
 
   return(): IteratorResult<Uint8Array> {
-    this.over = true;
+    this.ended = true;
     this.close?.();
     return { done: true, value: undefined };
   }
@@ -206,13 +209,13 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.over) return { done: true, value: undefined };
+    if (this.ended) return { done: true, value: undefined };
     const read = this.#read();
-    this.reading = read.then(ignore, ignore);
+    this.reading = read.then(nothing, nothing);
     const block = await read;
     this.reading = null;
     if (block && block.byteLength !== 0) return { done: false, value: block };
-    this.over = true;
+    this.ended = true;
     return { done: true, value: undefined };
   }
 
@@ -224,11 +227,12 @@ export class AsyncFileWrapper extends Wrapper<AsyncFile> implements AsyncIterabl
       return block;
     }
     const descriptor = this.descriptor();
+    // Without a descriptor it is an object with a `read` (`checkFile`).
     return descriptor >= 0 ? readBlockAsync(descriptor, this.blockSize) : (file as AsyncFileLike).read(this.blockSize);
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.over = true;
+    this.ended = true;
     await this.close?.();
     return { done: true, value: undefined };
   }
@@ -247,12 +251,12 @@ export function asyncFileWrapper(
   return new AsyncFileWrapper(file, blockSize ?? DEFAULT_BLOCK_SIZE);
 }
 
-/** The file that a body consists of, when it is an untouched wrapper of a regular file (G-161); else null. */
+/** The file that a body consists of, if it is an untouched wrapper of a regular file (G-161); else null. */
 export function fileOf(body: unknown): FileRange | null {
   return Wrapper.range(body);
 }
 
-/** Whether a body is a file wrapper of this project, which is to be handed on as the object that it is (M-16). */
+/** Whether a body is a file wrapper of this project: it is handed on as the very object (M-16). */
 export function isFileWrapper(body: unknown): boolean {
   return Wrapper.made(body);
 }

@@ -1,10 +1,10 @@
 /**
  * What the two input streams share: the position in the body, and the cutting of blocks into what was asked for
- * (G-51 to G-61). It is asked for a result and, where bytes are missing, fed one block after another; whether one
- * waits for a block by blocking or by a promise is the affair of the streams.
+ * (G-51 to G-61). It is asked for a result and, while bytes are missing, fed one block after another. The streams
+ * wait for a block, one by blocking, the other by a promise.
  */
 
-/** Bytes asked of the source where no smaller number will do. */
+/** Most bytes that the source is asked for at a time. */
 const BLOCK = 65536;
 
 const LF = 10;
@@ -23,7 +23,7 @@ function copyOf(block: Uint8Array, from: number, to: number): Uint8Array {
 /**
  * A size argument: absent, `null` and negative numbers ask for everything (G-56).
  *
- * @throws TypeError for what is no integer
+ * @throws TypeError for anything but integers
  */
 export function sizeArgument(size: unknown): number {
   if (size === undefined || size === null) return LIMITLESS;
@@ -42,7 +42,7 @@ export function hintArgument(hint: unknown): number {
 }
 
 export class InputBuffer {
-  /** The source has said that it is over. */
+  /** The source gave its end. */
   ended: boolean;
   /** The most bytes that the next block may have; valid after `take` returned null. */
   wanted = 0;
@@ -53,7 +53,7 @@ export class InputBuffer {
   #at = 0;
   // The operation in progress.
   #limit = 0;
-  // Bytes gathered for it. One block that is the whole result is handed on as it came.
+  // Bytes gathered for it. A block that is the whole result is handed on as it came.
   #gathered: Uint8Array | null = null;
   #size = 0;
 
@@ -89,7 +89,7 @@ export class InputBuffer {
       if (complete) return this.#result();
     }
     if (this.ended || this.#size === this.#limit) return this.#result();
-    // A line is looked for block by block; of anything else no more is fetched than was asked for.
+    // A line is searched block by block. Anything else fetches no more than was asked for.
     this.wanted = this.line ? BLOCK : Math.min(BLOCK, this.#limit - this.#size);
     return null;
   }

@@ -1,38 +1,39 @@
 /**
- * The state of one response, and all that is decided about it: what the sync and the async convention have in common.
+ * The state of one response, and all decisions about it, which are the same for the sync and the async convention.
  *
- * Theory of operation. `runSync` and `runAsync` call the application, take its body step by step, wait, and carry out
- * what is decided here. They ask (`takeArray`, `takeFile`, `accept`, `end`, `fail`), and get an `Action`; what is to be
- * sent with it stands in `takeHead()`, `piece` and `final`, so that no object is made for an answer.
+ * Theory of operation. `runSync` and `runAsync` call the application, take the steps of its body, wait, and carry out
+ * what is decided here. They ask (`takeArray`, `takeFile`, `accept`, `end`, `fail`) and get a number that says what to
+ * do; `takeHead()`, `piece` and `final` then hold what is to be sent. No object is made for an answer.
  *
  * A response goes through these states:
  *
- *     | state    | called | head       | headSent | complete |                                                      |
- *     | -------- | ------ | ---------- | -------- | -------- | ---------------------------------------------------- |
- *     | new      | no     | null       | no       | no       | nothing may be sent (G-102)                          |
- *     | refused  | yes    | null       | no       | no       | `startResponse` threw: as new, but a second call     |
- *     |          |        |            |          |          | needs an error (G-82, G-83)                          |
- *     | stored   | yes    | set        | no       | no       | an error replaces the head (G-84)                    |
- *     | sent     | yes    | set        | yes      | no       | an error can only be thrown back (G-84)              |
- *     | complete | yes    | set        | yes      | yes      | `startResponse` and `write` throw (G-98)             |
- *     | page     | either | the page's | yes      | yes      | an error page went out in its place (G-140)          |
- *     | dropped  | either | either     | no       | yes      | it failed, or the client left, before the head went  |
+ *     | state    | called | head       | headSent | complete |                                                       |
+ *     | -------- | ------ | ---------- | -------- | -------- | ----------------------------------------------------- |
+ *     | new      | no     | null       | no       | no       | nothing may be sent (G-102)                           |
+ *     | refused  | yes    | null       | no       | no       | as new, but the next call needs an error (G-82, G-83) |
+ *     | stored   | yes    | set        | no       | no       | an error replaces the head (G-84)                     |
+ *     | sent     | yes    | set        | yes      | no       | an error is thrown back (G-84)                        |
+ *     | complete | yes    | set        | yes      | yes      | `startResponse` and `write` throw (G-98)              |
+ *     | page     | either | the page's | yes      | yes      | an error page went out in place of it (G-140)         |
+ *     | dropped  | either | either     | no       | yes      | nothing went out, and nothing will                    |
  *
- * From new, refused and stored it goes on in this order, or back from stored to refused; a failure leads from there to
- * page or dropped, and from sent to complete. Nothing leads away from the last three. `complete` is set as soon as that
- * is decided, before the transport has it.
+ * `startResponse` leads from the first three to stored or refused. What is sent first leads from stored to sent, what
+ * is sent last to complete, or both at once. A failure leads from the first three to page, or to dropped where the
+ * client has gone; and from sent to complete, by breaking the connection. No way leads out of the last three.
+ * `complete` and `headSent` are set when it is decided to send, just before the transport is called.
  *
- * Beside that, and never taken back:
- * - `gone`: the client left, or the server gave up. In any state; after `complete` only where the end did not arrive.
- * - `failed`: the request is counted as failed. In any state; with `complete` or soon before it.
+ * Two marks go with any of these states, and are never taken back:
+ * - `gone`: the client left, or the server gave up. It is set after `complete` only where the end did not arrive.
+ * - failed: the request is counted as failed. `complete` follows, or is there already.
  *
- * `done` tells that the transport knows that the request is over. It comes with `complete`; before it only where a client
- * has gone and the application did not return in time. It is taken back by a DONE that did not arrive.
+ * `done`: the transport knows that the request is over. It follows `complete`, with one exception: an application that
+ * did not return in time after its client had gone (B-36). It is taken back where a DONE did not arrive.
  *
- * `close` of the body is looked up once (G-109), when it is needed to tell END from DONE, or when it is to be called.
+ * `close` of the body is looked up once (G-109): when END has to be told from DONE, or when it is due to be called.
  *
- * A bridge (B-25, B-57) does not want a response framed, but what the application gave as it was: it extends this class,
- * so that chunks, arrays and errors go on as they are, and gives its object in `EngineOptions.response`.
+ * A bridge passes on what the application gave, and leaves the framing to the gateway on its other side (B-25, B-57).
+ * It extends this class, overrides what frames and what answers errors, and hands its object in by
+ * `EngineOptions.response`.
  */
 import { ApplicationError } from '../interface/errors.ts';
 import {
@@ -62,43 +63,43 @@ export interface EngineCounters {
   disconnects: number;
 }
 
-/** The same for all requests of a worker or a mount, but for what a bridge sets. */
+/** The same for all requests of a worker or a mount; a bridge makes them for each request. */
 export interface EngineOptions {
   /** Polled before each step of a sync body (B-35). */
   disconnected?: () => boolean;
   /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13, B-36); 5000 by default. */
   closeTimeout?: number;
   counters?: EngineCounters;
-  /** A bridge: the state of this one request, of a class that passes on what the application gives. */
+  /** For bridges: the state of the request, of a class that passes on what the application gives. */
   response?: ResponseState;
   /**
-   * A bridge: called before each step of a body, which is taken when this returns, or fulfils (B-27). Where it throws, or
-   * rejects, the body is taken no further.
+   * For bridges: called before each step of a body. The step is taken when this returns or fulfils (B-27). If it throws
+   * or rejects, the body is abandoned and the request fails with that error.
    */
   mayStep?: () => Promise<void> | undefined;
   /**
-   * A bridge: called before a body is closed, which happens when this returns, or fulfils; not after a DONE. It neither
-   * throws nor rejects.
+   * For bridges: called before the body is closed, unless a DONE was sent. The body is closed when this returns or
+   * fulfils; it neither throws nor rejects.
    *
-   * @param closes whether there is a `close` to call
+   * @param closes whether the body has a `close`
    */
   closing?: (closes: boolean) => Promise<void> | undefined;
 }
 
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
 
-// What is to be done. To send means `takeHead()`, `piece` and `final`.
-/** Nothing: ask for the next chunk. */
+// What a run has to do. It sends `takeHead()`, `piece` and `final`.
+/** Send nothing, ask for the next chunk. */
 export const SKIP = 0;
 /** Send, then ask for the next chunk. */
 export const SEND = 1;
-/** Send, which completes the response; the body may still run to its end. */
+/** Send: this completes the response. The body may still run to its end. */
 export const SEND_LAST = 2;
-/** Send, which completes the response, and abandon the body. */
+/** Send: this completes the response. Abandon the body. */
 export const SEND_LAST_AND_STOP = 3;
-/** Nothing: the response is complete already. A body is abandoned. */
+/** Send nothing: the response is complete already. Abandon the body. */
 export const STOP = 4;
-/** Send the head, where it has not gone, then break the connection (G-122). */
+/** Send the head, unless it was sent, then break the connection (G-122). */
 export const BREAK_AFTER_HEAD = 5;
 /** Break the connection (G-141). */
 export const BREAK = 6;
@@ -136,8 +137,7 @@ export class ResponseState {
   complete = false;
   /** The client went away or the server gave up: what comes is discarded without an error (B-38). */
   gone = false;
-  failed = false;
-  /** The transport knows that the request is over, or is told with what is to be sent. */
+  /** The transport knows that the request is over, or learns it from what is to be sent. */
   done = false;
   /** Body bytes handed to the transport. */
   sent = 0;
@@ -152,12 +152,17 @@ export class ResponseState {
   readonly #script: unknown;
   readonly #path: unknown;
   readonly #signalled: boolean;
+  /** `close` of the body, as it was looked up. */
   #close: unknown = UNKNOWN;
+  /** Counted as failed. */
+  #failed = false;
   #warned = false;
   /** The last `write` went beyond the Content-Length. */
   #overrun = false;
 
-  /** @param signalled whether the application has a signal, which makes its calls fail when the client has gone */
+  /**
+   * @param signalled whether the application has `quaich.signal`, which makes its calls fail when the client has gone
+   */
   constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined, signalled = false) {
     // Taken before the application can change them, or make them throw (A-17). The gateway made `wsgi.errors`.
     this.#errors = environ['wsgi.errors'] as ErrorStream;
@@ -391,14 +396,14 @@ export class ResponseState {
     return new ApplicationError(`write went beyond the Content-Length of ${this.head?.length} bytes (G-121)`);
   }
 
-  /** What a `write` had accepted could not be sent: what is written from now on is discarded. */
+  /** The transport did not take what `write` accepted: what is written from now on is discarded. */
   writeFailed(_error: unknown): void {
     this.disconnect();
   }
 
   /**
-   * Whether the transport is to send a body itself, since it is an untouched file wrapper (G-161): its descriptor, to be
-   * sent with `takeHead()` and the length there; -1 for other bodies, which are taken in steps.
+   * The descriptor of a body that the transport is to send itself, with the head and the length that stands there: an
+   * untouched file wrapper (G-161). -1 for any other body, which is taken in steps.
    */
   takeFile(body: unknown, transport: Transport<boolean>): number {
     const file = this.headSent ? null : fileOf(body);
@@ -421,29 +426,29 @@ export class ResponseState {
 
   /** Counts the request as failed, once. */
   #countFailure(): void {
-    if (this.failed) return;
-    this.failed = true;
+    if (this.#failed) return;
+    this.#failed = true;
     if (this.#counters !== undefined) this.#counters.failures++;
   }
 
-  /** Whether a failure is one of the application; it only says that the client has gone where the signal caused it. */
+  /** Whether an error is a failure of the application, and does not just tell that the client has gone (B-38). */
   #isFailure(error: unknown): boolean {
     return !isDisconnect(error) && !(this.gone && this.#signalled && isAbortError(error));
   }
 
   /**
-   * The request failed, which is told and counted: an error page if nothing was sent (G-140), else a broken connection
-   * (G-141); nothing where the response is complete.
+   * The request failed: reports and counts it. The answer is an error page if nothing was sent (G-140), else a broken
+   * connection (G-141), and nothing if the response is complete.
    */
   fail(what: string, error: unknown): Action {
-    this.done = false; // a DONE that failed did not arrive
+    if (this.final === DONE) this.done = false; // it did not arrive
     if (isDisconnect(error)) {
       this.disconnect();
     } else if (!isClientFault(error) && this.#isFailure(error)) {
       this.#countFailure();
       this.logError(what, error);
     }
-    if (this.complete) return STOP;
+    if (this.complete || this.done) return STOP;
     this.complete = true;
     if (this.headSent || this.gone) return BREAK;
     const page = errorPage(statusFor(error), this.#forHead);
@@ -454,14 +459,14 @@ export class ResponseState {
     return SEND_LAST;
   }
 
-  /** What `fail` wanted could not be done. */
+  /** The transport did not do what `fail` asked for. */
   failedAgain(error: unknown): void {
     this.done = false;
     if (isDisconnect(error)) this.disconnect();
     else this.logError('the error page could not be sent', error);
   }
 
-  /** `return()` or `close()` failed: told and counted, nothing else changes (G-113). */
+  /** `return()` or `close()` failed: reports and counts it, changes nothing else (G-113). */
   closingFailed(what: string, error: unknown): void {
     if (!this.#isFailure(error)) return;
     this.#countFailure();
@@ -469,7 +474,7 @@ export class ResponseState {
   }
 
   /**
-   * Looks `close` of the body up, once (G-109). One that throws where it is looked up has failed, as if called (G-113).
+   * Looks `close` of the body up, once (G-109). If that throws, `close` has failed as if it had been called (G-113).
    */
   #lookUpClose(body: unknown): void {
     if (this.#close !== UNKNOWN) return;
@@ -482,7 +487,7 @@ export class ResponseState {
     }
   }
 
-  /** END, or DONE where no `close` has to run before the request is over. */
+  /** What to send with the last bytes: DONE, or END where `close` has to be called before the request is over. */
   last(body: unknown): Final {
     this.#lookUpClose(body);
     if (typeof this.#close === 'function') return END;
@@ -490,24 +495,24 @@ export class ResponseState {
     return DONE;
   }
 
-  /** The application has returned no body, so there is nothing to close (G-114). */
+  /** The application returned no body: there is nothing to close (G-114). */
   noBody(): void {
     this.#close = undefined;
   }
 
-  /** Whether the transport got a DONE, after which there is nothing to close. */
-  get over(): boolean {
+  /** Whether nothing is left to do: a DONE was sent, so there is nothing to close either. */
+  get closed(): boolean {
     return this.done && this.#close !== UNKNOWN;
   }
 
-  /** Whether a body has a `close` that is to be called. The response takes no more. */
+  /** Whether the body has a `close`, which is due now. From now on the response takes nothing. */
   closes(body: unknown): boolean {
     this.complete = true;
     this.#lookUpClose(body);
     return typeof this.#close === 'function';
   }
 
-  /** Calls `close` of a body that has one, exactly once (G-111, G-112). Gives what it returned; does not throw. */
+  /** Calls `close` of the body, once (G-111, G-112), and gives what it returned. Does not throw. */
   close(body: unknown): unknown {
     const close = this.#close;
     this.#close = undefined;
@@ -556,7 +561,7 @@ export class ResponseState {
     report(this.#errors, this.#request, what);
   }
 
-  /** Reports what was not waited for any longer. */
+  /** Reports that the request ends although `return()` or `close()` of its body goes on. */
   late(what: string, limit: number): void {
     this.warn(`${what}: still not over after ${limit} ms, the request ends without it (B-13, B-36)`);
   }

@@ -1,9 +1,9 @@
 /**
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
- * AsyncLocalStorage (B-60): whatever follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that node itself brings the context back. `disconnect`, which is called from elsewhere, resolves
- * such a promise, and aborts the signal in the context of the request, as its listeners are the application's.
+ * AsyncLocalStorage (B-60): all that follows the call runs in continuations of promises that were awaited, or `then`ed,
+ * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it resolves such
+ * a promise, and aborts the signal in the context of the request, since the listeners belong to the application.
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError } from '../interface/errors.ts';
@@ -13,6 +13,7 @@ import { hasMethod, isAwaitable, isPlainArray, notIterable, refuseNoBody } from 
 import { isDisconnect } from '../rules/failures.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
+import type { IteratorLike, StepLike } from './iterator-like.ts';
 import {
   APPLICATION_THREW,
   BODY_FAILED,
@@ -31,8 +32,6 @@ import { type AbortSource, RequestAbort } from './signal.ts';
 
 const DEFAULTS: EngineOptions = {};
 
-type AnyIterator = { next(): unknown; return?: unknown };
-
 /** A request that is still running. */
 export interface RunningRequest {
   /**
@@ -43,7 +42,7 @@ export interface RunningRequest {
   disconnect(reason: Error): void;
 }
 
-// Who ends the request: returns the iterator, closes the body, tells the transport. The first who claims it.
+// Who ends the request, that is, returns the iterator, closes the body and tells the transport. The first claim holds.
 const NOBODY = 0;
 const RUN = 1;
 const DISCONNECT = 2;
@@ -60,9 +59,9 @@ class AsyncRun implements RunningRequest {
   #sending: Promise<void> | null = null;
   /** Tells the run, in its own context, that the client has gone; null while there is no iterator. */
   #wake: (() => void) | null = null;
-  /** The iterator is done or threw, or is taking a step: unless it is, `return` is to be called (G-110). */
+  /** The iterator is done, threw, or takes a step. If not, `return()` is due when the body is abandoned (G-110). */
   #finished = true;
-  /** Ends the wait for an application that goes on without its client. */
+  /** Ends the wait for an application that has not returned and whose client has gone. */
   #timer: NodeJS.Timeout | null = null;
   /** The `next()` that is outstanding. */
   #step: Promise<unknown> | null = null;
@@ -74,7 +73,7 @@ class AsyncRun implements RunningRequest {
     environ['quaich.signal'] = this.#abort.signal;
   }
 
-  get over(): boolean {
+  get done(): boolean {
     return this.#state.done;
   }
 
@@ -115,7 +114,7 @@ class AsyncRun implements RunningRequest {
   #returned(body: unknown): void {
     const state = this.#state;
     if (state.done || state.gone) {
-      this.#settle(body, undefined); // no step is taken (B-35), the body is closed
+      this.#settle(body, undefined); // no step is taken (B-35)
       return;
     }
     if (this.#sending !== null) {
@@ -133,11 +132,11 @@ class AsyncRun implements RunningRequest {
     }
   }
 
-  /** The last thing was sent, or failed: what is left is `close`. */
+  /** Nothing more is sent, or only what `wait` waits for: closes the body. */
   #settle(body: unknown, wait: Promise<void> | undefined): void {
     this.#ender = RUN;
     if (wait === undefined) {
-      if (!this.#state.over) this.#closeBody(body);
+      if (!this.#state.closed) this.#closeBody(body);
       return;
     }
     wait.then(
@@ -163,7 +162,7 @@ class AsyncRun implements RunningRequest {
     }
     if (this.#ender === DISCONNECT) return;
     this.#ender = RUN;
-    if (!state.over) await this.#closeBody(body);
+    if (!state.closed) await this.#closeBody(body);
   }
 
   /** Lets the transport send a file (G-161). */
@@ -175,13 +174,14 @@ class AsyncRun implements RunningRequest {
 
   async #iterate(source: unknown, body: unknown): Promise<void> {
     refuseNoBody(source, 'an async application');
+    // An object or a function, which may be asked for any property.
     const asyncMethod: unknown = (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
     const waits = typeof asyncMethod === 'function';
     const method: unknown = waits ? asyncMethod : (source as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof method !== 'function') {
       throw notIterable(source);
     }
-    const iterator = Reflect.apply(method, source, []) as AnyIterator; // once (G-108)
+    const iterator: IteratorLike = Reflect.apply(method, source, []); // once (G-108)
     // Ends: with `disconnect`; nobody waits for it otherwise.
     new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -191,8 +191,9 @@ class AsyncRun implements RunningRequest {
     const { mayStep } = this.#options;
     try {
       for (;;) {
-        if (mayStep !== undefined) {
-          await mayStep();
+        const mayWait = mayStep?.();
+        if (mayWait !== undefined) {
+          await mayWait;
           if (this.#ender === DISCONNECT) return;
         }
         this.#finished = true;
@@ -206,8 +207,9 @@ class AsyncRun implements RunningRequest {
         if (typeof step !== 'object' || step === null) {
           throw new ApplicationError(`next() of the body gave ${String(typeof step)}, not an object (G-100)`);
         }
-        if ((step as IteratorResult<unknown>).done) break;
-        const value = (step as IteratorResult<unknown>).value;
+        const result: StepLike = step;
+        if (result.done) break;
+        const value = result.value;
         this.#finished = false;
         while (this.#sending !== null) await this.#sending; // a `write` inside the body (A-14)
         if (this.#ender === DISCONNECT || state.gone) return; // B-35
@@ -227,7 +229,7 @@ class AsyncRun implements RunningRequest {
       const wait = this.#end(body);
       if (wait !== undefined) await wait;
     } catch (error) {
-      if (isDisconnect(error)) this.#lost(error as Error); // the signal comes before `return` (B-36)
+      if (isDisconnect(error)) this.#lost(error); // the signal comes before `return` (B-36)
       throw error;
     } finally {
       this.#step = null;
@@ -302,7 +304,7 @@ class AsyncRun implements RunningRequest {
     });
   }
 
-  /** The client has gone: counted once, and the signal aborted before anything else happens. */
+  /** The client has gone: counts it once, and aborts the signal before anything else happens. */
   #lost(reason: Error): void {
     if (!this.#state.complete) this.#state.disconnect();
     this.#abort.abort(reason);
@@ -321,7 +323,7 @@ class AsyncRun implements RunningRequest {
   }
 
   /** Ends a request whose client has gone while its body was being taken (B-36). */
-  async #abandon(iterator: AnyIterator, body: unknown): Promise<void> {
+  async #abandon(iterator: IteratorLike, body: unknown): Promise<void> {
     if (this.#ender !== NOBODY) return;
     this.#ender = DISCONNECT;
     const step = this.#step;
@@ -330,14 +332,15 @@ class AsyncRun implements RunningRequest {
   }
 
   /** Calls `return()`, once, and waits for it and for the outstanding step. Never rejects. */
-  async #return(iterator: AnyIterator, step: Promise<unknown> | null = null): Promise<void> {
+  async #return(iterator: IteratorLike, step: Promise<unknown> | null = null): Promise<void> {
     try {
       const method = iterator.return;
       let result: unknown;
       if (typeof method === 'function') result = Reflect.apply(method, iterator, []);
       disregard(result); // whatever becomes of the rest
-      if (isPromise(result) || step !== null)
+      if (isPromise(result) || step !== null) {
         await this.#limited(RETURN_FAILED, Promise.all([result, step?.then(nothing, nothing)]));
+      }
     } catch (error) {
       this.#state.closingFailed(RETURN_FAILED, error);
     }
@@ -362,7 +365,8 @@ class AsyncRun implements RunningRequest {
   }
 
   /**
-   * Its failure is reported whenever it comes. Never rejects. Ends: when the promise settles, and at the close timeout.
+   * Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. Ends:
+   * when the promise settles, and at the close timeout.
    */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
@@ -371,25 +375,25 @@ class AsyncRun implements RunningRequest {
         this.#state.late(what, limit);
         resolve();
       }, limit);
-      const over = (): void => {
+      const settled = (): void => {
         clearTimeout(timer);
         resolve();
       };
       const failed = (error: unknown): void => {
         this.#state.closingFailed(what, error);
-        over();
+        settled();
       };
       try {
-        whenSettled(promise, over, failed);
+        whenSettled(promise, settled, failed);
       } catch (error) {
         failed(error);
       }
     });
   }
 
-  /** Does not throw, nor give a promise that rejects. */
+  /** The request failed: does what is left to do for it. Neither throws nor gives a promise that rejects. */
   #fail(what: string, error: unknown): Promise<void> | undefined {
-    if (isDisconnect(error)) this.#lost(error as Error);
+    if (isDisconnect(error)) this.#lost(error);
     const action = this.#state.fail(what, error);
     try {
       if (action === BREAK) this.#transport.abort();
@@ -401,7 +405,7 @@ class AsyncRun implements RunningRequest {
   }
 
   #failedAgain(error: unknown): void {
-    if (isDisconnect(error)) this.#lost(error as Error);
+    if (isDisconnect(error)) this.#lost(error);
     this.#state.failedAgain(error);
   }
 }
@@ -421,5 +425,5 @@ export function runAsync(
 ): RunningRequest | undefined {
   const run = new AsyncRun(environ, transport, options);
   run.start(app, environ);
-  return run.over ? undefined : run;
+  return run.done ? undefined : run;
 }

@@ -8,6 +8,7 @@ import type { Application, Environ, StartResponse, Write } from '../interface/ty
 import { isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
+import type { IteratorLike, StepLike } from './iterator-like.ts';
 import {
   APPLICATION_THREW,
   BODY_FAILED,
@@ -80,6 +81,7 @@ class SyncRun {
         'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
       );
     }
+    // An object or a function, which may be asked for any property.
     const iterate = (body as Iterable<unknown>)[Symbol.iterator];
     if (typeof iterate !== 'function') {
       if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function') {
@@ -105,12 +107,12 @@ class SyncRun {
   #iterate(source: unknown, iterate: Iterable<unknown>[typeof Symbol.iterator], body: unknown): void {
     const { state } = this;
     const { disconnected, mayStep } = this.#options;
-    // Whether the iterator is done or threw: then `return` is not called (G-110).
+    // The iterator is done, threw, or takes a step. If not, `return()` is due when the body is abandoned (G-110).
     let finished = true;
-    let iterator: Iterator<unknown> | null = null;
+    let iterator: IteratorLike | null = null;
     try {
       for (;;) {
-        // B-35. A client that has got all of the response may well go: the body runs to its end (G-112).
+        // B-35. A client may go once it has all of the response: the body runs to its end (G-112).
         if (!state.complete && disconnected?.() === true) throw new ClientDisconnected();
         iterator ??= Reflect.apply(iterate, source, []);
         mayStep?.();
@@ -120,8 +122,9 @@ class SyncRun {
           disregard(step);
           throw new ApplicationError(`next() of the body returned ${String(typeof step)}, not an object (G-100)`);
         }
-        if ((step as IteratorResult<unknown>).done) break;
-        const value = (step as IteratorResult<unknown>).value;
+        const result: StepLike = step;
+        if (result.done) break;
+        const value = result.value;
         if (value === undefined) refusePromise(step);
         finished = false;
         const action = state.accept(value);
@@ -156,9 +159,9 @@ class SyncRun {
     this.#transport.abort();
   }
 
-  #return(iterator: Iterator<unknown>): void {
+  #return(iterator: IteratorLike): void {
     try {
-      const method: unknown = iterator.return;
+      const method = iterator.return;
       if (typeof method === 'function') disregard(Reflect.apply(method, iterator, []));
     } catch (error) {
       this.state.closingFailed(RETURN_FAILED, error);
@@ -179,6 +182,7 @@ class SyncRun {
     if (surplus !== null) throw surplus;
   }
 
+  /** The request failed: does what is left to do for it. Does not throw. */
   #fail(what: string, error: unknown): void {
     const action = this.state.fail(what, error);
     try {
@@ -192,7 +196,7 @@ class SyncRun {
   /** Closes the body, and ends the request. */
   #finish(body: unknown): void {
     const { state } = this;
-    if (state.over) return;
+    if (state.closed) return;
     const closes = state.closes(body);
     this.#options.closing?.(closes);
     if (closes) disregard(state.close(body));

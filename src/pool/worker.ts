@@ -31,14 +31,14 @@ export type EnvironKind<Async extends boolean> = Pick<
 
 type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplication : Application;
 
-/** An application with what builds its environs. */
+/** An application with the builder of its environs. */
 export interface Runnable<Async extends boolean> {
   readonly app: ApplicationOf<Async>;
   readonly prefix: string;
   readonly builder: EnvironBuilder<Async>;
 }
 
-/** The applications of a thread by mount, null where a mount is not this thread's. */
+/** The applications of a thread by mount; null for a mount of other threads. */
 export function runnables<Async extends boolean>(
   applications: Applications,
   kind: EnvironKind<Async>,
@@ -88,9 +88,9 @@ function connectionInfo(meta: string): ConnectionInfo {
 }
 
 /**
- * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to leave,
- * runs the shutdown hooks, and waits for its end. Never fulfils: the pool ends the thread, since one that returned would be
- * used again, with all that its modules have kept.
+ * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to
+ * leave, runs the shutdown hooks, and waits for its end. Never fulfils: the pool ends the thread, since one that
+ * returned would be used again, with all that its modules have kept.
  *
  * @param serve fulfils when the worker is to serve no more (L-08, L-16)
  */
@@ -107,14 +107,14 @@ export async function live(
     if (started) {
       post({ type: 'uncaught', message: describeError(error) });
     } else {
-      // What goes wrong while a module is loaded, though nobody waits for it, has kept the module from loading well.
+      // An error while modules are loaded counts as a failed load, also if nobody waits for what failed.
       broken = true;
       post(failed(error));
     }
   });
   try {
     await applications.start(data.mounts, data.directory, data.validate);
-    // Promises that were rejected meanwhile are told of first.
+    // Rejections of the meantime are reported in this turn, before `ready`.
     await turn();
     if (!broken) {
       started = true;

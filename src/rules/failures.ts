@@ -15,7 +15,7 @@ export function isInstance<T>(error: unknown, of: abstract new (...args: never[]
  * Whether an error only says that the client has gone or that the server gave the request up: counted, not logged
  * (G-143, B-38).
  */
-export function isDisconnect(error: unknown): boolean {
+export function isDisconnect(error: unknown): error is ClientDisconnected | RequestAborted {
   return isInstance(error, ClientDisconnected) || isInstance(error, RequestAborted);
 }
 

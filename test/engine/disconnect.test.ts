@@ -163,6 +163,25 @@ describe('the signal', () => {
     expect(running.recorder.dones).toBe(1);
   });
 
+  test('G-131, B-36 an application that throws after it was given up: its transport is not called again', async () => {
+    const gate = deferred();
+    const running = start(
+      async () => {
+        await gate.promise;
+        throw new Error('expected: late');
+      },
+      { closeTimeout: 10 },
+    );
+    running.recorder.abandoned = true;
+    running.handle?.disconnect(new ClientDisconnected());
+    await finish(running);
+    gate.resolve();
+    await turn();
+    expect(running.recorder.breaches).toEqual([]);
+    expect(running.recorder.dones).toBe(1);
+    expect(running.errors.text).toMatch(/expected: late/);
+  });
+
   test('G-148 giving up on a request aborts the signal with the reason of the server', async () => {
     const running = start(async (environ) => {
       await new Promise((_resolve, reject) => {
