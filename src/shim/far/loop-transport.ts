@@ -17,6 +17,8 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+const requestOver = (): RequestAborted => new RequestAborted('the request is over');
+
 export class LoopTransport extends Relay implements Transport<true> {
   readonly #call: Call;
   readonly #closeTimeout: number;
@@ -94,9 +96,8 @@ export class LoopTransport extends Relay implements Transport<true> {
   }
 
   protected finished(): void {
-    const over = new RequestAborted('the request is over');
-    this.#source.fail(over);
-    this.#written?.reject(over);
+    this.#source.fail(requestOver);
+    this.#written?.reject(requestOver());
     this.#wake?.();
     this.#onOver(this.id);
   }
@@ -130,7 +131,7 @@ export class LoopTransport extends Relay implements Transport<true> {
   #refused(error: unknown, refuse: (error: unknown) => void): void {
     if (isDisconnect(error)) {
       this.aborted ??= { error };
-      this.#source.fail(error);
+      this.#source.fail(() => error);
     }
     refuse(error);
   }
@@ -149,7 +150,7 @@ export class LoopTransport extends Relay implements Transport<true> {
     this.aborted ??= { error: reason instanceof Error ? reason : new RequestAborted(String(reason)) };
     const { error } = this.aborted;
     this.#interrupt();
-    this.#source.fail(error);
+    this.#source.fail(() => error);
     this.#written?.reject(error);
     this.#written = null;
     this.#wake?.();

@@ -31,7 +31,7 @@ export interface WaitOptions {
    */
   ending: boolean;
   /** For reports: the request that waits. */
-  request: string;
+  request(): string;
 }
 
 /** What a request needs of the line to its bridge's thread. */
@@ -84,7 +84,7 @@ export class BlockingCall extends Replay<Write, false> {
         idle: () => this.#answerNext(),
         limit: this.#timeout,
         ending: false,
-        request: this.#request,
+        request: () => this.#request(),
       });
     } catch (error) {
       if (error instanceof BridgeError) this.#abort(new RequestAborted(error.message));
@@ -111,7 +111,7 @@ export class BlockingCall extends Replay<Write, false> {
       idle: () => this.#answerNext(),
       limit,
       ending: true,
-      request: this.#request,
+      request: () => this.#request(),
     });
   }
 
@@ -127,7 +127,7 @@ export class BlockingCall extends Replay<Write, false> {
     if (error !== undefined) reportClose(this.#environ, errorFromWire(error));
   }
 
-  get #request(): string {
+  #request(): string {
     const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ;
     return `${REQUEST_METHOD} ${JSON.stringify(`${SCRIPT_NAME}${PATH_INFO}`)}`;
   }

@@ -125,7 +125,7 @@ export class BridgeLine implements Line {
       if (!thread.alive()) {
         this.#lose(thread);
       } else if (limit > 0 && now - began > limit) {
-        if (ending) this.#probe(thread, request);
+        if (ending) this.#probe(thread, request());
         throw new BridgeError(`${this.#bridge}: no answer for ${limit} ms (B-22)`);
       }
     }
