@@ -364,12 +364,10 @@ class AsyncRun implements RunningRequest {
     this.#state.tellDone(this.#transport);
   }
 
-  /**
-   * Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. Ends:
-   * when the promise settles, and at the close timeout.
-   */
+  /** Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. */
   #limited(what: string, promise: Promise<unknown>): Promise<void> {
     const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    // Ends: when the promise settles, and at the close timeout.
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#state.late(what, limit);
