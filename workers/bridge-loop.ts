@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import type { WorkerTask } from '../src/pool/thread.ts';
-import { type BridgeData, runBridgeThread } from '../src/shim/bridge-thread.ts';
+import { runBridgeThread } from '../src/shim/far/thread.ts';
+import type { BridgeData } from '../src/shim/threads/target.ts';
 
 const task: WorkerTask<BridgeData> = workerData;
 await runBridgeThread(task);

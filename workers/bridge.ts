@@ -1,1 +1,1 @@
-export { runBridgeThread as default } from '../src/shim/bridge-thread.ts';
+export { runBridgeThread as default } from '../src/shim/far/thread.ts';

@@ -386,6 +386,11 @@ export class ResponseState {
     return this.piece !== null || !this.headSent;
   }
 
+  /** Whether a `write` that had to wait behind others is not sent any more, since the response has ended meanwhile. */
+  get discards(): boolean {
+    return this.gone || this.complete;
+  }
+
   /** The error for what the last `write` left over (G-121); to be thrown after the rest was sent. */
   writeSurplus(): ApplicationError | null {
     if (this.gone || !this.#overrun) return null;

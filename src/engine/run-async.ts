@@ -283,7 +283,7 @@ class AsyncRun implements RunningRequest {
         wait = this.#transport.send(head, piece, MORE);
       } else {
         const copy = piece === null ? null : Uint8Array.prototype.slice.call(piece); // B-09
-        wait = before.then(() => (state.gone || state.complete ? undefined : this.#transport.send(head, copy, MORE)));
+        wait = before.then(() => (state.discards ? undefined : this.#transport.send(head, copy, MORE)));
       }
       if (wait !== undefined) {
         this.#track(wait);

@@ -2,9 +2,9 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Environ, StartResponse } from '../interface/types.ts';
-import { BridgeLine } from './bridge-line.ts';
-import { bridgeOf, rememberBridge } from './bridges.ts';
-import type { ThreadOptions } from './target.ts';
+import { bridgeOf, rememberBridge } from './inner-application.ts';
+import { BridgeLine } from './threads/single.ts';
+import type { ThreadOptions } from './threads/target.ts';
 
 export interface AsyncToSyncOptions extends ThreadOptions {
   /**
@@ -15,9 +15,9 @@ export interface AsyncToSyncOptions extends ThreadOptions {
 }
 
 /**
- * A sync application that runs an async one on a bridge's thread, while its caller blocks. Its `startup` hook starts the
- * thread, and where nobody calls that, the first request does. An application that is sync already is returned as it is
- * (B-05), and so is the one behind `syncToAsync`.
+ * A sync application that runs an async one on a bridge's thread, while its caller blocks. Its `startup` hook starts
+ * the thread, and where nobody calls that, the first request does. An application that is sync already is returned as
+ * it is (B-05), and so is the one behind `syncToAsync`.
  *
  * @param app where the application is found: `./module.js:export`
  * @throws ConfigurationError for a function, which cannot go to another thread (B-51)

@@ -1,6 +1,9 @@
 import { QuaichError } from '../interface/errors.ts';
 
-/** A bridge call that would wait for the very thread it runs on, or for its own kind for ever (B-23, B-41). Thrown at once. */
+/**
+ * A bridge call that would wait for the very thread it runs on, or for its own kind for ever (B-23, B-41). Thrown at
+ * once.
+ */
 export class DeadlockError extends QuaichError {
   constructor(message: string) {
     super('QUAICH_DEADLOCK', message);

@@ -1,6 +1,7 @@
 /**
- * A sync application on an async gateway's own event loop, at its owner's explicit wish (B-20): the request body is collected
- * first, then the application runs one step for each chunk that is asked for, and the loop has a turn in between.
+ * A sync application on an async gateway's own event loop, at its owner's explicit wish (B-20): the request body is
+ * collected first, then the application runs one step for each chunk that is asked for, and the loop has a turn in
+ * between.
  */
 import { isPromise, isUint8Array } from 'node:util/types';
 import { fileOf, fileWrapper, isFileWrapper } from '../engine/file-wrapper.ts';
@@ -24,11 +25,11 @@ import type {
 import { chunkOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { disregard } from '../rules/promises.ts';
-import { onEventLoop } from './blocking.ts';
-import { keepContext, type Within } from './context.ts';
-import { closeLate, closeOf, reportReturn, tellsDisconnect } from './runner.ts';
+import { closeLate, closeOf, reportReturn, tellsDisconnect } from './closing.ts';
+import { keepContext, type Within } from './link/context.ts';
+import { ShadowResponse } from './shadow-response.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';
-import { TrackedResponse } from './tracked-response.ts';
+import { onEventLoop } from './threads/deadlock.ts';
 
 /** Limits of the request body (B-21); bytes. */
 export interface HereOptions {
@@ -62,7 +63,7 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
       if (error instanceof BodyTooLarge) return refusal(startResponse, '413 Content Too Large');
       throw error;
     }
-    const writer = new Writer(new TrackedResponse(environ), limit, environ['quaich.signal']);
+    const writer = new Writer(new ShadowResponse(environ, undefined), limit, environ['quaich.signal']);
     const start = startHere(writer, startResponse);
     const step = <T>(run: () => T): T => within(() => onEventLoop(run));
     let body: unknown;
@@ -76,7 +77,7 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
       }
     } catch (error) {
       spool.close();
-      writer.response.failed(error);
+      writer.response.failWith(error);
       throw error;
     }
     if (isArray(body)) {
@@ -111,7 +112,8 @@ function startHere(writer: Writer, startResponse: AsyncStartResponse): StartResp
     try {
       response.start(status, headers, error, read);
     } catch (thrown) {
-      // A head that is refused for what it is leaves none with the gateway either (G-83), which refuses it for its last name.
+      // A head that is refused for what it is leaves none with the gateway either (G-83), which refuses it for its last
+      // name.
       if (stands && response.called && response.head === null) refuse(() => tell(status, [...read, ['', '']], error));
       throw thrown;
     }
@@ -168,7 +170,7 @@ function environHere(environ: AsyncEnviron, spool: Spool): Environ {
 
 /** `write` where nothing can wait: chunks queue up in the outer `write`, within bounds. */
 class Writer {
-  readonly response: TrackedResponse;
+  readonly response: ShadowResponse;
   readonly #limit: number;
   readonly #signal: AbortSignal | undefined;
   #queued = 0;
@@ -177,7 +179,7 @@ class Writer {
   /** Settles, never rejects, when the last write is through. */
   settled: Promise<void> | null = null;
 
-  constructor(response: TrackedResponse, limit: number, signal: AbortSignal | undefined) {
+  constructor(response: ShadowResponse, limit: number, signal: AbortSignal | undefined) {
     this.response = response;
     this.#limit = limit;
     this.#signal = signal;
@@ -186,9 +188,9 @@ class Writer {
   over(write: AsyncWrite): Write {
     return (chunk) => {
       const { response } = this;
-      const fate = response.write(chunk);
-      if (fate === 'discarded') return;
-      if (fate === 'sent') this.#throwDisconnect();
+      const any = response.write(chunk);
+      if (response.gone) return; // B-38
+      if (any) this.#throwDisconnect();
       const bytes = chunkOf(chunk, -1);
       const size = bytes.byteLength;
       if (this.#queued > 0 && this.#queued + size > this.#limit) {
@@ -196,8 +198,8 @@ class Writer {
           `write cannot wait on an event loop, and ${this.#queued} bytes are queued: yield them, or use where: 'worker' (B-26)`,
         );
       }
-      const surplus = response.surplus();
-      response.sendHead();
+      const surplus = response.writeSurplus();
+      response.headSent = true;
       this.#queued += size;
       this.settled = write(bytes).then(
         () => {
@@ -215,7 +217,7 @@ class Writer {
   /** A disconnect that was found after the write that met it had returned: said once, by the next one (B-38). */
   #throwDisconnect(): void {
     if (this.#failure === null && this.#signal?.aborted !== true) return;
-    this.response.lose();
+    this.response.disconnect();
     throw this.#failure === null ? this.#signal?.reason : this.#failure.thrown;
   }
 
@@ -230,7 +232,10 @@ class Writer {
 
   /** The response is over: nothing can be written any more. */
   end(): void {
-    this.response.close(this.#failure !== null || (this.#signal !== undefined && tellsDisconnect(this.#signal)));
+    const { response } = this;
+    if (this.#failure !== null || (this.#signal !== undefined && tellsDisconnect(this.#signal)))
+      response.disconnectAtClose();
+    response.complete = true;
   }
 
   get failed(): boolean {
@@ -246,8 +251,8 @@ class Writer {
 type Step = <T>(run: () => T) => T;
 
 /**
- * The elements of an array go to the gateway as they are, which does with them what it always does (G-123). Only its `close`
- * is ours.
+ * The elements of an array go to the gateway as they are, which does with them what it always does (G-123). Only its
+ * `close` is ours.
  */
 function arrayHere(body: readonly unknown[], spool: Spool, writer: Writer, step: Step): AsyncBody {
   const chunks: unknown[] = [];
@@ -269,8 +274,8 @@ function arrayHere(body: readonly unknown[], spool: Spool, writer: Writer, step:
     }
     return closeOf(body);
   });
-  writer.response.sendHead();
-  writer.response.complete();
+  writer.response.headSent = true;
+  writer.response.complete = true;
   if (close === undefined) spool.close();
   else Object.assign(chunks, { close: () => closeHere(close, spool, writer, step) });
   return chunks as Uint8Array[]; // checked by the gateway
@@ -338,7 +343,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
     try {
       return this.#take();
     } catch (error) {
-      writer.response.failed(error);
+      writer.response.failWith(error);
       throw error;
     }
   }
@@ -353,13 +358,15 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
       throw new ApplicationError(`next() of the body returned ${typeof result}, not an object (G-100)`);
     }
     if ((result as IteratorResult<Uint8Array>).done) {
-      response.end();
+      response.end(undefined);
+      response.headSent = true;
       return { done: true, value: undefined };
     }
     const { value } = result as IteratorResult<Uint8Array>;
     if (value === undefined) refusePromise(result);
     try {
       response.accept(value);
+      response.takeHead();
     } catch (error) {
       this.#refused = { error };
     }
@@ -374,7 +381,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
 
   close(): void {
     this.#ended = true;
-    if (this.#refused !== null) this.#writer.response.failed(this.#refused.error);
+    if (this.#refused !== null) this.#writer.response.failWith(this.#refused.error);
     closeHere(closeOf(this.#body), this.#spool, this.#writer, this.#step);
   }
 }

@@ -1,4 +1,4 @@
 export { type AsyncToSyncOptions, asyncToSync } from './async-to-sync.ts';
-export { shareContext } from './context.ts';
 export { BridgeError, DeadlockError } from './errors.ts';
+export { shareContext } from './link/context.ts';
 export { type SyncToAsyncOptions, syncToAsync } from './sync-to-async.ts';

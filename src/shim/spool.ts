@@ -10,24 +10,12 @@ import { join } from 'node:path';
 import { RequestAborted, RequestBodyError } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
-import { chunkOf } from '../rules/body.ts';
-import { DIGITS } from '../rules/grammar.ts';
+import { blocksOf, declaredLength, readableBytes } from './near/input.ts';
 
 const BLOCK = 65536;
 
 /** The body is larger than the limit: to be answered with 413. */
 export class BodyTooLarge extends Error {}
-
-/** Bytes that may be read: all where input ends by itself (G-46), else as many as CONTENT_LENGTH says (B-55). */
-export function readableBytes(environ: Record<string, unknown>): number {
-  if (environ['wsgi.input_terminated'] === true) return Number.POSITIVE_INFINITY;
-  return declaredLength(environ) ?? 0;
-}
-
-function declaredLength(environ: Record<string, unknown>): number | undefined {
-  const { CONTENT_LENGTH } = environ;
-  return typeof CONTENT_LENGTH === 'string' && DIGITS.test(CONTENT_LENGTH) ? Number(CONTENT_LENGTH) : undefined;
-}
 
 /** A collected body, read from its beginning. */
 export class Spool implements BodySource<false> {
@@ -108,7 +96,10 @@ export class Spool implements BodySource<false> {
     return null;
   }
 
-  /** Frees memory and file. Reads throw from now on: what was not read must not look as if it had never been there (G-63). */
+  /**
+   * Frees memory and file. Reads throw from now on: what was not read must not look as if it had never been there
+   * (G-63).
+   */
   close(): void {
     this.#closed = true;
     const file = this.#file;
@@ -153,26 +144,4 @@ export async function collect(environ: AsyncEnviron, memory: number, limit: numb
     spool.fail(error);
   }
   return spool;
-}
-
-/** Reads the next block of an input: see `BodySource`. */
-export type NextBlock = (max: number, line: boolean) => Promise<Uint8Array | null>;
-
-/**
- * Reads blocks as they arrive where the input can (B-11) and its end is its own: of any size then. Elsewhere by size or by
- * line, each of which waits for all of it.
- */
-export function blocksOf(input: AsyncEnviron['wsgi.input'], left: number): NextBlock {
-  if (left === Number.POSITIVE_INFINITY && typeof input.chunks === 'function') {
-    const iterator = input.chunks()[Symbol.asyncIterator]();
-    return async () => {
-      const step = await iterator.next();
-      return step.done ? null : chunkOf(step.value, -1);
-    };
-  }
-  return async (max, line) => {
-    if (max === 0) return null;
-    const block = chunkOf(await (line ? input.readline(max) : input.read(max)), -1);
-    return block.byteLength === 0 ? null : block;
-  };
 }

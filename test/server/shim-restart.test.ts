@@ -96,7 +96,7 @@ describe.each(kinds)('a bridge to an application that is %s', (kind) => {
     const name = kind === 'sync' ? 'starts' : 'startsAsync';
     const { app } = bridge(kind, { startupTimeout: 0, shutdownTimeout: 200 }, name);
     const started = Promise.resolve(app.startup?.({})).catch((error) => String(error));
-    await expect.poll(() => trace().length).toBe(1);
+    await expect.poll(() => trace().length, { timeout: 15_000 }).toBe(1);
     await expect(app.shutdown?.({})).rejects.toThrow(/had to be terminated/);
     expect(await started).toMatch(/was terminated|was shut down while it started/);
     ends = [];

@@ -279,6 +279,13 @@ describe('an async application for a sync caller', () => {
     expect(transport.chunks).toEqual(['1', '2', '3']);
   });
 
+  it('B-09 what was written before the application fails arrives, though it was not waited for', async () => {
+    const { transport, log } = run(await bridge('writesAndThrows'));
+    expect(transport.chunks).toEqual(['1', '2', '3']);
+    expect(transport.events.slice(-2)).toEqual(['abort', 'done']);
+    expect(log).toContain('RangeError: expected: after three writes');
+  });
+
   it('B-61 named contexts cross', async () => {
     const requestId = new AsyncLocalStorage<string>();
     shareContext('request id', requestId);

@@ -200,6 +200,15 @@ export async function endsOnAbort(environ, start) {
   };
 }
 
+/** Does not wait for what it writes, and fails. */
+export async function writesAndThrows(_environ, start) {
+  const write = start('200 OK', []);
+  write(bytes('1'));
+  write(bytes('2'));
+  write(bytes('3'));
+  throw new RangeError('expected: after three writes');
+}
+
 export async function writesOn(environ, start) {
   const write = start('200 OK', []);
   for (let i = 0; i < 4; i++) {

@@ -1,23 +1,24 @@
 /** A calling thread's line to the thread of the async application behind an `asyncToSync` bridge. */
-import { createErrorStream } from '../engine/error-stream.ts';
-import { DEFAULT_CLOSE_TIMEOUT } from '../engine/response.ts';
-import { ApplicationError, QuaichError } from '../interface/errors.ts';
-import type { Body, Environ, StartResponse } from '../interface/types.ts';
-import { atThreadEnd } from '../pool/this-thread.ts';
-import type { AsyncToSyncOptions } from './async-to-sync.ts';
-import { assertMayBlock, assertNoRecursion } from './blocking.ts';
-import { BridgeError } from './errors.ts';
+import { createErrorStream } from '../../engine/error-stream.ts';
+import { ApplicationError } from '../../interface/errors.ts';
+import type { Body, Environ, StartResponse } from '../../interface/types.ts';
+import { atThreadEnd } from '../../pool/this-thread.ts';
+import { BridgeError } from '../errors.ts';
+import type { FarMessage, NearMessage } from '../link/wire.ts';
+import { BlockingCall, type Line, type WaitOptions } from '../near/blocking-call.ts';
+import { assertMayBlock, assertNoRecursion } from './deadlock.ts';
 import { LoopThread } from './loop-thread.ts';
 import { StartDelay } from './start-delay.ts';
-import { BlockingCall, type Line, type WaitOptions } from './sync-caller.ts';
-import { BridgeTarget, DEFAULT_AHEAD, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_STARTUP_TIMEOUT } from './target.ts';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
+import { BridgeTarget, type ThreadOptions } from './target.ts';
 
 /** Milliseconds between two looks at what no message tells: the client, the other thread's life. */
 const LOOK_EVERY = 50;
 /** Milliseconds for an event loop to show that it still turns. */
 const PING_TIMEOUT = 1000;
-/** A thread that died sooner (milliseconds), without a request that could have killed it, counts as one that did not start. */
+/**
+ * A thread that died sooner (milliseconds), without a request that could have killed it, counts as one that did not
+ * start.
+ */
 const HEALTHY_AFTER = 10_000;
 
 export class BridgeLine implements Line {
@@ -43,15 +44,17 @@ export class BridgeLine implements Line {
   #restart: NodeJS.Timeout | null = null;
   #forgetEnd: () => void = () => {};
 
-  constructor(reference: string, options: AsyncToSyncOptions) {
+  constructor(reference: string, options: ThreadOptions & { timeout?: number }) {
     this.#name = reference;
-    this.ahead = options.ahead ?? DEFAULT_AHEAD;
     this.timeout = options.timeout;
-    this.closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.#target = new BridgeTarget(reference, 'async', 1, options);
+    this.ahead = this.#target.ahead;
+    this.closeTimeout = this.#target.closeTimeout;
   }
 
-  /** The startup hook: starts the thread, once; rejects with what kept it from starting, and may be called again then. */
+  /**
+   * The startup hook: starts the thread, once; rejects with what kept it from starting, and may be called again then.
+   */
   async start(): Promise<void> {
     this.#shutDown = false;
     this.#thread ??= this.#begin();
@@ -65,7 +68,9 @@ export class BridgeLine implements Line {
     }
   }
 
-  /** The shutdown hook. Rejects when a hook of the application failed, or its thread had to be terminated (L-09, L-10). */
+  /**
+   * The shutdown hook. Rejects when a hook of the application failed, or its thread had to be terminated (L-09, L-10).
+   */
   async stop(): Promise<void> {
     this.#shutDown = true;
     await this.#end();
@@ -92,7 +97,7 @@ export class BridgeLine implements Line {
     assertMayBlock(this.#name);
   }
 
-  post(message: CallerMessage): void {
+  post(message: NearMessage): void {
     this.#thread?.end.post(message);
   }
 
@@ -120,7 +125,7 @@ export class BridgeLine implements Line {
       if (!thread.alive()) {
         this.#lose(thread);
       } else if (limit > 0 && now - began > limit) {
-        if (ending) this.#probe(thread, request);
+        if (ending) this.#probe(thread, request());
         throw new BridgeError(`${this.#bridge}: no answer for ${limit} ms (B-22)`);
       }
     }
@@ -142,7 +147,8 @@ export class BridgeLine implements Line {
     if (this.#shutDown) throw new BridgeError(`${this.#bridge} has been shut down`);
     if (this.#thread === null) {
       if (this.#delay.left > 0) throw this.#delay.failure;
-      // Nobody has called the hooks; then they run with the first request, and at the end of this thread's applications.
+      // Nobody has called the hooks; then they run with the first request, and at the end of this thread's
+      // applications.
       this.#thread = this.#begin();
     }
     const thread = this.#thread;
@@ -161,25 +167,17 @@ export class BridgeLine implements Line {
     this.#restart = null;
     this.#began = performance.now();
     this.#used = false;
-    const { reference, options, data, report } = this.#target;
-    const thread: LoopThread = new LoopThread({
-      data,
-      reference,
-      startupTimeout: options.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT,
-      maxOldGenerationSizeMb: options.maxOldGenerationSizeMb,
-      report,
-      ended: (problem) => {
-        const what = thread.failure === null ? 'has ended' : 'did not start';
-        if (problem !== null && this.#everReady) report(`its thread ${what}: ${problem}`);
-        this.#lose(thread);
-      },
+    const thread: LoopThread = new LoopThread(this.#target, (problem) => {
+      const what = thread.failure === null ? 'has ended' : 'did not start';
+      if (problem !== null && this.#everReady) this.#target.report(`its thread ${what}: ${problem}`);
+      this.#lose(thread);
     });
     this.#forgetEnd();
     this.#forgetEnd = atThreadEnd(() => this.#end());
     return thread;
   }
 
-  #hear(message: RunnerMessage): void {
+  #hear(message: FarMessage): void {
     this.#heard = performance.now();
     if (message.type === 'pong') {
       this.#answered = true;
@@ -210,7 +208,7 @@ export class BridgeLine implements Line {
     if (this.#thread !== thread) return;
     this.#thread = null;
     const error = this.#death();
-    for (const call of this.#calls.values()) call.lost(error);
+    for (const call of this.#calls.values()) call.lose(error);
     this.#calls.clear();
     const idle = !this.#used && performance.now() - this.#began < HEALTHY_AFTER;
     if (thread.failure !== null) this.#delay.failed(thread.failure);
@@ -242,22 +240,18 @@ export class BridgeLine implements Line {
     this.#everReady = false;
     const thread = this.#thread;
     if (thread === null) return;
-    const { reference, options } = this.#target;
-    let terminated = false;
+    let terminated = 0;
     // From here, since a thread that is still starting may take as long as it likes.
     const timer = setTimeout(() => {
-      terminated = true;
+      terminated = 1;
       thread.terminate();
-    }, options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT);
+    }, this.#target.shutdownTimeout);
     await thread.holdUntil(thread.ready.catch(() => {}));
     thread.stop();
     await thread.holdUntil(thread.gone);
     clearTimeout(timer);
     this.#lose(thread);
     this.#delay.reset();
-    if (terminated) throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: its thread had to be terminated`);
-    if (thread.shutdownFailures > 0) {
-      throw new QuaichError('QUAICH_SHUTDOWN', `bridge to ${reference}: a shutdown hook failed`);
-    }
+    this.#target.assertEnded(terminated, thread.shutdownFailures);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Which threads may block. Node permits `Atomics.wait` on every thread, also on one whose event loop others wait for, so
- * nothing but this module keeps a bridge from waiting for itself (B-23, B-41).
+ * Which threads may block. Node permits `Atomics.wait` on every thread, also on one whose event loop others wait for,
+ * so nothing but this module keeps a bridge from waiting for itself (B-23, B-41).
  */
-import { eventLoopDuty } from '../pool/this-thread.ts';
-import { DeadlockError } from './errors.ts';
+import { eventLoopDuty } from '../../pool/this-thread.ts';
+import { DeadlockError } from '../errors.ts';
 
 /** Calls of a sync application on this thread's event loop that are under way (`where: 'here'`). */
 let inline = 0;

@@ -1,20 +1,20 @@
 /** What a bridge leads to: the reference of an application on other threads, and how these are run. */
-import { createErrorStream } from '../engine/error-stream.ts';
-import { ConfigurationError } from '../interface/errors.ts';
-import type { Kind } from '../interface/types.ts';
-import { resolveModule } from '../pool/find-module.ts';
-import { type AppOptions, parseApplication } from '../pool/load.ts';
-import { descendants } from './blocking.ts';
-import type { BridgeData } from './bridge-thread.ts';
-import { createBells } from './link.ts';
+import { createErrorStream } from '../../engine/error-stream.ts';
+import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/response.ts';
+import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
+import type { Kind } from '../../interface/types.ts';
+import { resolveModule } from '../../pool/find-module.ts';
+import { type AppOptions, parseApplication } from '../../pool/load.ts';
+import { createBells } from '../link/link.ts';
+import { descendants } from './deadlock.ts';
 
 /** What both directions can be told about their threads. Times are milliseconds. */
 export interface ThreadOptions {
   /** Relative modules and packages are looked up here; an absolute path. The working directory by default. */
   directory?: string;
   /**
-   * Bytes of the response that the application may be ahead of whoever takes it (B-27); 65536 by default. 0: each step waits
-   * until it is asked for. An array is always taken as a whole.
+   * Bytes of the response that the application may be ahead of whoever takes it (B-27); 65536 by default. 0: each step
+   * waits until it is asked for. An array is always taken as a whole.
    */
   ahead?: number;
   /** For loading and startup hooks; 60000 by default, 0: no limit (L-04). */
@@ -25,8 +25,27 @@ export interface ThreadOptions {
   closeTimeout?: number;
   /** Heap of each thread, MiB. */
   maxOldGenerationSizeMb?: number;
-  /** Takes messages about threads: those that died, and errors there that nobody has caught. Standard error by default. */
+  /**
+   * Takes messages about threads: those that died, and errors there that nobody has caught. Standard error by default.
+   */
   report?(message: string): void;
+}
+
+/** What the threads of one bridge get: plain data. */
+export interface BridgeData {
+  app: AppOptions;
+  /** The kind that the application has to have. */
+  kind: Kind;
+  /** Modules are resolved from here. */
+  directory: string;
+  /** Words to sleep on, by index of the thread. */
+  bells: Int32Array;
+  /** References of the bridges that this thread descends from. */
+  chain: readonly string[];
+  /** Whether the bridge has more threads than one (G-44). */
+  multiprocess: boolean;
+  /** Milliseconds for `return()` and `close()` of an async body (B-13). */
+  closeTimeout: number;
 }
 
 /** What is said of an error outside of every request, with its stack. */
@@ -34,22 +53,25 @@ export function uncaught(text: string): string {
   return `an error that nobody has caught, outside of every request (G-146): ${text}`;
 }
 
-export const DEFAULT_AHEAD = 65536;
-export const DEFAULT_STARTUP_TIMEOUT = 60_000;
-export const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
-
 export class BridgeTarget {
   /** The file, and the export where one was named: the same for every way to write it. */
   readonly reference: string;
   readonly options: ThreadOptions;
+  readonly size: number;
   readonly bells: Int32Array;
   readonly report: (message: string) => void;
+  readonly ahead: number;
+  readonly startupTimeout: number;
+  readonly shutdownTimeout: number;
+  readonly closeTimeout: number;
   readonly #app: AppOptions;
   readonly #directory: string;
   readonly #kind: Kind;
-  readonly #size: number;
 
-  /** @throws ConfigurationError for a reference that cannot be read or found */
+  /**
+   * @param size how many threads
+   * @throws ConfigurationError for a reference that cannot be read or found
+   */
   constructor(reference: string, kind: Kind, size: number, options: ThreadOptions) {
     this.#app = parseApplication(reference);
     this.#directory = options.directory ?? process.cwd();
@@ -60,11 +82,30 @@ export class BridgeTarget {
     const file = this.#find();
     this.reference = this.#app.export === undefined ? file : `${file}:${this.#app.export}`;
     this.options = options;
+    this.size = size;
+    this.ahead = options.ahead ?? 65536;
+    this.startupTimeout = options.startupTimeout ?? 60_000;
+    this.shutdownTimeout = options.shutdownTimeout ?? 10_000;
+    this.closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     this.#kind = kind;
-    this.#size = size;
     this.bells = createBells(size);
     const report = options.report ?? ((message) => createErrorStream().write(`quaich: ${message}\n`));
     this.report = (message) => report(`bridge to ${this.reference}: ${message}`);
+  }
+
+  /** What kept a thread from starting; `configuration`: the fault is the owner's, and the message says all (L-05). */
+  startupError(message: string, configuration = false): Error {
+    return configuration
+      ? new ConfigurationError(message)
+      : new QuaichError('QUAICH_STARTUP', `bridge to ${this.reference}: ${message}`);
+  }
+
+  /** Throws where the end of the threads was not in order (L-09, L-10). */
+  assertEnded(terminated: number, shutdownFailures: number): void {
+    const say = (what: string): QuaichError =>
+      new QuaichError('QUAICH_SHUTDOWN', `bridge to ${this.reference}: ${what}`);
+    if (terminated > 0) throw say(`${terminated} thread(s) had to be terminated`);
+    if (shutdownFailures > 0) throw say('a shutdown hook failed');
   }
 
   #find(): string {
@@ -85,8 +126,8 @@ export class BridgeTarget {
       directory: this.#directory,
       bells: this.bells,
       chain: descendants(this.reference),
-      multiprocess: this.#size > 1,
-      closeTimeout: this.options.closeTimeout ?? 0,
+      multiprocess: this.size > 1,
+      closeTimeout: this.closeTimeout || DEFAULT_CLOSE_TIMEOUT,
     };
   }
 }

@@ -1,9 +1,33 @@
 /**
- * One thread's line to another: a MessagePort for the messages and one shared word to sleep on. One end has an event loop
- * and hears of messages as events; the other may block, and takes them with `receiveMessageOnPort`.
+ * The link between the two sides of a bridge.
+ *
+ * Theory of operation. A bridge has two sides, each on a thread of its own. The near side looks like an application to
+ * its gateway and replays what the far side tells it (`near/`). The far side looks like a gateway to the application
+ * and runs the engine, whose transport posts what is sent (`far/`). Between them is a link: a MessagePort for the
+ * messages (`wire.ts`), and one shared word, the bell.
+ *
+ * Of the two threads one has an event loop, and one may block. The end on the event loop hears of messages as events.
+ * The end that may block (the far side of `syncToAsync`, the near side of `asyncToSync`) takes them with
+ * `receiveMessageOnPort`, and sleeps on the bell while there are none. So every message to it is followed by a ring:
+ *
+ *     event loop          post the message   add 1 to the bell   notify
+ *     blocking thread     read the bell   look at the queue   sleep while the bell is as it was read
+ *
+ * The bell is only ever counted up. The blocking thread reads it before it looks at the queue: a message that comes
+ * after that look has changed the bell, and the thread does not fall asleep. A ring for nothing costs one look. One
+ * bell is rung for everything that a blocking thread may wait for, also by the control port of a thread that starts.
+ *
+ * Messages of one direction arrive in the order in which they were posted. That is all that the sides count on: a
+ * `write` is before the chunk behind it, and the message with `over` is the last one of its request. What the far side
+ * may be ahead is bounded by credit (`pull`), error text by `logged`, everything else by the questions that it answers.
+ *
+ * Nothing of a request is kept in shared memory, so nothing of it can show in the next one.
+ *
+ * A thread that dies posts nothing more. The gateway of `syncToAsync` hears of that as an event. A blocked thread hears
+ * of no event: it wakes up every now and then, and asks whether the other one lives (`Canary`).
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
+import type { FarMessage, NearMessage } from './wire.ts';
 
 /** Words between the bells of two links: a cache line. */
 const BELL_WORDS = 16;
@@ -20,7 +44,7 @@ export function ring(bells: Int32Array, index: number): void {
   Atomics.notify(bells, index * BELL_WORDS);
 }
 
-export type Message = CallerMessage | RunnerMessage;
+export type Message = NearMessage | FarMessage;
 
 /** Smaller buffers are copied: handing one over costs 2 to 3 µs more. */
 const LEAST_TRANSFERRED = 16384;
@@ -75,7 +99,9 @@ export class BlockingEnd<In extends Message, Out extends Message> {
     this.port.postMessage(message, transferable(message));
   }
 
-  /** The next message; waits for it for `timeout` milliseconds at most, however often the bell rings for something else. */
+  /**
+   * The next message; waits for it for `timeout` milliseconds at most, however often the bell rings for something else.
+   */
   receive(timeout: number): In | undefined {
     const until = timeout > 0 ? performance.now() + timeout : 0;
     let left = timeout;

@@ -1,30 +1,15 @@
 /**
- * The thread of an `asyncToSync` bridge. Not one of Piscina's, which hands out its tasks on the event loop of the thread that
- * made it: here that thread may be blocked, and waits for just this.
+ * The thread of an `asyncToSync` bridge. Not one of Piscina's, which hands out its tasks on the event loop of the
+ * thread that made it: here that thread may be blocked, and waits for just this.
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
-import { describeError } from '../rules/show.ts';
-import type { BridgeData } from './bridge-thread.ts';
-import { BlockingEnd, Canary } from './link.ts';
-import { uncaught } from './target.ts';
-import type { CallerMessage, RunnerMessage } from './wire.ts';
+import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
+import { describeError } from '../../rules/show.ts';
+import { BlockingEnd, Canary } from '../link/link.ts';
+import type { FarMessage, NearMessage } from '../link/wire.ts';
+import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
 
-const entry = new URL('../../workers/bridge-loop.js', import.meta.url);
-
-export interface LoopThreadOptions {
-  data: BridgeData;
-  /** For messages: the application. */
-  reference: string;
-  /** Milliseconds for loading and startup hooks; 0: no limit (L-04). */
-  startupTimeout: number;
-  /** Heap, MiB; undefined: as Node has it. */
-  maxOldGenerationSizeMb: number | undefined;
-  report(message: string): void;
-  /** The thread has ended, with what ended it where nobody has asked for that. Called once, on an event. */
-  ended(problem: string | null): void;
-}
+const entry = new URL('../../../workers/bridge-loop.js', import.meta.url);
 
 /** Milliseconds between two looks at whether a thread still lives that is waited for. */
 const LOOK_EVERY = 50;
@@ -33,14 +18,14 @@ type State = 'starting' | 'ready' | 'ended';
 
 export class LoopThread {
   /** The line to the application. */
-  readonly end: BlockingEnd<RunnerMessage, CallerMessage>;
+  readonly end: BlockingEnd<FarMessage, NearMessage>;
   /** Fulfils when the application has been started up; rejects with what kept it from that. */
   readonly ready: Promise<void>;
   /** Fulfils when the thread is gone. */
   readonly gone: Promise<void>;
   /** Shutdown hooks that threw. */
   shutdownFailures = 0;
-  readonly #options: LoopThreadOptions;
+  readonly #target: BridgeTarget;
   readonly #worker: Worker;
   readonly #control: MessagePort;
   readonly #canary = new Canary();
@@ -53,10 +38,16 @@ export class LoopThread {
   #resolve: () => void = () => {};
   #reject: (error: Error) => void = () => {};
 
-  /** Starts the thread, and returns before it is there. */
-  constructor(options: LoopThreadOptions) {
-    this.#options = options;
-    const { data, startupTimeout, maxOldGenerationSizeMb } = options;
+  /**
+   * Starts the thread, and returns before it is there.
+   *
+   * @param ended is called once, on an event, when the thread has ended: with what ended it where nobody has asked for
+   * that
+   */
+  constructor(target: BridgeTarget, ended: (problem: string | null) => void) {
+    this.#target = target;
+    const { data, startupTimeout } = target;
+    const { maxOldGenerationSizeMb } = target.options;
     // Ends: with what the thread says of its start, with its limit, and with the end of the thread.
     this.ready = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -84,12 +75,10 @@ export class LoopThread {
       this.#worker.once('exit', (code) => {
         this.#drain();
         if (this.#problem === null && code !== 0) this.#problem = `exit code ${code}`;
-        this.#ended(
-          new QuaichError('QUAICH_STARTUP', this.#say(`ended during startup: ${this.#problem ?? 'no reason'}`)),
-        );
+        this.#ended(`its thread ended during startup: ${this.#problem ?? 'no reason'}`);
         this.#control.close();
         link.port1.close();
-        options.ended(this.#stopping ? null : (this.#failure?.message ?? this.#problem ?? 'it ended by itself'));
+        ended(this.#stopping ? null : (this.#failure?.message ?? this.#problem ?? 'it ended by itself'));
         resolve();
       });
     });
@@ -112,13 +101,13 @@ export class LoopThread {
 
   /** Blocks until the application has been started up; throws what kept it from that (L-05). */
   waitReady(): void {
-    const { startupTimeout } = this.#options;
+    const { startupTimeout } = this.#target;
     while (this.#state === 'starting') {
       this.end.sleep(() => this.#drain(), LOOK_EVERY);
       if (this.#state !== 'starting') break;
       if (!this.alive()) {
         this.#drain();
-        this.#ended(new QuaichError('QUAICH_STARTUP', this.#say('ended during startup')));
+        this.#ended('its thread ended during startup');
       } else if (startupTimeout > 0 && performance.now() - this.#began > startupTimeout) {
         this.#startupTimedOut();
       }
@@ -153,11 +142,7 @@ export class LoopThread {
     this.#canary.close();
     // Stops the thread before it returns, though the promise takes the event loop.
     void this.#worker.terminate();
-    this.#ended(new QuaichError('QUAICH_STARTUP', this.#say('was terminated')));
-  }
-
-  #say(what: string): string {
-    return `bridge to ${this.#options.reference}: its thread ${what}`;
+    this.#ended('its thread was terminated');
   }
 
   /** Takes in what the thread says about itself; true where it said something. */
@@ -172,7 +157,6 @@ export class LoopThread {
   }
 
   #hear(message: WorkerMessage): void {
-    const { reference } = this.#options;
     switch (message.type) {
       case 'ready':
         if (this.#state !== 'starting') return;
@@ -181,38 +165,31 @@ export class LoopThread {
         this.#resolve();
         break;
       case 'failed':
-        this.#ended(
-          message.configuration
-            ? new ConfigurationError(message.message)
-            : new QuaichError('QUAICH_STARTUP', `bridge to ${reference}: ${message.message}`),
-        );
+        this.#ended(message.message, message.configuration);
         break;
       case 'shutdown-failed':
         this.shutdownFailures++;
-        this.#options.report(message.message);
+        this.#target.report(message.message);
         break;
       case 'uncaught':
-        this.#options.report(uncaught(message.message));
+        this.#target.report(uncaught(message.message));
     }
   }
 
   #startupTimedOut(): void {
     if (this.#state !== 'starting') return;
-    const { reference, startupTimeout } = this.#options;
-    this.#ended(
-      new QuaichError('QUAICH_STARTUP', `bridge to ${reference}: startup took longer than ${startupTimeout} ms (L-04)`),
-    );
+    this.#ended(`startup took longer than ${this.#target.startupTimeout} ms (L-04)`);
     this.terminate();
   }
 
-  /** No request can be sent any more. @param error what whoever waits for the start is told */
-  #ended(error: Error): void {
+  /** No request can be sent any more. @param why what whoever waits for the start is told */
+  #ended(why: string, configuration = false): void {
     clearTimeout(this.#timer);
     const starting = this.#state === 'starting';
     this.#state = 'ended';
     this.#canary.close();
     if (!starting) return;
-    this.#failure = error;
-    this.#reject(error);
+    this.#failure = this.#target.startupError(why, configuration);
+    this.#reject(this.#failure);
   }
 }

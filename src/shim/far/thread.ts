@@ -1,40 +1,24 @@
 /**
- * The life of a bridge's thread: loads and starts up the application there, where its hooks belong (L-15), runs requests
- * until told to stop, runs the shutdown hooks.
+ * The life of a bridge's thread: loads and starts up the application there, where its hooks belong (L-15), runs
+ * requests until told to stop, runs the shutdown hooks.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { ConfigurationError, RequestAborted } from '../interface/errors.ts';
-import type { Application, AsyncApplication, Kind } from '../interface/types.ts';
-import { Applications, describeFailure, type StartedApplication } from '../pool/applications.ts';
-import type { AppOptions } from '../pool/load.ts';
-import { noteOpenFiles } from '../pool/open-files.ts';
-import { writeOutputDirectly } from '../pool/output.ts';
-import type { WorkerMessage, WorkerTask } from '../pool/thread.ts';
-import { onUncaught } from '../pool/uncaught.ts';
-import { nothing } from '../rules/promises.ts';
-import { describeError } from '../rules/show.ts';
-import { AsyncCall } from './async-runner.ts';
-import { enterBridgeThread } from './blocking.ts';
-import { BlockingEnd, LoopEnd, ring } from './link.ts';
-import { runSyncCall, type SyncEnd } from './sync-runner.ts';
-import { type CallerMessage, errorToWire, type RunnerMessage } from './wire.ts';
-
-/** What the threads of one bridge get: plain data. */
-export interface BridgeData {
-  app: AppOptions;
-  /** The kind that the application has to have. */
-  kind: Kind;
-  /** Modules are resolved from here. */
-  directory: string;
-  /** Words to sleep on, by index of the thread. */
-  bells: Int32Array;
-  /** References of the bridges that this thread descends from. */
-  chain: readonly string[];
-  /** Whether the bridge has more threads than one (G-44). */
-  multiprocess: boolean;
-  /** Milliseconds for `return()` and `close()` of an async body (B-13). */
-  closeTimeout: number;
-}
+import { ConfigurationError, RequestAborted } from '../../interface/errors.ts';
+import type { Application, AsyncApplication } from '../../interface/types.ts';
+import { Applications, describeFailure, type StartedApplication } from '../../pool/applications.ts';
+import { noteOpenFiles } from '../../pool/open-files.ts';
+import { writeOutputDirectly } from '../../pool/output.ts';
+import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
+import { onUncaught } from '../../pool/uncaught.ts';
+import { nothing } from '../../rules/promises.ts';
+import { describeError } from '../../rules/show.ts';
+import { BlockingEnd, LoopEnd, ring } from '../link/link.ts';
+import { errorToWire, type FarMessage, type NearMessage } from '../link/wire.ts';
+import { enterBridgeThread } from '../threads/deadlock.ts';
+import type { BridgeData } from '../threads/target.ts';
+import { type BlockingFarEnd, BlockingTransport } from './blocking-transport.ts';
+import { LoopTransport } from './loop-transport.ts';
+import type { Call } from './relay.ts';
 
 /** Milliseconds after which the event loop of a blocking thread gets a turn, so that timers of applications go on. */
 const TURN_EVERY = 20;
@@ -52,12 +36,12 @@ export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<voi
     port.postMessage(message);
     ring(data.bells, index);
   };
-  // An error outside of every request ends none: not the thread, nor what else runs there (G-146). It is told, by the port
-  // whose messages are events on the other side.
+  // An error outside of every request ends none: not the thread, nor what else runs there (G-146). It is told, by the
+  // port whose messages are events on the other side.
   const survive = (error: unknown): void => {
     const told = { type: 'uncaught', message: describeError(error) } as const;
     if (loop) post(told);
-    else link.postMessage({ ...told, id: 0 } satisfies RunnerMessage);
+    else link.postMessage({ ...told, id: 0 } satisfies FarMessage);
   };
   onUncaught(survive);
   if (task.files !== undefined) noteOpenFiles(task.files);
@@ -97,8 +81,8 @@ async function live(
     return false;
   }
   post({ type: 'ready' });
-  if (loop) await serveLoop(application, new LoopEnd<RunnerMessage>(link, data.bells, index), data);
-  else await serveBlocking(application, new BlockingEnd<CallerMessage, RunnerMessage>(link, data.bells, index), data);
+  if (loop) await serveLoop(application, new LoopEnd<FarMessage>(link, data.bells, index), data);
+  else await serveBlocking(application, new BlockingEnd<NearMessage, FarMessage>(link, data.bells, index), data);
   await applications.stop((error) => {
     post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
   });
@@ -113,8 +97,8 @@ function wrongKind({ app, kind }: BridgeData): ConfigurationError {
   );
 }
 
-async function serveBlocking(application: StartedApplication, end: SyncEnd, data: BridgeData): Promise<void> {
-  const site = { state: application.state, multithread: false, multiprocess: data.multiprocess };
+async function serveBlocking(application: StartedApplication, end: BlockingFarEnd, data: BridgeData): Promise<void> {
+  const thread = { state: application.state, multithread: false, multiprocess: data.multiprocess };
   let turned = performance.now();
   for (;;) {
     const now = performance.now();
@@ -125,44 +109,46 @@ async function serveBlocking(application: StartedApplication, end: SyncEnd, data
     const message = end.receive(TURN_EVERY);
     if (message === undefined) continue;
     if (message.type === 'stop') return;
-    if (message.type === 'call' && runSyncCall(application.app as Application, message, end, site)) return;
-    // Anything else belongs to a request that is over.
+    if (message.type !== 'call') continue; // of a request that is over
+    const transport = begin(message, end, () => new BlockingTransport(message, end, thread));
+    transport?.run(application.app as Application); // its kind is that of the bridge: see `live`
+    if (transport?.stopped) return;
   }
 }
 
-function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>, data: BridgeData): Promise<void> {
-  const site = { state: application.state, multithread: true, multiprocess: data.multiprocess };
-  const calls = new Map<number, AsyncCall>();
+function serveLoop(application: StartedApplication, end: LoopEnd<FarMessage>, data: BridgeData): Promise<void> {
+  const thread = { state: application.state, multithread: true, multiprocess: data.multiprocess };
+  const calls = new Map<number, LoopTransport>();
   const held: MessagePort[] = [];
-  // Ends: when it is told to stop, which aborts the calls under way, and these end within their limits. A thread that cannot
-  // say so any more takes this one, which it has started, along.
+  // Ends: when it is told to stop, which aborts the calls under way, and these end within their limits. A thread that
+  // cannot say so any more takes this one, which it has started, along.
   return new Promise((resolve) => {
     let stopping = false;
     const over = (id: number): void => {
       calls.delete(id);
       if (stopping && calls.size === 0) resolve();
     };
-    end.port.on('message', (message: CallerMessage) => {
+    const call = (message: Call): void => {
+      const { closeTimeout } = data;
+      const transport = begin(message, end, () => new LoopTransport(message, end, thread, closeTimeout, over));
+      if (transport === null) return;
+      calls.set(message.id, transport);
+      transport.start(application.app as AsyncApplication); // its kind is that of the bridge: see `live`
+    };
+    end.port.on('message', (message: NearMessage) => {
       switch (message.type) {
         case 'canary':
           held.push(message.port); // dies with this thread, by which the caller knows
           break;
         case 'call':
-          try {
-            const call = new AsyncCall(message, end, site, data.closeTimeout, () => over(message.id));
-            calls.set(message.id, call);
-            call.start(application.app as AsyncApplication);
-          } catch (error) {
-            // A state that cannot be copied.
-            end.post({ type: 'failed', id: message.id, error: errorToWire(error), over: true });
-          }
+          call(message);
           break;
         case 'ping':
           end.post({ type: 'pong', id: 0 });
           break;
         case 'stop':
           stopping = true;
-          for (const call of calls.values()) call.abort(new RequestAborted('the bridge is being shut down'));
+          for (const running of calls.values()) running.abandon(new RequestAborted('the bridge is being shut down'));
           if (calls.size === 0) resolve();
           break;
         default:
@@ -170,4 +156,14 @@ function serveLoop(application: StartedApplication, end: LoopEnd<RunnerMessage>,
       }
     });
   });
+}
+
+/** Makes what runs a request; null where its state cannot be copied, which the near side is told. */
+function begin<T>({ id }: Call, end: { post(message: FarMessage): void }, make: () => T): T | null {
+  try {
+    return make();
+  } catch (error) {
+    end.post({ type: 'failed', id, error: errorToWire(error), over: true });
+    return null;
+  }
 }

@@ -1,10 +1,10 @@
 /**
- * AsyncLocalStorage on either side of a bridge. On one thread, the context of the gateway's call is that of every step (B-60). It
- * cannot cross threads. What crosses is what was named here (B-61): both sides of a bridge load the
- * same module, which names its storages at its top level.
+ * AsyncLocalStorage on either side of a bridge. On one thread, the context of the gateway's call is that of every step
+ * (B-60). It cannot cross threads. What crosses is what was named here (B-61): both sides of a bridge load the same
+ * module, which names its storages at its top level.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import { Context } from '../engine/context.ts';
+import { Context } from '../../engine/context.ts';
 import { crossing, type WireEntries } from './wire.ts';
 
 const storages = new Map<string, AsyncLocalStorage<unknown>>();
