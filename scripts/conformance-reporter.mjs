@@ -22,8 +22,9 @@ export function rowsIn(text) {
 }
 
 /**
- * The ways in which a test ran its application. `server`: through a real server or a bridge between threads; `engine`: in the
- * engine alone, with a transport that records. Both come from the place of the test and the words of its full name.
+ * The ways in which a test ran its application. `server`: through a real server or a bridge between threads; `engine`:
+ * in the engine alone, with a transport that records. Both come from the place of the test and the words of its full
+ * name.
  *
  * @param {string} file relative to the root
  * @param {string} name titles from the outermost suite inwards, separated by ` > `

@@ -1,5 +1,6 @@
-// Runs all tests and writes docs/CONFORMANCE.md: which test carries which row, with what result, in which way of running.
-// Fails when a test fails, when a MUST row of what is built has no test, and when a test names a row that does not exist.
+// Runs all tests and writes docs/CONFORMANCE.md: which test carries which row, with what result, in which way of
+// running. Fails when a test fails, when a MUST row of what is built has no test, and when a test names a row that does
+// not exist.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { startVitest } from 'vitest/node';
 import { judge, page } from './conformance-page.mjs';

@@ -1,4 +1,6 @@
-/** That no requirement is without a test, and that the published report has them all; found by reading, without running. */
+/**
+ * That no requirement is without a test, and that the published report has them all; found by reading, without running.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { judge, page } from '../../scripts/conformance-page.mjs';

@@ -1,4 +1,7 @@
-/** llhttp compiled to wasm, as undici ships it, in strict mode and driven like our own parser: the partner of the fuzz runs. */
+/**
+ * llhttp compiled to wasm, as undici ships it, in strict mode and driven like our own parser: the partner of the fuzz
+ * runs.
+ */
 import { createRequire } from 'node:module';
 import { wasm } from '../../src/protocols/http/webassembly.ts';
 import type { Outcome, ParsedRequest } from '../protocols/http/driver.ts';
@@ -97,7 +100,9 @@ exports = new wasm.Instance(new wasm.Module(require('undici/lib/llhttp/llhttp_si
 exports._initialize();
 const input = exports.malloc(INPUT_SIZE);
 
-/** What llhttp makes of the pieces; `rule` is its reason in words. An unfinished request shows in `end` only by absence. */
+/**
+ * What llhttp makes of the pieces; `rule` is its reason in words. An unfinished request shows in `end` only by absence.
+ */
 export function driveLlhttp(pieces: Iterable<Uint8Array>): Outcome {
   outcome = { end: 'clean', rule: '', status: 0, requests: [] };
   const parser = exports.llhttp_alloc(REQUEST);

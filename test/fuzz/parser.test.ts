@@ -12,7 +12,10 @@ const timeout = 30_000 + numRuns * 20;
 const simd = new Parser({ build: 'simd' });
 const scalar = new Parser({ build: 'scalar' });
 
-/** Requests that we take and strict llhttp refuses: what it says, for which requests that is meant, and why we take them. */
+/**
+ * Requests that we take and strict llhttp refuses: what it says, for which requests that is meant, and why we take
+ * them.
+ */
 const MORE_LENIENT: { says: RegExp; of: (request: ParsedRequest) => boolean; why: string }[] = [
   {
     says: /method|Connection Preface/,

@@ -1,4 +1,7 @@
-/** Whatever waits in the sources says what ends the wait, also when the other side dies: a comment "Ends: " just above it. */
+/**
+ * Whatever waits in the sources says what ends the wait, also when the other side dies: a comment "Ends: " just above
+ * it.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 

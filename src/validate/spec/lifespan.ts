@@ -2,8 +2,8 @@
 export {};
 
 //: @in lifespan
-//: L-01: The hooks `startup` and `shutdown` are optional: properties of the application or exports of its module. A server MUST NOT call the application
-//: with a made-up request for this purpose.
+//: L-01: The hooks `startup` and `shutdown` are optional: properties of the application or exports of its module. A
+//: server MUST NOT call the application with a made-up request for this purpose.
 //:
 //: ```js
 //: export function startup(state) {
@@ -14,26 +14,28 @@ export {};
 //: }
 //: ```
 //:
-//: L-02: `startup` MUST run in every worker that will serve requests, in the same realm and event loop, before the first request of that worker.
+//: L-02: `startup` MUST run in every worker that will serve requests, in the same realm and event loop, before the
+//: first request of that worker.
 //:
-//: L-03: The server MUST NOT accept connections, or not hand out requests, before the startup of the configured number of workers is complete.
+//: L-03: The server MUST NOT accept connections, or not hand out requests, before the startup of the configured number
+//: of workers is complete.
 //:
 //: L-04: `startup` may be sync or async. It MUST be awaited, with a time limit.
 //:
-//: L-05: A `startup` that throws or takes too long MUST stop the server at its start, with the error on the error stream and an exit status other than
-//: zero. In a worker that is restarted later it leads to retries with growing delay, while the others serve on. No hook is no
-//: failure: only a hook that exists can fail.
+//: L-05: A `startup` that throws or takes too long MUST stop the server at its start, with the error on the error
+//: stream and an exit status other than zero. In a worker that is restarted later it leads to retries with growing
+//: delay, while the others serve on. No hook is no failure: only a hook that exists can fail.
 //:
-//: L-06: `startup` may fill a state object. Every request of that worker MUST get a shallow copy of it as `quaich.state`. (The validator
-//: checks that it is an object.)
+//: L-06: `startup` may fill a state object. Every request of that worker MUST get a shallow copy of it as
+//: `quaich.state`. (The validator checks that it is an object.)
 //:
 //: L-07: The state objects of different workers MUST be different objects.
 //:
-//: L-08: An orderly shutdown MUST stop accepting; let running requests end within a grace period; abort `quaich.signal` of the rest; close their
-//: bodies; then run `shutdown` in each worker; then exit.
+//: L-08: An orderly shutdown MUST stop accepting; let running requests end within a grace period; abort `quaich.signal`
+//: of the rest; close their bodies; then run `shutdown` in each worker; then exit.
 //:
-//: L-09: `shutdown` MUST run once for each startup that was completed, also if that of another worker failed; not for a worker that was ended by force, which is
-//: logged.
+//: L-09: `shutdown` MUST run once for each startup that was completed, also if that of another worker failed; not for a
+//: worker that was ended by force, which is logged.
 //:
 //: L-10: A `shutdown` that throws MUST be logged, keep no other from running, and make the exit status other than zero.
 //:
@@ -41,27 +43,30 @@ export {};
 //:
 //: L-12: On shutdown idle connections MUST be closed at once, and responses in progress get `Connection: close`.
 //:
-//: L-13: Gateways without a process of their own (a mount under fetch or node:http) SHOULD offer `startup()` and `shutdown()` to
-//: their host. CGI runs both around its one request.
+//: L-13: Gateways without a process of their own (a mount under fetch or node:http) SHOULD offer `startup()` and
+//: `shutdown()` to their host. CGI runs both around its one request.
 //:
-//: L-14: Middleware MUST pass the hooks of the inner application on: startup from the outside in, shutdown the other way round. Routing middleware calls those of all its
-//: applications, each once, even if one is mounted twice.
+//: L-14: Middleware MUST pass the hooks of the inner application on: startup from the outside in, shutdown the other
+//: way round. Routing middleware calls those of all its applications, each once, even if one is mounted twice.
 //:
 //: L-15: Bridges MUST pass the hooks on. Those of a bridged application run on the thread where it runs.
 //:
 //: L-16: An idle sync worker MAY be retired and replaced, by number of requests or age; `shutdown` runs in it first.
 //:
-//: L-17: Standard output and error whose reader has gone or does not read, or whose disk is full, MUST NOT end a server, hold its requests up
-//: for more than a moment, or fill its memory. What cannot be written is lost.
+//: L-17: Standard output and error whose reader has gone or does not read, or whose disk is full, MUST NOT end a
+//: server, hold its requests up for more than a moment, or fill its memory. What cannot be written is lost.
 //:
-//: L-18: Before it serves, and to check an application, a server MUST load it where its failure ends nothing else, such as on a thread of its own: a
-//: module that throws, leaves a rejected promise, ends its thread, or never finishes keeps the server from starting, with a message that names the module.
+//: L-18: Before it serves, and to check an application, a server MUST load it where its failure ends nothing else, such
+//: as on a thread of its own: a module that throws, leaves a rejected promise, ends its thread, or never finishes keeps
+//: the server from starting, with a message that names the module.
 //:
-//: L-19: Hooks that are properties of an application MUST run once for each application and worker, with the application as `this`, also where several
-//: applications share the function of a hook. Those of a module run once for all its applications that have none of their own.
+//: L-19: Hooks that are properties of an application MUST run once for each application and worker, with the
+//: application as `this`, also where several applications share the function of a hook. Those of a module run once for
+//: all its applications that have none of their own.
 //:
-//: L-20: While no worker of a kind is in service or starting, its requests MUST be answered with 503 and `Retry-After` at once, those that wait too.
-//: Starts that fail are tried again with growing delay, each on a new thread; a worker that has served is replaced without delay.
+//: L-20: While no worker of a kind is in service or starting, its requests MUST be answered with 503 and `Retry-After`
+//: at once, those that wait too. Starts that fail are tried again with growing delay, each on a new thread; a worker
+//: that has served is replaced without delay.
 //:
-//: L-21: The files that a worker has open MUST be closed when its thread has ended. One that the server is sending is sent to its end first, and never read
-//: when its number may be another file's already.
+//: L-21: The files that a worker has open MUST be closed when its thread has ended. One that the server is sending is
+//: sent to its end first, and never read when its number may be another file's already.

@@ -3,13 +3,14 @@ export {};
 
 //: # The interface: WSGI 1.0.1 for JavaScript
 //:
-//: Generated from `src/validate/` by `node scripts/spec.mjs`. Each clause stands there beside the check that enforces it.
+//: Generated from `src/validate/` by `node scripts/spec.mjs`. Each clause stands there beside the check that enforces
+//: it.
 //:
-//: A **server** (or gateway) receives requests; an **application** answers them; **middleware** is both, an application to the
-//: server and a server to the application inside it. This page says what each side may expect of the others: the
+//: A **server** (or gateway) receives requests; an **application** answers them; **middleware** is both, an application
+//: to the server and a server to the application inside it. This page says what each side may expect of the others: the
 //: rendition of [PEP 3333](https://peps.python.org/pep-3333/) (WSGI 1.0.1) in JavaScript, its asynchronous variant, and
-//: the rules for what stands between the two. It is meant to be enough to write a second server from. The words MUST, MUST NOT, SHOULD, SHOULD NOT
-//: and MAY have the meaning of RFC 2119.
+//: the rules for what stands between the two. It is meant to be enough to write a second server from. The words MUST,
+//: MUST NOT, SHOULD, SHOULD NOT and MAY have the meaning of RFC 2119.
 //:
 //: ```js
 //: // sync: may block, one request at a time
@@ -27,14 +28,15 @@ export {};
 //:
 //: ## How to read the clauses
 //:
-//: Every clause begins with the ids of its rows. G rows bind servers, A rows applications, M rows middleware, B rows belong to the
-//: async convention and to bridges between the two, L rows to startup and shutdown. A clause with a V row is enforced by the
-//: validator (`quaich/validate`), which names the row in its messages. What has no V row can mostly not be seen from between the two
-//: sides. Where the validator only warns, the clause says so.
+//: Every clause begins with the ids of its rows. G rows bind servers, A rows applications, M rows middleware, B rows
+//: belong to the async convention and to bridges between the two, L rows to startup and shutdown. A clause with a V row
+//: is enforced by the validator (`quaich/validate`), which names the row in its messages. What has no V row can mostly
+//: not be seen from between the two sides. Where the validator only warns, the clause says so.
 //:
-//: A server is conforming if an application that keeps the A rows gets what the G rows promise, for every request. An application is conforming
-//: if it keeps the A rows with every conforming server. The types of the package (`Application`, `AsyncApplication`, `Environ`,
-//: `StartResponse` and so on) say the same to the compiler, as far as a compiler can know.
+//: A server is conforming if an application that keeps the A rows gets what the G rows promise, for every request. An
+//: application is conforming if it keeps the A rows with every conforming server. The types of the package
+//: (`Application`, `AsyncApplication`, `Environ`, `StartResponse` and so on) say the same to the compiler, as far as a
+//: compiler can know.
 //:
 //: ## Terms
 //:
@@ -53,7 +55,8 @@ export {};
 //:
 //: ## Calling the application
 //:
-//: For each request the server builds an `environ`, calls the application, takes the body that it returns, sends it chunk by chunk, and closes it:
+//: For each request the server builds an `environ`, calls the application, takes the body that it returns, sends it
+//: chunk by chunk, and closes it:
 //:
 //: ```js
 //: const body = application(environ, startResponse);
@@ -69,7 +72,8 @@ export {};
 //:
 //: ### The two conventions
 //:
-//: An application is sync or async. The conventions differ in what the body is, in `wsgi.input` and in `write`; all else is the same.
+//: An application is sync or async. The conventions differ in what the body is, in `wsgi.input` and in `write`; all
+//: else is the same.
 //:
 //: |  | sync | async |
 //: | --- | --- | --- |
@@ -80,7 +84,8 @@ export {};
 //: | `close()` | returns nothing | may return a promise |
 //: | `environ['quaich.async']` | `false` | `true` |
 //:
-//: In the notation of TypeScript (the package exports these types; that of a status also refuses literals which break G-88 or G-89):
+//: In the notation of TypeScript (the package exports these types; that of a status also refuses literals which break
+//: G-88 or G-89):
 //:
 //: ```ts
 //: type Application = (environ: Environ, startResponse: StartResponse) => Body;
@@ -146,7 +151,8 @@ export {};
 //:
 //: ### The interface's own keys
 //:
-//: Keys with a dot belong to the interface (`wsgi.`), to this project's additions to it (`quaich.`), and to whoever else adds some.
+//: Keys with a dot belong to the interface (`wsgi.`), to this project's additions to it (`quaich.`), and to whoever
+//: else adds some.
 //:
 //: @clauses environ-wsgi
 //:
@@ -162,7 +168,8 @@ export {};
 //:
 //: ## The head of the response: startResponse
 //:
-//: `startResponse(status, headers, error?)` says how the response begins. It is a function of the request, made by the server.
+//: `startResponse(status, headers, error?)` says how the response begins. It is a function of the request, made by the
+//: server.
 //:
 //: @clauses start-response
 //:
@@ -176,7 +183,8 @@ export {};
 //:
 //: ### write
 //:
-//: The function that `startResponse` returns exists for applications that cannot be turned into an iterable. Servers MUST have it.
+//: The function that `startResponse` returns exists for applications that cannot be turned into an iterable. Servers
+//: MUST have it.
 //:
 //: @clauses write
 //:
@@ -194,7 +202,8 @@ export {};
 //:
 //: ### The end: return and close
 //:
-//: A body is not always read to its end. The order is: the last `next`, or `return()` of the iterator where it is left early; then `close()` of the body.
+//: A body is not always read to its end. The order is: the last `next`, or `return()` of the iterator where it is left
+//: early; then `close()` of the body.
 //:
 //: @clauses closing
 //:
@@ -244,9 +253,9 @@ export {};
 //:
 //: ## The validator
 //:
-//: `validator(application, options?)` returns an application of the same kind that checks both sides of every call and changes
-//: nothing for a correct pair. Two validators around the same request, with middleware between them, find each other through a symbol in `environ` and check
-//: the middleware as well.
+//: `validator(application, options?)` returns an application of the same kind that checks both sides of every call and
+//: changes nothing for a correct pair. Two validators around the same request, with middleware between them, find each
+//: other through a symbol in `environ` and check the middleware as well.
 //:
 //: ```js
 //: import { validator } from 'quaich/validate';

@@ -2,19 +2,20 @@
 export {};
 
 //: @in environ
-//: G-04: Every request MUST get an `environ` of its own. Nothing that an application stores or deletes there may be seen by another
-//: request; what is shared between requests, such as `wsgi.version`, is frozen.
+//: G-04: Every request MUST get an `environ` of its own. Nothing that an application stores or deletes there may be
+//: seen by another request; what is shared between requests, such as `wsgi.version`, is frozen.
 //:
 //: G-08: A server SHOULD document every key that it provides.
 //:
-//: G-50: A server SHOULD let the deployer add pairs of strings. Variables of the process MAY be copied in first; those of the request
-//: override them. `HTTP_*`, `CONTENT_*`, `REMOTE_USER` and `AUTH_TYPE` of the process are never copied. What is
-//: copied is turned into native strings.
+//: G-50: A server SHOULD let the deployer add pairs of strings. Variables of the process MAY be copied in first; those
+//: of the request override them. `HTTP_*`, `CONTENT_*`, `REMOTE_USER` and `AUTH_TYPE` of the process are never copied.
+//: What is copied is turned into native strings.
 //:
 //: A-17: An application MAY change `environ` in any way.
 
 //: @in environ-cgi
-//: G-26: `CONTENT_TYPE` MUST be the value of the field as received, and absent when the field is absent. No default is invented.
+//: G-26: `CONTENT_TYPE` MUST be the value of the field as received, and absent when the field is absent. No default is
+//: invented.
 //:
 //: A-19: For text, an application SHOULD turn `PATH_INFO` into bytes and decode these, as UTF-8 for example.
 //:
@@ -25,7 +26,8 @@ export {};
 //: @in target
 //: G-14: A mount MUST match whole segments only: an application at `/app` gets `/app` and `/app/x`, never `/apple`.
 //:
-//: G-15: `PATH_INFO`, and `SCRIPT_NAME` where it comes from the URL, MUST be percent-decoded to bytes and given as native strings:
+//: G-15: `PATH_INFO`, and `SCRIPT_NAME` where it comes from the URL, MUST be percent-decoded to bytes and given as
+//: native strings:
 //:
 //: | in the target | in `PATH_INFO` |
 //: | --- | --- |
@@ -36,64 +38,76 @@ export {};
 //:
 //: `decodeURIComponent` does neither: it throws on `%E9` and makes characters of bytes.
 //:
-//: G-16: `+` in a path MUST be left alone. So is a malformed escape (`%`, `%4`, `%zz`), which does not fail the request.
+//: G-16: `+` in a path MUST be left alone. So is a malformed escape (`%`, `%4`, `%zz`), which does not fail the
+//: request.
 //:
-//: G-17: A decoded NUL (`%00`) or other control byte in the path is either passed on or refused with 400; the choice SHOULD be
-//: the same in all gateways, and documented.
+//: G-17: A decoded NUL (`%00`) or other control byte in the path is either passed on or refused with 400; the choice
+//: SHOULD be the same in all gateways, and documented.
 //:
 //: G-19: A server SHOULD give the target as it was received as `REQUEST_URI`: `PATH_INFO` cannot tell `%2F` from `/`.
 //:
-//: G-20: Of a target in absolute form (`GET http://host/path?query HTTP/1.1`) the path and query MUST be used as if they had come alone, and
-//: the authority MUST override the Host field in `HTTP_HOST`.
+//: G-20: Of a target in absolute form (`GET http://host/path?query HTTP/1.1`) the path and query MUST be used as if
+//: they had come alone, and the authority MUST override the Host field in `HTTP_HOST`.
 //:
-//: G-21: `OPTIONS *` MUST be answered by the server or passed on with `PATH_INFO` as `*`. A target in authority form is accepted with CONNECT
-//: only, which the server may refuse.
+//: G-21: `OPTIONS *` MUST be answered by the server or passed on with `PATH_INFO` as `*`. A target in authority form is
+//: accepted with CONNECT only, which the server may refuse.
 //:
-//: G-185: A target in absolute form whose scheme is neither `http` nor `https` MUST be refused, with 421 (RFC 9110, 7.4 and 15.5.20). An `https` target MAY come over a
-//: connection that is not secured, since TLS may end at a gateway in front; `wsgi.url_scheme` is not taken from it.
+//: G-185: A target in absolute form whose scheme is neither `http` nor `https` MUST be refused, with 421 (RFC 9110, 7.4
+//: and 15.5.20). An `https` target MAY come over a connection that is not secured, since TLS may end at a gateway in
+//: front; `wsgi.url_scheme` is not taken from it.
 //:
-//: G-22: A target with `#`, a control byte, a space or a byte above 0x7F MUST be refused with 400, or handled by one documented rule. The
-//: fragment never gets into `PATH_INFO` or `QUERY_STRING`.
+//: G-22: A target with `#`, a control byte, a space or a byte above 0x7F MUST be refused with 400, or handled by one
+//: documented rule. The fragment never gets into `PATH_INFO` or `QUERY_STRING`.
 //:
-//: G-23: A server SHOULD NOT normalise `.` and `..` segments or doubled slashes. One that gets its URL from a parser which does so
-//: anyway says so in its documentation.
+//: G-23: A server SHOULD NOT normalise `.` and `..` segments or doubled slashes. One that gets its URL from a parser
+//: which does so anyway says so in its documentation.
 
 //: @in fields
-//: G-29: Every request field other than Content-Type and Content-Length MUST appear as `HTTP_` and its name in upper case with `-`
-//: turned into `_`: `Accept-Language` is `HTTP_ACCEPT_LANGUAGE`. A field that is absent gives no key, an empty one `''`. (Exceptions: G-32, G-35, G-36.)
+//: G-29: Every request field other than Content-Type and Content-Length MUST appear as `HTTP_` and its name in upper
+//: case with `-` turned into `_`: `Accept-Language` is `HTTP_ACCEPT_LANGUAGE`. A field that is absent gives no key, an
+//: empty one `''`. (Exceptions: G-32, G-35, G-36.)
 //:
-//: G-30: Fields that occur several times MUST be joined in the order of arrival with `,`, Cookie fields with `; `. All gateways give the
-//: same result. Under node, build it from `rawHeaders`: `headers` drops some repetitions and joins others otherwise.
+//: G-30: Fields that occur several times MUST be joined in the order of arrival with `,`, Cookie fields with `; `. All
+//: gateways give the same result. Under node, build it from `rawHeaders`: `headers` drops some repetitions and joins
+//: others otherwise.
 //:
-//: G-31: Joining MUST take time linear in the size of the header section. The number of fields and their total size are limited (431).
+//: G-31: Joining MUST take time linear in the size of the header section. The number of fields and their total size are
+//: limited (431).
 //:
-//: G-32: A field whose name contains `_` MUST be dropped, or the request refused, by default. An option may let it pass, but never joins
-//: it with the spelling that has `-`: `X_Auth_User` must not pass for `X-Auth-User`, which a proxy sets.
+//: G-32: A field whose name contains `_` MUST be dropped, or the request refused, by default. An option may let it
+//: pass, but never joins it with the spelling that has `-`: `X_Auth_User` must not pass for `X-Auth-User`, which a
+//: proxy sets.
 //:
-//: G-33: The server MUST answer 400 to a repeated Content-Length, a repeated Host, a missing Host on HTTP/1.1, and to Transfer-Encoding together with
-//: Content-Length; in the last case it may instead ignore Content-Length and close the connection after the response.
+//: G-33: The server MUST answer 400 to a repeated Content-Length, a repeated Host, a missing Host on HTTP/1.1, and to
+//: Transfer-Encoding together with Content-Length; in the last case it may instead ignore Content-Length and close the
+//: connection after the response.
 //:
-//: G-34: Values MUST lose spaces and HTABs at both ends, and nothing else (`trim` would also take U+00A0, which is a byte of the
-//: value). White space between name and colon, a folded line, and CR, LF or NUL in a value are answered with 400.
+//: G-34: Values MUST lose spaces and HTABs at both ends, and nothing else (`trim` would also take U+00A0, which is a
+//: byte of the value). White space between name and colon, a folded line, and CR, LF or NUL in a value are answered
+//: with 400.
 //:
-//: G-35: The field `Proxy` SHOULD NOT become `HTTP_PROXY`, which programs take for their configuration ("httpoxy"). Where `environ` and the environment
-//: of the process meet (CGI), it MUST NOT.
+//: G-35: The field `Proxy` SHOULD NOT become `HTTP_PROXY`, which programs take for their configuration ("httpoxy").
+//: Where `environ` and the environment of the process meet (CGI), it MUST NOT.
 
 //: @in server
-//: G-37: A server SHOULD give `REMOTE_ADDR`, `REMOTE_PORT`, `SERVER_SOFTWARE` and `GATEWAY_INTERFACE` (`CGI/1.1`), and leave out `REMOTE_USER` and
-//: `AUTH_TYPE` without authentication and `REMOTE_HOST` without a lookup.
+//: G-37: A server SHOULD give `REMOTE_ADDR`, `REMOTE_PORT`, `SERVER_SOFTWARE` and `GATEWAY_INTERFACE` (`CGI/1.1`), and
+//: leave out `REMOTE_USER` and `AUTH_TYPE` without authentication and `REMOTE_HOST` without a lookup.
 //:
-//: G-182: A request that came by TCP MUST NOT reach the application without `REMOTE_ADDR`: a client that the system no longer knows has gone. A peer
-//: on a Unix socket has no address; there `quaich.unix_socket` is true, and only there. A missing address alone proves nothing.
+//: G-182: A request that came by TCP MUST NOT reach the application without `REMOTE_ADDR`: a client that the system no
+//: longer knows has gone. A peer on a Unix socket has no address; there `quaich.unix_socket` is true, and only there. A
+//: missing address alone proves nothing.
 //:
-//: G-38: Under TLS a server SHOULD set `HTTPS` to `on` and what it knows of the `SSL_*` variables; without TLS all of them are left out.
+//: G-38: Under TLS a server SHOULD set `HTTPS` to `on` and what it knows of the `SSL_*` variables; without TLS all of
+//: them are left out.
 //:
-//: G-39: Address, scheme and host MUST NOT be taken from `X-Forwarded-*` or `Forwarded` unless the peer is configured as trusted.
+//: G-39: Address, scheme and host MUST NOT be taken from `X-Forwarded-*` or `Forwarded` unless the peer is configured
+//: as trusted.
 
 //: @in environ-wsgi
-//: G-44: `wsgi.multithread` MUST be true where several requests may be in progress in one realm, thus on an event loop; and false
-//: in a pool of isolated workers that take one request at a time. There `wsgi.multiprocess` is true when there is more than one of them. The
-//: flags tell an application whether its module state is shared; threads that share none are processes in this sense.
+//: G-44: `wsgi.multithread` MUST be true where several requests may be in progress in one realm, thus on an event loop;
+//: and false in a pool of isolated workers that take one request at a time. There `wsgi.multiprocess` is true when
+//: there is more than one of them. The flags tell an application whether its module state is shared; threads that share
+//: none are processes in this sense.
 //:
-//: G-45, A-20: `wsgi.run_once` MUST be true only where one request for each process is expected (CGI). An application MUST NOT take it
-//: for a promise.
+//: G-45, A-20: `wsgi.run_once` MUST be true only where one request for each process is expected (CGI). An application
+//: MUST NOT take it for a promise.

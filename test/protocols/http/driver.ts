@@ -1,4 +1,6 @@
-/** Drives a parser over the bytes of one connection and tells what a server would see: for tests of parsers and servers. */
+/**
+ * Drives a parser over the bytes of one connection and tells what a server would see: for tests of parsers and servers.
+ */
 import {
   FIELD_NAME,
   FIELD_NAME_START,
@@ -72,8 +74,9 @@ const LENGTH = 1;
 const CHUNKED = 2;
 
 /**
- * Parses `pieces` as they would arrive on one connection: head, body, next head, until one closes the connection, a rule
- * is broken, or the input ends. State is suspended and resumed between pieces, and the read area is overwritten in between.
+ * Parses `pieces` as they would arrive on one connection: head, body, next head, until one closes the connection, a
+ * rule is broken, or the input ends. State is suspended and resumed between pieces, and the read area is overwritten in
+ * between.
  */
 export function drive(parser: Parser, pieces: Iterable<Uint8Array>): Outcome {
   const outcome: Outcome = { end: 'clean', rule: '', status: 0, requests: [] };
