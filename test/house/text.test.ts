@@ -1,5 +1,5 @@
-/** How comments and pages are set: no line over 120 columns, and a docstring directly above its symbol. */
-import { readdirSync } from 'node:fs';
+/** How comments and pages are set: no line over 120 columns, a docstring above its symbol, no file that is gone. */
+import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Exceptions, FINE, judged } from './exceptions.ts';
 import { filesOf, read, type Source, sourceOf } from './sources.ts';
@@ -23,6 +23,9 @@ const LONG: Exceptions = Object.fromEntries(
     ...['server', 'shim', 'simple-server', 'testing', 'toolbox', 'validate'],
   ].map((folder) => [`src/${folder}`, 'to be wrapped']),
 );
+
+/** `file: file that its comment names`. */
+const MISSING: Exceptions = { 'src/protocols/http/states.ts: docs/connection.md': 'to go' };
 
 const COLUMNS = 120;
 /** Pages that are not wrapped yet. */
@@ -96,6 +99,17 @@ describe('comments', () => {
 
   it('that are docstrings stand above their symbols', () => {
     expect(sources.flatMap(looseDocstrings)).toEqual([]);
+  });
+
+  it('name files that exist', () => {
+    const path = /\b(?:src|test|scripts|assembly|workers|bench|docs|examples)\/[\w./-]+\.(?:ts|mjs|json|md)\b/g;
+    const exists = (file: string): boolean => existsSync(new URL(`../../${file}`, import.meta.url));
+    const missing = sources.flatMap(({ file, comments }) =>
+      comments
+        .flatMap(({ value }) => (value.match(path) ?? []).filter((named) => !exists(named)))
+        .map((named) => `${file}: ${named}`),
+    );
+    expect(judged(missing, MISSING)).toEqual(FINE);
   });
 });
 
