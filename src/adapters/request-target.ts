@@ -2,7 +2,7 @@
 import { percentDecode, percentEncodeBytes } from '../rules/native-strings.ts';
 
 /** The variables that a target is made of. */
-export interface TargetVariables {
+interface TargetVariables {
   SCRIPT_NAME?: string;
   PATH_INFO?: string;
   QUERY_STRING?: string;

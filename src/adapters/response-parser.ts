@@ -8,7 +8,7 @@ import { trimmed } from '../rules/trimmed.ts';
 import { isSent, statusOf } from './response-fields.ts';
 
 /** A head, ready for `startResponse`. */
-export interface ParsedHead {
+interface ParsedHead {
   status: string;
   headers: HeaderField[];
 }
