@@ -23,7 +23,7 @@ function unended(file: string, text: string): string[] {
   return lines.flatMap((line, index) => {
     if (!WAIT.test(line) || COMMENT.test(line)) return [];
     const above = lines.slice(Math.max(0, index - REACH), index + 1);
-    return above.some((other) => other.includes('Ends: ')) ? [] : [`${file}:${index + 1}`];
+    return above.some((other) => /\bEnds:(?: |$)/.test(other)) ? [] : [`${file}:${index + 1}`];
   });
 }
 
@@ -34,6 +34,7 @@ describe('the waits of the sources', () => {
     expect(unended('a', `// Ends: soon.\n${'next();\n'.repeat(REACH)}Atomics.waitAsync(words, 0, 0);`)).toEqual([
       'a:10',
     ]);
+    expect(unended('a', '// It waits. Ends:\n// soon.\nAtomics.wait(words, 0, 0);')).toEqual([]);
     expect(unended('a', '// Not a new Promise.')).toEqual([]);
   });
 
