@@ -22,7 +22,10 @@ function isIpv4(p: usize, to: usize): bool {
   return false;
 }
 
-/** RFC 3986, IPv6address: groups of up to four digits, one `::` for any number of them, an IPv4 address for the last two. */
+/**
+ * RFC 3986, IPv6address: groups of up to four digits, one `::` for any number of them, an IPv4 address for the last
+ * two.
+ */
 function isIpv6(p: usize, to: usize): bool {
   let groups = 0;
   let compressed = false;

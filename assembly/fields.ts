@@ -91,8 +91,8 @@ function trim(value: usize, to: usize): usize {
 }
 
 /**
- * What it means that the line has not gone on as a field line at `p`: the end of the section (its address), a rule broken
- * (negative), or the end of the input (0).
+ * What it means that the line has not gone on as a field line at `p`: the end of the section (its address), a rule
+ * broken (negative), or the end of the input (0).
  */
 function interruption(
   start: usize,
@@ -128,8 +128,8 @@ function interruption(
       rule = p + 1 < to && load<u16>(p) == CRLF ? RULE_FIELD_FOLD : badValue(load<u8>(p));
     }
   }
-  // A limit is judged where a scan stops, so that the pieces in which bytes arrive make no difference: a CR that is the last
-  // byte so far is judged with the one after it.
+  // A limit is judged where a scan stops, so that the pieces in which bytes arrive make no difference: a CR that is the
+  // last byte so far is judged with the one after it.
   if (p - line > longest && start + size >= line + longest) return -RULE_FIELD_SIZE;
   if (p - start > size) return -sizeRule;
   if (rule) return -rule;

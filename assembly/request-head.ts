@@ -62,7 +62,8 @@ import {
   RULE_VERSION_UNSUPPORTED,
 } from './tables';
 
-// Phases of a head (values of STATE_PHASE) behind PHASE_LEADING; from PHASE_NAME on they are those of the field section.
+// Phases of a head (values of STATE_PHASE) behind PHASE_LEADING; from PHASE_NAME on they are those of the field
+// section.
 const PHASE_METHOD = 1;
 const PHASE_TARGET = 2;
 const PHASE_VERSION = 3;
@@ -110,8 +111,8 @@ function absoluteForm(start: usize, target: usize, last: usize, flags: i32): i32
   let path = authority;
   while (path < last && load<u8>(path) != 0x2f) ++path;
   if (!isAuthority(authority, path, false)) return RULE_TARGET_AUTHORITY;
-  // RFC 9110, 7.4. Secured connections end at a gateway in front of this server, so that https may be right; as a scheme it
-  // is not taken over.
+  // RFC 9110, 7.4. Secured connections end at a gateway in front of this server, so that https may be right; as a
+  // scheme it is not taken over.
   const isHttps = p - target == 5 && (load<u8>(target + 4) | 0x20) == 0x73;
   if ((load<u32>(target) | 0x20202020) != HTTP || !(isHttps || p - target == 4)) return RULE_TARGET_SCHEME;
   flags &= ~FLAG_ESCAPED_PATH;
@@ -125,8 +126,8 @@ function absoluteForm(start: usize, target: usize, last: usize, flags: i32): i32
 }
 
 /**
- * Tells apart the forms of a target that is not origin-form or that comes with CONNECT (RFC 9112, 3.2); `last` is the end
- * of its path, `end` its end. Returns the rule broken, or 0.
+ * Tells apart the forms of a target that is not origin-form or that comes with CONNECT (RFC 9112, 3.2); `last` is the
+ * end of its path, `end` its end. Returns the rule broken, or 0.
  */
 function otherForm(start: usize, target: usize, last: usize, end: usize, method: i32, flags: i32): i32 {
   if (method == METHOD_CONNECT) {
@@ -287,9 +288,9 @@ function emptyLines(p: usize, to: usize, leading: u32): i32 {
 }
 
 /**
- * Parses the request head that begins at `from`; the input ends at `to`. Returns the address after the head, 0 when it is
- * incomplete, or minus the rule it breaks. With STATE_RESUME set, goes on with the head of which HEAD_STATE, the head
- * record and the bytes from `from` on are what the last call left.
+ * Parses the request head that begins at `from`; the input ends at `to`. Returns the address after the head, 0 when it
+ * is incomplete, or minus the rule it breaks. With STATE_RESUME set, goes on with the head of which HEAD_STATE, the
+ * head record and the bytes from `from` on are what the last call left.
  */
 export function head(from: usize, to: usize): i32 {
   let phase = PHASE_LEADING;

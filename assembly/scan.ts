@@ -1,11 +1,11 @@
 // The scanners: the one clever place. Each returns the address of the first byte at or after `p` that is not of the
-// class, or an address from `to` on where all bytes are. With SIMD they look at 16 bytes at a time and so read, and stop,
-// up to 15 bytes after `to`, which still lie inside the memory; the caller compares, so that what stands there is never
-// taken for input.
+// class, or an address from `to` on where all bytes are. With SIMD they look at 16 bytes at a time and so read, and
+// stop, up to 15 bytes after `to`, which still lie inside the memory; the caller compares, so that what stands there is
+// never taken for input.
 //
-// A class of ASCII characters is exact in two 16-byte tables: the first, indexed by the low half of a byte, has a bit set
-// for each high half with which it forms a member; the second turns the high half into that bit (and 8 to 15 into none).
-// Constants are loaded, not written out: inside a loop the engine would build each of them anew in every round.
+// A class of ASCII characters is exact in two 16-byte tables: the first, indexed by the low half of a byte, has a bit
+// set for each high half with which it forms a member; the second turns the high half into that bit (and 8 to 15 into
+// none). Constants are loaded, not written out: inside a loop the engine would build each of them anew in every round.
 
 import {
   CLASSES,

@@ -118,8 +118,8 @@ function piscina() {
 
 /**
  * @param {{ rounds?: number, milliseconds?: number }} [options] rounds, and the rough length of one measurement
- * @returns {Promise<{ way: string, depth: number, microseconds: number, ratio: number }[]>} CPU of one request, median of
- *   the rounds; ratio: CPU of piscina.run over this
+ * @returns {Promise<{ way: string, depth: number, microseconds: number, ratio: number }[]>} CPU of one request, median
+ *   of the rounds; ratio: CPU of piscina.run over this
  */
 export async function benchDispatch({ rounds = 7, milliseconds = 250 } = {}) {
   const ways = new Map(Object.entries(WAYS).map(([name, make]) => [name, make()]));

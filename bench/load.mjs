@@ -8,7 +8,8 @@ export const hasWrk = spawnSync('wrk', ['--version']).error === undefined;
 /**
  * @param {string} url
  * @param {{ connections: number, seconds: number, pipelining?: number }} options
- * @returns {Promise<{ requests: number, seconds: number, latency50: number, latency99: number }>} latencies in milliseconds
+ * @returns {Promise<{ requests: number, seconds: number, latency50: number, latency99: number }>} latencies in
+ *   milliseconds
  */
 export async function load(url, { connections, seconds, pipelining = 1 }) {
   if (hasWrk && pipelining === 1) return wrk(url, connections, seconds);

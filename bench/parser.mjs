@@ -1,5 +1,6 @@
 // How long a request head takes to parse, the call from JavaScript included: our parser in both builds against llhttp
-// compiled to wasm, as undici ships it, with callbacks that do nothing. Run after `npm run build`: node bench/parser.mjs
+// compiled to wasm, as undici ships it, with callbacks that do nothing. Run after `npm run build`: node
+// bench/parser.mjs
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { READ_AREA } from '../dist/assembly/layout.js';
@@ -69,7 +70,8 @@ function llhttp(inputs) {
  * one round because the machine's speed drifts.
  *
  * @param {{ rounds?: number, milliseconds?: number }} [options] rounds, and the length of one measurement
- * @returns {{ request: string, parser: string, nanoseconds: number, ratio: number }[]} ratio: llhttp's time over this one's
+ * @returns {{ request: string, parser: string, nanoseconds: number, ratio: number }[]} ratio: llhttp's time over this
+ *   one's
  */
 export function benchParser({ rounds = 25, milliseconds = 10 } = {}) {
   const inputs = Object.values(REQUESTS).map((text) => Buffer.from(text.replaceAll('\n', '\r\n'), 'latin1'));

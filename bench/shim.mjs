@@ -1,5 +1,5 @@
-// What a bridge costs: one application run by the engine, natively and through the shim, without a network. Run the build
-// before: `node bench/shim.mjs [rounds] [seconds]`.
+// What a bridge costs: one application run by the engine, natively and through the shim, without a network. Run the
+// build before: `node bench/shim.mjs [rounds] [seconds]`.
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { AsyncInput } from '../dist/src/engine/async-input.js';

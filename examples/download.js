@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * File download: sync, with wsgi.file_wrapper. The application opens the file, checks it and describes it; sending is the
- * server's business, by the quickest way it knows. Lists and serves EXAMPLES_DATA/files; the first start puts a file of
- * some megabytes there.
+ * File download: sync, with wsgi.file_wrapper. The application opens the file, checks it and describes it; sending is
+ * the server's business, by the quickest way it knows. Lists and serves EXAMPLES_DATA/files; the first start puts a
+ * file of some megabytes there.
  *
  *     curl http://127.0.0.1:8000/download/
  *     curl -O http://127.0.0.1:8000/download/measurements.csv

@@ -1,11 +1,13 @@
 // @ts-check
 /**
  * A guest book in SQLite: sync, blocking. The driver is WebAssembly with file access of its own; every call returns
- * when the file has been read or written. All workers share one file, EXAMPLES_DATA/guestbook.db, and wait for its lock.
+ * when the file has been read or written. All workers share one file, EXAMPLES_DATA/guestbook.db, and wait for its
+ * lock.
  *
  *     curl http://127.0.0.1:8000/guestbook/api
- *     curl -H 'Content-Type: application/json' -d '{"name":"Ada","text":"Slàinte!"}' http://127.0.0.1:8000/guestbook/api
- *     curl 'http://127.0.0.1:8000/guestbook/?slow=5'     # its thread stands still; everything else goes on
+ *     curl -H 'Content-Type: application/json' -d '{"name":"Ada","text":"Slàinte!"}'
+ *     http://127.0.0.1:8000/guestbook/api curl 'http://127.0.0.1:8000/guestbook/?slow=5' # its thread stands still;
+ *     everything else goes on
  */
 import { threadId } from 'node:worker_threads';
 import { clientGone, closeBook, openBook } from './lib/book.js';

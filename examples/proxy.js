@@ -51,7 +51,8 @@ function exchange(upstream, options, blocks, first) {
     request.setTimeout(SILENCE_MS, () => request.destroy(new Error('nothing came in time')));
     request.setSocketKeepAlive(true, SILENCE_MS);
     request.once('response', (response) => {
-      // From here on a pause may be the client's doing; it ends with the client, or when the kernel finds the peer dead.
+      // From here on a pause may be the client's doing; it ends with the client, or when the kernel finds the peer
+      // dead.
       request.setTimeout(0);
       const status = response.statusCode ?? 0;
       if (status >= 200 && status <= 599) resolve(response);
@@ -116,7 +117,8 @@ export function proxyTo(upstreamOf, transport = { agent: false }) {
       startResponse(`${code} ${STATUS_CODES[code] ?? 'Unknown'}`, responseFields(response.rawHeaders, code));
       // An upstream that breaks off makes this throw, and the server breaks off in turn (G-141).
       for await (const block of response) yield block;
-      // A client that breaks off ends the exchange, and node:http then discards what was left of the answer without a word.
+      // A client that breaks off ends the exchange, and node:http then discards what was left of the answer without a
+      // word.
       if (brokenOff !== undefined) throw brokenOff;
     } finally {
       response.destroy();

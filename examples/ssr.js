@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Server-side rendering: sync, CPU-bound. A price list with `rows` lines is computed, sorted and rendered with Preact on
- * every request; nothing is cached. While it renders, its thread can do nothing else, and no other thread minds.
+ * Server-side rendering: sync, CPU-bound. A price list with `rows` lines is computed, sorted and rendered with Preact
+ * on every request; nothing is cached. While it renders, its thread can do nothing else, and no other thread minds.
  *
  *     curl http://127.0.0.1:8000/ssr/
  *     curl -i 'http://127.0.0.1:8000/ssr/?rows=2000&sort=price'

@@ -1,5 +1,7 @@
-// Writes docs/configuration.md from the settings table of the built package.
-import { existsSync, writeFileSync } from 'node:fs';
+// Writes docs/configuration.md from the settings table of the built package, and the list of layers in
+// docs/architecture.md.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { withLayers } from './layers.mjs';
 
 const built = new URL('../dist/src/cli/documentation.js', import.meta.url);
 if (!existsSync(built)) {
@@ -8,3 +10,6 @@ if (!existsSync(built)) {
 }
 const { configurationPage } = await import(built.href);
 writeFileSync(new URL('../docs/configuration.md', import.meta.url), configurationPage());
+
+const architecture = new URL('../docs/architecture.md', import.meta.url);
+writeFileSync(architecture, withLayers(readFileSync(architecture, 'utf8')));

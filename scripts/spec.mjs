@@ -1,7 +1,8 @@
 // Writes docs/SPEC.md from the comments of src/validate that begin with `//:`.
 //
 // `spec/outline.ts` is the frame: prose, and a line `@clauses NAME` where the clauses of a section go. Everywhere else
-// `@in NAME` says which section the clauses below it belong to, and a clause begins with the ids of its rows: `G-10, V-11: text`.
+// `@in NAME` says which section the clauses below it belong to, and a clause begins with the ids of its rows:
+// `G-10, V-11: text`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const source = new URL('../src/validate/', import.meta.url);
@@ -9,7 +10,7 @@ const OUTLINE = 'spec/outline.ts';
 const IDS = /^([GAMBLV]-\d+(?:, [GAMBLV]-\d+)*): /;
 /** Clauses of a section stand in the order of their first row, server rows first. */
 const LETTERS = 'GAMBLV';
-const WIDTH = 130;
+const WIDTH = 120;
 
 /** @typedef {{ ids: string[], section: string, lines: string[], file: string }} Clause */
 

@@ -1,4 +1,5 @@
-// Writes docs/connection-states.md and docs/worker-states.md from the tables of src/protocols/http/states.ts and src/pool/states.ts.
+// Writes docs/connection-states.md and docs/worker-states.md from the tables of src/protocols/http/states.ts and
+// src/pool/states.ts.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,5 +1,6 @@
-// Generates the parser's tables: assembly/tables.ts from llhttp's character classes, llhttp's methods, and the two lists
-// in assembly/ (rules.json, field-names.json); and the TypeScript view of those lists in src/protocols/http/wasm/.
+// Generates the parser's tables: assembly/tables.ts from llhttp's character classes, llhttp's methods, and the two
+// lists in assembly/ (rules.json, field-names.json); and the TypeScript view of those lists in
+// src/protocols/http/wasm/.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -67,8 +68,8 @@ methods.forEach((text, i) => {
 });
 const rows = (texts, size) => texts.flatMap((text) => [...Buffer.from(text.padEnd(size, '\0'), 'latin1')]);
 
-// Known field names: a hash of the last four bytes, the first one and the length. A line begins after CR LF, which is what a short name
-// is preceded by.
+// Known field names: a hash of the last four bytes, the first one and the length. A line begins after CR LF, which is
+// what a short name is preceded by.
 
 const nameHash = (text, k) => {
   const tail = Buffer.from(`\r\n${text}`, 'latin1')

@@ -39,7 +39,8 @@ for (const version of versions) {
   const bin = install(version);
   const env = { ...process.env, PATH: bin + delimiter + process.env.PATH };
   console.log(`\n== Node ${spawnSync(join(bin, 'node'), ['--version']).stdout.toString().trim()}`);
-  const status = run(join(bin, 'node'), [join(root, 'node_modules/vitest/vitest.mjs'), 'run'], env);
+  const reporters = ['--reporter=default', '--reporter=./scripts/conformance-reporter.mjs'];
+  const status = run(join(bin, 'node'), [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters], env);
   if (status !== 0) failed.push(version);
 }
 if (failed.length > 0) {

@@ -77,7 +77,8 @@ export function closeBook(db) {
 }
 
 /**
- * Blocks this thread, as a real slow query would, but without burning the processor. Ends early when the client has gone.
+ * Blocks this thread, as a real slow query would, but without burning the processor. Ends early when the client has
+ * gone.
  *
  * @param {number} seconds
  * @param {Database} db

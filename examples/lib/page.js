@@ -78,8 +78,8 @@ const STYLE_HASH = sourceHash(STYLE);
  * Answers with a whole page. Its Content-Security-Policy lets run the given script and nothing else.
  *
  * @param {import('./respond.js').Start} startResponse
- * @param {{ title: string, body: Markup, script?: string, status?: string, headers?: import('quaich').HeaderField[] }} page
- *   `script`: source text, part of the program and never of a request
+ * @param {{ title: string, body: Markup, script?: string, status?: string, headers?: import('quaich').HeaderField[] }}
+ *   page `script`: source text, part of the program and never of a request
  */
 export function sendPage(startResponse, { title, body, script = '', status = '200 OK', headers = [] }) {
   const markup = html`<!doctype html>

@@ -78,7 +78,7 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
 }
 
 /** Of the package, wherever this file was built to. */
-export function version(): string {
+function version(): string {
   const found: unknown = createRequire(import.meta.url)('quaich/package.json');
   return String(typeof found === 'object' && found !== null && Reflect.get(found, 'version'));
 }

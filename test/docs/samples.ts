@@ -83,6 +83,11 @@ export class SampleFolder {
     return import(/* @vite-ignore */ join(this.#path, name));
   }
 
+  /** Where a module lies. */
+  path(name: string): string {
+    return join(this.#path, name);
+  }
+
   remove(): void {
     rmSync(this.#path, { recursive: true });
   }

@@ -1,6 +1,7 @@
 /**
- * One table of applications and of what every gateway must make of them (G-181). Each is written in the sync convention;
- * `ASYNC_FORMS` makes async applications of it in three ways, so that all rows run in both conventions (B-14).
+ * One table of applications and of what every gateway must make of them (G-181). Each is written in the sync
+ * convention; `ASYNC_FORMS` makes async applications of it in three ways, so that all rows run in both conventions
+ * (B-14).
  */
 import type { Application, AsyncApplication, Body, StartResponse } from '../../src/interface/types.ts';
 import { BODIES } from './applications/bodies.ts';

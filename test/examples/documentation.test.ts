@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Application, AsyncApplication } from '../../src/index.ts';
@@ -59,30 +59,5 @@ describe('the documentation', () => {
   it('warns of state in modules, of which each worker has a copy (A-25)', () => {
     const pitfalls = read('docs/writing-applications.md').split('## Pitfalls')[1];
     expect(pitfalls).toMatch(/\*\*Module state\.\*\* Every worker loads its own copy/);
-  });
-
-  it('links pages that exist, apart from those that a script writes', () => {
-    const generated = ['docs/configuration.md', 'docs/connection-states.md', 'docs/CONFORMANCE.md'];
-    for (const file of [
-      'README.md',
-      'CONTRIBUTING.md',
-      'CHANGELOG.md',
-      'docs/adapters.md',
-      'docs/architecture.md',
-      'docs/front-servers.md',
-      'docs/writing-applications.md',
-      'docs/middleware.md',
-      'docs/porting.md',
-      'docs/shim.md',
-      'docs/testing.md',
-      'docs/toolbox.md',
-    ]) {
-      const prose = read(file).replace(/^```[\s\S]*?^```$/gm, '');
-      for (const [, target] of prose.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
-        const path = join(dirname(file), target);
-        if (!/^https?:/.test(target) && !generated.includes(path))
-          expect(existsSync(join(root, path)), `${file}: ${target}`).toBe(true);
-      }
-    }
   });
 });

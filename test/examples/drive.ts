@@ -186,7 +186,10 @@ function fileWrapper(file: FileLike | AsyncFileLike | number, size = 8192) {
   };
 }
 
-/** One request to a sync application. Closes the body, also for HEAD, of which only the first chunk is asked for (G-128). */
+/**
+ * One request to a sync application. Closes the body, also for HEAD, of which only the first chunk is asked for
+ * (G-128).
+ */
 export function callSync(app: Application, options: RequestOptions = {}): Result {
   const errors: string[] = [];
   const source = new Source(options.body ?? []);

@@ -1,4 +1,7 @@
-/** Whatever waits in the sources says what ends the wait, also when the other side dies: a comment "Ends: " just above it. */
+/**
+ * Whatever waits in the sources says what ends the wait, also when the other side dies: a comment "Ends: " just above
+ * it.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
@@ -20,7 +23,7 @@ function unended(file: string, text: string): string[] {
   return lines.flatMap((line, index) => {
     if (!WAIT.test(line) || COMMENT.test(line)) return [];
     const above = lines.slice(Math.max(0, index - REACH), index + 1);
-    return above.some((other) => other.includes('Ends: ')) ? [] : [`${file}:${index + 1}`];
+    return above.some((other) => /\bEnds:(?: |$)/.test(other)) ? [] : [`${file}:${index + 1}`];
   });
 }
 
@@ -31,6 +34,7 @@ describe('the waits of the sources', () => {
     expect(unended('a', `// Ends: soon.\n${'next();\n'.repeat(REACH)}Atomics.waitAsync(words, 0, 0);`)).toEqual([
       'a:10',
     ]);
+    expect(unended('a', '// It waits. Ends:\n// soon.\nAtomics.wait(words, 0, 0);')).toEqual([]);
     expect(unended('a', '// Not a new Promise.')).toEqual([]);
   });
 

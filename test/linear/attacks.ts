@@ -1,6 +1,6 @@
 /**
- * Texts that a regular expression might look at again and again: for each of its repetitions what leads there, a long run of
- * each kind of character or of what is repeated, and each kind of character as an end that does not fit.
+ * Texts that a regular expression might look at again and again: for each of its repetitions what leads there, a long
+ * run of each kind of character or of what is repeated, and each kind of character as an end that does not fit.
  */
 
 interface Item {

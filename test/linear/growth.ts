@@ -1,6 +1,8 @@
 /** Whether something takes more time than its input grows. */
 
-/** Milliseconds below which nothing is said: what grows with the square takes many times as long at the largest size. */
+/**
+ * Milliseconds below which nothing is said: what grows with the square takes many times as long at the largest size.
+ */
 export const FLOOR = 0.5;
 /** Units of input. */
 const SIZE = 2048;
@@ -34,8 +36,8 @@ export function least(run: () => void, enough = 0): number {
 }
 
 /**
- * Null where the time grows no faster than the input, else what was measured: in two steps, each of which has to be too large,
- * since the collection of garbage begins at some size.
+ * Null where the time grows no faster than the input, else what was measured: in two steps, each of which has to be too
+ * large, since the collection of garbage begins at some size.
  *
  * @param prepare makes the input, of so many units; what it returns is what is measured
  * @param floor milliseconds that it may take in any case

@@ -1,6 +1,6 @@
 /**
- * What holds for each middleware that is shipped, in both conventions, alone and all together; test/validated has what the
- * validator sees.
+ * What holds for each middleware that is shipped, in both conventions, alone and all together; test/validated has what
+ * the validator sees.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -14,7 +14,9 @@ import { SHIPPED } from './shipped.ts';
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
-/** Asks once, and keeps nothing but what may vanish. In a function of its own, so that no variable of a test keeps it. */
+/**
+ * Asks once, and keeps nothing but what may vanish. In a function of its own, so that no variable of a test keeps it.
+ */
 async function forget(kind: Kind, wrap: Middleware): Promise<WeakRef<object>[]> {
   const kept: WeakRef<object>[] = [];
   await call(kind, wrap, (environ: AnyEnviron, startResponse) => {

@@ -11,8 +11,8 @@ import { Choices, Killed, Stage } from './stage.ts';
 class Idle extends Error {}
 
 /**
- * Worker 0 is at the bottom of the stack. At any of its Atomics calls the gateway may take steps and worker 1 may run; at
- * any of the gateway's, worker 1 may. Either worker may die at any of its own.
+ * Worker 0 is at the bottom of the stack. At any of its Atomics calls the gateway may take steps and worker 1 may run;
+ * at any of the gateway's, worker 1 may. Either worker may die at any of its own.
  */
 class World {
   readonly layout = ringLayout({ ...SMALL, syncWorkers: 2 });

@@ -1,4 +1,7 @@
-/** Applications written for node:http behave on our server as they do on Node's (B-68); those for fetch as they do alone (B-69). */
+/**
+ * Applications written for node:http behave on our server as they do on Node's (B-68); those for fetch as they do alone
+ * (B-69).
+ */
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -68,8 +68,8 @@ export class Client {
   }
 
   /**
-   * As `all`, without closing on this side: a client that goes while the application is still at its body, if only behind
-   * the last byte, ends the body early (B-35).
+   * As `all`, without closing on this side: a client that goes while the application is still at its body, if only
+   * behind the last byte, ends the body early (B-35).
    */
   stayed(): Promise<string> {
     return this.until(() => false);
@@ -82,7 +82,9 @@ export class Client {
   }
 }
 
-/** Sends bytes, ends its side, and returns all that comes back. `pieces`: one write each, in turns of the event loop. */
+/**
+ * Sends bytes, ends its side, and returns all that comes back. `pieces`: one write each, in turns of the event loop.
+ */
 export async function talk(url: string, pieces: string | readonly string[]): Promise<string> {
   const client = new Client(url);
   for (const piece of typeof pieces === 'string' ? [pieces] : pieces) {

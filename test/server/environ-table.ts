@@ -1,4 +1,6 @@
-/** What an application gets to see of requests, whatever runs it: environs, reads of the input, heads that are refused. */
+/**
+ * What an application gets to see of requests, whatever runs it: environs, reads of the input, heads that are refused.
+ */
 
 /** See `apps/probe.mjs`. */
 export interface Report {

@@ -1,4 +1,6 @@
-/** What an application gets to see, in each way it can run: its call, environ, input, and the errors of startResponse. */
+/**
+ * What an application gets to see, in each way it can run: its call, environ, input, and the errors of startResponse.
+ */
 import { fileURLToPath } from 'node:url';
 import type { Server } from 'quaich';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -144,7 +144,9 @@ function mounts(kind: string, app: Application | AsyncApplication): GatewayWay[]
   ];
 }
 
-/** A response in the form of CGI (RFC 3875, 6). The length, where there is one, is not looked at by the protocol itself. */
+/**
+ * A response in the form of CGI (RFC 3875, 6). The length, where there is one, is not looked at by the protocol itself.
+ */
 function cgiAnswer(text: string, complete: boolean | null): GatewayAnswer {
   const end = text.indexOf('\r\n\r\n');
   const [status, ...lines] = text.slice(0, end).split('\r\n');
@@ -222,7 +224,8 @@ function frontServers(kind: string, name: string, app: Application | AsyncApplic
             const client = new Client(server.url).send(scgi.request(variables));
             clients.push(client);
             const answer = cgiAnswer(await client.stayed(), null);
-            // A reset that comes together with bytes is shown as an end by libuv: without a length such a body tells nothing.
+            // A reset that comes together with bytes is shown as an end by libuv: without a length such a body tells
+            // nothing.
             const length = answer.headers.find(([key]) => key === 'Content-Length')?.[1];
             const bodyless = method === 'HEAD' || answer.status === 304;
             if (client.error !== null) answer.complete = false;

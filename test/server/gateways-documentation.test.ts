@@ -1,4 +1,5 @@
 /** The code of docs/gateways.md, run. */
+import { spawnSync } from 'node:child_process';
 import type { AddressInfo, Server } from 'node:net';
 import { afterAll, describe, expect, test } from 'vitest';
 import { root, SampleFolder } from '../docs/samples.ts';
@@ -80,8 +81,15 @@ describe('the page about gateways', () => {
     expect([await text('/blog/x'), await text('/')]).toEqual(['/blog|/x|', 'the rest of the site']);
   });
 
+  test('CGI', () => {
+    folder.replaceIn('sample-6.js', './site.js', './app-without-hooks.js');
+    const env = { ...process.env, REQUEST_METHOD: 'POST', SCRIPT_NAME: '/cgi', PATH_INFO: '/x', CONTENT_LENGTH: '2' };
+    const { stdout, status } = spawnSync(process.execPath, [folder.path('sample-6.js')], { env, input: 'hi' });
+    expect([stdout.toString('latin1').split('\r\n\r\n')[1], status]).toEqual(['/cgi|/x|hi', 0]);
+  });
+
   test('a sync application on threads', async () => {
-    const { handler } = await load(6);
+    const { handler } = await load(7);
     expect((await handler(new Request('http://a/'))).status).toBe(200);
     await handler.shutdown();
   });

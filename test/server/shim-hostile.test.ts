@@ -1,4 +1,7 @@
-/** B-57: whatever is accepted without a bridge is accepted with one, with the same outcome; whatever is refused has the same error. */
+/**
+ * B-57: whatever is accepted without a bridge is accepted with one, with the same outcome; whatever is refused has the
+ * same error.
+ */
 import { fileURLToPath } from 'node:url';
 import { syncToAsync } from 'quaich/shim';
 import { afterAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** What applications on the threads of bridges leave behind: errors outside of every request, inputs of earlier ones. */
+/**
+ * What applications on the threads of bridges leave behind: errors outside of every request, inputs of earlier ones.
+ */
 import { fileURLToPath } from 'node:url';
 import { asyncToSync, type SyncToAsyncOptions } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -136,7 +136,10 @@ const requests = (plan: ReturnType<typeof plans>) =>
     slow: fc.boolean(),
   });
 const syncRequest = requests(plans());
-/** What becomes of a write that is not awaited, when the client goes or the application fails, is a matter of time on any transport. */
+/**
+ * What becomes of a write that is not awaited, when the client goes or the application fails, is a matter of time on
+ * any transport.
+ */
 const asyncRequest = requests(plans(waiting)).map((request) =>
   request.gone === null && !request.slow
     ? request
@@ -207,8 +210,8 @@ describe('B-57 bridging there and back changes nothing that can be observed', ()
         const native = sync(syncApp, request);
         const bridged = sync(syncThereAndBack, request);
         expect(bridged.events).toEqual(native.events);
-        // On an event loop `write` cannot wait for what becomes of its chunk, so that a disconnect which it meets, and which
-        // nobody knew of, comes with the next step (SPEC, B-57): the one difference, which begins there.
+        // On an event loop `write` cannot wait for what becomes of its chunk, so that a disconnect which it meets, and
+        // which nobody knew of, comes with the next step (SPEC, B-57): the one difference, which begins there.
         const found = native.log.indexOf(FOUND);
         if (found < 0 || bridged.log.startsWith(FOUND, found)) {
           expect(bridged.log).toBe(native.log);

@@ -15,8 +15,8 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
   /** Called before each send, with its number; may throw, and for the async kind return a promise. */
   onSend: (number: number) => Promise<void> | undefined = () => undefined;
   /**
-   * The send that finds the client gone, and how it says so. Later ones are ignored, and say so again where they are not
-   * the last, as the contract of transports has it.
+   * The send that finds the client gone, and how it says so. Later ones are ignored, and say so again where they are
+   * not the last, as the contract of transports has it.
    */
   leaving: { at: number; say(): Promise<void> | undefined } | null = null;
   #sends = 0;

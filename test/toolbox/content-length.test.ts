@@ -13,7 +13,9 @@ import {
 const MULTIPART =
   '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x\r\nContent-Disposition: form-data; name="b"\r\n\r\n2\r\n--x--\r\n';
 
-/** The body, followed by what belongs to the next request: a server without `wsgi.input_terminated` may be as careless. */
+/**
+ * The body, followed by what belongs to the next request: a server without `wsgi.input_terminated` may be as careless.
+ */
 class Careless {
   taken = 0;
   readonly #bytes: Buffer;

@@ -1,4 +1,7 @@
-/** The grammar of RFC 2046, 5.1.1, and of RFC 7578: what is taken, what is refused, and that neither depends on the cuts. */
+/**
+ * The grammar of RFC 2046, 5.1.1, and of RFC 7578: what is taken, what is refused, and that neither depends on the
+ * cuts.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ClientDisconnected } from '../../src/interface/index.ts';

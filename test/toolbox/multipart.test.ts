@@ -40,7 +40,10 @@ async function parts(request: SyncRequest, limits: MultipartLimits = {}): Promis
   return response.status === 200 ? found : response.status;
 }
 
-/** Runs an application that reads parts, on a body. What an `expect` inside it throws is the test's, not the application's. */
+/**
+ * Runs an application that reads parts, on a body. What an `expect` inside it throws is the test's, not the
+ * application's.
+ */
 function reading(request: SyncRequest, use: (parts: Iterable<Part>) => void, limits?: MultipartLimits) {
   let failure: unknown;
   const response = testClient((environ, startResponse) => {

@@ -1,6 +1,6 @@
 /**
- * Programs that must compile, and programs that must not: `tsc -p tsconfig.check.json` is what runs these tests, since a
- * `@ts-expect-error` without an error below it is an error itself.
+ * Programs that must compile, and programs that must not: `tsc -p tsconfig.check.json` is what runs these tests, since
+ * a `@ts-expect-error` without an error below it is an error itself.
  */
 import { describe, expectTypeOf, it } from 'vitest';
 import {

@@ -4,8 +4,8 @@ import { type Side, ValidationError, type ValidatorOptions, validator } from '..
 import { asyncEnviron, syncEnviron } from './transport.ts';
 
 /**
- * Applications and servers of these tests break the types as well: that is what they are for. This is a value that may be
- * called, iterated, and asked for any property, as in a program without types.
+ * Applications and servers of these tests break the types as well: that is what they are for. This is a value that may
+ * be called, iterated, and asked for any property, as in a program without types.
  */
 export interface Wrong {
   /** Awaiting one gives itself. */

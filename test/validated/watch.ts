@@ -20,7 +20,9 @@ export type AnyApplication = Application | AsyncApplication;
 /** A request for either kind: bodies in pieces are iterables. */
 export type AnyRequest = Omit<SyncRequest, 'onChunk'> & Omit<AsyncRequest, 'body' | 'signal'>;
 
-/** Around everything. Without `strictProperties`: the test client itself hangs its count of closes on the body (V-129). */
+/**
+ * Around everything. Without `strictProperties`: the test client itself hangs its count of closes on the body (V-129).
+ */
 export const OUTSIDE: ValidatorOptions = { warn() {}, compareChunks: true };
 
 /** Inside of a middleware, with every check that can be switched on. */
@@ -45,7 +47,8 @@ export function clientOf(kind: Kind, app: AnyApplication, options: ClientOptions
  * Warnings that are right and nobody's fault:
  *
  * - V-126: an application may answer HEAD as it answers GET, and leave the dropping of the body to the server (A-26).
- * - V-60, where no body follows: a redirect or a 412 needs no Content-Type, and only its end shows that there is no body.
+ * - V-60, where no body follows: a redirect or a 412 needs no Content-Type, and only its end shows that there is no
+ *   body.
  */
 const ANSWERED_AS_GET = /^V-126: the response to a HEAD request has a body/;
 const UNTYPED = /^V-60: a [3-5]\d\d response has no Content-Type/;

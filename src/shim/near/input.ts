@@ -2,9 +2,11 @@
  * The request body as the near side of a bridge reads it from its gateway's `wsgi.input`: block by block, never beyond
  * its end. The blocks go to the far side, or into the spool of a bridge on the same thread.
  */
+
 import { READ_BLOCK, readsBlocks } from '../../interface/read-block.ts';
 import type { AsyncEnviron, InputStream } from '../../interface/types.ts';
 import { chunkOf } from '../../rules/body.ts';
+import { DIGITS } from '../../rules/grammar.ts';
 
 /** Bytes that may be read: all where input ends by itself (G-46), else as many as CONTENT_LENGTH says (B-55). */
 export function readableBytes(environ: Record<string, unknown>): number {
@@ -14,7 +16,7 @@ export function readableBytes(environ: Record<string, unknown>): number {
 
 export function declaredLength(environ: Record<string, unknown>): number | undefined {
   const { CONTENT_LENGTH } = environ;
-  return typeof CONTENT_LENGTH === 'string' && /^[0-9]+$/.test(CONTENT_LENGTH) ? Number(CONTENT_LENGTH) : undefined;
+  return typeof CONTENT_LENGTH === 'string' && DIGITS.test(CONTENT_LENGTH) ? Number(CONTENT_LENGTH) : undefined;
 }
 
 /** Reads the next block of an input: see `BodySource`. */

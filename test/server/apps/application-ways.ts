@@ -1,5 +1,5 @@
-// The engine's table of applications, mounted in each way an application can run. `/3` runs entry 3, `/trace/3` tells in
-// which order it was used the last time; `/context/` is in contexts.ts.
+// The engine's table of applications, mounted in each way an application can run. `/3` runs entry 3, `/trace/3` tells
+// in which order it was used the last time; `/context/` is in contexts.ts.
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse, Environ, StartResponse } from 'quaich';
 import { asyncToSync, syncToAsync } from 'quaich/shim';
 import { APPLICATIONS, ASYNC_FORMS, bytes, type Trace } from '../../engine/application-table.ts';

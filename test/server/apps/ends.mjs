@@ -25,8 +25,9 @@ function late(startResponse) {
 }
 
 /**
- * `/late?MS` answers after a time, `/silent?FILE` never, `/begun?FILE` begins and goes on never; these write to the file when
- * nobody wants the response any more, and why. `/file?FILE` sends a file as if it had a million bytes. All else is refused.
+ * `/late?MS` answers after a time, `/silent?FILE` never, `/begun?FILE` begins and goes on never; these write to the
+ * file when nobody wants the response any more, and why. `/file?FILE` sends a file as if it had a million bytes. All
+ * else is refused.
  */
 export function app(environ, startResponse) {
   const { PATH_INFO: path, QUERY_STRING: query } = environ;

@@ -1,5 +1,5 @@
-// Applications that make use of what they are free to do, and of what a server must leave alone. Steps as generators, so
-// that one text makes both forms.
+// Applications that make use of what they are free to do, and of what a server must leave alone. Steps as generators,
+// so that one text makes both forms.
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { threadId } from 'node:worker_threads';

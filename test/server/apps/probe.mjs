@@ -1,6 +1,6 @@
 /* biome-ignore-all lint/complexity/noArguments: the number of arguments is what is asked for (G-01) */
-// Tells what an application gets to see: its call, its environ, the results of reads and of bad heads. The field `X-Do` is a
-// JSON array of steps: `["read", 5]` on the input, `["start", status, headers, error]` on startResponse.
+// Tells what an application gets to see: its call, its environ, the results of reads and of bad heads. The field `X-Do`
+// is a JSON array of steps: `["read", 5]` on the input, `["start", status, headers, error]` on startResponse.
 import { asyncToSync, syncToAsync } from 'quaich/shim';
 
 const bytes = (text) => Buffer.from(text, 'latin1');

@@ -4,7 +4,9 @@
 const encode = (text) => Buffer.from(text, 'latin1');
 const TEXT = [['Content-Type', 'text/plain']];
 
-/** @typedef {{ close?: boolean, steps: (environ: any, start: Function, input: any) => Generator<any, any, any> }} Entry */
+/**
+ * @typedef {{ close?: boolean, steps: (environ: any, start: Function, input: any) => Generator<any, any, any> }} Entry
+ */
 
 // Each entry is a generator that yields what the body yields; `yield { read: n }` stands for a read of the input,
 // whose result comes back. So one text makes a sync and an async application.

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 
 let uploads = 0;
 
-/** Answers a POST with size and SHA-256 of its body, as soon as it has begun to come; `GET /uploads` tells how many POSTs came here. */
+/**
+ * Answers a POST with size and SHA-256 of its body, as soon as it has begun to come; `GET /uploads` tells how many
+ * POSTs came here.
+ */
 export function* app(environ, startResponse) {
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
   if (environ.REQUEST_METHOD === 'GET') {
