@@ -14,7 +14,7 @@ export const DEFAULT_BLOCK_SIZE = 65536;
 const CLASS_BLOCK_SIZE = 8192;
 
 /** A file that the transport may send itself. */
-export interface FileRange {
+interface FileRange {
   descriptor: number;
   /** Bytes from the current position to the end of the file, -1 where the position is not known (G-165). */
   length: number;

@@ -101,7 +101,7 @@ export const SEND_LAST_AND_STOP = 3;
 /** Send nothing: the response is complete already. Abandon the body. */
 export const STOP = 4;
 /** Send the head, unless it was sent, then break the connection (G-122). */
-export const BREAK_AFTER_HEAD = 5;
+const BREAK_AFTER_HEAD = 5;
 /** Break the connection (G-141). */
 export const BREAK = 6;
 export type Action =

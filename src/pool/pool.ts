@@ -7,7 +7,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 import { ENDED, ENDING, READY } from './states.ts';
-import { type ThreadOptions, WorkerThread } from './thread.ts';
+import { WorkerThread, type WorkerThreadOptions } from './thread.ts';
 
 export { StartupError } from './thread.ts';
 
@@ -36,7 +36,7 @@ interface PoolEvents {
   report(message: string): void;
 }
 
-export interface PoolOptions<Data> extends Omit<ThreadOptions<Data>, 'leaveTimeout' | 'link'> {
+export interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link'> {
   /** Threads in service. */
   size: number;
   /** Places for threads, those that are being ended among them; `size` where left out. */

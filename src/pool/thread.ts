@@ -59,7 +59,7 @@ export class StartupError extends Error {
   }
 }
 
-export interface ThreadOptions<Data> {
+export interface WorkerThreadOptions<Data> {
   kind: Kind;
   /** File URL of the worker's entry. */
   entry: string;
@@ -107,13 +107,13 @@ export class WorkerThread {
   #endedBy = -1;
   #endedIn = -1;
   #timer: NodeJS.Timeout | undefined;
-  readonly #options: Pick<ThreadOptions<unknown>, 'leaveTimeout'>;
+  readonly #options: Pick<WorkerThreadOptions<unknown>, 'leaveTimeout'>;
   readonly #events: ThreadEvents;
   readonly #piscina: Piscina;
   #resolveStarted: () => void = () => {};
   #rejectStarted: (error: StartupError) => void = () => {};
 
-  constructor(options: ThreadOptions<unknown>, place: number, incarnation: number, events: ThreadEvents) {
+  constructor(options: WorkerThreadOptions<unknown>, place: number, incarnation: number, events: ThreadEvents) {
     this.place = place;
     this.#options = options;
     this.#events = events;

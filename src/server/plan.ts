@@ -9,7 +9,7 @@ import type { ResolvedApp, ResolvedOptions } from './options.ts';
 import { probeKinds } from './probe.ts';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
-export type Place = Kind | 'inline';
+type Place = Kind | 'inline';
 
 interface PlannedApp extends ResolvedApp {
   kind: Kind;

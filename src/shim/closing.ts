@@ -2,33 +2,6 @@
 import { ResponseState } from '../engine/response.ts';
 import { RequestAborted } from '../interface/errors.ts';
 import { isAbortError } from '../rules/failures.ts';
-import { disregard, nothing } from '../rules/promises.ts';
-
-/**
- * `close` of a body, read once (G-109). Where reading it throws, it is a `close` that throws: no failure of the
- * response (G-113). Undefined where there is none.
- */
-export function closeOf(body: unknown): (() => unknown) | undefined {
-  try {
-    const close: unknown = body === null || body === undefined ? undefined : (body as { close?: unknown }).close;
-    return typeof close === 'function' ? () => Reflect.apply(close, body, []) : undefined;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
-  }
-}
-
-/** Closes what the promise of a sync application, which is refused, turns out to be after all. */
-export function closeLate(promise: Promise<unknown>, environ: Record<string, unknown>): void {
-  promise.then((late) => {
-    try {
-      disregard(closeOf(late)?.());
-    } catch (error) {
-      reportClose(environ, error);
-    }
-  }, nothing);
-}
 
 const earlyCloses = new WeakSet<object>();
 

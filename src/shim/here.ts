@@ -22,10 +22,10 @@ import type {
   StartResponse,
   Write,
 } from '../interface/types.ts';
-import { chunkOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
+import { chunkOf, closeLate, closeOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { disregard } from '../rules/promises.ts';
-import { closeLate, closeOf, reportReturn, tellsDisconnect } from './closing.ts';
+import { reportClose, reportReturn, tellsDisconnect } from './closing.ts';
 import { keepContext, type Within } from './link/context.ts';
 import { ShadowResponse } from './shadow-response.ts';
 import { BodyTooLarge, collect, type Spool } from './spool.ts';
@@ -70,7 +70,7 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
     try {
       body = step(() => app(environHere(environ, spool), start));
       if (isPromise(body)) {
-        closeLate(body, environ);
+        closeLate(body, (error) => reportClose(environ, error));
         throw new ApplicationError(
           'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
         );
@@ -387,7 +387,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
 }
 
 /** The iterator of a sync body; refuses what is none (G-100, B-02). */
-export function iteratorOf(body: unknown): Iterator<Uint8Array> {
+function iteratorOf(body: unknown): Iterator<Uint8Array> {
   refuseNoBody(body, 'a sync application');
   const iterate = (body as Partial<Iterable<Uint8Array>>)[Symbol.iterator];
   if (typeof iterate === 'function') return Reflect.apply(iterate, body, []) as Iterator<Uint8Array>;

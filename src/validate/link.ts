@@ -14,7 +14,7 @@ export const LINK = Symbol('quaich.validator');
  * What a request asks for. Middleware that routes moves segments from PATH_INFO to SCRIPT_NAME, which makes no
  * difference.
  */
-export function targetOf(environ: unknown): string {
+export function requestTargetOf(environ: unknown): string {
   const read = (key: string): string => {
     const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
     return typeof value === 'string' ? value : '';
@@ -45,7 +45,7 @@ export class Link {
   /** The parent's `yields` when this body yielded last. */
   #yieldedAt = -1;
 
-  /** @param target what `targetOf` gives for the environ of this call */
+  /** @param target what `requestTargetOf` gives for the environ of this call */
   constructor(parent: Link | null, target: string) {
     this.parent = parent;
     this.#target = target;

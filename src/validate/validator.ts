@@ -24,7 +24,7 @@ import { checkedErrorStream } from './error-stream.ts';
 import { CheckedExchange } from './exchange.ts';
 import { checkedFileWrapper, isFileWrapper, watchFileWrapper } from './file-wrapper.ts';
 import { checkedInput } from './input.ts';
-import { LINK, Link, targetOf } from './link.ts';
+import { LINK, Link, requestTargetOf } from './link.ts';
 import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
@@ -108,7 +108,7 @@ function call(app: Application | AsyncApplication, args: unknown[], settings: Se
 
 function exchangeOf([environ]: readonly unknown[], settings: Settings): CheckedExchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
-  const link = new Link(Link.nearest(found), targetOf(environ));
+  const link = new Link(Link.nearest(found), requestTargetOf(environ));
   const read = (key: string): string => {
     const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
     return typeof value === 'string' ? value : '';

@@ -4,10 +4,7 @@ import { type Exceptions, FINE, judged } from './exceptions.ts';
 import { filesOf, type Source, sourceOf } from './sources.ts';
 
 /** By the two files and the first line of the run. */
-const TWICE: Exceptions = {
-  'src/engine/run-async.ts ~ src/engine/run-sync.ts: }': 'to go',
-  'src/shim/async-runner.ts ~ src/shim/sync-runner.ts: const chunks = this.#response.takeArray(body);': 'to go',
-};
+const TWICE: Exceptions = {};
 
 const LINES = 10;
 

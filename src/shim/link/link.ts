@@ -44,7 +44,7 @@ export function ring(bells: Int32Array, index: number): void {
   Atomics.notify(bells, index * BELL_WORDS);
 }
 
-export type Message = NearMessage | FarMessage;
+type Message = NearMessage | FarMessage;
 
 /** Smaller buffers are copied: handing one over costs 2 to 3 µs more. */
 const LEAST_TRANSFERRED = 16384;

@@ -60,7 +60,7 @@ export type NearMessage =
   | { type: 'stop' };
 
 /** Entries of an environ that are rebuilt where the outer one has them. */
-export interface WireFlags {
+interface WireFlags {
   fileWrapper: boolean;
 }
 

@@ -8,7 +8,7 @@ import { errorToWire, type FarMessage, type NearMessage } from '../link/wire.ts'
 import { blocksOf, type NextBlock, readableBytes } from './input.ts';
 import { type Question, Replay, type ReplaySteps } from './replay.ts';
 
-export interface CallEvents {
+interface CallEvents {
   /** The worker is free. Called once. */
   over(): void;
   /** The request is to end: from now on the worker's time is limited. Called at most once. */

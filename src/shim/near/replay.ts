@@ -40,7 +40,7 @@ export type Question = Extract<FarMessage, { type: 'read' }>;
 export type Phase = 'call' | 'step' | 'end';
 
 /** What both conventions have in common of a call. */
-export interface Called<W> {
+interface Called<W> {
   readonly id: number;
   readonly environ: Record<string, unknown> & { 'wsgi.errors': ErrorStream };
   readonly startResponse: (status: string, headers: HeaderField[], error?: Error | null) => W;

@@ -20,7 +20,7 @@ import { WaitingRequests } from './waiting.ts';
 const entry = new URL('../../../workers/bridge.js', import.meta.url).href;
 
 /** Milliseconds, but for the number of requests. */
-export interface PoolLimits {
+interface PoolLimits {
   queue: number;
   queueTimeout: number;
   /** For a request to end after its end was asked for (B-40); 0: no limit. */
