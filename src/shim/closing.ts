@@ -21,7 +21,7 @@ export function tellsDisconnect({ aborted, reason }: AbortSignal): boolean {
 
 /**
  * Says that `return()` of a body failed which the gateway did not call itself, since it was told of a failure, or a
- * disconnect came first: so it is for the runner to say (G-113). `gone`: the client has gone.
+ * disconnect came first: so it is to be said here (G-113). `gone`: the client has gone.
  */
 export function reportReturn(environ: Record<string, unknown>, error: unknown, gone: boolean): void {
   if (gone && isAbortError(error)) return;
