@@ -4,7 +4,7 @@ import { property } from '../rules/property.ts';
 import { statusLine } from '../rules/status-line.ts';
 
 /** A page and its head, made anew for each use: a transport may keep what it is given. */
-export interface ErrorPage {
+interface ErrorPage {
   head: ResponseHead;
   /** Null for HEAD (G-144). */
   body: Uint8Array | null;

@@ -8,7 +8,7 @@ import { hasMethod } from '../rules/body.ts';
 import { nothing } from '../rules/promises.ts';
 
 /** Bytes of a block of `wsgi.file_wrapper`, where the application names no size. */
-export const DEFAULT_BLOCK_SIZE = 65536;
+const DEFAULT_BLOCK_SIZE = 65536;
 
 /** Bytes of a block of the classes, where no size is given: that of Python (U-08). */
 const CLASS_BLOCK_SIZE = 8192;

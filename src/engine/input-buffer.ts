@@ -11,7 +11,7 @@ const LF = 10;
 const LIMITLESS = Number.MAX_SAFE_INTEGER;
 
 /** An empty result, new each time: what a read returns belongs to the application (G-66). */
-export function empty(): Uint8Array {
+function empty(): Uint8Array {
   return new Uint8Array(0);
 }
 

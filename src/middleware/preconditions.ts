@@ -2,7 +2,7 @@
 import { trimmed } from '../rules/trimmed.ts';
 import type { AnyEnviron } from './types.ts';
 
-export interface Validators {
+interface Validators {
   /** `"..."` or `W/"..."` */
   etag?: string;
   /** An HTTP date. */
@@ -14,7 +14,7 @@ export const PROCEED = 0;
 export const NOT_MODIFIED = 1;
 /** 412 */
 export const FAILED = 2;
-export type Outcome = typeof PROCEED | typeof NOT_MODIFIED | typeof FAILED;
+type Outcome = typeof PROCEED | typeof NOT_MODIFIED | typeof FAILED;
 
 /** The tags of a list. A comma may stand in one (RFC 9110, 8.8.3). */
 export function entityTags(field: string): readonly string[] {

@@ -36,7 +36,7 @@ interface PoolEvents {
   report(message: string): void;
 }
 
-export interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link'> {
+interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link'> {
   /** Threads in service. */
   size: number;
   /** Places for threads, those that are being ended among them; `size` where left out. */

@@ -74,7 +74,7 @@ export interface WorkerThreadOptions<Data> {
   heapLimit: number;
 }
 
-export interface ThreadEvents {
+interface ThreadEvents {
   ready(thread: WorkerThread): void;
   uncaught(thread: WorkerThread, message: string): void;
   shutdownFailed(message: string): void;

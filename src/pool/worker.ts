@@ -22,7 +22,7 @@ import type { WorkerData } from './worker-data.ts';
 export const TAKES_ERRORS = 1;
 
 /** What differs between the environs of the ways to run an application. */
-export type EnvironKind<Async extends boolean> = Pick<
+type EnvironKind<Async extends boolean> = Pick<
   EnvironTemplate<Async>,
   'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
 >;

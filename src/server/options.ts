@@ -248,7 +248,7 @@ export const settings = {
   env,
 };
 
-export type Settings = typeof settings;
+type Settings = typeof settings;
 export type SettingName = keyof Settings;
 type ValueOf<S> = S extends Setting<infer T, unknown> ? T : never;
 type InputOf<S> = S extends { readonly accepts?: infer I } ? I : never;

@@ -4,7 +4,7 @@ import { isStuck, surviveErrors } from './standard-streams.ts';
 
 const SEVERITY: Record<ResolvedOptions['logLevel'], number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
-export type Level = Exclude<ResolvedOptions['logLevel'], 'silent'>;
+type Level = Exclude<ResolvedOptions['logLevel'], 'silent'>;
 
 /** Tells the owner of the server something about it. Never throws: a message that cannot be told is lost. */
 export type Report = (level: Level, message: string) => void;

@@ -148,7 +148,7 @@ function isFile(body: unknown): boolean {
 }
 
 /** Gives a bridge the hooks of its application, called on that application (L-14, L-15). */
-export function passHooks<B extends Lifespan>(app: Lifespan, bridge: B): B {
+function passHooks<B extends Lifespan>(app: Lifespan, bridge: B): B {
   const { startup, shutdown } = app;
   if (startup !== undefined) bridge.startup = (state) => startup.call(app, state);
   if (shutdown !== undefined) bridge.shutdown = (state) => shutdown.call(app, state);

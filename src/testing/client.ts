@@ -39,7 +39,7 @@ export interface RequestOptions extends RequestHead {
 }
 
 /** A body with what its head says of it. */
-export interface PreparedBody<S> {
+interface PreparedBody<S> {
   headers: Headers;
   /** Null: there is none. */
   source: S | null;

@@ -4,7 +4,7 @@ import { Gate } from '../rules/gate.ts';
 import { type Recording, responseStart } from './response.ts';
 
 /** Called after a chunk was taken; may set `gone`. */
-export type OnChunk = (chunk: Uint8Array) => void;
+type OnChunk = (chunk: Uint8Array) => void;
 
 function record(recording: Recording, head: ResponseHead | null, chunk: Uint8Array | null): Uint8Array | null {
   if (head !== null) recording.start = responseStart(head);

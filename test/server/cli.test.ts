@@ -389,6 +389,9 @@ describe('commands that do not serve', () => {
       const copy = join(directory, 'copy');
       cpSync(dist, join(copy, 'dist'), { recursive: true });
       cpSync(join(dirname(dist), 'package.json'), join(copy, 'package.json'));
+      // The one package that it needs to look for tsx.
+      const finder = 'node_modules/exsolve';
+      cpSync(join(dirname(dist), finder), join(copy, finder), { recursive: true });
       const program = join(copy, 'dist/src/cli/main.js');
       const { code, stderr } = await ended(quaich(['--check', './typed.ts'], { program }));
       expect(stderr).toMatch(

@@ -32,35 +32,38 @@ function fieldsOf(headers: Headers): string[] {
 
 class FetchMount extends Mount {
   handle(request: Request, info: FetchInfo | undefined): Promise<Response> {
-    const shown = `${request.method} ${JSON.stringify(request.url)}`;
-    const transport = new FetchTransport(request.method, this);
+    const { method, signal, url } = request;
+    const shown = `${method} ${JSON.stringify(url)}`;
+    const transport = new FetchTransport(method, this);
     if (!this.admits(shown, transport)) return transport.response;
-    if (request.signal.aborted) {
+    if (signal.aborted) {
       transport.answer(503); // nobody waits for it
       return transport.response;
     }
     try {
-      transport.watch(request.signal);
-      this.#run(request, transport, info);
+      transport.watch(signal);
+      this.#run(request, new URL(url), transport, info);
     } catch (error) {
       this.refuse(shown, transport, error);
     }
     return transport.response;
   }
 
-  #run(request: Request, transport: FetchTransport, info: FetchInfo | undefined): void {
-    const url = new URL(request.url);
-    const target = targetOf(request, url);
+  #run(request: Request, url: URL, transport: FetchTransport, info: FetchInfo | undefined): void {
+    const host = request.headers.get('host');
+    const target = targetOf(url, host);
     const path = behindPrefix(target.path, this.prefix);
     if (path === null) throw new RefusedRequest('the path lies outside of the mount', 404);
-    const host = request.headers.get('host');
     if (host !== null) checkHost(host);
+    // Not by a spread, which costs 2 µs here (Node 20).
     const line: RequestLine = {
-      ...target,
       method: request.method,
       scriptName: this.prefix,
       path,
+      query: target.query,
+      uri: target.uri,
       protocol: 'HTTP/1.1',
+      authority: target.authority,
     };
     const environ = this.environs.build(line, connectionOf(url, info), fieldsOf(request.headers), (announced) => {
       transport.body = this.#body(request, announced);

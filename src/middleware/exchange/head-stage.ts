@@ -12,7 +12,7 @@ import { type BodyMapping, DROP, type Handling } from '../types.ts';
 
 export type Start<W> = (status: string, headers: HeaderField[], error?: Error | null) => W;
 
-export type Decision = BodyMapping | typeof DROP | null;
+type Decision = BodyMapping | typeof DROP | null;
 
 /** `startResponse` takes nothing but an Error (G-85); anything may be thrown. */
 function asError(thrown: unknown): Error {
