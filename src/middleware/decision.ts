@@ -9,7 +9,7 @@ import type { AnyEnviron } from './types.ts';
  *
  * @throws ApplicationError
  */
-export function refusePromise(what: string, answer: unknown): void {
+export function refusePromisedAnswer(what: string, answer: unknown): void {
   if (!isPromise(answer)) return;
   disregard(answer);
   throw new ApplicationError(`${what} gave a promise, and has to answer at once`);
@@ -21,7 +21,7 @@ export function refusePromise(what: string, answer: unknown): void {
  * @throws ApplicationError for anything else, such as a promise or a text
  */
 export function decided(what: string, answer: unknown): boolean {
-  refusePromise(what, answer);
+  refusePromisedAnswer(what, answer);
   if (answer !== true && answer) {
     throw new ApplicationError(`${what} answers true or false, got ${typeof answer} (M-24)`);
   }

@@ -1,7 +1,7 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
-import { type AsyncRequest, AsyncWorkerEnd } from '../rings/index.ts';
+import { type AsyncRingRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
@@ -28,7 +28,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
     },
     data.environ,
   );
-  const run = (request: AsyncRequest): void => {
+  const run = (request: AsyncRingRequest): void => {
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data.earlyHints);

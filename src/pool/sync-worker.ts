@@ -1,7 +1,7 @@
 import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
-import { type SyncRequest, SyncWorkerEnd } from '../rings/index.ts';
+import { type SyncRingRequest, SyncWorkerEnd } from '../rings/index.ts';
 import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
@@ -21,7 +21,7 @@ export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
 async function serve({ index, files, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   if (files !== undefined) end.takesFile = (descriptor) => isNoted(files, descriptor);
-  let current: SyncRequest | null = null;
+  let current: SyncRingRequest | null = null;
   const disconnected = (): boolean => current === null || current.disconnected();
   const mounts = runnables<false>(
     applications,

@@ -47,7 +47,7 @@ interface PendingFile {
 }
 
 /** A request on an event loop. One `send` or `sendFile`, and one `read`, may be pending at a time. */
-export class AsyncRequest extends RingRequest implements Transport<true>, BodySource<true> {
+export class AsyncRingRequest extends RingRequest implements Transport<true>, BodySource<true> {
   /** Called once when the client disconnects or the server gives up; for `quaich.signal` (G-48). */
   onCancel: ((reason: Error) => void) | null = null;
   readonly #end: AsyncWorkerEnd;
@@ -265,22 +265,27 @@ export class AsyncWorkerEnd {
   readonly #control: number;
   readonly #inbox: number;
   readonly #sleeper: Sleeper;
-  readonly #onRequest: (request: AsyncRequest) => void;
-  readonly #active: (AsyncRequest | null)[] = [];
+  readonly #onRequest: (request: AsyncRingRequest) => void;
+  readonly #active: (AsyncRingRequest | null)[] = [];
   #activeCount = 0;
   /** Generation of the last request taken from each slot: a late entry is not a new request. */
   readonly #seen: Int32Array;
   readonly #everSeen: Uint8Array;
   #inboxHead: number;
   /** Requests that wait for room in the ring, and messages without payload that do: [kind, slot, generation]. */
-  #blocked: AsyncRequest[] = [];
+  #blocked: AsyncRingRequest[] = [];
   readonly #backlog: (() => boolean)[] = [];
 
   /**
    * `worker`: index from `layout.syncWorkers`, below `layout.workers`. `onRequest` starts a request and must not throw.
    * After the gateway's end was made, and `workerLost` of a predecessor.
    */
-  constructor(memory: SharedMemory, layout: RingLayout, worker: number, onRequest: (request: AsyncRequest) => void) {
+  constructor(
+    memory: SharedMemory,
+    layout: RingLayout,
+    worker: number,
+    onRequest: (request: AsyncRingRequest) => void,
+  ) {
     if (!(worker >= layout.syncWorkers && worker < layout.workers)) throw new RangeError(`no async worker ${worker}`);
     const views = viewsOf(memory, layout);
     this.layout = layout;
@@ -386,7 +391,7 @@ export class AsyncWorkerEnd {
     if (this.#everSeen[slot] === 1 && this.#seen[slot] === generation) return;
     this.#everSeen[slot] = 1;
     this.#seen[slot] = generation;
-    const request = new AsyncRequest(this, slot);
+    const request = new AsyncRingRequest(this, slot);
     this.#active[slot] = request;
     this.#activeCount++;
     // Cancelled on its way here: nobody is to run for it.
@@ -395,7 +400,7 @@ export class AsyncWorkerEnd {
   }
 
   /** Remembers a request that waits for room. Always false, for the caller to return. */
-  block(request: AsyncRequest): false {
+  block(request: AsyncRingRequest): false {
     if (!this.#blocked.includes(request)) this.#blocked.push(request);
     // Room since the failure, and asleep: the gateway may not ring. Awake, `#hasWork` will see it.
     if (this.writer.wantSpace()) this.#sleeper.wake();

@@ -31,7 +31,7 @@
  * its words and names the slots that it owned. The generation of a slot, and the epoch of a worker, keep a thread that
  * comes back late from touching what belongs to its successor.
  */
-export { AsyncRequest, AsyncWorkerEnd } from './async-worker-end.ts';
+export { AsyncRingRequest, AsyncWorkerEnd } from './async-worker-end.ts';
 export { GatewayEnd } from './gateway-end.ts';
 export {
   CANCEL_ABORTED,
@@ -45,4 +45,4 @@ export {
 } from './layout.ts';
 export type { HeadMessage, ResponseHandler } from './response-reader.ts';
 export type { RingRequest } from './ring-request.ts';
-export { SyncRequest, SyncWorkerEnd } from './sync-worker-end.ts';
+export { SyncRingRequest, SyncWorkerEnd } from './sync-worker-end.ts';

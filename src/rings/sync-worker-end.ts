@@ -22,7 +22,7 @@ import { COMPLETE, OPEN, REQUEST_DONE, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
 
 /** A request on a thread that may block. Every wait ends with a cancel (an error) and with `stop` (RequestAborted). */
-export class SyncRequest extends RingRequest implements Transport<false>, BodySource<false> {
+export class SyncRingRequest extends RingRequest implements Transport<false>, BodySource<false> {
   readonly #end: SyncWorkerEnd;
 
   constructor(end: SyncWorkerEnd, slot: number) {
@@ -176,7 +176,7 @@ export class SyncWorkerEnd {
    * Blocks until there is a request, and claims it. Null when the worker is to leave, or when nothing has come for
    * `timeout` milliseconds. A request that was cancelled while it stood in the queue is finished here.
    */
-  take(timeout = Number.POSITIVE_INFINITY): SyncRequest | null {
+  take(timeout = Number.POSITIVE_INFINITY): SyncRingRequest | null {
     const words = this.#words;
     const wake = this.layout.control + QUEUE_WAKE;
     for (;;) {
@@ -188,7 +188,7 @@ export class SyncWorkerEnd {
         if (!this.wait(wake, number, timeout)) return null;
         continue;
       }
-      const request = new SyncRequest(this, slot);
+      const request = new SyncRingRequest(this, slot);
       if (!request.disconnected()) return request;
       request.done();
     }

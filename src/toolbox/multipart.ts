@@ -5,7 +5,7 @@ import type { Headers } from './headers.ts';
 import type { PartHead } from './multipart-head.ts';
 import { FormReader, type PartData } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
-import { BLOCK, decoded, isAsync } from './request-body.ts';
+import { BLOCK, decoded, isAsyncRequest } from './request-body.ts';
 
 /** One part of a form, whose data are read as they arrive. Iterating it gives its blocks. */
 export interface Part extends PartHead, Iterable<Uint8Array> {
@@ -101,5 +101,5 @@ export function multipart(
   environ: Environ | AsyncEnviron,
   limits: MultipartLimits = {},
 ): Iterable<Part> | AsyncIterable<AsyncPart> {
-  return isAsync(environ) ? asyncParts(environ, limits) : syncParts(environ, limits);
+  return isAsyncRequest(environ) ? asyncParts(environ, limits) : syncParts(environ, limits);
 }

@@ -14,7 +14,7 @@ export interface BodyOptions {
   maxSize?: number;
 }
 
-export function isAsync(environ: Environ | AsyncEnviron): environ is AsyncEnviron {
+export function isAsyncRequest(environ: Environ | AsyncEnviron): environ is AsyncEnviron {
   return environ['quaich.async'] === true;
 }
 
@@ -131,7 +131,7 @@ export function readWhole<T>(
   check: () => void,
   use: (bytes: Uint8Array) => T,
 ): T | Promise<T> {
-  if (!isAsync(environ)) {
+  if (!isAsyncRequest(environ)) {
     check();
     return use(collect(environ, maxSize));
   }

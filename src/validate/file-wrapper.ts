@@ -13,7 +13,7 @@ import { type Callable, callMethod, isCallable } from './values.ts';
  */
 const wrappers = new WeakMap<object, unknown>();
 
-export function isFileWrapper(body: object): boolean {
+export function isCheckedWrapper(body: object): boolean {
   return wrappers.has(body);
 }
 

@@ -22,7 +22,7 @@ import { CheckedBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
 import { checkedErrorStream } from './error-stream.ts';
 import { CheckedExchange } from './exchange.ts';
-import { checkedFileWrapper, isFileWrapper, watchFileWrapper } from './file-wrapper.ts';
+import { checkedFileWrapper, isCheckedWrapper, watchFileWrapper } from './file-wrapper.ts';
 import { checkedInput } from './input.ts';
 import { LINK, Link, requestTargetOf } from './link.ts';
 import { Settings, type ValidatorOptions } from './settings.ts';
@@ -168,7 +168,7 @@ function checkedBody(exchange: CheckedExchange, body: object): object {
   //: M-16, V-138: Middleware that does not change the body MUST hand a file wrapper on untouched. A validator hands on
   //: the very object: where the server iterates and closes it, that is checked as for any body; what the server sends
   //: by itself, it does not see.
-  if (isFileWrapper(body)) {
+  if (isCheckedWrapper(body)) {
     const closing = watchFileWrapper(exchange, body);
     if (closing !== null) {
       link.open = true;

@@ -3,27 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Exceptions, FINE, judged } from './exceptions.ts';
 import { filesOf, publicEntries, type Source, sourceOf } from './sources.ts';
 
-const TO_GO = 'read by its own file alone, or by none: the word `export` or all of it is to go';
-const TO_RENAME = 'one of the two is to get a first name';
-
-const UNREAD: Exceptions = {
-  'src/engine/error-page.ts: ErrorPage': TO_GO,
-  'src/engine/file-wrapper.ts: DEFAULT_BLOCK_SIZE': TO_GO,
-  'src/engine/input-buffer.ts: empty': TO_GO,
-  'src/middleware/exchange/head-stage.ts: Decision': TO_GO,
-  'src/middleware/preconditions.ts: Validators': TO_GO,
-  'src/middleware/preconditions.ts: Outcome': TO_GO,
-  'src/pool/pool.ts: PoolOptions': TO_GO,
-  'src/pool/thread.ts: ThreadEvents': TO_GO,
-  'src/pool/worker.ts: EnvironKind': TO_GO,
-  'src/protocols/fastcgi/records.ts: END_REQUEST': TO_GO,
-  'src/protocols/fastcgi/records.ts: UNKNOWN_TYPE': TO_GO,
-  'src/server/options.ts: Settings': TO_GO,
-  'src/server/report.ts: Level': TO_GO,
-  'src/shim/here.ts: passHooks': TO_GO,
-  'src/testing/client.ts: PreparedBody': TO_GO,
-  'src/testing/transports.ts: OnChunk': TO_GO,
-};
+const UNREAD: Exceptions = {};
 
 const SHARED_NAMES: Exceptions = {
   'targetOf: src/hosts/fetch/target.ts src/hosts/node-http/target.ts': 'hosts have parallel names',
@@ -35,13 +15,6 @@ const SHARED_NAMES: Exceptions = {
   'FileWrapper: src/engine/file-wrapper.ts src/interface/types.ts':
     'the class, and the type of `wsgi.file_wrapper`, which makes one',
   'AsyncFileWrapper: src/engine/file-wrapper.ts src/interface/types.ts': 'as FileWrapper',
-  'isFileWrapper: src/engine/file-wrapper.ts src/validate/file-wrapper.ts': TO_RENAME,
-  'refusePromise: src/middleware/decision.ts src/rules/body.ts': TO_RENAME,
-  'isAsync: src/middleware/define.ts src/toolbox/request-body.ts': TO_RENAME,
-  'chunkOf: src/middleware/exchange/inner-body.ts src/rules/body.ts': TO_RENAME,
-  'AsyncRequest: src/rings/async-worker-end.ts src/testing/async-client.ts': TO_RENAME,
-  'SyncRequest: src/rings/sync-worker-end.ts src/testing/sync-client.ts': TO_RENAME,
-  'Settings: src/server/options.ts src/validate/settings.ts': TO_RENAME,
 };
 
 /** `file: name` of each export that no other file reads. All names of a public file count as read. */

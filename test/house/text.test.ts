@@ -5,31 +5,13 @@ import { type Exceptions, FINE, judged } from './exceptions.ts';
 import { filesOf, GENERATED, read, type Source, sourceOf } from './sources.ts';
 
 /** Folders whose comments are not wrapped yet. */
-const LONG: Exceptions = Object.fromEntries(
-  [
-    ...[
-      'adapters',
-      'cli',
-      'engine',
-      'environ',
-      'hosts',
-      'interface',
-      'middleware',
-      'pool',
-      'protocols',
-      'rings',
-      'rules',
-    ],
-    ...['server', 'shim', 'simple-server', 'testing', 'toolbox', 'validate'],
-  ].map((folder) => [`src/${folder}`, 'to be wrapped']),
-);
+const LONG: Exceptions = {};
 
-/** `file: file that its comment names`. */
-const MISSING: Exceptions = { 'src/protocols/http/states.ts: docs/connection.md': 'to go' };
+const MISSING: Exceptions = {};
 
 const COLUMNS = 120;
 /** Pages that are not wrapped yet. */
-const LONG_PAGES: Exceptions = { 'docs/shim.md': 'to be wrapped' };
+const LONG_PAGES: Exceptions = {};
 /** Pages that scripts write. */
 const WRITTEN = new Set(['configuration.md', 'connection-states.md', 'worker-states.md', 'SPEC.md']);
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
-import { type AsyncRequest, AsyncWorkerEnd, createMemory, GatewayEnd, ringLayout } from '../../src/rings/index.ts';
+import { type AsyncRingRequest, AsyncWorkerEnd, createMemory, GatewayEnd, ringLayout } from '../../src/rings/index.ts';
 import { WORKER_BELL, WORKER_WORDS } from '../../src/rings/layout.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
@@ -135,7 +135,7 @@ class World {
     return box === undefined ? new Promise(() => {}) : box.result;
   }
 
-  async #serve(thread: Thread, life: number, request: AsyncRequest): Promise<void> {
+  async #serve(thread: Thread, life: number, request: AsyncRingRequest): Promise<void> {
     const plan = planOf(request);
     let reason: Error | null = null;
     request.onCancel = (error) => {

@@ -13,14 +13,14 @@ import {
 import { ClientDisconnected, RequestAborted } from '../../src/interface/errors.ts';
 import { DONE, END, MORE } from '../../src/interface/transport.ts';
 import {
-  type AsyncRequest,
+  type AsyncRingRequest,
   AsyncWorkerEnd,
   createMemory,
   GatewayEnd,
   type ResponseHandler,
   type RingParameters,
   ringLayout,
-  type SyncRequest,
+  type SyncRingRequest,
   SyncWorkerEnd,
 } from '../../src/rings/index.ts';
 import { GATEWAY_THREAD, OWNER, QUEUE_HEAD, QUEUE_WAKE } from '../../src/rings/layout.ts';
@@ -219,7 +219,7 @@ test('B-23 a wait on the thread of the gateway throws instead of hanging', () =>
 
 test('B-67 an application that keeps its request changes nothing and sees nothing once that is over', async () => {
   const { gateway, memory, layout, acquire, recorder } = setUp({ syncWorkers: 1, asyncWorkers: 1 });
-  const requests: (SyncRequest | AsyncRequest)[] = [];
+  const requests: (SyncRingRequest | AsyncRingRequest)[] = [];
   const slots = [acquire('SYNC'), acquire('ASYNC')];
   for (const slot of slots) gateway.endBody(slot);
   gateway.dispatchSync(slots[0]);
@@ -244,7 +244,7 @@ test('B-67 an application that keeps its request changes nothing and sees nothin
 
 test('B-67 the task of a worker that was replaced neither writes into the ring of its successor nor reads from its slots', async () => {
   const { gateway, memory, layout, acquire, recorder } = setUp({ asyncWorkers: 1 });
-  const taken: AsyncRequest[] = [];
+  const taken: AsyncRingRequest[] = [];
   const old = new AsyncWorkerEnd(memory, layout, 0, (request) => taken.push(request));
   const slot = acquire();
   gateway.dispatchAsync(slot, 0);
@@ -476,7 +476,7 @@ test('B-38 the first send after a disconnect throws, later chunks are discarded 
   gateway.dispatchSync(first);
   gateway.dispatchAsync(second, 1);
   const request = new SyncWorkerEnd(memory, layout, 0).take()!;
-  let asyncRequest: AsyncRequest | undefined;
+  let asyncRequest: AsyncRingRequest | undefined;
   const loop = new AsyncWorkerEnd(memory, layout, 1, (taken) => {
     asyncRequest = taken;
   });
@@ -499,7 +499,7 @@ test('B-38 the first send after a disconnect throws, later chunks are discarded 
 });
 
 test('B-22 a stop ends the waits for a body, for credit, for room and for a request', async () => {
-  const waits: ((request: SyncRequest) => void)[] = [
+  const waits: ((request: SyncRingRequest) => void)[] = [
     (request) => request.read(1),
     (request) => request.send(head(), Buffer.alloc(33), MORE),
     (request) => request.sendFile(head(), 1, -1),
@@ -532,7 +532,7 @@ test('B-22 a stop ends the waits for a body, for credit, for room and for a requ
 
 test('B-22 a stop rejects what an event loop waits for and ends its run', async () => {
   const { gateway, memory, layout, acquire } = setUp({ asyncWorkers: 1 });
-  const requests: AsyncRequest[] = [];
+  const requests: AsyncRingRequest[] = [];
   const loop = new AsyncWorkerEnd(memory, layout, 0, (request) => requests.push(request));
   for (const slot of [acquire(), acquire()]) gateway.dispatchAsync(slot, 0);
   const end = loop.run();
@@ -551,7 +551,7 @@ test('B-22 a stop rejects what an event loop waits for and ends its run', async 
 
 test('a worker that is to retire finishes what it has begun and then leaves', async () => {
   const { gateway, memory, layout, acquire, recorder } = setUp({ syncWorkers: 1, asyncWorkers: 1 });
-  const requests: AsyncRequest[] = [];
+  const requests: AsyncRingRequest[] = [];
   const loop = new AsyncWorkerEnd(memory, layout, 1, (request) => requests.push(request));
   const slot = acquire();
   gateway.dispatchAsync(slot, 1);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
-import { createMemory, GatewayEnd, ringLayout, type SyncRequest, SyncWorkerEnd } from '../../src/rings/index.ts';
+import { createMemory, GatewayEnd, ringLayout, type SyncRingRequest, SyncWorkerEnd } from '../../src/rings/index.ts';
 import { GATEWAY_THREAD } from '../../src/rings/layout.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
@@ -60,7 +60,7 @@ class World {
     }
   }
 
-  serve(worker: 0 | 1, request: SyncRequest): void {
+  serve(worker: 0 | 1, request: SyncRingRequest): void {
     const plan = planOf(request);
     this.serving[worker] = plan;
     try {
@@ -76,7 +76,7 @@ class World {
     this.serving[worker] = null;
   }
 
-  #application(plan: Plan, request: SyncRequest): void {
+  #application(plan: Plan, request: SyncRingRequest): void {
     if (plan.readSize > 0) {
       let from = 0;
       for (let block = request.read(plan.readSize); block !== null; block = request.read(plan.readSize)) {

@@ -12,7 +12,7 @@ import { nothing } from '../../rules/promises.ts';
 import { awaitSteps } from '../../rules/steps.ts';
 import { type BodyMapping, type Bytes, DROP } from '../types.ts';
 import { type AnyIterator, MiddlewareExchange } from './exchange.ts';
-import { chunkOf, isBody } from './inner-body.ts';
+import { innerChunkOf, isBody } from './inner-body.ts';
 import { EMPTY, MappedBody, NO_MORE } from './mapped-body.ts';
 
 function isAsyncIterable(body: AsyncBody): body is AsyncIterable<Uint8Array> {
@@ -67,7 +67,7 @@ export class AsyncExchange extends MiddlewareExchange<
     const decision = this.stage.decision;
     if (decision === DROP) return Promise.resolve();
     const outerWrite = this.stage.requireWrite();
-    const given = chunkOf(chunk);
+    const given = innerChunkOf(chunk);
     if (given === null) return outerWrite(chunk); // refused there (G-103)
     const before = this.#writing;
     if (decision === null && before === null) return outerWrite(chunk);

@@ -6,7 +6,7 @@ import { ApplicationError } from '../../interface/errors.ts';
 import type { HeaderField } from '../../interface/types.ts';
 import { isDisconnect, isError } from '../../rules/failures.ts';
 import { argumentError, checkFields, checkStatus, givenError, headError } from '../../rules/head.ts';
-import { refusePromise } from '../decision.ts';
+import { refusePromisedAnswer } from '../decision.ts';
 import { Head, isHeaderList } from '../head.ts';
 import { type BodyMapping, DROP, type Handling } from '../types.ts';
 
@@ -91,9 +91,9 @@ export class HeadStage<W> {
   }
 
   #begin(head: Head, chunks: readonly Uint8Array[] | null): void {
-    refusePromise('onHead', this.#handling.onHead?.(head));
+    refusePromisedAnswer('onHead', this.#handling.onHead?.(head));
     const decision = this.#handling.mapBody?.(head, chunks) ?? null;
-    refusePromise('mapBody', decision);
+    refusePromisedAnswer('mapBody', decision);
     this.#pass(head.status, head.headers, head.error, decision);
   }
 
@@ -118,7 +118,7 @@ export class HeadStage<W> {
   answer(error: unknown): Uint8Array {
     const answer = isDisconnect(error) ? null : this.#handling.onError?.(error);
     if (answer === null || answer === undefined) throw error;
-    refusePromise('onError', answer);
+    refusePromisedAnswer('onError', answer);
     const given = asError(error);
     this.#deferring = false;
     this.#pending = null;

@@ -8,7 +8,7 @@ import { bytesOf } from '../../rules/bytes.ts';
 export function chunksOf(body: readonly Uint8Array[]): readonly Uint8Array[] | null {
   const chunks: Uint8Array[] = [];
   for (const value of body) {
-    const chunk = chunkOf(value);
+    const chunk = innerChunkOf(value);
     if (chunk === null) return null;
     chunks.push(chunk);
   }
@@ -20,7 +20,7 @@ export function chunksOf(body: readonly Uint8Array[]): readonly Uint8Array[] | n
  * to be compressed is more than there is. Null for what is no chunk. A Buffer stays one, for mappings that use it as
  * such.
  */
-export function chunkOf(value: unknown): Uint8Array | null {
+export function innerChunkOf(value: unknown): Uint8Array | null {
   const bytes = bytesOf(value);
   if (bytes === null || !(value instanceof Buffer)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

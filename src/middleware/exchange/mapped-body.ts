@@ -8,7 +8,7 @@ import type { AsyncBody, Body } from '../../interface/types.ts';
 import type { Steps } from '../../rules/steps.ts';
 import { type Bytes, DROP } from '../types.ts';
 import type { AnyIterator, MiddlewareExchange } from './exchange.ts';
-import { chunkOf } from './inner-body.ts';
+import { innerChunkOf } from './inner-body.ts';
 
 export const EMPTY = new Uint8Array(0);
 export const NO_MORE: IteratorResult<Uint8Array> = { done: true, value: undefined };
@@ -60,7 +60,7 @@ export abstract class MappedBody<
       return decision === null || decision.end === undefined ? null : decision.end();
     }
     // What is no chunk goes on as it is, for the gateway to refuse (G-103).
-    const chunk = decision === null ? null : chunkOf(step.value);
+    const chunk = decision === null ? null : innerChunkOf(step.value);
     return decision === null || chunk === null ? null : decision.chunk(chunk);
   }
 

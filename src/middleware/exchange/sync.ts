@@ -3,10 +3,10 @@ import { isUint8Array } from 'node:util/types';
 import { ApplicationError } from '../../interface/errors.ts';
 import type { Application, Body, Environ, StartResponse, Write } from '../../interface/types.ts';
 import { runSteps } from '../../rules/steps.ts';
-import { refusePromise } from '../decision.ts';
+import { refusePromisedAnswer } from '../decision.ts';
 import { type Bytes, DROP, type Handling } from '../types.ts';
 import { type ClosingArray, MiddlewareExchange } from './exchange.ts';
-import { chunkOf, isBody } from './inner-body.ts';
+import { innerChunkOf, isBody } from './inner-body.ts';
 import { MappedBody, NO_MORE } from './mapped-body.ts';
 
 function isArrayBody(body: Body): body is Uint8Array[] & { close?(): void } {
@@ -42,7 +42,7 @@ export class SyncExchange extends MiddlewareExchange<Write, Body, void, Body> {
     this.wrote = true;
     const decision = this.stage.decision;
     if (decision === DROP) return;
-    const given = decision === null ? null : chunkOf(chunk);
+    const given = decision === null ? null : innerChunkOf(chunk);
     this.stage.requireWrite()(decision === null || given === null ? chunk : bytes(decision.chunk(given)));
   }
 
@@ -90,7 +90,7 @@ export class SyncExchange extends MiddlewareExchange<Write, Body, void, Body> {
     try {
       this.stage.close();
     } finally {
-      refusePromise('onClose', this.handling.onClose?.());
+      refusePromisedAnswer('onClose', this.handling.onClose?.());
     }
     this.throwEarly();
   }
