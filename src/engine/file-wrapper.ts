@@ -95,8 +95,9 @@ function readBlockAsync(descriptor: number, size: number): Promise<Uint8Array> {
 }
 
 /**
- * A file as a body, without the waiting. The private brand is what the engine recognises (G-161). An application makes it,
- * by `wsgi.file_wrapper` or one of the classes, and returns it; the engine sends the file, or takes step after step.
+ * A file as a body, without the waiting. The private brand is what the engine recognises (G-161). An application makes
+ * it, by `wsgi.file_wrapper` or one of the classes, and returns it; the engine sends the file, or takes step after
+ * step.
  */
 abstract class Wrapper<F extends SyncFile | AsyncFile> {
   protected readonly file: F;

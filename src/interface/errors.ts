@@ -9,7 +9,10 @@ export class QuaichError extends Error {
   }
 }
 
-/** The client went away: the reason of `quaich.signal`, and what blocked reads and writes throw (B-37, B-38). Not a fault. */
+/**
+ * The client went away: the reason of `quaich.signal`, and what blocked reads and writes throw (B-37, B-38). Not a
+ * fault.
+ */
 export class ClientDisconnected extends QuaichError {
   constructor(message = 'the client closed the connection') {
     super('QUAICH_CLIENT_DISCONNECTED', message);

@@ -9,8 +9,8 @@ export const READ_BLOCK: unique symbol = Symbol.for('quaich.readBlock');
 
 export interface BlockInput {
   /**
-   * The next bytes, as many as have arrived, at least one and at most `max`, which is at least one; blocks until there are some.
-   * Null at the end. Throws what the other methods throw (G-63).
+   * The next bytes, as many as have arrived, at least one and at most `max`, which is at least one; blocks until there
+   * are some. Null at the end. Throws what the other methods throw (G-63).
    */
   [READ_BLOCK](max: number): Uint8Array | null;
 }

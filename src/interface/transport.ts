@@ -32,7 +32,9 @@ export const END = 1;
 export const DONE = 2;
 export type Final = typeof MORE | typeof END | typeof DONE;
 
-/** Result of a wait: nothing on a thread that blocks, a promise (or nothing, when there is no need to wait) elsewhere. */
+/**
+ * Result of a wait: nothing on a thread that blocks, a promise (or nothing, when there is no need to wait) elsewhere.
+ */
 export type Wait<Async extends boolean> = Async extends true ? Promise<void> | undefined : undefined;
 
 /**
@@ -71,8 +73,9 @@ export interface Transport<Async extends boolean> {
 /** The bytes of a request body as they arrive. */
 export interface BodySource<Async extends boolean> {
   /**
-   * The next bytes: never empty, never more than `max`, private to the caller. `null` at the end, then always. With `line`
-   * set only bytes up to a newline are wanted: a source that cannot tell what has arrived may stop there. Throws (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will never be complete (G-63).
+   * The next bytes: never empty, never more than `max`, private to the caller. `null` at the end, then always. With
+   * `line` set only bytes up to a newline are wanted: a source that cannot tell what has arrived may stop there. Throws
+   * (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will never be complete (G-63).
    */
   read(
     max: number,

@@ -7,7 +7,9 @@
 /** One header field: name and value, native strings both. */
 export type HeaderField = [name: string, value: string];
 
-/** Sends a block of the body ahead of the returned iterable (PEP 3333, The write() Callable). Blocks under backpressure. */
+/**
+ * Sends a block of the body ahead of the returned iterable (PEP 3333, The write() Callable). Blocks under backpressure.
+ */
 export type Write = (chunk: Uint8Array) => void;
 
 /** As `Write`; the promise settles when the transport wants more and rejects when the client has gone (B-09). */
@@ -17,10 +19,10 @@ type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9';
 type StatusLine = `${'2' | '3' | '4' | '5'}${Digit}${Digit} ${string}`;
 
 /**
- * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and a
- * reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Other literals are `never`. A
- * `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). Of those, and of no
- * literal, an object without any property is a record.
+ * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and
+ * a reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Other literals are
+ * `never`. A `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). Of those,
+ * and of no literal, an object without any property is a record.
  */
 export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : S extends StatusLine ? S : never;
 
@@ -96,7 +98,10 @@ export interface FileHandleLike {
   close(): Promise<void>;
 }
 
-/** `wsgi.file_wrapper` of the sync convention: takes a descriptor too, which the wrapper owns and closes (G-160 to G-163, U-08). */
+/**
+ * `wsgi.file_wrapper` of the sync convention: takes a descriptor too, which the wrapper owns and closes (G-160 to
+ * G-163, U-08).
+ */
 export type FileWrapper = (file: FileLike | FileHandleLike | number, blockSize?: number) => Body;
 
 /** `wsgi.file_wrapper` of the async convention. */
@@ -195,7 +200,10 @@ export type SyncMiddleware = (app: Application) => Application;
 /** Middleware for async applications. */
 export type AsyncMiddleware = (app: AsyncApplication) => AsyncApplication;
 
-/** Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18), lifespan hooks included (L-14). */
+/**
+ * Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18), lifespan hooks
+ * included (L-14).
+ */
 export interface Middleware {
   (app: Application): Application;
   (app: AsyncApplication): AsyncApplication;

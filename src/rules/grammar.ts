@@ -3,7 +3,9 @@
  * parser (`assembly/`) has its own, in tables.
  */
 
-/** RFC 9110, 5.6.2. Patterns with a token in them stand in this file, where the test of their running time reads them. */
+/**
+ * RFC 9110, 5.6.2. Patterns with a token in them stand in this file, where the test of their running time reads them.
+ */
 const TOKEN_SOURCE = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 /** RFC 9110, 5.6.2. */
 export const TOKEN = new RegExp(`^${TOKEN_SOURCE}$`);

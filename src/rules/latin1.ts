@@ -7,5 +7,8 @@ declare global {
   }
 }
 
-/** That of Buffer, whose `this` Node does not type, and which works for any Uint8Array: `latin1Slice.call(bytes, start, end)`. */
+/**
+ * That of Buffer, whose `this` Node does not type, and which works for any Uint8Array: `latin1Slice.call(bytes, start,
+ * end)`.
+ */
 export const latin1Slice = Buffer.prototype.latin1Slice as (this: Uint8Array, start: number, end: number) => string;

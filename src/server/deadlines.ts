@@ -10,7 +10,9 @@ import {
 } from '../protocols/host.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** The settings that limit the waits of connections; 0: no limit, but for an idle connection, which is then not kept. */
+/**
+ * The settings that limit the waits of connections; 0: no limit, but for an idle connection, which is then not kept.
+ */
 export type Deadlines = Pick<
   ResolvedOptions,
   'timeoutKeepAlive' | 'timeoutHead' | 'timeoutBody' | 'timeoutSend' | 'timeoutQueue'

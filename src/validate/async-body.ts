@@ -34,8 +34,9 @@ class CheckedAsyncIterator extends AnyCheckedIterator {
 
   async next(...args: unknown[]): Promise<CheckedStep> {
     //: @in body
-    //: G-105, V-135: The server MUST NOT have more than one step of the body outstanding. The next one is not asked for while the transport is over
-    //: its high-water mark, nor, in the async convention, before the promise of the previous `next` has settled.
+    //: G-105, V-135: The server MUST NOT have more than one step of the body outstanding. The next one is not asked for
+    //: while the transport is over its high-water mark, nor, in the async convention, before the promise of the
+    //: previous `next` has settled.
     if (this.#outstanding) {
       throw this.#exchange.outside(
         'V-135',

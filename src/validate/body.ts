@@ -35,8 +35,8 @@ export abstract class AnyCheckedBody {
     if (this.closing.closed) {
       throw exchange.outside('V-85', 'the body was iterated after it had been closed', 'close it last');
     }
-    //: G-108, V-128: The server MUST take the iterator of the body once. It calls `next` without argument (or with `undefined`), never
-    //: after the iterator was done or threw, and ignores the return value of a finished iterator.
+    //: G-108, V-128: The server MUST take the iterator of the body once. It calls `next` without argument (or with
+    //: `undefined`), never after the iterator was done or threw, and ignores the return value of a finished iterator.
     if (this.#taken) {
       throw exchange.outside('V-128', 'a second iterator was asked of the body', 'iterate the body once');
     }

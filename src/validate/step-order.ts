@@ -125,8 +125,9 @@ export class StepOrder {
   #checkLength(yielded: 0 | 1): void {
     if (this.#left < 0) return;
     //: @in body
-    //: A-09, G-124, V-125: The `length` of a body that is an array is the true number of its chunks, which the server trusts. It MUST
-    //: yield exactly so many, and MUST NOT be changed after it was returned. (Chunks are checked all the same.)
+    //: A-09, G-124, V-125: The `length` of a body that is an array is the true number of its chunks, which the server
+    //: trusts. It MUST yield exactly so many, and MUST NOT be changed after it was returned. (Chunks are checked all
+    //: the same.)
     if (yielded === 0 ? this.#left > 0 : this.#left === 0) {
       throw this.#exchange.inside(
         'V-125',
