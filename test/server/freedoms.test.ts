@@ -57,9 +57,10 @@ describe.each(WAYS)('$way', (way) => {
     const plain = await ask('/page');
     expect(plain).toMatchObject({ status: 200, complete: true });
     expect(plain.body).toHaveLength(20_000);
+    // The client ends its side behind its request: whether the head can still say so is a matter of time (G-183).
     const comparable = ({ headers, ...rest }: WireResponse) => ({
       ...rest,
-      headers: headers.filter(([name]) => name !== 'Date'),
+      headers: headers.filter(([name]) => name !== 'Date' && name !== 'Connection'),
     });
     for (const fields of [
       'Accept-Encoding: gzip, br, zstd, deflate;q=0.1, identity;q=0\r\n',
