@@ -5,7 +5,7 @@ export default defineConfig({
     projects: [
       {
         // No sockets, no worker threads: seconds.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**'] },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**'], testTimeout: 20_000 },
       },
       {
         // Real servers, threads and processes, run from the built package.
