@@ -29,8 +29,7 @@ class WatchedPromise<T> extends Promise<T> {
     return made;
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: `await` calls it on every promise that is not of the very class
-  // Promise
+  // biome-ignore lint/suspicious/noThenProperty: `await` calls it on promises of any class but Promise itself
   override then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
