@@ -3,21 +3,9 @@
  * Header fields on their way through a proxy (RFC 9110 section 7.6).
  */
 
-/** @import { AsyncEnviron, HeaderField } from 'quaich' */
+import { isHopByHop } from 'quaich/toolbox';
 
-/** Fields that speak of one connection and must not go further (RFC 9110 section 7.6.1). */
-const HOP_BY_HOP = [
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-];
+/** @import { AsyncEnviron, HeaderField } from 'quaich' */
 
 /** The names that a Connection field adds to these. @param {string} value */
 const named = (value) => value.split(',').map((name) => name.trim().toLowerCase());
@@ -32,14 +20,15 @@ const named = (value) => value.split(',').map((name) => name.trim().toLowerCase(
  */
 export function requestFields(environ, host, hasBody) {
   // `expect`: reading the body has answered it already.
-  const dropped = new Set([...HOP_BY_HOP, 'host', 'expect', 'forwarded', ...named(environ.HTTP_CONNECTION ?? '')]);
+  const dropped = new Set(['host', 'expect', 'forwarded', ...named(environ.HTTP_CONNECTION ?? '')]);
   /** @type {Record<string, string>} */
   const fields = {};
   for (const [key, value] of Object.entries(environ)) {
     if (!key.startsWith('HTTP_') || typeof value !== 'string') continue;
     const name = key.slice(5).toLowerCase().replaceAll('_', '-');
     // What a client says of its own origin is not passed on as if it were known.
-    if (!dropped.has(name) && !name.startsWith('x-forwarded-')) fields[name] = value;
+    if (dropped.has(name) || isHopByHop(name) || name.startsWith('x-forwarded-')) continue;
+    fields[name] = value;
   }
   if (environ.CONTENT_TYPE) fields['content-type'] = environ.CONTENT_TYPE;
   if (environ.CONTENT_LENGTH) fields['content-length'] = environ.CONTENT_LENGTH;
@@ -64,7 +53,7 @@ export function responseFields(raw, status) {
   const all = [];
   for (let index = 0; index < raw.length; index += 2) all.push([raw[index], raw[index + 1]]);
   // A field named Status would be taken for the status by CGI (G-93); some servers send it all the same.
-  const dropped = new Set([...HOP_BY_HOP, 'status']);
+  const dropped = new Set(['status']);
   for (const [name, value] of all) {
     if (name.toLowerCase() === 'connection') for (const each of named(value)) dropped.add(each);
     // Where both are given, the length is not that of the body (RFC 9112 section 6.3).
@@ -72,5 +61,8 @@ export function responseFields(raw, status) {
   }
   // RFC 9110 section 8.6: none with 204.
   if (status === 204) dropped.add('content-length');
-  return [...all.filter(([name]) => !dropped.has(name.toLowerCase())), ['Via', '1.1 quaich-example']];
+  return [
+    ...all.filter(([name]) => !dropped.has(name.toLowerCase()) && !isHopByHop(name)),
+    ['Via', '1.1 quaich-example'],
+  ];
 }

@@ -14,13 +14,12 @@ import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
+import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from './options.ts';
 import {
   APPLICATION_THREW,
   BODY_FAILED,
   BREAK,
   CLOSE_FAILED,
-  DEFAULT_CLOSE_TIMEOUT,
-  type EngineOptions,
   RETURN_FAILED,
   ResponseState,
   SEND_LAST,

@@ -18,12 +18,12 @@ import { faultError } from '../rules/fault.ts';
 import { disregard } from '../rules/promises.ts';
 import { Context } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
+import type { EngineOptions } from './options.ts';
 import {
   APPLICATION_THREW,
   BODY_FAILED,
   BREAK,
   CLOSE_FAILED,
-  type EngineOptions,
   RETURN_FAILED,
   ResponseState,
   SEND_LAST,

@@ -1,4 +1,5 @@
 import type { Kind } from '../interface/types.ts';
+import { turn } from '../rules/event-loop.ts';
 import { describeFailure, type Failure } from './applications.ts';
 import { resolveModule } from './find-module.ts';
 import { type AppOptions, loadApplication } from './load.ts';
@@ -37,8 +38,7 @@ export async function probeApplications(
       return;
     }
     // Promises that it left rejected become known in the next turn.
-    // Ends: with this turn of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     process.off('uncaughtException', uncaught);
   }
   post({ type: 'loaded', kinds });

@@ -2,15 +2,13 @@ import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { type SyncRingRequest, SyncWorkerEnd } from '../rings/index.ts';
+import { TURN_EVERY, turn } from '../rules/event-loop.ts';
 import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 import type { WorkerTask } from './thread.ts';
-import { live, ringEnviron, runnables, turn } from './worker.ts';
+import { live, ringEnviron, runnables } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
-
-/** Milliseconds after which the event loop gets a turn, so that timers and promises of applications go on. */
-const TURN_EVERY = 20;
 
 /** The task of a sync worker: one request at a time, blocking wherever it has to wait (B-22, B-63). */
 export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {

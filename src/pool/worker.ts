@@ -11,6 +11,7 @@ import { SOFTWARE } from '../environ/variables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
+import { turn } from '../rules/event-loop.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
@@ -133,10 +134,4 @@ export async function live(
 
 function failed(error: unknown): WorkerMessage {
   return { type: 'failed', ...describeFailure(error) };
-}
-
-/** Lets the event loop have a turn. */
-export function turn(): Promise<void> {
-  // Ends: by itself.
-  return new Promise((resolve) => setImmediate(resolve));
 }

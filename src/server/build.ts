@@ -73,11 +73,13 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     ({ prefix, place }, mount): Route => ({ prefix, mount, destination: place === 'inline' ? inline : workers }),
   );
 
-  const accessLog = await accessLogOf(options, report);
+  const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
+  const acceptor = await Acceptor.create(area, options.directReads);
+  const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
   const gateway = new Gateway({
     parser,
     turn,
-    acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), options.directReads),
+    acceptor,
     routes,
     connection: {
       serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',

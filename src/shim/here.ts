@@ -22,8 +22,20 @@ import type {
   StartResponse,
   Write,
 } from '../interface/types.ts';
-import { chunkOf, closeLate, closeOf, isPlainArray, notIterable, refuseNoBody, refusePromise } from '../rules/body.ts';
+import {
+  chunkOf,
+  closeLate,
+  closeOf,
+  isPlainArray,
+  noStepFault,
+  notIterable,
+  notSyncFault,
+  refuseNoBody,
+  refusePromise,
+} from '../rules/body.ts';
+import { turn } from '../rules/event-loop.ts';
 import { isDisconnect } from '../rules/failures.ts';
+import { faultError } from '../rules/fault.ts';
 import { disregard } from '../rules/promises.ts';
 import { reportClose, reportReturn, tellsDisconnect } from './closing.ts';
 import { keepContext, type Within } from './link/context.ts';
@@ -41,9 +53,6 @@ export interface HereOptions {
 
 const DEFAULT_MEMORY = 65536;
 const DEFAULT_LIMIT = 64 * 1024 * 1024;
-
-// Ends: with the next turn of this loop.
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** An error page of the bridge itself. */
 export function refusal(startResponse: AsyncStartResponse, status: string): AsyncBody {
@@ -71,9 +80,7 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
       body = step(() => app(environHere(environ, spool), start));
       if (isPromise(body)) {
         closeLate(body, (error) => reportClose(environ, error));
-        throw new ApplicationError(
-          'a sync application returned a promise: declare it with markAsync, or mount it as async (B-02)',
-        );
+        throw faultError(notSyncFault('a promise'));
       }
     } catch (error) {
       spool.close();
@@ -355,7 +362,7 @@ class SteppedBody implements AsyncIterable<Uint8Array> {
     const iterator = this.#iterator;
     const result: unknown = this.#step(() => iterator.next());
     if (!isObject(result)) {
-      throw new ApplicationError(`next() of the body returned ${typeof result}, not an object (G-100)`);
+      throw faultError(noStepFault(result));
     }
     if ((result as IteratorResult<Uint8Array>).done) {
       response.end(undefined);
@@ -392,9 +399,7 @@ function iteratorOf(body: unknown): Iterator<Uint8Array> {
   const iterate = (body as Partial<Iterable<Uint8Array>>)[Symbol.iterator];
   if (typeof iterate === 'function') return Reflect.apply(iterate, body, []) as Iterator<Uint8Array>;
   if (typeof (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function') {
-    throw new ApplicationError(
-      'a sync application returned an async iterable: declare it with markAsync, or mount it as async (B-02)',
-    );
+    throw faultError(notSyncFault('an async iterable'));
   }
   throw notIterable(body);
 }

@@ -2,6 +2,7 @@
  * The life of a bridge's thread: loads and starts up the application there, where its hooks belong (L-15), runs
  * requests until told to stop, runs the shutdown hooks.
  */
+
 import type { MessagePort } from 'node:worker_threads';
 import { ConfigurationError, RequestAborted } from '../../interface/errors.ts';
 import type { Application, AsyncApplication } from '../../interface/types.ts';
@@ -10,6 +11,7 @@ import { noteOpenFiles } from '../../pool/open-files.ts';
 import { writeOutputDirectly } from '../../pool/output.ts';
 import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
 import { onUncaught } from '../../pool/uncaught.ts';
+import { TURN_EVERY, turn } from '../../rules/event-loop.ts';
 import { nothing } from '../../rules/promises.ts';
 import { describeError } from '../../rules/show.ts';
 import { BlockingEnd, LoopEnd, ring } from '../link/link.ts';
@@ -19,12 +21,6 @@ import type { BridgeData } from '../threads/target.ts';
 import { type BlockingFarEnd, BlockingTransport } from './blocking-transport.ts';
 import { LoopTransport } from './loop-transport.ts';
 import type { Call } from './relay.ts';
-
-/** Milliseconds after which the event loop of a blocking thread gets a turn, so that timers of applications go on. */
-const TURN_EVERY = 20;
-
-// Ends: with the next turn of this loop.
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The task of a bridge's thread. Fulfils when it was told to stop; a thread that could not start ends itself. */
 export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<void> {
