@@ -2,8 +2,8 @@
 import { inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
+import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/options.ts';
 import { report } from '../engine/report.ts';
-import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from '../engine/response.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { MountEnvirons } from '../environ/mount-environs.ts';
 import { SOFTWARE } from '../environ/variables.ts';

@@ -1,7 +1,7 @@
 /** Runs async applications on a recording transport. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { EngineOptions } from '../../src/engine/response.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
 import { type RunningRequest, runAsync } from '../../src/engine/run-async.ts';
 import type { AsyncApplication, AsyncEnviron } from '../../src/interface/types.ts';
 import { asyncEnviron, MemoryErrors } from './environs.ts';

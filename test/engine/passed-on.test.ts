@@ -1,12 +1,12 @@
 /** What the engine offers a bridge: a response that goes on as the application gave it, to a gateway somewhere else. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import type { EngineOptions } from '../../src/engine/options.ts';
 import {
   type Action,
   APPLICATION_THREW,
   BODY_FAILED,
   CLOSE_FAILED,
-  type EngineOptions,
   RETURN_FAILED,
   ResponseState,
   SEND,

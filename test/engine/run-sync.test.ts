@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import type { EngineOptions } from '../../src/engine/response.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
 import { runSync } from '../../src/engine/run-sync.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 import type { Application, Body, StartResponse } from '../../src/interface/types.ts';

@@ -10,7 +10,7 @@
  * What differs is how the far side waits: `BlockingTransport` sleeps on the link, `LoopTransport` gets its messages as
  * events.
  */
-import type { EngineOptions } from '../../engine/response.ts';
+import type { EngineOptions } from '../../engine/options.ts';
 import { DONE, type Final, type ResponseHead } from '../../interface/transport.ts';
 import { closedEarly } from '../closing.ts';
 import { cost, environFromWire, errorToWire, type FarMessage, type NearMessage, type WireError } from '../link/wire.ts';

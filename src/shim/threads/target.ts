@@ -1,6 +1,6 @@
 /** What a bridge leads to: the reference of an application on other threads, and how these are run. */
 import { createErrorStream } from '../../engine/error-stream.ts';
-import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/response.ts';
+import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/options.ts';
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
 import type { Kind } from '../../interface/types.ts';
 import { resolveModule } from '../../pool/find-module.ts';
