@@ -1,9 +1,41 @@
-import http from 'node:http';
-import { announce } from './announce.mjs';
+// The content on Node's own server, written as one would who wants it fast.
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from '../apps/content.mjs';
 
-const body = Buffer.from('Hello world!\n');
-const server = http.createServer((_request, response) => {
-  response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': body.length });
+function send(response, type, body) {
+  response.writeHead(200, { 'Content-Type': type, 'Content-Length': body.length });
   response.end(body);
-});
-server.listen(0, '127.0.0.1', () => announce(`http://127.0.0.1:${server.address().port}/`));
+}
+
+function* repeat(count) {
+  for (let i = 0; i < count; i++) yield CHUNK;
+}
+
+function stream(response, length, source) {
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': length });
+  pipeline(source, response, () => {});
+}
+
+export function listener(request, response) {
+  const path = request.url;
+  if (path === '/json') send(response, 'application/json', Buffer.from(json()));
+  else if (path === '/length') {
+    let length = 0;
+    request.on('data', (chunk) => {
+      length += chunk.length;
+    });
+    request.on('end', () => send(response, 'text/plain', Buffer.from(String(length))));
+  } else if (path.startsWith('/bytes/')) send(response, 'text/plain', blockOf(path));
+  else if (path.startsWith('/chunks/')) {
+    const count = chunksOf(path);
+    stream(response, count * CHUNK.length, Readable.from(repeat(count), { objectMode: true, highWaterMark: 1 }));
+  } else if (path === '/file') {
+    const file = contentFile();
+    stream(response, statSync(file).size, createReadStream(file));
+  } else if (path === '/' || path.startsWith('/?')) send(response, 'text/plain', hello);
+  else response.writeHead(404).end();
+}
+
+if (process.argv[2] === 'serve') createServer(listener).listen(Number(process.env.PORT), '127.0.0.1');

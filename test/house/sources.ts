@@ -45,7 +45,7 @@ export function filesOf(folders: readonly string[], ending: RegExp): string[] {
     .flatMap((folder) =>
       readdirSync(root + folder, { recursive: true, encoding: 'utf8' }).map((file) => posix.join(folder, file)),
     )
-    .filter((file) => ending.test(file) && !GENERATED.test(file))
+    .filter((file) => ending.test(file) && !GENERATED.test(file) && !file.includes('node_modules/'))
     .sort();
 }
 

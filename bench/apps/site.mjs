@@ -1,0 +1,57 @@
+// The content in both conventions of Quaich.
+import { openSync } from 'node:fs';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from './content.mjs';
+
+const field = (type, length) => [
+  ['Content-Type', type],
+  ['Content-Length', String(length)],
+];
+const TEXT = field('text/plain', hello.length);
+const NOT_FOUND = [['Content-Length', '0']];
+
+/** The answer to all but uploads: status, fields and body. */
+function answer(path, wrapper) {
+  if (path === '/') return ['200 OK', TEXT, [hello]];
+  if (path === '/json') {
+    const body = Buffer.from(json());
+    return ['200 OK', field('application/json', body.length), [body]];
+  }
+  if (path.startsWith('/bytes/')) {
+    const body = blockOf(path);
+    return ['200 OK', field('text/plain', body.length), [body]];
+  }
+  if (path.startsWith('/chunks/')) {
+    const count = chunksOf(path);
+    return ['200 OK', field('text/plain', count * CHUNK.length), chunks(count)];
+  }
+  if (path === '/file') return ['200 OK', [['Content-Type', 'text/plain']], wrapper(openSync(contentFile()))];
+  return ['404 Not Found', NOT_FOUND, []];
+}
+
+function* chunks(count) {
+  for (let i = 0; i < count; i++) yield CHUNK;
+}
+
+function respond(environ, startResponse, upload) {
+  const [status, headers, body] =
+    upload === null
+      ? answer(environ.PATH_INFO, environ['wsgi.file_wrapper'])
+      : ['200 OK', field('text/plain', String(upload).length), [Buffer.from(String(upload))]];
+  startResponse(status, headers);
+  return body;
+}
+
+export function sync(environ, startResponse) {
+  if (environ.PATH_INFO !== '/length') return respond(environ, startResponse, null);
+  const input = environ['wsgi.input'];
+  let length = 0;
+  for (let chunk = input.read(65536); chunk.length > 0; chunk = input.read(65536)) length += chunk.length;
+  return respond(environ, startResponse, length);
+}
+
+export async function asynchronous(environ, startResponse) {
+  if (environ.PATH_INFO !== '/length') return respond(environ, startResponse, null);
+  let length = 0;
+  for await (const chunk of environ['wsgi.input']) length += chunk.length;
+  return respond(environ, startResponse, length);
+}

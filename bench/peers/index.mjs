@@ -1,0 +1,59 @@
+// Everybody who is compared: how each is started, and whether it can be here. Each is set up as its own documentation
+// recommends for production, on one core's worth of threads unless its name says otherwise.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const production = { NODE_ENV: 'production' };
+
+/** A program for Node. */
+const node = (file, ...args) => ({
+  command: process.execPath,
+  args: [here(file), ...args],
+  env: production,
+  version: () => process.version,
+});
+
+const readVersion = (path) => JSON.parse(readFileSync(path, 'utf8')).version;
+
+/** The version of a package of the bench; fails where it is not installed. */
+const versionOf = (name) => readVersion(here(`../node_modules/${name}/package.json`));
+
+/** Quaich, built in the folder `root`. */
+const quaich = (root, flags, mount) => ({
+  command: process.execPath,
+  args: [join(root, 'dist/src/cli/main.js'), '--bind', '127.0.0.1:$PORT', ...flags, mount],
+  env: production,
+  version: () => readVersion(join(root, 'package.json')),
+});
+
+const site = here('../apps/site.mjs');
+
+/**
+ * The three ways of Quaich, from the build in `root`; their names end with `suffix`.
+ *
+ * @param {string} root
+ */
+export const quaichPeers = (root, suffix = '') => ({
+  [`quaich sync${suffix}`]: quaich(root, ['--sync-workers', '1'], `${site}:sync`),
+  [`quaich async${suffix}`]: quaich(root, ['--async-workers', '1'], `${site}:asynchronous`),
+  [`quaich inline${suffix}`]: quaich(root, ['--inline'], `${site}:asynchronous`),
+});
+
+const BUN = here('../node_modules/bun/bin/bun.exe'); // the name on every system
+
+/** @type {Record<string, { command: string, args: string[], env?: Record<string, string>, version: () => string }>} */
+export const peers = {
+  'node:http': node('node-http.mjs', 'serve'),
+  'node:http, cluster': node('node-cluster.mjs'),
+  'raw net, parses nothing': node('raw-net.mjs'),
+  'uWebSockets.js': { ...node('uws.mjs'), version: () => versionOf('@trufflesuite/uws-js-unofficial') },
+  Bun: {
+    command: BUN,
+    args: [here('bun.mjs')],
+    env: production,
+    version: () => execFileSync(BUN, ['--version'], { encoding: 'utf8' }).trim(),
+  },
+};

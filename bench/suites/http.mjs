@@ -1,0 +1,32 @@
+// Requests with little behind them: what a server costs by itself.
+import { HTTP_METRICS } from '../../dist/src/bench/http-case.js';
+import { KIB, requests } from '../apps/content.mjs';
+
+const { hello, browser, json, upload } = requests;
+const nothing = 'parses nothing';
+
+/** @param {import('../context.mjs').Context} context */
+export const suite = ({ servers }) => ({
+  name: 'http',
+  title: 'Small requests',
+  metrics: HTTP_METRICS,
+  base: 'node:http',
+  candidates: servers({
+    'node:http': {},
+    'node:http, cluster': {},
+    quaich: {},
+    'raw net, parses nothing': { 'JSON, 64 connections': nothing, 'POST of 1 KiB, 64 connections': nothing },
+    'uWebSockets.js': {},
+    Bun: {},
+  }),
+  cases: [
+    { name: 'small GET, 1 connection', request: hello, connections: 1 },
+    { name: 'small GET, 64 connections', request: hello, connections: 64 },
+    { name: 'small GET, 256 connections', request: hello, connections: 256 },
+    { name: 'small GET, 1,024 connections', request: hello, connections: 1024 },
+    { name: 'small GET, 64 connections, pipelined by 16', request: hello, connections: 64, pipelining: 16 },
+    { name: 'browser GET of 14 fields, 64 connections', request: browser, connections: 64 },
+    { name: 'JSON, 64 connections', request: json, connections: 64 },
+    { name: 'POST of 1 KiB, 64 connections', request: upload(KIB), connections: 64 },
+  ],
+});
