@@ -25,10 +25,10 @@ export function measureParser(makeSubject) {
     const { length } = input.bytes;
     check(subject, input, parseReads);
     const before = { ...subject.seen };
-    const { requests, cpu, elapsed } = repeatSync(whole ? () => subject.parse(length) : parseReads, seconds);
+    const { requests, sample } = repeatSync(whole ? () => subject.parse(length) : parseReads, seconds);
     checkCounts(subject.seen, before, input, requests);
     check(subject, input, parseReads);
-    return { cpu: cpu * 1000, elapsed: elapsed * 1000 };
+    return { cpu: sample.cpu * 1000, elapsed: sample.elapsed * 1000 };
   };
 }
 

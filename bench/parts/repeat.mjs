@@ -40,7 +40,7 @@ export function repeatSync(once, seconds) {
     now = performance.now();
     if (now - before < LOOK) batch *= 2;
   }
-  return { requests, ...read(requests) };
+  return { requests, sample: read(requests) };
 }
 
 /**
@@ -59,5 +59,5 @@ export async function repeat(once, seconds, parallel) {
     }
   };
   await Promise.all(Array.from({ length: parallel }, line));
-  return { requests, ...read(requests) };
+  return { requests, sample: read(requests) };
 }
