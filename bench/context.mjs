@@ -6,11 +6,13 @@ import { peers, quaichPeers } from './peers/index.mjs';
 
 /**
  * @typedef {import('../dist/src/bench/suite.js').Candidate} Candidate
+ * @typedef {import('./parts/part-process.mjs').Part} Part
+ * @typedef {Record<string, Record<string, string>>} Cannot by candidate: cases, each with the reason
  * @typedef {object} Context
  * @property {(names: Record<string, Record<string, string>>) => Candidate[]} servers the servers of these names, each with the cases that it cannot do and why; `quaich` stands for its three ways. Who
  *   is not installed is left out and noted
- * @property {(file: string, candidates: Record<string, import('./parts/part-process.mjs').Part>, cannot?: Record<string, Record<string, string>>) => Candidate[]} parts
- *   those whom `file` in `parts/` exports, each with the cases that it cannot do and why
+ * @property {(file: string, candidates: Record<string, Part>, cannot?: Cannot) => Candidate[]} parts those whom `file`
+ *   in `parts/` exports, each with the cases that it cannot do and why
  * @property {Map<string, string>} versions of everybody who takes part
  * @property {Map<string, string>} leftOut by name, with the reason
  * @property {string} generator the name of the load generator

@@ -14,9 +14,9 @@ export function measureParser(makeSubject) {
     const subject = subjects[to];
     const reads = split(input.bytes, read);
     const parseReads = () => {
-      for (const bytes of reads) {
-        subject.put(bytes);
-        subject.parse(bytes.length);
+      for (const one of reads) {
+        subject.put(one);
+        subject.parse(one.bytes.length);
       }
     };
     // A head in one read lies in the parser's memory, as a socket would have read it there. What comes in several
@@ -32,10 +32,13 @@ export function measureParser(makeSubject) {
   };
 }
 
-/** In reads of so many bytes; by default of as many as a server reads at a time. */
+/** Reads of so many bytes; by default of as many as a server reads at a time. */
 function split(bytes, size = 65536) {
   const reads = [];
-  for (let at = 0; at < bytes.length; at += size) reads.push(bytes.subarray(at, at + size));
+  for (let at = 0; at < bytes.length; at += size) {
+    const read = bytes.subarray(at, at + size);
+    reads.push({ bytes: read, text: read.latin1Slice() });
+  }
   return reads;
 }
 

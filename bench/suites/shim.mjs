@@ -23,7 +23,7 @@ export const suite = ({ parts }) => ({
   name: 'shim',
   title: 'Bridges between sync and async',
   note:
-    'Quaich: a GET with 16 variables through the engine, and a response of checked head and body as a server gets it; ' +
+    'Quaich: a GET with 17 variables through the engine, and a response of checked head and body as a server gets it; ' +
     'the bridge brings disconnects, backpressure and errors over, too. The other packages call a function with those ' +
     'variables, which returns status, fields and body: less than a bridge of applications does, and no chunks.',
   metrics: partMetrics('µs'),
