@@ -14,7 +14,11 @@ const REQUEST =
 const FIELDS = 4;
 
 const startWorkers = (count, dataOf) =>
-  Array.from({ length: count }, (_, index) => new Worker(WORKER, { workerData: dataOf(index) }));
+  Array.from({ length: count }, (_, index) =>
+    new Worker(WORKER, { workerData: dataOf(index) }).on('exit', () => {
+      throw new Error('a worker has ended');
+    }),
+  );
 
 /** Of the messages from a worker, all but whole responses. */
 const UNEXPECTED = ['chunk', 'file', 'hint', 'abort', 'done', 'wantContinue', 'wantBody', 'errors', 'note'];

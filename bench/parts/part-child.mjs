@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 
 const [file, name, root] = process.argv.slice(2);
 process.once('disconnect', () => process.exit());
+process.once('uncaughtException', (error) => process.send({ failed: inspect(error) }, () => process.exit(1)));
 
 async function answer(work) {
   try {
