@@ -95,8 +95,8 @@ async function started(bridge) {
 }
 
 /**
- * @param {(body: 'Array' | 'Stream') => (() => void | Promise<void>) | Promise<() => void | Promise<void>>} callOf made
- *   with the first case that needs it
+ * @typedef {() => void | Promise<void>} Call
+ * @param {(body: 'Array' | 'Stream') => Call | Promise<Call>} callOf used with the first case that needs it
  * @param {boolean} blocks a call is over when it returns
  * @returns {import('./part-process.mjs').Measure}
  */
