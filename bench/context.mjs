@@ -1,13 +1,18 @@
 // What a suite is given: who can be measured here, and how load is made.
 import { startHttp } from '../dist/src/bench/http-case.js';
 import { generators } from '../dist/src/bench/load.js';
+import { startPart, versionOfPart } from './parts/part-process.mjs';
 import { peers, quaichPeers } from './peers/index.mjs';
 
 /**
  * @typedef {import('../dist/src/bench/suite.js').Candidate} Candidate
+ * @typedef {import('./parts/part-process.mjs').Part} Part
+ * @typedef {Record<string, Record<string, string>>} Cannot by candidate: cases, each with the reason
  * @typedef {object} Context
  * @property {(names: Record<string, Record<string, string>>) => Candidate[]} servers the servers of these names, each with the cases that it cannot do and why; `quaich` stands for its three ways. Who
  *   is not installed is left out and noted
+ * @property {(file: string, candidates: Record<string, Part>, cannot?: Cannot) => Candidate[]} parts those whom `file`
+ *   in `parts/` exports, each with the cases that it cannot do and why
  * @property {Map<string, string>} versions of everybody who takes part
  * @property {Map<string, string>} leftOut by name, with the reason
  * @property {string} generator the name of the load generator
@@ -23,25 +28,42 @@ export function createContext({ root, against, only = [], generator: wanted }) {
   if (name === undefined)
     throw new Error(`no load generator ${wanted}; there are ${[...generators.keys()].join(', ')}`);
   const generate = generators.get(name);
-  const ours = { ...quaichPeers(root), ...(against === undefined ? {} : quaichPeers(against, ', other build')) };
+  /** Folders of builds, and how the names of those who come from there end. */
+  const builds = [[root, ''], ...(against === undefined ? [] : [[against, ', other build']])];
+  const ours = Object.assign({}, ...builds.map(([folder, suffix]) => quaichPeers(folder, suffix)));
   const all = { ...peers, ...ours };
   const versions = new Map();
   const leftOut = new Map();
 
-  const server = (name, cannot) => {
+  /** The candidate of that name, where it is wanted and installed. */
+  const candidate = (name, version, cannot, start) => {
     if (only.length > 0 && !only.some((word) => name.includes(word))) return [];
-    const peer = all[name];
     try {
-      versions.set(name, peer.version());
+      versions.set(name, version());
     } catch (error) {
       leftOut.set(name, error.message.split('\n')[0]);
       return [];
     }
-    return [{ name, cannot, start: () => startHttp(peer, generate) }];
+    return [{ name, cannot, start }];
+  };
+  const server = (name, cannot) => {
+    const peer = all[name];
+    return candidate(name, peer.version, cannot, () => startHttp(peer, generate));
   };
   const servers = (names) =>
     Object.entries(names).flatMap(([name, cannot]) =>
       name === 'quaich' ? Object.keys(ours).flatMap((way) => server(way, cannot)) : server(name, cannot),
     );
-  return { servers, versions, leftOut, generator: name };
+  const parts = (file, candidates, cannot = {}) =>
+    Object.entries(candidates).flatMap(([name, part]) =>
+      (part.modules === undefined ? builds.slice(0, 1) : builds).flatMap(([folder, suffix]) =>
+        candidate(
+          name + suffix,
+          () => versionOfPart(part, folder),
+          cannot[name],
+          () => startPart(file, name, folder),
+        ),
+      ),
+    );
+  return { servers, parts, versions, leftOut, generator: name };
 }

@@ -16,10 +16,10 @@ const node = (file, ...args) => ({
   version: () => process.version,
 });
 
-const readVersion = (path) => JSON.parse(readFileSync(path, 'utf8')).version;
+export const readVersion = (path) => JSON.parse(readFileSync(path, 'utf8')).version;
 
 /** The version of a package of the bench; fails where it is not installed. */
-const versionOf = (name) => readVersion(here(`../node_modules/${name}/package.json`));
+export const versionOf = (name) => readVersion(here(`../node_modules/${name}/package.json`));
 
 /** Quaich, built in the folder `root`. */
 const quaich = (root, flags, mount) => ({

@@ -34,6 +34,8 @@ export interface Candidate<Case> {
 export interface Suite<Case extends { readonly name: string }> {
   readonly name: string;
   readonly title: string;
+  /** What is alike among the candidates, and what is not. */
+  readonly note?: string;
   /** The first one decides who is faster. */
   readonly metrics: readonly Metric[];
   /** The candidate that ratios are taken to. */
@@ -73,6 +75,7 @@ export interface CaseResult {
 export interface SuiteResult {
   readonly suite: string;
   readonly title: string;
+  readonly note?: string;
   readonly base: string;
   readonly metrics: readonly Metric[];
   readonly cases: readonly CaseResult[];
@@ -124,6 +127,7 @@ export async function measureSuite<Case extends { readonly name: string }>(
   return {
     suite: suite.name,
     title: suite.title,
+    note: suite.note,
     base: suite.base,
     metrics: suite.metrics,
     cases: suite.cases.map(({ name }) => ({
