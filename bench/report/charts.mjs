@@ -1,0 +1,177 @@
+// The charts of a report, as SVG: drawn by Vega without a browser. Colours are properties of the page's style sheet, so
+// that a chart is dark where the page is. Each is drawn for a phone; a wider page shows more of them in a row.
+import { parse, View } from 'vega';
+import { compile } from 'vega-lite';
+import { html, raw } from './markup.mjs';
+
+/** Pixels of the part that holds the marks of a chart with names beside it; the names have as many as are left. */
+const PLOT = 165;
+const NAMES = 140;
+const ROW = 19;
+
+/** The colour of each verdict, the same for everybody. */
+const COLOURS = {
+  base: 'var(--ink)',
+  better: 'var(--better)',
+  worse: 'var(--worse)',
+  'no difference': 'var(--quiet)',
+  'too few rounds': 'var(--quiet)',
+};
+/** As many lines as can be told apart by their colour; those after them are dashed. */
+const LINES = 8;
+
+const CONFIG = {
+  aria: false,
+  background: 'transparent',
+  padding: 2,
+  font: 'inherit',
+  view: { stroke: null },
+  axis: {
+    labelColor: 'var(--ink)',
+    titleColor: 'var(--quiet)',
+    titleFontWeight: 'normal',
+    domainColor: 'var(--line)',
+    tickColor: 'var(--line)',
+    gridColor: 'var(--line)',
+    labelFontSize: 11,
+    titleFontSize: 11,
+    labelLimit: NAMES,
+  },
+};
+
+/**
+ * A figure of several candidates, each in its row: a dot for the median, a bar for its interval.
+ *
+ * @param {object} chart
+ * @param {string} chart.title
+ * @param {string} chart.axis what is shown, and in what unit
+ * @param {{ name: string, low: number, median: number, high: number, verdict?: string }[]} chart.rows from the top
+ * @param {number} [chart.mark] the value of a line across all rows
+ */
+export function drawRanges({ title, axis, rows, mark }) {
+  const values = rows.map(({ verdict = 'base', ...row }) => ({ ...row, colour: COLOURS[verdict] }));
+  const shown = rows.flatMap(({ low, high }) => [low, high]).concat(mark ?? []);
+  const x = { type: 'quantitative', scale: scaleOf(shown), axis: { title: axis, ...ticksOf(shown) } };
+  const colour = { field: 'colour', type: 'nominal', scale: null };
+  return draw(title, describeRows(axis, rows), {
+    width: PLOT,
+    height: { step: ROW },
+    data: { values },
+    encoding: { y: { field: 'name', type: 'nominal', sort: null, axis: { title: null, ticks: false, domain: false } } },
+    layer: [
+      ...(mark === undefined
+        ? []
+        : [
+            {
+              data: { values: [{}] },
+              mark: { type: 'rule', color: 'var(--ink)', strokeDash: [3, 3] },
+              encoding: { x: { datum: mark, ...x }, y: null },
+            },
+          ]),
+      {
+        mark: { type: 'rule', strokeWidth: 5, strokeCap: 'round', opacity: 0.4 },
+        encoding: { x: { field: 'low', ...x }, x2: { field: 'high' }, color: colour },
+      },
+      {
+        mark: { type: 'point', filled: true, size: 45, opacity: 1 },
+        encoding: { x: { field: 'median', ...x }, color: colour },
+      },
+    ],
+  });
+}
+
+/**
+ * Figures of several candidates along percentiles, a line for each candidate.
+ *
+ * @param {object} chart
+ * @param {string} chart.title
+ * @param {string} chart.axis what is shown, and in what unit
+ * @param {string[]} chart.names of all candidates of the suite: each has its colour by its place among them
+ * @param {{ name: string, percentile: string, value: number }[]} chart.points
+ */
+export function drawLatency({ title, axis, names, points }) {
+  const shown = points.map(({ value }) => value);
+  const present = names.filter((name) => points.some((point) => point.name === name));
+  const style = (range) => ({ domain: present, range: present.map((name) => range(names.indexOf(name))) });
+  const colours = style((index) => `var(--line-${(index % LINES) + 1})`);
+  const legend = {
+    title: null,
+    orient: 'bottom',
+    columns: 2,
+    symbolType: 'stroke',
+    labelColor: 'var(--ink)',
+    labelLimit: 130,
+  };
+  return draw(
+    title,
+    `${axis} at the percentiles ${[...new Set(points.map(({ percentile }) => percentile))].join(', ')}`,
+    {
+      width: 235,
+      height: 170,
+      data: { values: points },
+      mark: { type: 'line', point: { filled: true, size: 22 }, strokeWidth: 1.5 },
+      encoding: {
+        x: { field: 'percentile', type: 'ordinal', sort: null, axis: { title: null, labelAngle: 0 } },
+        y: { field: 'value', type: 'quantitative', scale: scaleOf(shown), axis: { title: axis, ...ticksOf(shown) } },
+        color: { field: 'name', type: 'nominal', scale: colours, legend },
+        strokeDash: { field: 'name', type: 'nominal', scale: style((index) => (index < LINES ? [] : [4, 3])), legend },
+      },
+    },
+  );
+}
+
+/** Twice as much is as far from once as half is; figures of 0 have no place on such a scale. */
+function scaleOf(values) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  if (least <= 0) return { zero: true };
+  return { type: 'log', domain: [least / 1.15, most * 1.15], nice: false };
+}
+
+/** Ticks at 1, 2 and 5 times powers of ten, fewer where there are many; finer ones where all lies close together. */
+function ticksOf(values) {
+  const [least, most] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
+  if (least <= 0) return { tickCount: 4 };
+  const steps = STEPS.find((factors) => ticksBetween(least, most, factors).length <= 5) ?? [1];
+  return {
+    values: ticksBetween(least, most, steps).filter(
+      (_, index, { length }) => length <= 6 || index % Math.ceil(length / 6) === 0,
+    ),
+    format: '~g',
+  };
+}
+
+const STEPS = [[1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 8], [1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]];
+
+function ticksBetween(least, most, factors) {
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.log10(most); power++) {
+    for (const factor of factors) ticks.push(Number((factor * 10 ** power).toPrecision(3)));
+  }
+  return ticks.filter((tick) => tick >= least && tick <= most);
+}
+
+const describeRows = (axis, rows) =>
+  `${axis}: ${rows.map(({ name, low, median, high }) => `${name} ${[median, low, high].map((value) => value.toPrecision(3)).join(', from ')}`).join('; ')}`;
+
+let drawn = 0;
+
+async function draw(title, description, specification) {
+  const view = new View(parse(compile({ ...specification, config: CONFIG }).spec), { renderer: 'none' });
+  const svg = await view.toSVG();
+  view.finalize();
+  const id = `chart-${++drawn}`;
+  const texts = html`<title id="${id}">${title}</title><desc id="${id}-text">${description}</desc>`;
+  return raw(
+    shortened(svg).replace(
+      /^<svg[^>]*?( width=.*?)>/,
+      `<svg$1 role="img" aria-labelledby="${id}" aria-describedby="${id}-text">${texts}`,
+    ),
+  );
+}
+
+/** Without what has no effect: names of groups, empty paths, places of a thousandth of a pixel. */
+const shortened = (svg) =>
+  svg
+    .replaceAll(/ (?:class|role|aria-[a-z]+|pointer-events|font-family)="[^"]*"/g, '')
+    .replaceAll(/<path(?: d="[^"]*")?(?: display="none"| d="")+\/>|<path d="M0,0h0v0h0Z"\/>/g, '')
+    .replaceAll(/(\d+\.\d{2})\d+/g, '$1');
