@@ -4,10 +4,15 @@ import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
 import { html, raw } from './markup.mjs';
 
-/** Pixels of the part that holds the marks of a chart with names beside it; the names have as many as are left. */
-const PLOT = 165;
-const NAMES = 140;
+/**
+ * Pixels: names to the left of a plot, the plot, and a row of it. They are fixed, so that charts stand in line below each
+ * other; Vega cannot know how wide a text is without a browser.
+ */
+const NAMES = 152;
+const PLOT = 150;
 const ROW = 19;
+/** Letters of a name that have room. */
+const LETTERS = 25;
 
 /** The colour of each verdict, the same for everybody. */
 const COLOURS = {
@@ -19,11 +24,13 @@ const COLOURS = {
 };
 /** As many lines as can be told apart by their colour; those after them are dashed. */
 const LINES = 8;
+/** How the line of the candidate at this place looks: a class of the style sheet, and whether it is dashed. */
+export const lineOf = (place) => ({ colour: `line-${(place % LINES) + 1}`, dashed: place >= LINES });
 
 const CONFIG = {
   aria: false,
   background: 'transparent',
-  padding: 2,
+  autosize: 'none',
   font: 'inherit',
   view: { stroke: null },
   axis: {
@@ -35,7 +42,8 @@ const CONFIG = {
     gridColor: 'var(--line)',
     labelFontSize: 11,
     titleFontSize: 11,
-    labelLimit: NAMES,
+    grid: true,
+    labelLimit: 0,
   },
 };
 
@@ -49,25 +57,28 @@ const CONFIG = {
  * @param {number} [chart.mark] the value of a line across all rows
  */
 export function drawRanges({ title, axis, rows, mark }) {
-  const values = rows.map(({ verdict = 'base', ...row }) => ({ ...row, colour: COLOURS[verdict] }));
   const shown = rows.flatMap(({ low, high }) => [low, high]).concat(mark ?? []);
   const x = { type: 'quantitative', scale: scaleOf(shown), axis: { title: axis, ...ticksOf(shown) } };
   const colour = { field: 'colour', type: 'nominal', scale: null };
+  const line = {
+    data: { values: [{}] },
+    mark: { type: 'rule', color: 'var(--ink)', strokeDash: [3, 3] },
+    encoding: { x: { datum: mark, ...x }, y: null },
+  };
   return draw(title, describeRows(axis, rows), {
     width: PLOT,
-    height: { step: ROW },
-    data: { values },
-    encoding: { y: { field: 'name', type: 'nominal', sort: null, axis: { title: null, ticks: false, domain: false } } },
+    height: ROW * rows.length,
+    padding: { left: NAMES, right: 8, top: 4, bottom: 36 },
+    data: {
+      values: rows.map(({ verdict = 'base', name, ...row }) => ({
+        ...row,
+        name: name.length > LETTERS ? `${name.slice(0, LETTERS - 1)}…` : name,
+        colour: COLOURS[verdict],
+      })),
+    },
+    encoding: { y: { field: 'name', type: 'nominal', sort: null, axis: NAMES_AXIS } },
     layer: [
-      ...(mark === undefined
-        ? []
-        : [
-            {
-              data: { values: [{}] },
-              mark: { type: 'rule', color: 'var(--ink)', strokeDash: [3, 3] },
-              encoding: { x: { datum: mark, ...x }, y: null },
-            },
-          ]),
+      ...(mark === undefined ? [] : [line]),
       {
         mark: { type: 'rule', strokeWidth: 5, strokeCap: 'round', opacity: 0.4 },
         encoding: { x: { field: 'low', ...x }, x2: { field: 'high' }, color: colour },
@@ -80,44 +91,47 @@ export function drawRanges({ title, axis, rows, mark }) {
   });
 }
 
+/** Quaich stands out by its name alone. */
+const NAMES_AXIS = {
+  title: null,
+  ticks: false,
+  domain: false,
+  grid: false,
+  labelFontWeight: { condition: { test: 'test(/quaich/i, datum.label)', value: 'bold' }, value: 'normal' },
+};
+
 /**
  * Figures of several candidates along percentiles, a line for each candidate.
  *
  * @param {object} chart
  * @param {string} chart.title
  * @param {string} chart.axis what is shown, and in what unit
- * @param {string[]} chart.names of all candidates of the suite: each has its colour by its place among them
- * @param {{ name: string, percentile: string, value: number }[]} chart.points
+ * @param {{ place: number, percentile: string, value: number }[]} chart.points of candidates by their place in the suite
  */
-export function drawLatency({ title, axis, names, points }) {
+export function drawLatency({ title, axis, points }) {
   const shown = points.map(({ value }) => value);
-  const present = names.filter((name) => points.some((point) => point.name === name));
-  const style = (range) => ({ domain: present, range: present.map((name) => range(names.indexOf(name))) });
-  const colours = style((index) => `var(--line-${(index % LINES) + 1})`);
-  const legend = {
-    title: null,
-    orient: 'bottom',
-    columns: 2,
-    symbolType: 'stroke',
-    labelColor: 'var(--ink)',
-    labelLimit: 130,
-  };
-  return draw(
-    title,
-    `${axis} at the percentiles ${[...new Set(points.map(({ percentile }) => percentile))].join(', ')}`,
-    {
-      width: 235,
-      height: 170,
-      data: { values: points },
-      mark: { type: 'line', point: { filled: true, size: 22 }, strokeWidth: 1.5 },
-      encoding: {
-        x: { field: 'percentile', type: 'ordinal', sort: null, axis: { title: null, labelAngle: 0 } },
-        y: { field: 'value', type: 'quantitative', scale: scaleOf(shown), axis: { title: axis, ...ticksOf(shown) } },
-        color: { field: 'name', type: 'nominal', scale: colours, legend },
-        strokeDash: { field: 'name', type: 'nominal', scale: style((index) => (index < LINES ? [] : [4, 3])), legend },
-      },
+  const percentiles = [...new Set(points.map(({ percentile }) => percentile))];
+  return draw(title, `${axis} at the percentiles ${percentiles.join(', ')}; the table of all figures has the values`, {
+    width: 245,
+    height: 160,
+    padding: { left: 57, right: 8, top: 8, bottom: 22 },
+    data: {
+      values: points.map(({ place, ...point }) => ({
+        ...point,
+        place,
+        colour: `var(--${lineOf(place).colour})`,
+        dash: lineOf(place).dashed ? [4, 3] : [],
+      })),
     },
-  );
+    mark: { type: 'line', point: { filled: true, size: 22 }, strokeWidth: 1.5 },
+    encoding: {
+      x: { field: 'percentile', type: 'ordinal', sort: null, axis: { title: null, labelAngle: 0, grid: false } },
+      y: { field: 'value', type: 'quantitative', scale: scaleOf(shown), axis: { title: axis, ...ticksOf(shown) } },
+      color: { field: 'colour', type: 'nominal', scale: null },
+      strokeDash: { field: 'dash', type: 'nominal', scale: null },
+      detail: { field: 'place' },
+    },
+  });
 }
 
 /** Twice as much is as far from once as half is; figures of 0 have no place on such a scale. */

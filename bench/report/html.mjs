@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { formatInterval, formatNumber, formatVerdict } from '../../dist/src/bench/format.js';
 import { isOurs, summarize } from '../../dist/src/bench/summary.js';
-import { drawLatency, drawRanges } from './charts.mjs';
+import { drawLatency, drawRanges, lineOf } from './charts.mjs';
 import { namesOf } from './markdown.mjs';
 import { html, raw } from './markup.mjs';
 import { aboutSuite, factsOf, LOAD_BOUND, READING, ratioText, shownMetrics, tooFew } from './words.mjs';
@@ -21,12 +21,12 @@ export async function toHtml(report) {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
-<title>Quaich: what it costs, and others</title>
+<title>Quaich, compared</title>
 <style>${raw(STYLE)}</style>
 </head>
 <body>
 <header>
-<h1>What Quaich costs, and others</h1>
+<h1>Quaich, compared</h1>
 <dl class="facts">${factsOf(report).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${few && html`<p class="warning">${few}</p>`}
 <nav aria-label="Suites">${report.suites.map(({ suite, title }) => html`<a href="#${suite}">${title}</a>`)}</nav>
@@ -126,40 +126,53 @@ ${groups}
 /** The charts of a case: the deciding metric, and where there are such, latency and memory. */
 async function caseCard({ suite, metrics, base }, { case: name, candidates, cannot }, names) {
   const [first, ...others] = metrics;
-  const label = ({ candidate, loadBound }) =>
-    (isOurs(candidate) ? '● ' : '') + candidate + (loadBound ? ` ${LOAD_BOUND}` : '');
   const figuresOf = ({ key }) =>
-    candidates.flatMap((one) => (one.figures.has(key) ? [{ name: label(one), ...one.figures.get(key) }] : []));
+    candidates.flatMap(({ candidate, figures, loadBound }) =>
+      figures.has(key) ? [{ name: candidate + (loadBound ? ` ${LOAD_BOUND}` : ''), ...figures.get(key) }] : [],
+    );
   const charts = [];
   const deciding = figuresOf(first);
-  if (deciding.some(({ ratio }) => ratio !== undefined)) {
-    const rows = deciding.flatMap(({ name, ratio, verdict }) =>
-      ratio === undefined ? [] : [{ name, verdict, ...ratio }],
-    );
+  const compared = deciding.filter(({ ratio }) => ratio !== undefined);
+  if (compared.length > 0) {
+    const rows = compared.map(({ name, ratio, verdict }) => ({ name, verdict, ...ratio }));
     charts.push(await drawRanges({ title: `${name}: ratios`, axis: `${first.title}, × ${base}`, rows, mark: 1 }));
   } else if (deciding.length > 0) {
     charts.push(await drawAbsolute(name, first, deciding));
   }
-  const latencies = others.filter(({ key }) => /^p\d+$/.test(key));
-  const points = latencies.flatMap((metric) =>
-    figuresOf(metric).map(({ name, value }) => ({ name, percentile: percentileOf(metric), value: value.median })),
+  const points = others.filter(isPercentile).flatMap((metric) =>
+    candidates.flatMap(({ candidate, figures }) => {
+      const value = figures.get(metric.key)?.value.median;
+      return value === undefined ? [] : [{ place: names.indexOf(candidate), percentile: percentileOf(metric), value }];
+    }),
   );
   if (points.length > 0) {
-    const all = names.map((candidate) => label(candidates.find((one) => one.candidate === candidate) ?? { candidate }));
-    charts.push(
-      await drawLatency({ title: `${name}: latency`, axis: `latency, ${latencies[0].unit}`, names: all, points }),
-    );
+    const { unit } = others.find(isPercentile);
+    charts.push(await drawLatency({ title: `${name}: latency`, axis: `latency, ${unit}`, points }));
+    charts.push(legend(names, new Set(points.map(({ place }) => place))));
   }
-  for (const metric of others.filter(({ key, unit }) => key === 'memory' || /^[KMG]?i?B\b/.test(unit))) {
+  for (const metric of others.filter(isMemory)) {
     const rows = figuresOf(metric);
     if (rows.length > 0) charts.push(await drawAbsolute(name, metric, rows));
   }
-  return html`<article class="card" data-suite="${suite}" data-candidates="${deciding.length}">
+  return html`<article class="card" id="${suite}-${slug(name)}">
 <h3>${name}</h3>
 ${charts}
 ${Object.entries(cannot).map(([candidate, why]) => html`<p class="cannot">${nameOf(candidate)}: ${why}</p>`)}
 </article>`;
 }
+
+const slug = (name) => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+const isPercentile = ({ key }) => /^p\d+$/.test(key);
+const isMemory = ({ key, unit }) => key === 'memory' || /^(?:[kMG]i?)?B\b|^bytes/.test(unit);
+
+/** Which line is whose. */
+const legend = (names, places) =>
+  html`<ul class="legend">${[...places]
+    .sort((a, b) => a - b)
+    .map((place) => {
+      const { colour, dashed } = lineOf(place);
+      return html`<li style="--line: var(--${colour})"${dashed ? html` class="dashed"` : undefined}>${nameOf(names[place])}</li>`;
+    })}</ul>`;
 
 const drawAbsolute = (name, { title, unit }, figures) =>
   drawRanges({

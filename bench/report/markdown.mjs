@@ -8,7 +8,7 @@ export function toMarkdown(report) {
   const leftOut = Object.entries(report.leftOut);
   const few = tooFew(report);
   return `${[
-    '# What Quaich costs, and others',
+    '# Quaich, compared',
     table([['', ''], ...factsOf(report)]),
     ...(few === undefined ? [] : [few]),
     'Versions: ' +
