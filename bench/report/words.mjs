@@ -31,7 +31,7 @@ export const READING = [
     'would have waited while a server stalls is left out (coordinated omission). They compare servers under the same ' +
     'number of connections, and say nothing about a load that comes regardless.',
   '† marks rows where the load generator was the bottleneck (0.9 of a core or more): the candidate could have done ' +
-    'more, and its throughput and latencies are those of the load. CPU time is not affected.',
+    'more, and its throughput and latencies are those of the load; CPU time is what to compare there.',
 ];
 
 export const LOAD_BOUND = '†';
