@@ -109,6 +109,8 @@ const run = promisify(execFile);
 async function wrk(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
   const { connections, seconds, pipelining = 1 } = options;
   const folder = mkdtempSync(join(tmpdir(), 'quaich-bench-'));
+  const remove = () => rmSync(folder, { recursive: true });
+  process.once('exit', remove); // the bench may be broken off
   try {
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
@@ -135,7 +137,8 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
       cpu: childrenCpu(stdout),
     };
   } finally {
-    rmSync(folder, { recursive: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

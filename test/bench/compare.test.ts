@@ -5,22 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-// @ts-expect-error: plain JavaScript, as all of the bench
-import { compareReports as untyped } from '../../bench/report/compare.mjs';
-// @ts-expect-error: likewise
+import { compareReports } from '../../bench/report/compare.mjs';
 import { compareFiles } from '../../bench/report/compare-files.mjs';
-// @ts-expect-error: likewise
 import { studentTail } from '../../bench/report/welch.mjs';
 import { normal, randomFrom, type SampleOptions, sampleReport } from './sample-report.ts';
 
-interface Change {
-  suite: string;
-  candidate: string;
-  metric: { key: string };
-  factor: number;
-  verdict: string;
-}
-const compareReports: (before: unknown, after: unknown) => Change[] = untyped;
+type Change = ReturnType<typeof compareReports>[number];
 const different = (rows: readonly Change[]): Change[] => rows.filter(({ verdict }) => verdict !== 'no difference');
 
 /** A run of many candidates without a base, each sample from `draw`. */

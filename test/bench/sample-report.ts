@@ -78,7 +78,9 @@ export function sampleReport({ seed, rounds = 7, noise = 0.02, changed = {} }: S
     metrics: HTTP,
     notes: ['One core serves, one makes the load.'],
     cases: Object.entries(CASES).map(([name, factor]) => {
-      const cannot = name.startsWith('POST') ? { 'raw net, parses nothing': 'parses nothing' } : {};
+      const cannot: Record<string, string> = name.startsWith('POST')
+        ? { 'raw net, parses nothing': 'parses nothing' }
+        : {};
       const able = Object.entries(SERVERS).filter(([candidate]) => !Object.hasOwn(cannot, candidate));
       const connections = Number(/[\d,]+(?= conn)/.exec(name)?.[0].replace(',', ''));
       return {
