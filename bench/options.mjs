@@ -80,7 +80,7 @@ function parse(args) {
       },
     });
   } catch (error) {
-    throw new UsageError(error.message.split('\n')[0]);
+    throw new UsageError(error.message.split(/\n|\. To specify/)[0]); // the rest is about other programs
   }
 }
 

@@ -33,6 +33,11 @@ async function measure(options) {
   const context = createContext({ root, against, only, generator: options.generator });
   const suites = [];
   for (const name of options.suites) suites.push((await import(`./suites/${name}.mjs`)).suite(context));
+  if (suites.every(({ candidates }) => candidates.length === 0)) {
+    throw new UsageError(
+      `nobody to measure: ${only.length > 0 ? `no name holds ${only.join(' or ')}` : 'all are left out'}`,
+    );
+  }
   const { rounds, results } = await measureSuites(suites, options);
   const { size, seconds, warmUp } = options;
   const report = {

@@ -2,11 +2,12 @@
 // that a chart is dark where the page is. Each is drawn for a phone; a wider page shows more of them in a row.
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
+import { formatNumber } from '../../dist/src/bench/format.js';
 import { html, raw } from './markup.mjs';
 
 /**
- * Pixels: names to the left of a plot, the plot, and a row of it. They are fixed, so that charts stand in line below each
- * other; Vega cannot know how wide a text is without a browser.
+ * Pixels: names to the left of a plot, the plot, and a row of it. They are fixed, so that charts stand in line below
+ * each other; Vega cannot know how wide a text is without a browser.
  */
 const NAMES = 152;
 const PLOT = 150;
@@ -106,7 +107,8 @@ const NAMES_AXIS = {
  * @param {object} chart
  * @param {string} chart.title
  * @param {string} chart.axis what is shown, and in what unit
- * @param {{ place: number, percentile: string, value: number }[]} chart.points of candidates by their place in the suite
+ * @param {{ place: number, percentile: string, value: number }[]} chart.points of candidates by their place in the
+ *   suite
  */
 export function drawLatency({ title, axis, points }) {
   const shown = points.map(({ value }) => value);
@@ -164,8 +166,12 @@ function ticksBetween(least, most, factors) {
   return ticks.filter((tick) => tick >= least && tick <= most);
 }
 
-const describeRows = (axis, rows) =>
-  `${axis}: ${rows.map(({ name, low, median, high }) => `${name} ${[median, low, high].map((value) => value.toPrecision(3)).join(', from ')}`).join('; ')}`;
+function describeRows(axis, rows) {
+  const texts = rows.map(
+    ({ name, low, median, high }) => `${name} ${formatNumber(median)}, ${formatNumber(low)} to ${formatNumber(high)}`,
+  );
+  return `${axis}: ${texts.join('; ')}`;
+}
 
 let drawn = 0;
 

@@ -1,18 +1,18 @@
 // What differs between two runs.
 //
-// A row is one metric of a candidate in a case. What is compared is its ratio to the base of the same round, where there
-// is a base: a machine that was slower that day was so for both. Samples are taken as logarithms, so that a change is a
-// factor. A row is called different where all of this holds:
+// A row is one metric of a candidate in a case. What is compared is its ratio to the base of the same round, where
+// there is a base: a machine that was slower that day was so for both. Samples are taken as logarithms, so that a
+// change is a factor. A row is called different where all of this holds:
 //
 // - Welch's test says so. A rank test cannot: of seven rounds against seven, even samples that lie wholly apart come by
 //   chance once in 1,700 times, and a run has thousands of rows.
 // - No row is taken to be quieter than half of the rows of its suite and metric: a few rounds that happen to agree say
 //   nothing of how those of another run would.
-// - The false discovery rate is held at 0.05 over all rows (Benjamini and Hochberg): of what is called different, one in
-//   twenty is by chance, and where nothing differs anything is called so in one of twenty comparisons.
-// - It is beyond what the runs do to everybody. Rounds of one run resemble each other more than those of another day: how
-//   much more is seen by the peers, which are the same programs in both. Half of their changes, beyond what their own
-//   rounds explain, is the spread between runs, which is added to the spread of every row of that metric.
+// - The false discovery rate is held at 0.05 over all rows (Benjamini and Hochberg): of what is called different, one
+//   in twenty is by chance, and where nothing differs anything is called so in one of twenty comparisons.
+// - It is beyond what the runs do to everybody. Rounds of one run resemble each other more than those of another day:
+//   how much more is seen by the peers, which are the same programs in both. Half of their changes, beyond what their
+//   own rounds explain, is the spread between runs, which is added to the spread of every row of that metric.
 // - It is 2 % at least: less decides nothing.
 import { median, ratiosTo } from '../../dist/src/bench/statistics.js';
 import { isOurs, LOAD_METRIC, valuesOf } from '../../dist/src/bench/summary.js';

@@ -1,5 +1,5 @@
-// node bench/report/pictures.mjs FOLDER: pictures of the report.html there, for pages that cannot show it: the charts of
-// each suite in light and in dark, as SUITE.png and SUITE-dark.png. Takes a Chromium that is installed.
+// node bench/report/pictures.mjs FOLDER: pictures of the report.html there, for pages that cannot show it: the charts
+// of each suite in light and in dark, as SUITE.png and SUITE-dark.png. Takes a Chromium that is installed.
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BROWSER_FLAGS, findBrowser } from './browser.mjs';

@@ -3,8 +3,8 @@
 /**
  * @param {number[]} before at least two
  * @param {number[]} after at least two
- * @returns {{ change: number, variance: number, chanceWith: (more: number) => number }} the difference of the means, its
- *   variance, and the chance of a difference as great as that where there is none, with more variance from elsewhere
+ * @returns {{ change: number, variance: number, chanceWith: (more: number) => number }} the difference of the means,
+ *   its variance, and the chance of one as great as that where there is none, with more variance from elsewhere
  */
 export function welch(before, after) {
   const [first, second] = [before, after].map(momentsOf);
@@ -14,7 +14,8 @@ export function welch(before, after) {
     if (change === 0) return 1;
     const all = variance + more;
     if (all === 0) return 0;
-    // Welch and Satterthwaite; rounded down, which makes a difference harder to find. What comes from elsewhere adds none.
+    // Welch and Satterthwaite; rounded down, which makes a difference harder to find. Variance from elsewhere brings no
+    // more of them than the samples have.
     const freedom = all ** 2 / (first.variance ** 2 / (first.count - 1) + second.variance ** 2 / (second.count - 1));
     const most = first.count + second.count - 2;
     return studentTail(Math.abs(change) / Math.sqrt(all), Math.max(1, Math.floor(Math.min(freedom, most))));

@@ -2,14 +2,14 @@
 import type { Step } from './suite.ts';
 
 /** Where it is written; standard error in most cases. */
-export interface ProgressStream {
+interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
 /** How long it may take. */
-export interface Extent {
+interface Extent {
   readonly rounds: number;
   /** Milliseconds for all of them. */
   readonly budget?: number;

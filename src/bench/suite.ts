@@ -44,7 +44,7 @@ export interface Suite<Case extends { readonly name: string }> {
   readonly notes?: readonly string[];
 }
 
-export interface RoundOptions {
+interface RoundOptions {
   /** Of one measurement. */
   readonly seconds: number;
   /** Before the first measurement of a process. */

@@ -2,7 +2,7 @@
 import { differs, type Estimate, estimate, isTrusted, median, ratiosTo, type Values } from './statistics.ts';
 import type { CaseResult, Metric, Sample, Series, SuiteResult } from './suite.ts';
 
-export type Verdict = 'base' | 'better' | 'worse' | 'no difference' | 'too few rounds';
+type Verdict = 'base' | 'better' | 'worse' | 'no difference' | 'too few rounds';
 
 /** One metric of a candidate in a case. */
 export interface Figure {
@@ -13,7 +13,7 @@ export interface Figure {
   readonly verdict?: Verdict;
 }
 
-export interface CandidateSummary {
+interface CandidateSummary {
   readonly candidate: string;
   /** By the keys of the metrics, those that were measured. */
   readonly figures: ReadonlyMap<string, Figure>;
@@ -21,7 +21,7 @@ export interface CandidateSummary {
   readonly loadBound: boolean;
 }
 
-export interface CaseSummary {
+interface CaseSummary {
   readonly case: string;
   /** In the order of the suite. */
   readonly candidates: readonly CandidateSummary[];

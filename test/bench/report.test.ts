@@ -178,7 +178,7 @@ describe('the command line of the bench', () => {
 
   it('says in a line what is wrong', () => {
     const bad: [args: string[], said: RegExp][] = [
-      [['--fast'], /^Unknown option '--fast'/],
+      [['--fast'], /^Unknown option '--fast'$/],
       [['https'], /^no suite https; there are http, bodies/],
       [['--rounds', '0'], /^--rounds takes a number from 1 on, not "0"$/],
       [['--rounds', '2.5'], /^--rounds takes a whole number$/],
