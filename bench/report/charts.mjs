@@ -143,20 +143,22 @@ function scaleOf(values) {
   return { type: 'log', domain: [least / 1.15, most * 1.15], nice: false };
 }
 
-/** Ticks at 1, 2 and 5 times powers of ten, fewer where there are many; finer ones where all lies close together. */
+/** Factors of powers of ten at which there may be ticks, the closest first. */
+const STEPS = [
+  [1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.3, 2.6, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9],
+  [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 8],
+  [1, 1.5, 2, 3, 5, 7],
+  [1, 2, 5],
+  [1, 3],
+];
+
+/** As many ticks as have room. */
 function ticksOf(values) {
   const [least, most] = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
   if (least <= 0) return { tickCount: 4 };
   const steps = STEPS.find((factors) => ticksBetween(least, most, factors).length <= 5) ?? [1];
-  return {
-    values: ticksBetween(least, most, steps).filter(
-      (_, index, { length }) => length <= 6 || index % Math.ceil(length / 6) === 0,
-    ),
-    format: '~g',
-  };
+  return { values: ticksBetween(least, most, steps), format: '~g' };
 }
-
-const STEPS = [[1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 8], [1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]];
 
 function ticksBetween(least, most, factors) {
   const ticks = [];

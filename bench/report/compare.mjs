@@ -2,7 +2,8 @@
 //
 // A row is one metric of a candidate in a case. What is compared is its ratio to the base of the same round, where
 // there is a base: a machine that was slower that day was so for both. Samples are taken as logarithms, so that a
-// change is a factor. A row is called different where all of this holds:
+// change is a factor. A base that is a peer has no rows: what it changes by is the machine. A row is called different
+// where all of this holds:
 //
 // - Welch's test says so. A rank test cannot: of seven rounds against seven, even samples that lie wholly apart come by
 //   chance once in 1,700 times, and a run has thousands of rows.
@@ -57,7 +58,7 @@ export function compareReports(before, after) {
   const peers = rows.filter(({ candidate }) => !isOurs(candidate));
   const betweenRuns = perGroup(peers, spreadBetweenRuns, ({ metric }) => metric.key);
   const tested = rows.map((row) => {
-    const more = Math.max(0, usual(row) - row.variance) + (betweenRuns(row) ?? 0);
+    const more = Math.max(0, usual(row) - row.variance) + (betweenRuns(row) ?? 0); // there may be no peers
     return { ...row, chance: row.chanceWith(more) };
   });
   const limit = discoveryLimit(tested.map(({ chance }) => chance));
@@ -77,6 +78,7 @@ function rowsOf({ suites }) {
     for (const { case: name, series } of cases) {
       const ofBase = series.find(({ candidate }) => candidate === base)?.samples;
       for (const { candidate, samples } of series) {
+        if (candidate === base && !isOurs(candidate)) continue;
         for (const metric of metrics.filter(({ key }) => key !== LOAD_METRIC)) {
           const values = valuesOf(samples, metric);
           const relative = ofBase !== undefined && candidate !== base;
