@@ -1,9 +1,30 @@
 // The command line of the bench, read and checked.
+import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const SUITES = ['http', 'bodies', 'frameworks', 'mix', 'scale', 'start', 'parse', 'dispatch', 'shim'];
+/** What there is in suites, in the order of a report: servers first, then their parts. */
+const SUITES = readdirSync(new URL('suites', import.meta.url))
+  .map((file) => file.replace(/\.mjs$/, ''))
+  .sort((a, b) => placeOf(a) - placeOf(b));
+
+function placeOf(name) {
+  const order = [
+    'http',
+    'bodies',
+    'frameworks',
+    'mix',
+    'scale',
+    'workers',
+    'idle',
+    'start',
+    'parse',
+    'dispatch',
+    'shim',
+  ];
+  return order.includes(name) ? order.indexOf(name) : order.length;
+}
 const GENERATORS = ['wrk', 'autocannon'];
 
 export const HELP = `npm run bench -- [options] [suite ...]

@@ -9,11 +9,11 @@ import { html, raw } from './markup.mjs';
  * Pixels: names to the left of a plot, the plot, and a row of it. They are fixed, so that charts stand in line below
  * each other; Vega cannot know how wide a text is without a browser.
  */
-const NAMES = 152;
-const PLOT = 150;
+const NAMES = 158;
+const PLOT = 144;
 const ROW = 19;
 /** Letters of a name that have room. */
-const LETTERS = 25;
+const LETTERS = 23;
 
 /** The colour of each verdict, the same for everybody. */
 const COLOURS = {

@@ -139,15 +139,16 @@ async function caseCard({ suite, metrics, base }, { case: name, candidates, cann
   } else if (deciding.length > 0) {
     charts.push(await drawAbsolute(name, first, deciding));
   }
-  const points = others.filter(isPercentile).flatMap((metric) =>
+  const latencies = metrics.filter(isPercentile).toSorted((a, b) => percentileOf(a).localeCompare(percentileOf(b)));
+  const points = latencies.flatMap((metric) =>
     candidates.flatMap(({ candidate, figures }) => {
       const value = figures.get(metric.key)?.value.median;
       return value === undefined ? [] : [{ place: names.indexOf(candidate), percentile: percentileOf(metric), value }];
     }),
   );
   if (points.length > 0) {
-    const { unit } = others.find(isPercentile);
-    charts.push(await drawLatency({ title: `${name}: latency`, axis: `latency, ${unit}`, points }));
+    const axis = `latency, ${latencies[0].unit}`;
+    charts.push(await drawLatency({ title: `${name}: latency`, axis, points }));
     charts.push(legend(names, new Set(points.map(({ place }) => place))));
   }
   for (const metric of others.filter(isMemory)) {

@@ -1,6 +1,6 @@
 // What a report says besides its figures, the same in Markdown, HTML and on a terminal.
 
-import { formatRatio } from '../../dist/src/bench/format.js';
+import { formatNumber, formatRatio } from '../../dist/src/bench/format.js';
 import { isTrusted } from '../../dist/src/bench/statistics.js';
 import { LOAD_METRIC } from '../../dist/src/bench/summary.js';
 
@@ -36,17 +36,19 @@ export const READING = [
 
 export const LOAD_BOUND = '†';
 
-/** `1.04 ≈†`: a ratio with its marks. */
-export function ratioText({ ratio, verdict }, loadBound) {
-  if (ratio === undefined) return loadBound ? LOAD_BOUND : '';
+/** A ratio with its marks, such as `1.04 ≈ †`; the value where there is no base. */
+export function ratioText({ value, ratio, verdict }, loadBound) {
+  const load = loadBound ? ` ${LOAD_BOUND}` : '';
+  if (ratio === undefined) return formatNumber(value.median) + load;
   const mark = verdict === 'no difference' ? ' ≈' : isTrusted(ratio) ? '' : ' ?';
-  return formatRatio(ratio.median) + mark + (loadBound ? ` ${LOAD_BOUND}` : '');
+  return formatRatio(ratio.median) + mark + load;
 }
 
 /** What a suite compares, in a line. */
-export function aboutSuite({ metrics, base }) {
+export function aboutSuite({ metrics, base, cases }) {
   const [{ title, unit, better }] = metrics;
-  return `${title} (${unit}) as a multiple of ${base}; ${better} is better.`;
+  const hasBase = cases.some(({ series }) => series.some(({ candidate }) => candidate === base));
+  return `${title} (${unit})${hasBase ? ` as a multiple of ${base}` : ''}; ${better} is better.`;
 }
 
 /** Of few rounds no interval can be believed. */
