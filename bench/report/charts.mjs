@@ -71,11 +71,7 @@ export function drawRanges({ title, axis, rows, mark }) {
     height: ROW * rows.length,
     padding: { left: NAMES, right: 8, top: 4, bottom: 36 },
     data: {
-      values: rows.map(({ verdict = 'base', name, ...row }) => ({
-        ...row,
-        name: name.length > LETTERS ? `${name.slice(0, LETTERS - 1)}…` : name,
-        colour: COLOURS[verdict],
-      })),
+      values: rows.map(({ verdict = 'base', ...row }) => ({ ...row, colour: COLOURS[verdict] })),
     },
     encoding: { y: { field: 'name', type: 'nominal', sort: null, axis: NAMES_AXIS } },
     layer: [
@@ -98,6 +94,7 @@ const NAMES_AXIS = {
   ticks: false,
   domain: false,
   grid: false,
+  labelExpr: `length(datum.label) > ${LETTERS} ? slice(datum.label, 0, ${LETTERS - 1}) + '…' : datum.label`,
   labelFontWeight: { condition: { test: 'test(/quaich/i, datum.label)', value: 'bold' }, value: 'normal' },
 };
 

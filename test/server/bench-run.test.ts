@@ -51,7 +51,7 @@ describe.skipIf(!installed)('npm run bench', () => {
         },
       ],
     });
-  });
+  }, 60_000);
 
   test.skipIf(process.platform !== 'linux')(
     'that is broken off ends all that it has started, and leaves no file',
