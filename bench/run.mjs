@@ -1,108 +1,61 @@
 // npm run bench -- [options]: measures suites, and writes what came out as JSON, Markdown and HTML. `--help` says more.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
-import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { describeEnvironment } from './environment.mjs';
+import { installPeers } from './install.mjs';
+import { HELP, parseOptions, UsageError } from './options.mjs';
 
-const SUITES = ['parse', 'dispatch', 'http', 'bodies', 'frameworks', 'mix', 'shim', 'scale', 'start'];
+// Whoever has started a process ends it when this one exits.
+process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
 
-const HELP = `npm run bench -- [options]
-
-  --suite A,B        only these suites: ${SUITES.join(', ')}
-  --only A,B         only candidates whose name holds one of these words
-  --quick            fewer rounds and shorter ones: an overview in 3 minutes
-  --rounds N         how often each candidate is started (default: 7; quick: 3)
-  --seconds S        length of one measurement (default: 2; quick: 1)
-  --generator NAME   wrk or autocannon (default: wrk where it is installed)
-  --against FOLDER   another build of Quaich, measured in the same run
-  --out FOLDER       where the report goes (default: build/bench)
-`;
-
-const here = fileURLToPath(new URL('.', import.meta.url));
-const root = join(here, '..');
-
-const { values } = parseArgs({
-  options: {
-    suite: { type: 'string' },
-    only: { type: 'string' },
-    quick: { type: 'boolean' },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    generator: { type: 'string' },
-    against: { type: 'string' },
-    out: { type: 'string', default: join(root, 'build/bench') },
-    help: { type: 'boolean', short: 'h' },
-  },
-});
-if (values.help) {
-  console.log(HELP);
-  process.exit();
-}
-const list = (text) => text?.split(',').filter((word) => word !== '');
-const wanted = list(values.suite) ?? SUITES;
-const unknown = wanted.find((name) => !SUITES.includes(name));
-if (unknown !== undefined) {
-  console.error(`no suite ${unknown}; there are ${SUITES.join(', ')}`);
-  process.exit(2);
+async function main(args) {
+  const options = parseOptions(args);
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (options.compare !== undefined) {
+    const { compareFiles } = await import('./report/compare-files.mjs');
+    return compareFiles(options.compare, options.limit);
+  }
+  installPeers();
+  await measure(options);
+  return 0;
 }
 
-/** Peers are packages of the bench alone: installing Quaich stays small. */
-function installPeers() {
-  const installed = join(here, 'node_modules/.package-lock.json');
-  const lock = join(here, 'package-lock.json');
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  console.error('The bench installs those whom Quaich is compared with, into bench/node_modules ...');
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' });
+async function measure(options) {
+  const environment = describeEnvironment();
+  const { createContext } = await import('./context.mjs');
+  const { measureSuites } = await import('./measure-suites.mjs');
+  const { printReport, writeReport } = await import('./report/write.mjs');
+  const { against, only, out } = options;
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const context = createContext({ root, against, only, generator: options.generator });
+  const suites = [];
+  for (const name of options.suites) suites.push((await import(`./suites/${name}.mjs`)).suite(context));
+  if (suites.every(({ candidates }) => candidates.length === 0)) {
+    throw new UsageError(
+      `nobody to measure: ${only.length > 0 ? `no name holds ${only.join(' or ')}` : 'all are left out'}`,
+    );
+  }
+  const { rounds, results } = await measureSuites(suites, options);
+  const { size, seconds, warmUp } = options;
+  const report = {
+    format: 1,
+    ...environment,
+    options: { size, rounds, seconds, warmUp, only, against, generator: context.generator },
+    versions: Object.fromEntries(context.versions),
+    leftOut: Object.fromEntries(context.leftOut),
+    suites: results,
+  };
+  printReport(report);
+  await writeReport(report, out);
 }
-installPeers();
 
-const { createContext } = await import('./context.mjs');
-const { countSteps, measureSuite } = await import('../dist/src/bench/suite.js');
-const context = createContext({
-  root,
-  against: values.against && resolve(values.against),
-  only: list(values.only),
-  generator: values.generator,
-});
-const { quick = false } = values;
-const options = {
-  rounds: Number(values.rounds ?? (quick ? 3 : 7)),
-  seconds: Number(values.seconds ?? (quick ? 1 : 2)),
-  warmUp: quick ? 1 : 2,
-};
-const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-const suites = [];
-for (const name of wanted) suites.push((await import(`./suites/${name}.mjs`)).suite(context));
-const total = suites.reduce((sum, suite) => sum + countSteps(suite, options.rounds), 0);
-let step = 0;
-const results = [];
-for (const suite of suites) {
-  results.push(
-    await measureSuite(suite, {
-      ...options,
-      onStep: (at) => console.error(`${++step}/${total} ${at.suite}: ${at.candidate}, ${at.case}`),
-    }),
-  );
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
 }
-const report = {
-  format: 1,
-  date: new Date().toISOString(),
-  quaich: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version,
-  commit: git('rev-parse', 'HEAD'),
-  changed: git('status', '--porcelain') !== '',
-  machine: {
-    cpu: os.cpus()[0]?.model,
-    cores: os.availableParallelism(),
-    memory: os.totalmem(),
-    system: `${os.type()} ${os.release()}`,
-    node: process.version,
-  },
-  options: { ...options, generator: context.generator },
-  versions: Object.fromEntries(context.versions),
-  leftOut: Object.fromEntries(context.leftOut),
-  suites: results,
-};
-mkdirSync(values.out, { recursive: true });
-writeFileSync(join(values.out, 'report.json'), JSON.stringify(report));

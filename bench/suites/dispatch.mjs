@@ -15,9 +15,10 @@ function numbersOfWorkers() {
 export const suite = ({ parts }) => ({
   name: 'dispatch',
   title: 'A request to a worker thread and back',
-  note:
+  notes: [
     'All hand over a request head of 109 bytes and get a response of 67; the rings, besides, where its parts lie. ' +
-    'postMessage and piscina.run are given a string. With one under way, waking two threads is most of the cost.',
+      'postMessage and piscina.run are given a string. With one under way, waking two threads is most of the cost.',
+  ],
   metrics: partMetrics('µs'),
   base: 'piscina.run',
   candidates: parts('dispatch.mjs', candidates),

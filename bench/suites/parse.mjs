@@ -6,10 +6,11 @@ import { partMetrics } from '../parts/repeat.mjs';
 export const suite = ({ parts }) => ({
   name: 'parse',
   title: 'Parsers of requests',
-  note:
+  notes: [
     'To offsets: where everything lies is found, and callbacks only count; http-parser-js makes strings anyway. To an ' +
-    'object: a finished environ, or method, target and an object of fields as node:http makes it. llhttp is the build ' +
-    'for wasm that undici ships; the one in node:http is native and cannot be called alone.',
+      'object: a finished environ, or method, target and an object of fields as node:http makes it. llhttp is the build ' +
+      'for wasm that undici ships; the one in node:http is native and cannot be called alone.',
+  ],
   metrics: partMetrics('ns'),
   base: 'llhttp in wasm',
   candidates: parts('parse.mjs', candidates),

@@ -22,10 +22,11 @@ const oneResult = cannot(({ chunks }) => chunks > 1, 'gives one result, not chun
 export const suite = ({ parts }) => ({
   name: 'shim',
   title: 'Bridges between sync and async',
-  note:
+  notes: [
     'Quaich: a GET with 17 variables through the engine, and a response of checked head and body as a server gets it; ' +
-    'the bridge brings disconnects, backpressure and errors over, too. The other packages call a function with those ' +
-    'variables, which returns status, fields and body: less than a bridge of applications does, and no chunks.',
+      'the bridge brings disconnects, backpressure and errors over, too. The other packages call a function with those ' +
+      'variables, which returns status, fields and body: less than a bridge of applications does, and no chunks.',
+  ],
   metrics: partMetrics('µs'),
   base: 'two wake-ups and nothing else',
   candidates: parts('shim.mjs', candidates, {

@@ -3,7 +3,7 @@
  * connections busy, each sending its next request when the answer to the last one is there (a closed loop): a server
  * that stalls is asked less meanwhile, so that their latencies leave out what would have waited (coordinated omission).
  */
-import { execFile, fork, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -106,16 +106,26 @@ function script({ method = 'GET', headers = {}, body, path }: LoadRequest, pipel
 
 const run = promisify(execFile);
 
+/** A shell tells what its children have used; where it is ended, they are. */
+const SHELL = '"$@" & trap "kill $!" TERM; wait $! && times';
+
 async function wrk(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
   const { connections, seconds, pipelining = 1 } = options;
   const folder = mkdtempSync(join(tmpdir(), 'quaich-bench-'));
+  let shell: ChildProcess | undefined;
+  const end = () => {
+    shell?.kill();
+    rmSync(folder, { recursive: true });
+  };
+  process.once('exit', end); // the bench may be broken off
   try {
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
     const whole = Math.max(1, Math.round(seconds)); // it takes no others
     const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '-s', file, origin];
-    // The shell tells what its children have used.
-    const { stdout } = await run('sh', ['-c', '"$@" && times', 'sh', ...args], { timeout: (whole + 30) * 1000 });
+    const running = run('sh', ['-c', SHELL, 'sh', ...args], { timeout: (whole + 30) * 1000 });
+    shell = running.child;
+    const { stdout } = await running;
     const figures = /\{.*\}/.exec(stdout)?.[0];
     if (figures === undefined) throw new LoadFailed(`wrk said something else: ${stdout}`);
     const { requests, us, bytes, refused, broken, ...latency } = JSON.parse(figures) as Record<string, number>;
@@ -135,7 +145,8 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
       cpu: childrenCpu(stdout),
     };
   } finally {
-    rmSync(folder, { recursive: true });
+    process.off('exit', end);
+    end();
   }
 }
 

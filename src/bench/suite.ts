@@ -34,23 +34,26 @@ export interface Candidate<Case> {
 export interface Suite<Case extends { readonly name: string }> {
   readonly name: string;
   readonly title: string;
-  /** What is alike among the candidates, and what is not. */
-  readonly note?: string;
   /** The first one decides who is faster. */
   readonly metrics: readonly Metric[];
   /** The candidate that ratios are taken to. */
   readonly base: string;
   readonly candidates: readonly Candidate<Case>[];
   readonly cases: readonly Case[];
+  /** Sentences for those who read the figures. */
+  readonly notes?: readonly string[];
 }
 
-export interface MeasureOptions {
-  readonly rounds: number;
+interface RoundOptions {
   /** Of one measurement. */
   readonly seconds: number;
   /** Before the first measurement of a process. */
   readonly warmUp: number;
   readonly onStep?: (step: Step) => void;
+}
+
+export interface MeasureOptions extends RoundOptions {
+  readonly rounds: number;
 }
 
 /** What is being measured. */
@@ -70,15 +73,17 @@ export interface Series {
 export interface CaseResult {
   readonly case: string;
   readonly series: readonly Series[];
+  /** Candidates that have no way to do it, with the reason. */
+  readonly cannot: Readonly<Record<string, string>>;
 }
 
 export interface SuiteResult {
   readonly suite: string;
   readonly title: string;
-  readonly note?: string;
   readonly base: string;
   readonly metrics: readonly Metric[];
   readonly cases: readonly CaseResult[];
+  readonly notes: readonly string[];
 }
 
 /** How many measurements a suite takes. */
@@ -90,32 +95,49 @@ export function countSteps<Case extends { readonly name: string }>(suite: Suite<
   return steps * rounds;
 }
 
-/**
- * Measures all candidates of a suite in all its cases.
- *
- * @throws whatever a candidate failed with; nothing is left running
- */
+/** Measures all candidates of a suite in all its cases, so many rounds; otherwise as `SuiteRounds`. */
 export async function measureSuite<Case extends { readonly name: string }>(
   suite: Suite<Case>,
-  { rounds, seconds, warmUp, onStep }: MeasureOptions,
+  { rounds, ...options }: MeasureOptions,
 ): Promise<SuiteResult> {
-  const samples = new Map(suite.cases.map(({ name }) => [name, new Map<string, Sample[]>()]));
-  for (let round = 0; round < rounds; round++) {
+  const measured = new SuiteRounds(suite);
+  for (let round = 0; round < rounds; round++) await measured.measure(options);
+  return measured.result();
+}
+
+/** The rounds of a suite, one at a time: those of other suites can go between them. */
+export class SuiteRounds<Case extends { readonly name: string }> {
+  readonly suite: Suite<Case>;
+  #round = 0;
+  /** Samples by case and candidate. */
+  readonly #samples = new Map<string, Map<string, Sample[]>>();
+
+  constructor(suite: Suite<Case>) {
+    this.suite = suite;
+    for (const { name } of suite.cases) this.#samples.set(name, new Map());
+  }
+
+  /**
+   * Measures all candidates in all their cases once more.
+   *
+   * @throws whatever a candidate failed with; nothing is left running
+   */
+  async measure({ seconds, warmUp, onStep }: RoundOptions): Promise<void> {
+    const { suite } = this;
     for (const candidate of shuffled(suite.candidates)) {
       const cases = suite.cases.filter(({ name }) => !Object.hasOwn(candidate.cannot ?? {}, name));
-      const running = await candidate.start();
+      if (cases.length === 0) continue;
+      const running = await candidate.start().catch((error) => {
+        throw new Error(`${suite.name}: ${candidate.name} does not start`, { cause: error });
+      });
       try {
         let warm = false;
         for (const one of shuffled(cases)) {
-          onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round });
+          onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round: this.#round });
           // The first load compiles the server's code, a later one what only this case needs.
           await running.measure(one, warm ? warmUp / 4 : warmUp);
           warm = true;
-          const sample = await running.measure(one, seconds);
-          const ofCase = samples.get(one.name);
-          const list = ofCase?.get(candidate.name);
-          if (list === undefined) ofCase?.set(candidate.name, [sample]);
-          else list.push(sample);
+          this.#keep(one.name, candidate.name, await running.measure(one, seconds));
         }
       } catch (error) {
         throw new Error(`${suite.name}: ${candidate.name} failed`, { cause: error });
@@ -123,21 +145,38 @@ export async function measureSuite<Case extends { readonly name: string }>(
         await running.stop();
       }
     }
+    this.#round++;
   }
-  return {
-    suite: suite.name,
-    title: suite.title,
-    note: suite.note,
-    base: suite.base,
-    metrics: suite.metrics,
-    cases: suite.cases.map(({ name }) => ({
-      case: name,
-      series: suite.candidates.flatMap((candidate) => {
-        const found = samples.get(name)?.get(candidate.name);
-        return found === undefined ? [] : [{ candidate: candidate.name, samples: found }];
-      }),
-    })),
-  };
+
+  #keep(name: string, candidate: string, sample: Sample): void {
+    const ofCase = this.#samples.get(name);
+    const list = ofCase?.get(candidate);
+    if (list === undefined) ofCase?.set(candidate, [sample]);
+    else list.push(sample);
+  }
+
+  result(): SuiteResult {
+    const { name: suite, title, base, metrics, candidates, cases, notes = [] } = this.suite;
+    return {
+      suite,
+      title,
+      base,
+      metrics,
+      notes,
+      cases: cases.map(({ name }) => ({
+        case: name,
+        series: candidates.flatMap((candidate) => {
+          const samples = this.#samples.get(name)?.get(candidate.name);
+          return samples === undefined ? [] : [{ candidate: candidate.name, samples }];
+        }),
+        cannot: Object.fromEntries(
+          candidates.flatMap((candidate) =>
+            Object.hasOwn(candidate.cannot ?? {}, name) ? [[candidate.name, candidate.cannot?.[name] ?? '']] : [],
+          ),
+        ),
+      })),
+    };
+  }
 }
 
 /** A new order for each round: nobody always runs after the same neighbour. */

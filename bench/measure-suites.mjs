@@ -1,0 +1,56 @@
+// Runs the suites of a run: each round goes through all of them, so that what drifts with the machine within an hour
+// stands in the spread of every suite.
+import { Progress } from '../dist/src/bench/progress.js';
+import { countSteps, SuiteRounds } from '../dist/src/bench/suite.js';
+import { isOurs } from '../dist/src/bench/summary.js';
+
+/**
+ * @param {import('../dist/src/bench/suite.js').Suite[]} suites
+ * @param {object} options
+ * @param {'full' | 'quick' | 'tiny'} options.size
+ * @param {number} options.rounds at most
+ * @param {number} options.seconds of one measurement
+ * @param {number} options.warmUp seconds
+ * @param {number} options.budget milliseconds that all rounds may take; the first one is never left out
+ * @returns {Promise<{ rounds: number, results: import('../dist/src/bench/suite.js').SuiteResult[] }>}
+ */
+export async function measureSuites(suites, { size, rounds, seconds, warmUp, budget }) {
+  const present = suites.filter(({ candidates }) => candidates.length > 0);
+  const measured = present.map((suite) => new SuiteRounds(NARROWED[size](suite)));
+  const steps = measured.reduce((sum, { suite }) => sum + countSteps(suite, 1), 0);
+  const progress = new Progress(steps, { rounds, budget }, process.stderr);
+  const began = performance.now();
+  let done = 0;
+  try {
+    while (done < rounds) {
+      for (const suite of measured) {
+        await suite.measure({ seconds, warmUp, onStep: (step) => progress.step(step) });
+      }
+      done++;
+      const elapsed = performance.now() - began;
+      if (elapsed + elapsed / done > budget) break;
+    }
+  } finally {
+    progress.end();
+  }
+  return { rounds: done, results: measured.map((suite) => suite.result()) };
+}
+
+/** What is left of a suite. */
+const NARROWED = {
+  full: (suite) => suite,
+  quick: (suite) => ({ ...suite, cases: mainCases(suite) }),
+  tiny: (suite) => {
+    const base = suite.candidates.find(({ name }) => name === suite.base) ?? suite.candidates[0];
+    const ours = suite.candidates.find(({ name }) => name !== base?.name && isOurs(name));
+    const candidates = [base, ours].filter((candidate) => candidate !== undefined);
+    const everybodyCan = ({ name }) => candidates.every(({ cannot = {} }) => !Object.hasOwn(cannot, name));
+    return { ...suite, candidates, cases: [...mainCases(suite), ...suite.cases].filter(everybodyCan).slice(0, 1) };
+  },
+};
+
+/** The cases that a suite marks so, else its first one. */
+function mainCases({ cases }) {
+  const marked = cases.filter(({ quick }) => quick);
+  return marked.length > 0 ? marked : cases.slice(0, 1);
+}
