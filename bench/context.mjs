@@ -6,8 +6,9 @@ import { peers, quaichPeers } from './peers/index.mjs';
 /**
  * @typedef {import('../dist/src/bench/suite.js').Candidate} Candidate
  * @typedef {object} Context
- * @property {(names: Record<string, Record<string, string>>) => Candidate[]} servers the servers of these names, each with the cases that it cannot do and why; `quaich` stands for its three ways. Who
- *   is not installed is left out and noted
+ * @property {(names: Record<string, Record<string, string>>, start?: typeof startHttp) => Candidate[]} servers the
+ *   peers of these names, or the ways of Quaich (`quaichPeers`), each with the cases that it cannot do and why, and how
+ *   one is started. Who is not installed is left out and noted
  * @property {Map<string, string>} versions of everybody who takes part
  * @property {Map<string, string>} leftOut by name, with the reason
  * @property {string} generator the name of the load generator
@@ -23,25 +24,25 @@ export function createContext({ root, against, only = [], generator: wanted }) {
   if (name === undefined)
     throw new Error(`no load generator ${wanted}; there are ${[...generators.keys()].join(', ')}`);
   const generate = generators.get(name);
-  const ours = { ...quaichPeers(root), ...(against === undefined ? {} : quaichPeers(against, ', other build')) };
-  const all = { ...peers, ...ours };
+  const builds = [quaichPeers(root), ...(against === undefined ? [] : [quaichPeers(against, ', other build')])];
   const versions = new Map();
   const leftOut = new Map();
 
-  const server = (name, cannot) => {
+  const candidate = (name, peer, cannot, start) => {
     if (only.length > 0 && !only.some((word) => name.includes(word))) return [];
-    const peer = all[name];
     try {
       versions.set(name, peer.version());
     } catch (error) {
       leftOut.set(name, error.message.split('\n')[0]);
       return [];
     }
-    return [{ name, cannot, start: () => startHttp(peer, generate) }];
+    return [{ name, cannot, start: (application) => start(peer, generate, application) }];
   };
-  const servers = (names) =>
+  const named = (name) =>
+    Object.hasOwn(peers, name) ? [[name, peers[name]]] : builds.flatMap((build) => Object.entries(build[name]));
+  const servers = (names, start = startHttp) =>
     Object.entries(names).flatMap(([name, cannot]) =>
-      name === 'quaich' ? Object.keys(ours).flatMap((way) => server(way, cannot)) : server(name, cannot),
+      named(name).flatMap(([name, peer]) => candidate(name, peer, cannot, start)),
     );
   return { servers, versions, leftOut, generator: name };
 }

@@ -1,6 +1,6 @@
 /**
  * What is compared, and how: a suite names its candidates and its cases; `measureSuite` runs every candidate once a
- * round, each time as a new process, in a new order. So what differs from one start of a process to the next (where its
+ * round (once for each application, where there are several), each time as a new process, in a new order. So what differs from one start of a process to the next (where its
  * memory lies, what the compiler chose), and what drifts with the machine, stands in the spread of the samples and is
  * not taken for a difference.
  */
@@ -17,6 +17,13 @@ export interface Metric {
 /** Figures of one measurement, by the keys of the metrics; what could not be measured is absent. */
 export type Sample = Readonly<Record<string, number | undefined>>;
 
+/** What is measured; the suites add what they need for it. */
+export interface SuiteCase {
+  readonly name: string;
+  /** Cases of the same application are measured in the same process, others in one of their own. */
+  readonly application?: string;
+}
+
 /** A candidate that runs. */
 export interface Running<Case> {
   /** Loads the case for so many seconds; `warmUp` runs go before those that count, and are not kept. */
@@ -28,10 +35,11 @@ export interface Candidate<Case> {
   readonly name: string;
   /** Cases that it has no way to do, with the reason. */
   readonly cannot?: Readonly<Record<string, string>>;
-  start(): Promise<Running<Case>>;
+  /** Starts it for the cases of an application. */
+  start(application?: string): Promise<Running<Case>>;
 }
 
-export interface Suite<Case extends { readonly name: string }> {
+export interface Suite<Case extends SuiteCase> {
   readonly name: string;
   readonly title: string;
   /** The first one decides who is faster. */
@@ -79,7 +87,7 @@ export interface SuiteResult {
 }
 
 /** How many measurements a suite takes. */
-export function countSteps<Case extends { readonly name: string }>(suite: Suite<Case>, rounds: number): number {
+export function countSteps<Case extends SuiteCase>(suite: Suite<Case>, rounds: number): number {
   let steps = 0;
   for (const { cannot = {} } of suite.candidates) {
     steps += suite.cases.filter(({ name }) => !Object.hasOwn(cannot, name)).length;
@@ -92,15 +100,21 @@ export function countSteps<Case extends { readonly name: string }>(suite: Suite<
  *
  * @throws whatever a candidate failed with; nothing is left running
  */
-export async function measureSuite<Case extends { readonly name: string }>(
+export async function measureSuite<Case extends SuiteCase>(
   suite: Suite<Case>,
   { rounds, seconds, warmUp, onStep }: MeasureOptions,
 ): Promise<SuiteResult> {
   const samples = new Map(suite.cases.map(({ name }) => [name, new Map<string, Sample[]>()]));
+  const applications = new Set(suite.cases.map(({ application }) => application));
+  const starts = suite.candidates.flatMap((candidate) =>
+    Array.from(applications, (application) => ({ candidate, application })),
+  );
   for (let round = 0; round < rounds; round++) {
-    for (const candidate of shuffled(suite.candidates)) {
-      const cases = suite.cases.filter(({ name }) => !Object.hasOwn(candidate.cannot ?? {}, name));
-      const running = await candidate.start();
+    for (const { candidate, application } of shuffled(starts)) {
+      const { cannot = {} } = candidate;
+      const cases = suite.cases.filter((one) => one.application === application && !Object.hasOwn(cannot, one.name));
+      if (cases.length === 0) continue;
+      const running = await candidate.start(application);
       try {
         let warm = false;
         for (const one of shuffled(cases)) {
