@@ -63,6 +63,11 @@ export const peers = {
   'node:http': node('node-http.mjs', 'serve'),
   'own server': node('../apps/frameworks/own-server.mjs'),
   'node:http, cluster': node('node-cluster.mjs'),
+  'one event loop': node('mix-node-http.mjs'),
+  'Fastify and Piscina': {
+    ...node('mix-piscina.mjs'),
+    version: () => `${versionOf('fastify')} and ${versionOf('piscina')}`,
+  },
   'raw net, parses nothing': node('raw-net.mjs'),
   'uWebSockets.js': { ...node('uws.mjs'), version: () => versionOf('@trufflesuite/uws-js-unofficial') },
   Bun: {
