@@ -1,4 +1,5 @@
-// What every peer serves, and the answers that are right. A peer is one server with all of these paths:
+// What every peer serves, and the answers that are right. A peer is one server with all of these paths (the
+// frameworks and those in Python: with those that they are measured with):
 //
 //   GET  /           13 bytes of text
 //   GET  /json       an object, serialized for each request

@@ -16,6 +16,27 @@ const node = (file, ...args) => ({
   version: () => process.version,
 });
 
+/** What a program says about its version; fails where it is not installed. */
+function programVersion(command) {
+  try {
+    return execFileSync(command, ['--version'], { encoding: 'utf8' }).trim();
+  } catch (error) {
+    if (error.code === 'ENOENT') throw new Error('not installed on this machine');
+    throw error;
+  }
+}
+
+/** A program for Python, run in the folder of its applications. */
+const python = (command, ...args) => ({
+  command,
+  args,
+  env: { PYTHONDONTWRITEBYTECODE: '1' },
+  directory: here('python'),
+  version: () => programVersion(command),
+});
+
+const gunicorn = (...args) => python('gunicorn', '--bind', '127.0.0.1:$PORT', ...args, 'wsgi');
+
 const readVersion = (path) => JSON.parse(readFileSync(path, 'utf8')).version;
 
 /** The version of a package of the bench; fails where it is not installed. */
@@ -74,6 +95,20 @@ export const peers = {
     command: BUN,
     args: [here('bun.mjs')],
     env: production,
-    version: () => execFileSync(BUN, ['--version'], { encoding: 'utf8' }).trim(),
+    version: () => programVersion(BUN),
   },
+  Fastify: { ...node('fastify.mjs'), version: () => versionOf('fastify') },
+  h3: { ...node('h3.mjs'), version: () => `${versionOf('h3')} on srvx ${versionOf('srvx')}` },
+  'gunicorn, sync': gunicorn('--workers', '1'),
+  'gunicorn, gthread': gunicorn('--workers', '1', '--worker-class', 'gthread', '--threads', '4'),
+  'gunicorn, 2 sync': gunicorn('--workers', '2'),
+  'gunicorn, 2 gthread': gunicorn('--workers', '2', '--worker-class', 'gthread', '--threads', '4'),
+  uvicorn: python(
+    ...['uvicorn', '--host', '127.0.0.1', '--port', '$PORT', '--no-access-log', '--loop', 'uvloop'],
+    ...['--http', 'httptools', 'asgi:application'],
+  ),
+  uWSGI: python(
+    ...['uwsgi', '--plugins', 'http,python3', '--http', '127.0.0.1:$PORT', '--http-keepalive', '--master'],
+    ...['--processes', '1', '--need-app', '--die-on-term', '--disable-logging', '--wsgi-file', 'wsgi.py'],
+  ),
 };

@@ -19,6 +19,8 @@ export const suite = ({ servers }) => ({
       'Fastify and Piscina': {},
       'one event loop': {},
       'quaich, sync and async': {},
+      'gunicorn, 2 sync': {},
+      'gunicorn, 2 gthread': {},
     },
     startPaced,
   ),
