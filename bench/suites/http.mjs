@@ -24,8 +24,10 @@ const python = except(
   'Python is measured with small responses and 64 connections only',
 );
 
+const closing = except([], 'it closes each connection, which autocannon takes for an error');
+
 /** @param {import('../context.mjs').Context} context */
-export const suite = ({ servers }) => ({
+export const suite = ({ servers, generator }) => ({
   name: 'http',
   title: 'Small requests',
   metrics: HTTP_METRICS,
@@ -39,7 +41,7 @@ export const suite = ({ servers }) => ({
     Bun: {},
     Fastify: {},
     h3: {},
-    'gunicorn, sync': python,
+    'gunicorn, sync': generator.startsWith('wrk') ? python : closing,
     'gunicorn, gthread': python,
     uvicorn: python,
     uWSGI: python,
