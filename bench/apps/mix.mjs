@@ -43,15 +43,15 @@ export async function asynchronous({ PATH_INFO: path }, startResponse) {
   return [body];
 }
 
-/** Iterations that take so many milliseconds of CPU here. */
-export function iterationsFor(milliseconds) {
+/** Iterations that take a millisecond of CPU here. */
+export function iterationsPerMillisecond() {
   const TRIAL = 20_000;
   const costs = Array.from({ length: 5 }, () => {
     const before = process.cpuUsage();
     derive(TRIAL);
     return process.cpuUsage(before).user / 1000;
   });
-  return Math.round((TRIAL * milliseconds) / Math.min(...costs));
+  return Math.round(TRIAL / Math.min(...costs));
 }
 
 const expected = (body) => ({ status: 200, body: Buffer.from(body) });

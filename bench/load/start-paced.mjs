@@ -7,13 +7,13 @@ import { usageOf } from '../../dist/src/bench/process-tree.js';
 import { ServerProcess } from '../../dist/src/bench/server-process.js';
 
 export const PACED_METRICS = [
-  { key: 'p99', title: 'light requests, latency p99', unit: 'ms', better: 'lower' },
-  { key: 'p50', title: 'light requests, latency p50', unit: 'ms', better: 'lower' },
-  { key: 'p999', title: 'light requests, latency p99.9', unit: 'ms', better: 'lower' },
+  { key: 'p99', title: 'light requests, p99 from when due', unit: 'ms', better: 'lower' },
+  { key: 'p50', title: 'light requests, p50 from when due', unit: 'ms', better: 'lower' },
+  { key: 'p999', title: 'light requests, p99.9 from when due', unit: 'ms', better: 'lower' },
   { key: 'heavy', title: 'heavy requests, throughput', unit: 'requests/s', better: 'higher' },
   { key: 'cpu', title: 'CPU time, light ones included', unit: 'ms/heavy request', better: 'lower' },
   { key: 'memory', title: 'peak memory', unit: 'MB', better: 'lower' },
-  { key: 'late', title: 'sent late by the client, p99', unit: 'ms', better: 'lower' },
+  { key: 'late', title: 'light requests, sent late by the client, p99', unit: 'ms', better: 'lower' },
 ];
 
 const file = fileURLToPath(new URL('paced.mjs', import.meta.url));

@@ -1,9 +1,8 @@
 // The small part of the content on h3 and its server srvx.
 import { H3, serve } from 'h3';
-import { hello, json } from '../apps/content.mjs';
+import { data, hello } from '../apps/content.mjs';
 
 const greeting = hello.toString();
-const data = JSON.parse(json());
 
 const site = new H3();
 site.get('/', () => greeting);

@@ -28,7 +28,7 @@ export function suite({ servers, versions }) {
     cases: Object.keys(applications).flatMap((application) =>
       Object.entries(requests).map(([what, request]) => ({
         name: `${application}: ${what}`,
-        quick: what === 'small GET',
+        quick: what === 'small GET' && ['express', 'fastify'].includes(application),
         application,
         request,
         connections: 64,

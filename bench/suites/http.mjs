@@ -4,7 +4,7 @@ import { KIB, requests } from '../apps/content.mjs';
 
 const { hello, browser, json, upload } = requests;
 const cases = [
-  { name: 'small GET, 1 connection', request: hello, connections: 1, quick: true },
+  { name: 'small GET, 1 connection', request: hello, connections: 1 },
   { name: 'small GET, 64 connections', request: hello, connections: 64, quick: true },
   { name: 'small GET, 256 connections', request: hello, connections: 256 },
   { name: 'small GET, 1,024 connections', request: hello, connections: 1024 },

@@ -1,11 +1,12 @@
 // A server that has to wait and to compute at the same time: how long do light requests take while heavy ones run?
 // Everybody but the event loop has two threads or processes for what blocks. The client sends light requests at a fixed
 // rate, and counts from when each was due (load/paced.mjs).
-import { iterationsFor, requests } from '../apps/mix.mjs';
+import { iterationsPerMillisecond, requests } from '../apps/mix.mjs';
 import { PACED_METRICS, startPaced } from '../load/start-paced.mjs';
 
-const burn = requests.burn(iterationsFor(20));
-const pieces = requests.pieces(iterationsFor(1));
+const iterations = iterationsPerMillisecond();
+const burn = requests.burn(20 * iterations);
+const pieces = requests.pieces(iterations);
 const rate = 200;
 
 /** @param {import('../context.mjs').Context} context */

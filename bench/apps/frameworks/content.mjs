@@ -4,10 +4,9 @@
 //   GET  /json         an object, serialized for each request
 //   POST /orders       an order of 1 KiB of JSON, parsed by the framework; answers how many items it has
 //   GET  /page         64 KiB of text
-import { block, KIB } from '../content.mjs';
+import { block, json, KIB } from '../content.mjs';
 
 export const greeting = (name) => `Hello ${name}!\n`;
-export const data = () => ({ message: 'Hello world!', numbers: [1, 2, 3], nested: { yes: true, no: null } });
 export const receipt = (order) => ({ items: order.items.length });
 export const page = block(64 * KIB).toString('latin1');
 
@@ -19,7 +18,7 @@ const expected = (body) => ({ status: 200, body: Buffer.from(body) });
 
 export const requests = {
   'small GET': { path: '/hello/world', expect: expected(greeting('world')) },
-  JSON: { path: '/json', expect: expected(JSON.stringify(data())) },
+  JSON: { path: '/json', expect: expected(json()) },
   'POST of 1 KiB of JSON': {
     path: '/orders',
     method: 'POST',

@@ -1,12 +1,13 @@
-// Express, as its page on performance recommends: NODE_ENV is production, nothing that it need not do is switched on.
+// Express, as its pages on production recommend: NODE_ENV is `production`, and nothing tells that it is Express.
 import express from 'express';
-import { data, greeting, page, receipt } from './content.mjs';
+import { data } from '../content.mjs';
+import { greeting, page, receipt } from './content.mjs';
 
 const site = express();
 site.disable('x-powered-by');
 site.use(express.json());
 site.get('/hello/:name', (request, response) => response.type('text').send(greeting(request.params.name)));
-site.get('/json', (_request, response) => response.json(data()));
+site.get('/json', (_request, response) => response.json(data));
 site.post('/orders', (request, response) => response.json(receipt(request.body)));
 site.get('/page', (_request, response) => response.type('text').send(page));
 

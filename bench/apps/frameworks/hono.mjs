@@ -1,10 +1,11 @@
 // Hono, on its server for Node.
 import { Hono } from 'hono';
-import { data, greeting, page, receipt } from './content.mjs';
+import { data } from '../content.mjs';
+import { greeting, page, receipt } from './content.mjs';
 
 const site = new Hono();
 site.get('/hello/:name', (c) => c.text(greeting(c.req.param('name'))));
-site.get('/json', (c) => c.json(data()));
+site.get('/json', (c) => c.json(data));
 site.post('/orders', async (c) => c.json(receipt(await c.req.json())));
 site.get('/page', (c) => c.text(page));
 

@@ -2,14 +2,15 @@
 import { bodyParser } from '@koa/bodyparser';
 import Router from '@koa/router';
 import Koa from 'koa';
-import { data, greeting, page, receipt } from './content.mjs';
+import { data } from '../content.mjs';
+import { greeting, page, receipt } from './content.mjs';
 
 const router = new Router();
 router.get('/hello/:name', (context) => {
   context.body = greeting(context.params.name);
 });
 router.get('/json', (context) => {
-  context.body = data();
+  context.body = data;
 });
 router.post('/orders', (context) => {
   context.body = receipt(context.request.body);

@@ -1,6 +1,7 @@
 // No framework: a plain listener for node:http, with a router of its own.
 import { createServer } from 'node:http';
-import { data, greeting, page, receipt } from './content.mjs';
+import { data } from '../content.mjs';
+import { greeting, page, receipt } from './content.mjs';
 
 function send(response, type, text) {
   response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
@@ -12,7 +13,7 @@ const sendJson = (response, value) => send(response, 'application/json', JSON.st
 function listener(request, response) {
   const { url } = request;
   if (url.startsWith('/hello/')) send(response, 'text/plain', greeting(url.slice('/hello/'.length)));
-  else if (url === '/json') sendJson(response, data());
+  else if (url === '/json') sendJson(response, data);
   else if (url === '/page') send(response, 'text/plain', page);
   else if (url === '/orders') {
     const chunks = [];
