@@ -1,4 +1,4 @@
-// The load of the suite `mix`, a process of its own: its argument is an order, what it prints is a result, both in JSON.
+// The load of the suite `mix`, a process of its own: its argument is an order, what it prints a result, both in JSON.
 // Users ask for something heavy, each again as soon as it has its answer (a closed loop). Beside them light requests
 // are sent at a fixed rate, however long the answers take (an open loop), on connections that are there already, as
 // behind a reverse proxy. The latency of a light request counts from the moment when it was due, not when it was sent:
@@ -19,7 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
  *
  * @typedef {object} Result
  * @property {Record<'p50' | 'p99' | 'p999', number>} latency of light requests, in milliseconds
- * @property {number} late how late they were sent, the p99 in milliseconds: so much of this client's own is in `latency`
+ * @property {number} late how late they were sent, p99 in milliseconds: so much of `latency` is this client's own
  * @property {number} heavyRate answers a second, while light requests were sent
  * @property {number} heavyAnswers all of them
  */

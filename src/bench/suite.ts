@@ -1,8 +1,8 @@
 /**
  * What is compared, and how: a suite names its candidates and its cases; `measureSuite` runs every candidate once a
- * round (once for each application, where there are several), each time as a new process, in a new order. So what differs from one start of a process to the next (where its
- * memory lies, what the compiler chose), and what drifts with the machine, stands in the spread of the samples and is
- * not taken for a difference.
+ * round (once for each application, where there are several), each time as a new process, in a new order. So what
+ * differs from one start of a process to the next (where its memory lies, what the compiler chose), and what drifts
+ * with the machine, stands in the spread of the samples and is not taken for a difference.
  */
 import { randomInt } from 'node:crypto';
 
