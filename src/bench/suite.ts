@@ -18,7 +18,7 @@ export interface Metric {
 export type Sample = Readonly<Record<string, number | undefined>>;
 
 /** What is measured; the suites add what they need for it. */
-export interface SuiteCase {
+interface SuiteCase {
   readonly name: string;
   /** Cases of the same application are measured in the same process, others in one of their own. */
   readonly application?: string;
