@@ -7,12 +7,12 @@ import { peers, quaichPeers } from './peers/index.mjs';
 /**
  * @typedef {import('../dist/src/bench/suite.js').Candidate} Candidate
  * @typedef {import('./parts/part-process.mjs').Part} Part
- * @typedef {Record<string, Record<string, string>>} Cannot by candidate: cases, each with the reason
+ * @typedef {Record<string, Record<string, string>>} Cannot by name: cases that it cannot do, each with the reason
  * @typedef {object} Context
- * @property {(names: Record<string, Record<string, string>>) => Candidate[]} servers the servers of these names, each with the cases that it cannot do and why; `quaich` stands for its three ways. Who
- *   is not installed is left out and noted
+ * @property {(names: Cannot, start?: typeof startHttp) => Candidate[]} servers the peers of these names, or the ways of
+ *   Quaich (`quaichPeers`), and how one is started. Who is not installed is left out and noted
  * @property {(file: string, candidates: Record<string, Part>, cannot?: Cannot) => Candidate[]} parts those whom `file`
- *   in `parts/` exports, each with the cases that it cannot do and why
+ *   in `parts/` exports
  * @property {Map<string, string>} versions of everybody who takes part
  * @property {Map<string, string>} leftOut by name, with the reason
  * @property {string} generator the name of the load generator
@@ -30,8 +30,7 @@ export function createContext({ root, against, only = [], generator: wanted }) {
   const generate = generators.get(name);
   /** Folders of builds, and how the names of those who come from there end. */
   const builds = [[root, ''], ...(against === undefined ? [] : [[against, ', other build']])];
-  const ours = Object.assign({}, ...builds.map(([folder, suffix]) => quaichPeers(folder, suffix)));
-  const all = { ...peers, ...ours };
+  const ours = builds.map(([folder, suffix]) => quaichPeers(folder, suffix));
   const versions = new Map();
   const leftOut = new Map();
 
@@ -46,13 +45,13 @@ export function createContext({ root, against, only = [], generator: wanted }) {
     }
     return [{ name, cannot, start }];
   };
-  const server = (name, cannot) => {
-    const peer = all[name];
-    return candidate(name, peer.version, cannot, () => startHttp(peer, generate));
-  };
-  const servers = (names) =>
+  const named = (name) =>
+    Object.hasOwn(peers, name) ? [[name, peers[name]]] : ours.flatMap((build) => Object.entries(build[name]));
+  const servers = (names, start = startHttp) =>
     Object.entries(names).flatMap(([name, cannot]) =>
-      name === 'quaich' ? Object.keys(ours).flatMap((way) => server(way, cannot)) : server(name, cannot),
+      named(name).flatMap(([name, peer]) =>
+        candidate(name, peer.version, cannot, (application) => start(peer, generate, application)),
+      ),
     );
   const parts = (file, candidates, cannot = {}) =>
     Object.entries(candidates).flatMap(([name, part]) =>

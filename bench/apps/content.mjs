@@ -1,4 +1,5 @@
-// What every peer serves, and the answers that are right. A peer is one server with all of these paths:
+// What every peer serves, and the answers that are right. A peer is one server with all of these paths (the
+// frameworks and those in Python: with those that they are measured with):
 //
 //   GET  /           13 bytes of text
 //   GET  /json       an object, serialized for each request
@@ -11,8 +12,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export const hello = Buffer.from('Hello world!\n');
-export const json = () =>
-  JSON.stringify({ message: 'Hello world!', numbers: [1, 2, 3], nested: { yes: true, no: null } });
+export const data = { message: 'Hello world!', numbers: [1, 2, 3], nested: { yes: true, no: null } };
+export const json = () => JSON.stringify(data);
+/** JSON Schema of the data, for those who serialize by it. */
+export const dataSchema = {
+  type: 'object',
+  properties: {
+    message: { type: 'string' },
+    numbers: { type: 'array', items: { type: 'integer' } },
+    nested: { type: 'object', properties: { yes: { type: 'boolean' }, no: { type: 'null' } } },
+  },
+};
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;

@@ -122,7 +122,8 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
     const whole = Math.max(1, Math.round(seconds)); // it takes no others
-    const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '-s', file, origin];
+    // An answer may take as long as autocannon lets it.
+    const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '--timeout', '10s', '-s', file, origin];
     const running = run('sh', ['-c', SHELL, 'sh', ...args], { timeout: (whole + 30) * 1000 });
     shell = running.child;
     const { stdout } = await running;

@@ -1,8 +1,8 @@
 /**
  * What is compared, and how: a suite names its candidates and its cases; `measureSuite` runs every candidate once a
- * round, each time as a new process, in a new order. So what differs from one start of a process to the next (where its
- * memory lies, what the compiler chose), and what drifts with the machine, stands in the spread of the samples and is
- * not taken for a difference.
+ * round (once for each application, where there are several), each time as a new process, in a new order. So what
+ * differs from one start of a process to the next (where its memory lies, what the compiler chose), and what drifts
+ * with the machine, stands in the spread of the samples and is not taken for a difference.
  */
 import { randomInt } from 'node:crypto';
 
@@ -17,6 +17,13 @@ export interface Metric {
 /** Figures of one measurement, by the keys of the metrics; what could not be measured is absent. */
 export type Sample = Readonly<Record<string, number | undefined>>;
 
+/** What is measured; the suites add what they need for it. */
+interface SuiteCase {
+  readonly name: string;
+  /** Cases of the same application are measured in the same process, others in one of their own. */
+  readonly application?: string;
+}
+
 /** A candidate that runs. */
 export interface Running<Case> {
   /** Loads the case for so many seconds; `warmUp` runs go before those that count, and are not kept. */
@@ -28,10 +35,11 @@ export interface Candidate<Case> {
   readonly name: string;
   /** Cases that it has no way to do, with the reason. */
   readonly cannot?: Readonly<Record<string, string>>;
-  start(): Promise<Running<Case>>;
+  /** Starts it for the cases of an application. */
+  start(application?: string): Promise<Running<Case>>;
 }
 
-export interface Suite<Case extends { readonly name: string }> {
+export interface Suite<Case extends SuiteCase> {
   readonly name: string;
   readonly title: string;
   /** The first one decides who is faster. */
@@ -87,7 +95,7 @@ export interface SuiteResult {
 }
 
 /** How many measurements a suite takes. */
-export function countSteps<Case extends { readonly name: string }>(suite: Suite<Case>, rounds: number): number {
+export function countSteps<Case extends SuiteCase>(suite: Suite<Case>, rounds: number): number {
   let steps = 0;
   for (const { cannot = {} } of suite.candidates) {
     steps += suite.cases.filter(({ name }) => !Object.hasOwn(cannot, name)).length;
@@ -96,7 +104,7 @@ export function countSteps<Case extends { readonly name: string }>(suite: Suite<
 }
 
 /** Measures all candidates of a suite in all its cases, so many rounds; otherwise as `SuiteRounds`. */
-export async function measureSuite<Case extends { readonly name: string }>(
+export async function measureSuite<Case extends SuiteCase>(
   suite: Suite<Case>,
   { rounds, ...options }: MeasureOptions,
 ): Promise<SuiteResult> {
@@ -106,7 +114,7 @@ export async function measureSuite<Case extends { readonly name: string }>(
 }
 
 /** The rounds of a suite, one at a time: those of other suites can go between them. */
-export class SuiteRounds<Case extends { readonly name: string }> {
+export class SuiteRounds<Case extends SuiteCase> {
   readonly suite: Suite<Case>;
   #round = 0;
   /** Samples by case and candidate. */
@@ -124,10 +132,15 @@ export class SuiteRounds<Case extends { readonly name: string }> {
    */
   async measure({ seconds, warmUp, onStep }: RoundOptions): Promise<void> {
     const { suite } = this;
-    for (const candidate of shuffled(suite.candidates)) {
-      const cases = suite.cases.filter(({ name }) => !Object.hasOwn(candidate.cannot ?? {}, name));
+    const applications = new Set(suite.cases.map(({ application }) => application));
+    const starts = suite.candidates.flatMap((candidate) =>
+      Array.from(applications, (application) => ({ candidate, application })),
+    );
+    for (const { candidate, application } of shuffled(starts)) {
+      const { cannot = {} } = candidate;
+      const cases = suite.cases.filter((one) => one.application === application && !Object.hasOwn(cannot, one.name));
       if (cases.length === 0) continue;
-      const running = await candidate.start().catch((error) => {
+      const running = await candidate.start(application).catch((error) => {
         throw new Error(`${suite.name}: ${candidate.name} does not start`, { cause: error });
       });
       try {
