@@ -6,8 +6,9 @@ import { peers, quaichPeers } from './peers/index.mjs';
 /**
  * @typedef {import('../dist/src/bench/suite.js').Candidate} Candidate
  * @typedef {object} Context
- * @property {(names: Record<string, Record<string, string>>) => Candidate[]} servers the servers of these names, each with the cases that it cannot do and why; `quaich` stands for its three ways. Who
- *   is not installed is left out and noted
+ * @property {(names: Record<string, Record<string, string>>, start?: typeof startHttp) => Candidate[]} servers the
+ *   servers of these names, each with the cases that it cannot do and why; `quaich` stands for its three ways. Who is
+ *   not installed is left out and noted
  * @property {Map<string, string>} versions of everybody who takes part
  * @property {Map<string, string>} leftOut by name, with the reason
  * @property {string} generator the name of the load generator
@@ -28,7 +29,7 @@ export function createContext({ root, against, only = [], generator: wanted }) {
   const versions = new Map();
   const leftOut = new Map();
 
-  const server = (name, cannot) => {
+  const server = (name, cannot, start) => {
     if (only.length > 0 && !only.some((word) => name.includes(word))) return [];
     const peer = all[name];
     try {
@@ -37,11 +38,11 @@ export function createContext({ root, against, only = [], generator: wanted }) {
       leftOut.set(name, error.message.split('\n')[0]);
       return [];
     }
-    return [{ name, cannot, start: () => startHttp(peer, generate) }];
+    return [{ name, cannot, start: () => start(peer, generate) }];
   };
-  const servers = (names) =>
+  const servers = (names, start = startHttp) =>
     Object.entries(names).flatMap(([name, cannot]) =>
-      name === 'quaich' ? Object.keys(ours).flatMap((way) => server(way, cannot)) : server(name, cannot),
+      name === 'quaich' ? Object.keys(ours).flatMap((way) => server(way, cannot, start)) : server(name, cannot, start),
     );
   return { servers, versions, leftOut, generator: name };
 }
