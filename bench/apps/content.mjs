@@ -17,6 +17,8 @@ export const json = () =>
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
+/** Bytes after which a block repeats itself. */
+export const PERIOD = LETTERS.length;
 
 /** @param {number} size bytes, the same for everybody */
 export const block = (size) => Buffer.alloc(size, LETTERS);
@@ -33,7 +35,7 @@ export function blockOf(path) {
 
 export const chunksOf = (path) => Number(path.slice('/chunks/'.length));
 
-/** The file of `/file`. */
+/** Makes the file of `/file`, and gives its path. */
 export function contentFile() {
   const folder = join(tmpdir(), 'quaich-bench');
   const path = join(folder, '1m.txt');

@@ -1,6 +1,8 @@
 // The content in both conventions of Quaich.
-import { openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from './content.mjs';
+
+const file = contentFile();
 
 const field = (type, length) => [
   ['Content-Type', type],
@@ -24,9 +26,22 @@ function answer(path, wrapper) {
     const count = chunksOf(path);
     return ['200 OK', field('text/plain', count * CHUNK.length), chunks(count)];
   }
-  if (path === '/file') return ['200 OK', [['Content-Type', 'text/plain']], wrapper(openSync(contentFile()))];
+  if (path === '/file') {
+    const fd = openSync(file);
+    return ['200 OK', field('text/plain', fstatSync(fd).size), wrapper(fileOf(fd))];
+  }
   return ['404 Not Found', NOT_FOUND, []];
 }
+
+/** What `wsgi.file_wrapper` takes, as the guide to writing applications shows it. */
+const fileOf = (fd) => ({
+  fd,
+  read: (size) => {
+    const piece = new Uint8Array(size);
+    return piece.subarray(0, readSync(fd, piece));
+  },
+  close: () => closeSync(fd),
+});
 
 function* chunks(count) {
   for (let i = 0; i < count; i++) yield CHUNK;

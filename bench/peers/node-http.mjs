@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from '../apps/content.mjs';
 
+const file = contentFile();
+
 function send(response, type, body) {
   response.writeHead(200, { 'Content-Type': type, 'Content-Length': body.length });
   response.end(body);
@@ -32,7 +34,6 @@ export function listener(request, response) {
     const count = chunksOf(path);
     stream(response, count * CHUNK.length, Readable.from(repeat(count), { objectMode: true, highWaterMark: 1 }));
   } else if (path === '/file') {
-    const file = contentFile();
     stream(response, statSync(file).size, createReadStream(file));
   } else if (path === '/' || path.startsWith('/?')) send(response, 'text/plain', hello);
   else response.writeHead(404).end();
