@@ -67,6 +67,6 @@ export function sync(environ, startResponse) {
 export async function asynchronous(environ, startResponse) {
   if (environ.PATH_INFO !== '/length') return respond(environ, startResponse, null);
   let length = 0;
-  for await (const chunk of environ['wsgi.input']) length += chunk.length;
+  for await (const chunk of environ['wsgi.input'].chunks()) length += chunk.length;
   return respond(environ, startResponse, length);
 }
