@@ -50,7 +50,7 @@ async function many(server, generator, one, seconds) {
 
 /** One transfer: all of it within a measurement of 2 seconds or more, else as much less as that is shorter. */
 async function transfer(server, { direction, most }, seconds) {
-  const mib = Math.ceil(most * Math.min(1, seconds / 2));
+  const mib = Math.ceil(most * Math.min(1, Math.max(seconds, 0.01) / 2));
   const order = { port: server.port, direction, pieces: (mib * MIB) / CHUNK.length };
   const before = usageOf(server.pid);
   return withLoad(TRANSFER, order, (load) => {

@@ -19,6 +19,8 @@ export type Sample = Readonly<Record<string, number | undefined>>;
 
 /** A candidate that runs. */
 export interface Running<Case> {
+  /** Whether each measurement has a process of its own, so that there is nothing to warm up. */
+  readonly cold?: boolean;
   /** Loads the case for so many seconds; `warmUp` runs go before those that count, and are not kept. */
   measure(one: Case, seconds: number): Promise<Sample>;
   stop(): Promise<void>;
@@ -106,7 +108,7 @@ export async function measureSuite<Case extends { readonly name: string }>(
         for (const one of shuffled(cases)) {
           onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round });
           // The first load compiles the server's code, a later one what only this case needs.
-          await running.measure(one, warm ? warmUp / 4 : warmUp);
+          if (!running.cold) await running.measure(one, warm ? warmUp / 4 : warmUp);
           warm = true;
           const sample = await running.measure(one, seconds);
           const ofCase = samples.get(one.name);
