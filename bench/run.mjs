@@ -6,7 +6,19 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const SUITES = ['parse', 'dispatch', 'http', 'bodies', 'frameworks', 'mix', 'shim', 'scale', 'start'];
+const SUITES = [
+  'parse',
+  'dispatch',
+  'http',
+  'bodies',
+  'frameworks',
+  'mix',
+  'shim',
+  'scale',
+  'idle',
+  'workers',
+  'start',
+];
 
 const HELP = `npm run bench -- [options]
 

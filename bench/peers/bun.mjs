@@ -23,6 +23,7 @@ async function length(request) {
 Bun.serve({
   hostname: '127.0.0.1',
   port: Number(process.env.PORT),
+  idleTimeout: Number(process.env.KEEP_ALIVE ?? 10), // seconds; 10 by default
   maxRequestBodySize: 1024 * MIB, // 128 MiB by default
   fetch(request) {
     const { pathname } = new URL(request.url);

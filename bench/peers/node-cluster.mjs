@@ -2,10 +2,10 @@
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
-import { listener } from './node-http.mjs';
+import { listener, options } from './node-http.mjs';
 
 if (cluster.isPrimary) {
   for (let i = 0; i < availableParallelism(); i++) cluster.fork();
 } else {
-  createServer(listener).listen(Number(process.env.PORT), '127.0.0.1');
+  createServer(options, listener).listen(Number(process.env.PORT), '127.0.0.1');
 }

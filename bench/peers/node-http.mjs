@@ -20,6 +20,9 @@ function stream(response, length, source) {
   pipeline(source, response, () => {});
 }
 
+/** How long an idle connection stays open: as Node chooses, unless the suite wants more. */
+export const options = process.env.KEEP_ALIVE ? { keepAliveTimeout: Number(process.env.KEEP_ALIVE) * 1000 } : {};
+
 export function listener(request, response) {
   const path = request.url;
   if (path === '/json') send(response, 'application/json', Buffer.from(json()));
@@ -39,4 +42,4 @@ export function listener(request, response) {
   else response.writeHead(404).end();
 }
 
-if (process.argv[2] === 'serve') createServer(listener).listen(Number(process.env.PORT), '127.0.0.1');
+if (process.argv[2] === 'serve') createServer(options, listener).listen(Number(process.env.PORT), '127.0.0.1');
