@@ -1,22 +1,13 @@
 // Idle keep-alive connections: what a server keeps for each, and what it does meanwhile.
-import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withLoad } from '../../dist/src/bench/load-process.js';
 import { check } from '../../dist/src/bench/load-request.js';
 import { usageOf } from '../../dist/src/bench/process-tree.js';
 import { ServerProcess } from '../../dist/src/bench/server-process.js';
 import { requests } from '../apps/content.mjs';
+import { inWords, MOST_CONNECTIONS, patient } from '../load/connections.mjs';
 
 const IDLE = new URL('../load/idle.mjs', import.meta.url);
-
-/** Descriptors of a process besides those of its connections. */
-const OTHERS = 500;
-/** Descriptors that a process may have: Node raises its limit to that as it starts, and its children inherit it. */
-const limit = Number(execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' })); // NaN: unlimited
-const MOST = Math.min(10_000, Number.isNaN(limit) ? 10_000 : limit - OTHERS);
-
-/** Connections stay open for longer than a measurement takes: by the variables of Quaich, and of the peers. */
-const patient = { QUAICH_TIMEOUT_KEEP_ALIVE: '2m', KEEP_ALIVE: '120' };
 
 /** Milliseconds after which a server has settled. */
 const SETTLED = 1000;
@@ -36,14 +27,14 @@ export const suite = ({ servers }) => ({
   ],
   base: 'node:http',
   candidates: servers({ 'node:http': {}, 'node:http, cluster': {}, quaich: {}, 'uWebSockets.js': {}, Bun: {} }, start),
-  cases: [{ name: `${MOST.toLocaleString('en')} idle connections`, connections: MOST, quick: true }],
+  cases: [{ name: `${inWords(MOST_CONNECTIONS)} idle connections`, connections: MOST_CONNECTIONS, quick: true }],
 });
 
 /** Nothing runs between measurements: memory that a server has had before would hide what it takes. */
 const start = async (command, generator) => ({
   cold: true,
   measure: async ({ connections }, seconds) => {
-    const server = await ServerProcess.start({ ...command, env: { ...command.env, ...patient } });
+    const server = await ServerProcess.start(patient(command));
     try {
       return await server.during(measure(server, generator, connections, seconds));
     } finally {

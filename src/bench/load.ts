@@ -91,7 +91,7 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
     const whole = Math.max(1, Math.round(seconds)); // it takes no others
-    const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '-s', file, origin];
+    const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '--timeout', '10s', '-s', file, origin];
     // The shell tells what its children have used.
     const { stdout } = await run('sh', ['-c', '"$@" && times', 'sh', ...args], { timeout: (whole + 30) * 1000 });
     const figures = /\{.*\}/.exec(stdout)?.[0];
