@@ -6,6 +6,8 @@
 //   GET  /bytes/N    N bytes in one piece, with their length
 //   GET  /chunks/N   N pieces of 64 KiB, one after another, as many as the client takes, with their length
 //   GET  /file       1 MiB from a file, in the way that the server recommends for files
+//   GET  /work/N     a key that is derived in N iterations: whatever computes; on node:http and Quaich alone
+import { pbkdf2Sync } from 'node:crypto';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +36,12 @@ export function blockOf(path) {
 }
 
 export const chunksOf = (path) => Number(path.slice('/chunks/'.length));
+
+/** The answer to a path `/work/N`. PBKDF2 is native code, and takes the same of every thread. */
+export function work(path) {
+  const iterations = Number(path.slice('/work/'.length));
+  return Buffer.from(pbkdf2Sync('password', 'salt', iterations, 32, 'sha256').toString('hex'));
+}
 
 /** Makes the file of `/file`, and gives its path. */
 export function contentFile() {
@@ -80,4 +88,5 @@ export const requests = {
   bytes: (size) => ({ path: `/bytes/${size}`, expect: expected(block(size)) }),
   chunks: (count) => ({ path: `/chunks/${count}`, expect: expected(block(count * CHUNK.length)) }),
   file: { path: '/file', expect: expected(block(MIB)) },
+  work: (iterations) => ({ path: `/work/${iterations}`, expect: expected(work(`/work/${iterations}`)) }),
 };

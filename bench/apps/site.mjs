@@ -1,6 +1,6 @@
 // The content in both conventions of Quaich.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from './content.mjs';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json, work } from './content.mjs';
 
 const file = contentFile();
 
@@ -20,6 +20,10 @@ function answer(path, wrapper) {
   }
   if (path.startsWith('/bytes/')) {
     const body = blockOf(path);
+    return ['200 OK', field('text/plain', body.length), [body]];
+  }
+  if (path.startsWith('/work/')) {
+    const body = work(path);
     return ['200 OK', field('text/plain', body.length), [body]];
   }
   if (path.startsWith('/chunks/')) {

@@ -2,7 +2,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from '../apps/content.mjs';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json, work } from '../apps/content.mjs';
 
 const file = contentFile();
 
@@ -33,6 +33,7 @@ export function listener(request, response) {
     });
     request.on('end', () => send(response, 'text/plain', Buffer.from(String(length))));
   } else if (path.startsWith('/bytes/')) send(response, 'text/plain', blockOf(path));
+  else if (path.startsWith('/work/')) send(response, 'text/plain', work(path));
   else if (path.startsWith('/chunks/')) {
     const count = chunksOf(path);
     stream(response, count * CHUNK.length, Readable.from(repeat(count), { objectMode: true, highWaterMark: 1 }));
