@@ -12,7 +12,7 @@ export const MOST_CONNECTIONS = Math.min(10_000, Number.isNaN(limit) ? Number.PO
 /** `10,000` */
 export const inWords = (number) => number.toLocaleString('en');
 
-/** A server that leaves idle connections open for longer than a measurement takes: by the variables of Quaich, and of the peers. */
+/** The same server, which leaves idle connections open for 2 minutes: by the variables of Quaich, and of the peers. */
 export const patient = (command) => ({
   ...command,
   env: { ...command.env, QUAICH_TIMEOUT_KEEP_ALIVE: '2m', KEEP_ALIVE: '120' },

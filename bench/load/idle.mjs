@@ -1,5 +1,5 @@
-// Connections that have had one answer each, and then stay open until the process is ended. Where the server closes one,
-// the process fails.
+// Connections that have had one answer each, and then stay open until the process is ended. Where the server closes
+// one, the process fails.
 import { connect } from 'node:net';
 import { takeOrder } from '../../dist/src/bench/load-process.js';
 import { WrongAnswer } from '../../dist/src/bench/load-request.js';

@@ -1,4 +1,4 @@
-// The same server, a process for each core, or as many as the suite wants, as Node's documentation of `cluster` shows it.
+// The same server, a process for each core or as many as the suite wants, as Node's documentation of `cluster` shows.
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';

@@ -35,7 +35,7 @@ export const suite = ({ servers }) => ({
   })),
 });
 
-/** A server for each number of workers, started when it is measured first; those that have nothing to do take no CPU. */
+/** A server for each number of workers, started when it is measured first. Those without load take no CPU. */
 async function start(command, generator) {
   const servers = new Map();
   const serverOf = async (workers) => {
