@@ -1,3 +1,4 @@
+// How many connections can be had here, and servers that keep them.
 import { spawnSync } from 'node:child_process';
 
 /** Descriptors of a process besides those of its connections. */
