@@ -7,6 +7,8 @@
 //   GET  /bytes/N    N bytes in one piece, with their length
 //   GET  /chunks/N   N pieces of 64 KiB, one after another, as many as the client takes, with their length
 //   GET  /file       1 MiB from a file, in the way that the server recommends for files
+//   GET  /work/N     a key that is derived in N iterations: whatever computes; on node:http and Quaich alone
+import { pbkdf2Sync } from 'node:crypto';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +29,8 @@ export const dataSchema = {
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
+/** Bytes after which a block repeats itself. */
+export const PERIOD = LETTERS.length;
 
 /** @param {number} size bytes, the same for everybody */
 export const block = (size) => Buffer.alloc(size, LETTERS);
@@ -43,7 +47,13 @@ export function blockOf(path) {
 
 export const chunksOf = (path) => Number(path.slice('/chunks/'.length));
 
-/** The file of `/file`. */
+/** The answer to a path `/work/N`. PBKDF2 is native code, and takes the same of every thread. */
+export function work(path) {
+  const iterations = Number(path.slice('/work/'.length));
+  return Buffer.from(pbkdf2Sync('password', 'salt', iterations, 32, 'sha256').toString('hex'));
+}
+
+/** Makes the file of `/file`, and gives its path. */
 export function contentFile() {
   const folder = join(tmpdir(), 'quaich-bench');
   const path = join(folder, '1m.txt');
@@ -88,4 +98,5 @@ export const requests = {
   bytes: (size) => ({ path: `/bytes/${size}`, expect: expected(block(size)) }),
   chunks: (count) => ({ path: `/chunks/${count}`, expect: expected(block(count * CHUNK.length)) }),
   file: { path: '/file', expect: expected(block(MIB)) },
+  work: (iterations) => ({ path: `/work/${iterations}`, expect: expected(work(`/work/${iterations}`)) }),
 };

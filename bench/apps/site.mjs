@@ -1,6 +1,8 @@
 // The content in both conventions of Quaich.
-import { openSync } from 'node:fs';
-import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from './content.mjs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json, work } from './content.mjs';
+
+const file = contentFile();
 
 const field = (type, length) => [
   ['Content-Type', type],
@@ -20,13 +22,30 @@ function answer(path, wrapper) {
     const body = blockOf(path);
     return ['200 OK', field('text/plain', body.length), [body]];
   }
+  if (path.startsWith('/work/')) {
+    const body = work(path);
+    return ['200 OK', field('text/plain', body.length), [body]];
+  }
   if (path.startsWith('/chunks/')) {
     const count = chunksOf(path);
     return ['200 OK', field('text/plain', count * CHUNK.length), chunks(count)];
   }
-  if (path === '/file') return ['200 OK', [['Content-Type', 'text/plain']], wrapper(openSync(contentFile()))];
+  if (path === '/file') {
+    const fd = openSync(file);
+    return ['200 OK', field('text/plain', fstatSync(fd).size), wrapper(fileOf(fd))];
+  }
   return ['404 Not Found', NOT_FOUND, []];
 }
+
+/** What `wsgi.file_wrapper` takes, as the guide to writing applications shows it. */
+const fileOf = (fd) => ({
+  fd,
+  read: (size) => {
+    const piece = new Uint8Array(size);
+    return piece.subarray(0, readSync(fd, piece));
+  },
+  close: () => closeSync(fd),
+});
 
 function* chunks(count) {
   for (let i = 0; i < count; i++) yield CHUNK;
@@ -52,6 +71,6 @@ export function sync(environ, startResponse) {
 export async function asynchronous(environ, startResponse) {
   if (environ.PATH_INFO !== '/length') return respond(environ, startResponse, null);
   let length = 0;
-  for await (const chunk of environ['wsgi.input']) length += chunk.length;
+  for await (const chunk of environ['wsgi.input'].chunks()) length += chunk.length;
   return respond(environ, startResponse, length);
 }

@@ -1,5 +1,5 @@
 // The content on Bun's own server.
-import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from '../apps/content.mjs';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json, MIB } from '../apps/content.mjs';
 
 const text = { 'content-type': 'text/plain' };
 const file = contentFile();
@@ -23,6 +23,8 @@ async function length(request) {
 Bun.serve({
   hostname: '127.0.0.1',
   port: Number(process.env.PORT),
+  idleTimeout: Number(process.env.KEEP_ALIVE ?? 10), // seconds; 10 by default
+  maxRequestBodySize: 1024 * MIB, // 128 MiB by default
   fetch(request) {
     const { pathname } = new URL(request.url);
     if (pathname === '/') return new Response(hello, { headers: text });

@@ -1,11 +1,12 @@
-// The same server, a process for each core, as Node's documentation of `cluster` shows it.
+// The same server, a process for each core or as many as the suite wants, as Node's documentation of `cluster` shows.
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
-import { listener } from './node-http.mjs';
+import { listener, options } from './node-http.mjs';
 
 if (cluster.isPrimary) {
-  for (let i = 0; i < availableParallelism(); i++) cluster.fork();
+  const workers = Number(process.env.WORKERS ?? availableParallelism());
+  for (let i = 0; i < workers; i++) cluster.fork();
 } else {
-  createServer(listener).listen(Number(process.env.PORT), '127.0.0.1');
+  createServer(options, listener).listen(Number(process.env.PORT), '127.0.0.1');
 }

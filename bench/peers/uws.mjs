@@ -1,7 +1,9 @@
 // The content on uWebSockets.js, as its examples show it: corked answers, backpressure by `tryEnd` and `onWritable`.
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import uws from '@trufflesuite/uws-js-unofficial';
-import { blockOf, CHUNK, chunksOf, contentFile, hello, json, MIB } from '../apps/content.mjs';
+import { blockOf, CHUNK, chunksOf, contentFile, hello, json } from '../apps/content.mjs';
+
+const file = contentFile();
 
 const send = (response, type, body) => response.cork(() => response.writeHeader('content-type', type).end(body));
 
@@ -30,6 +32,30 @@ function stream(response, length, next) {
   });
 }
 
+/** Sends a readable stream of a known length, as the example VideoStreamer does: it pauses while the client is slow. */
+function streamFile(response, source, length) {
+  let piece;
+  let start;
+  const send = (bytes) => {
+    const [taken, done] = response.tryEnd(bytes, length);
+    if (done) source.destroy();
+    return taken;
+  };
+  source.on('data', (read) => {
+    piece = read;
+    start = response.getWriteOffset();
+    response.cork(() => {
+      if (!send(piece)) source.pause();
+    });
+  });
+  response.onWritable((offset) => {
+    const taken = send(piece.subarray(offset - start));
+    if (taken) source.resume();
+    return taken;
+  });
+  response.onAborted(() => source.destroy());
+}
+
 uws
   .App()
   .get('/', (response) => send(response, 'text/plain', hello))
@@ -46,24 +72,9 @@ uws
     let left = chunksOf(request.getUrl());
     stream(response, left * CHUNK.length, () => (left-- > 0 ? CHUNK : null));
   })
-  .get('/file', async (response) => {
-    let gone = false;
-    response.onAborted(() => {
-      gone = true;
-    });
-    for await (const piece of createReadStream(contentFile())) {
-      if (gone) return;
-      const start = response.getWriteOffset();
-      const [taken] = response.tryEnd(piece, MIB);
-      if (taken) continue;
-      await new Promise((resolve) => {
-        response.onWritable((offset) => {
-          const [all] = response.tryEnd(piece.subarray(offset - start), MIB);
-          if (all) resolve();
-          return all;
-        });
-      });
-    }
+  .get('/file', (response) => {
+    response.writeHeader('content-type', 'text/plain');
+    streamFile(response, createReadStream(file), statSync(file).size);
   })
   .post('/length', (response) => {
     let length = 0;

@@ -27,34 +27,41 @@ export const HTTP_METRICS: readonly Metric[] = [
 /** Bytes that two answers to the same request may differ by: a date, a field for keep-alive. */
 const SLACK = 200;
 
-/**
- * Starts a server for load by `generator`. Before and after each measurement it has to give the answer that is
- * expected, and meanwhile as many bytes for each request.
- */
+/** Starts a server for load by `generator`. */
 export async function startHttp(command: ServerCommand, generator: Generator): Promise<Running<HttpCase>> {
   const server = await ServerProcess.start(command);
-  const measure = async ({ request, connections, pipelining }: HttpCase, seconds: number): Promise<Sample> => {
-    const size = await check(server.url, request);
-    const before = usageOf(server.pid);
-    const load = await generator(server.url, request, { connections, pipelining, seconds });
-    const after = usageOf(server.pid);
-    await check(server.url, request);
-    const { requests, latency } = load;
-    if (requests === 0) throw new WrongAnswer(`${request.path}: no request was answered within ${seconds} s`);
-    const underWay = (connections * (pipelining ?? 1) * size) / requests;
-    if (Math.abs(load.bytes / requests - size) > SLACK + underWay) {
-      throw new WrongAnswer(`${request.path}: ${load.bytes / requests} bytes an answer in place of ${size}`);
-    }
-    return {
-      cpu: (after.cpu - before.cpu) / requests,
-      rate: requests / load.seconds,
-      ...latency,
-      memory: after.peak / 1e6,
-      load: load.cpu === undefined ? undefined : load.cpu / 1e6 / load.seconds,
-    };
-  };
   return {
-    measure: (one, seconds) => server.during(measure(one, seconds)),
+    measure: (one, seconds) => server.during(measureHttp(server, generator, one, seconds)),
     stop: () => server.stop(),
+  };
+}
+
+/**
+ * Loads a server. Before and after it has to give the answer that is expected, and meanwhile as many bytes for each
+ * request.
+ */
+export async function measureHttp(
+  server: ServerProcess,
+  generator: Generator,
+  { request, connections, pipelining }: HttpCase,
+  seconds: number,
+): Promise<Sample> {
+  const size = await check(server.url, request);
+  const before = usageOf(server.pid);
+  const load = await generator(server.url, request, { connections, pipelining, seconds });
+  const after = usageOf(server.pid);
+  await check(server.url, request);
+  const { requests, latency } = load;
+  if (requests === 0) throw new WrongAnswer(`${request.path}: no request was answered within ${seconds} s`);
+  const underWay = (connections * (pipelining ?? 1) * size) / requests;
+  if (Math.abs(load.bytes / requests - size) > SLACK + underWay) {
+    throw new WrongAnswer(`${request.path}: ${load.bytes / requests} bytes an answer in place of ${size}`);
+  }
+  return {
+    cpu: (after.cpu - before.cpu) / requests,
+    rate: requests / load.seconds,
+    ...latency,
+    memory: after.peak / 1e6,
+    load: load.cpu === undefined ? undefined : load.cpu / 1e6 / load.seconds,
   };
 }

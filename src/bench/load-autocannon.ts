@@ -1,22 +1,11 @@
-/** The process in which autocannon runs, so that its CPU time is its own: one order by message, one answer. */
-import type { AutocannonAnswer, AutocannonOrder } from './load.ts';
+/** The process in which autocannon runs. */
+import type { AutocannonOrder, LoadResult } from './load.ts';
+import { LoadFailed, takeOrder } from './load-process.ts';
 
-process.once('message', (order: AutocannonOrder) => {
-  load(order)
-    .catch((error): AutocannonAnswer => ({ failed: String(error) }))
-    .then((answer) => process.send?.(answer));
-});
-process.once('disconnect', () => process.exit());
+takeOrder(load);
 
-async function load({
-  url,
-  method,
-  headers,
-  body,
-  connections,
-  pipelining,
-  seconds,
-}: AutocannonOrder): Promise<AutocannonAnswer> {
+async function load(order: AutocannonOrder): Promise<LoadResult> {
+  const { url, method, headers, body, connections, pipelining, seconds } = order;
   const { default: autocannon } = await import('autocannon');
   const before = process.cpuUsage();
   const result = await autocannon({
@@ -31,16 +20,15 @@ async function load({
   const { user, system } = process.cpuUsage(before);
   const { errors, non2xx, timeouts } = result;
   if (errors + non2xx + timeouts > 0) {
-    return { failed: `${non2xx} refused, ${errors} broken off, ${timeouts} without an answer in time` };
+    const counts = `${non2xx} refused, ${errors} broken off, ${timeouts} without an answer in time`;
+    throw new LoadFailed(`${method} ${url}: ${counts}`);
   }
   const { p50, p90, p99, p99_9 } = result.latency;
   return {
-    result: {
-      requests: result.requests.total,
-      seconds: result.duration,
-      bytes: result.throughput.total,
-      latency: { p50, p90, p99, p999: p99_9 },
-      cpu: user + system,
-    },
+    requests: result.requests.total,
+    seconds: result.duration,
+    bytes: result.throughput.total,
+    latency: { p50, p90, p99, p999: p99_9 },
+    cpu: user + system,
   };
 }

@@ -3,12 +3,12 @@
  * connections busy, each sending its next request when the answer to the last one is there (a closed loop): a server
  * that stalls is asked less meanwhile, so that their latencies leave out what would have waited (coordinated omission).
  */
-import { type ChildProcess, execFile, fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { LoadFailed, withLoad } from './load-process.ts';
 import type { LoadRequest, Method } from './load-request.ts';
 
 export interface LoadOptions {
@@ -32,9 +32,6 @@ export interface LoadResult {
 
 export type Generator = (origin: string, request: LoadRequest, options: LoadOptions) => Promise<LoadResult>;
 
-/** Some requests were refused, answered with another status, or not at all. */
-export class LoadFailed extends Error {}
-
 const wrkVersion = /wrk \S+/.exec(spawnSync('wrk', ['-v'], { encoding: 'latin1' }).stdout ?? '')?.[0];
 
 /** The load generators of this machine, the better one first, with their versions. */
@@ -43,7 +40,7 @@ export const generators: ReadonlyMap<string, Generator> = new Map<string, Genera
   ['autocannon', autocannon] as const,
 ]);
 
-/** What `load-autocannon` is told, in a message that keeps bytes as they are. */
+/** What `load-autocannon` is told. */
 export interface AutocannonOrder extends LoadOptions {
   readonly url: string;
   readonly method: Method;
@@ -51,29 +48,10 @@ export interface AutocannonOrder extends LoadOptions {
   readonly body?: Uint8Array;
 }
 
-/** What it answers: a result, or why there is none. */
-export type AutocannonAnswer = { readonly result: LoadResult } | { readonly failed: string };
-
-async function autocannon(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
+function autocannon(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
   const { path, method = 'GET', headers = {}, body } = request;
-  const child = fork(new URL('./load-autocannon.js', import.meta.url), { serialization: 'advanced' });
-  try {
-    const exited = once(child, 'exit').then(([code]): never => {
-      throw new LoadFailed(`the load ended with code ${code}`);
-    });
-    exited.catch(() => {}); // it is awaited below, or is of no interest any more
-    const order: AutocannonOrder = { ...options, url: origin + path, method, headers, body };
-    child.send(order);
-    // Ends: with the answer, or with the process.
-    const [answer]: [AutocannonAnswer] = await Promise.race([
-      once(child, 'message') as Promise<[AutocannonAnswer]>,
-      exited,
-    ]);
-    if ('failed' in answer) throw new LoadFailed(`${method} ${path}: ${answer.failed}`);
-    return answer.result;
-  } finally {
-    child.kill('SIGKILL');
-  }
+  const order: AutocannonOrder = { ...options, url: origin + path, method, headers, body };
+  return withLoad(new URL('./load-autocannon.js', import.meta.url), order, (result: LoadResult) => result);
 }
 
 /** Prints the figures as JSON; wrk hands its latencies over in microseconds. */

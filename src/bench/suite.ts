@@ -26,6 +26,8 @@ interface SuiteCase {
 
 /** A candidate that runs. */
 export interface Running<Case> {
+  /** Whether each measurement has a process of its own, so that there is nothing to warm up. */
+  readonly cold?: boolean;
   /** Loads the case for so many seconds; `warmUp` runs go before those that count, and are not kept. */
   measure(one: Case, seconds: number): Promise<Sample>;
   stop(): Promise<void>;
@@ -148,7 +150,7 @@ export class SuiteRounds<Case extends SuiteCase> {
         for (const one of shuffled(cases)) {
           onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round: this.#round });
           // The first load compiles the server's code, a later one what only this case needs.
-          await running.measure(one, warm ? warmUp / 4 : warmUp);
+          if (!running.cold) await running.measure(one, warm ? warmUp / 4 : warmUp);
           warm = true;
           this.#keep(one.name, candidate.name, await running.measure(one, seconds));
         }

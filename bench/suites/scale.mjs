@@ -1,0 +1,46 @@
+// What a request costs as there are more connections.
+import { HTTP_METRICS, measureHttp } from '../../dist/src/bench/http-case.js';
+import { withLoad } from '../../dist/src/bench/load-process.js';
+import { ServerProcess } from '../../dist/src/bench/server-process.js';
+import { requests } from '../apps/content.mjs';
+import { inWords, MOST_CONNECTIONS, patient } from '../load/connections.mjs';
+
+const IDLE = new URL('../load/idle.mjs', import.meta.url);
+
+const request = requests.hello;
+const most = inWords(MOST_CONNECTIONS);
+
+/** `idle` more connections are open meanwhile; `atLeast` seconds are measured, so that opening counts for little. */
+const CASES = [
+  { name: 'small GET, 1 connection', request, connections: 1 },
+  { name: 'small GET, 10 connections', request, connections: 10 },
+  { name: 'small GET, 100 connections', request, connections: 100, quick: true },
+  { name: 'small GET, 1,000 connections', request, connections: 1000, atLeast: 2 },
+  { name: `small GET, ${most} connections`, request, connections: MOST_CONNECTIONS, atLeast: 5 },
+  {
+    name: `small GET, 100 connections of ${most}, others idle`,
+    request,
+    connections: 100,
+    idle: MOST_CONNECTIONS - 100,
+  },
+];
+
+/** @param {import('../context.mjs').Context} context */
+export const suite = ({ servers }) => ({
+  name: 'scale',
+  title: 'From one connection to many',
+  metrics: HTTP_METRICS,
+  notes: [`The load opens its connections within the measurement: with ${most} of them that is a part of the cost.`],
+  base: 'node:http',
+  candidates: servers({ 'node:http': {}, 'node:http, cluster': {}, quaich: {}, 'uWebSockets.js': {}, Bun: {} }, start),
+  cases: CASES,
+});
+
+async function start(command, generator) {
+  const server = await ServerProcess.start(patient(command));
+  const measure = async (one, seconds) => {
+    const busy = () => measureHttp(server, generator, one, Math.max(seconds, one.atLeast ?? 0));
+    return one.idle === undefined ? busy() : withLoad(IDLE, { port: server.port, connections: one.idle }, busy);
+  };
+  return { measure: (one, seconds) => server.during(measure(one, seconds)), stop: () => server.stop() };
+}
