@@ -16,6 +16,7 @@ async function load({
   connections,
   pipelining,
   seconds,
+  status,
 }: AutocannonOrder): Promise<AutocannonAnswer> {
   const { default: autocannon } = await import('autocannon');
   const before = process.cpuUsage();
@@ -29,9 +30,11 @@ async function load({
     duration: seconds,
   });
   const { user, system } = process.cpuUsage(before);
-  const { errors, non2xx, timeouts } = result;
-  if (errors + non2xx + timeouts > 0) {
-    return { failed: `${non2xx} refused, ${errors} broken off, ${timeouts} without an answer in time` };
+  const { errors, timeouts, statusCodeStats = {} } = result;
+  const right = statusCodeStats[`${status}`]?.count ?? 0;
+  const wrong = Object.values(statusCodeStats).reduce((sum, { count = 0 }) => sum + count, 0) - right;
+  if (errors + timeouts + wrong > 0) {
+    return { failed: `${wrong} with another status, ${errors} broken off, ${timeouts} without an answer in time` };
   }
   const { p50, p90, p99, p99_9 } = result.latency;
   return {

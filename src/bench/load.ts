@@ -3,12 +3,13 @@
  * connections busy, each sending its next request when the answer to the last one is there (a closed loop): a server
  * that stalls is asked less meanwhile, so that their latencies leave out what would have waited (coordinated omission).
  */
-import { execFile, fork, spawnSync } from 'node:child_process';
+import { fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { atExit, endGroup } from './at-exit.ts';
 import type { LoadRequest, Method } from './load-request.ts';
 
 export interface LoadOptions {
@@ -37,10 +38,22 @@ export class LoadFailed extends Error {}
 
 const wrkVersion = /wrk \S+/.exec(spawnSync('wrk', ['-v'], { encoding: 'latin1' }).stdout ?? '')?.[0];
 
-/** The load generators of this machine, the better one first, with their versions. */
+/** The version of autocannon, a package that is installed beside this one where somebody wants it. */
+function autocannonVersion(): string | undefined {
+  try {
+    const found: unknown = createRequire(import.meta.url)('autocannon/package.json');
+    return String(typeof found === 'object' && found !== null && Reflect.get(found, 'version'));
+  } catch {
+    return undefined;
+  }
+}
+
+const cannonVersion = autocannonVersion();
+
+/** The load generators of this machine, the better one first, with their versions; perhaps there is none. */
 export const generators: ReadonlyMap<string, Generator> = new Map<string, Generator>([
   ...(wrkVersion === undefined ? [] : [[wrkVersion, wrk] as const]),
-  ['autocannon', autocannon] as const,
+  ...(cannonVersion === undefined ? [] : [[`autocannon ${cannonVersion}`, autocannon] as const]),
 ]);
 
 /** What `load-autocannon` is told, in a message that keeps bytes as they are. */
@@ -49,6 +62,8 @@ export interface AutocannonOrder extends LoadOptions {
   readonly method: Method;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** That each answer has to have. */
+  readonly status: number;
 }
 
 /** What it answers: a result, or why there is none. */
@@ -62,7 +77,14 @@ async function autocannon(origin: string, request: LoadRequest, options: LoadOpt
       throw new LoadFailed(`the load ended with code ${code}`);
     });
     exited.catch(() => {}); // it is awaited below, or is of no interest any more
-    const order: AutocannonOrder = { ...options, url: origin + path, method, headers, body };
+    const order: AutocannonOrder = {
+      ...options,
+      url: origin + path,
+      method,
+      headers,
+      body,
+      status: request.expect.status,
+    };
     child.send(order);
     // Ends: with the answer, or with the process.
     const [answer]: [AutocannonAnswer] = await Promise.race([
@@ -104,22 +126,48 @@ function script({ method = 'GET', headers = {}, body, path }: LoadRequest, pipel
   return lines.join('\n') + REPORT;
 }
 
-const run = promisify(execFile);
+/**
+ * What a program prints. It ends with this process, with all that it has started.
+ *
+ * @param limit milliseconds it may take
+ */
+async function output(command: string, args: readonly string[], limit: number): Promise<string> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const end = () => endGroup(child);
+  const forget = atExit(end);
+  const timer = setTimeout(end, limit);
+  try {
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString('latin1')));
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString('latin1')));
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new LoadFailed(`${args.join(' ')} ended with code ${code}: ${stderr}`);
+    return stdout;
+  } finally {
+    clearTimeout(timer);
+    forget();
+  }
+}
 
 async function wrk(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
   const { connections, seconds, pipelining = 1 } = options;
   const folder = mkdtempSync(join(tmpdir(), 'quaich-bench-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const forget = atExit(remove);
   try {
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
     const whole = Math.max(1, Math.round(seconds)); // it takes no others
     const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '-s', file, origin];
     // The shell tells what its children have used.
-    const { stdout } = await run('sh', ['-c', '"$@" && times', 'sh', ...args], { timeout: (whole + 30) * 1000 });
+    const stdout = await output('sh', ['-c', '"$@" && times', 'sh', ...args], (whole + 30) * 1000);
     const figures = /\{.*\}/.exec(stdout)?.[0];
     if (figures === undefined) throw new LoadFailed(`wrk said something else: ${stdout}`);
     const { requests, us, bytes, refused, broken, ...latency } = JSON.parse(figures) as Record<string, number>;
-    if (refused + broken > 0) throw new LoadFailed(`${request.path}: ${refused} refused, ${broken} broken off`);
+    // It counts statuses from 400 on.
+    const wrong = request.expect.status < 400 ? refused : requests - refused;
+    if (wrong + broken > 0) throw new LoadFailed(`${request.path}: ${wrong} with another status, ${broken} broken off`);
     // It takes one time for a whole pipeline, and counts as if there were one for each answer.
     const milliseconds = (key: string) => (pipelining > 1 ? undefined : latency[key] / 1000);
     return {
@@ -135,7 +183,8 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
       cpu: childrenCpu(stdout),
     };
   } finally {
-    rmSync(folder, { recursive: true });
+    forget();
+    remove();
   }
 }
 

@@ -100,8 +100,9 @@ export async function measureSuite<Case extends { readonly name: string }>(
   for (let round = 0; round < rounds; round++) {
     for (const candidate of shuffled(suite.candidates)) {
       const cases = suite.cases.filter(({ name }) => !Object.hasOwn(candidate.cannot ?? {}, name));
-      const running = await candidate.start();
+      let running: Running<Case> | undefined;
       try {
+        running = await candidate.start();
         let warm = false;
         for (const one of shuffled(cases)) {
           onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round });
@@ -117,7 +118,7 @@ export async function measureSuite<Case extends { readonly name: string }>(
       } catch (error) {
         throw new Error(`${suite.name}: ${candidate.name} failed`, { cause: error });
       } finally {
-        await running.stop();
+        await running?.stop();
       }
     }
   }
