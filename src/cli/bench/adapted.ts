@@ -5,8 +5,8 @@ import { fromNodeListener } from '../../adapters/node-listener.ts';
 import { ConfigurationError } from '../../interface/errors.ts';
 import type { AsyncApplication } from '../../interface/types.ts';
 import { foreignKind } from '../../pool/adapter-line.ts';
-import { type AppOptions, importExport, lookUp } from '../../pool/load.ts';
-import { ADAPTED } from './application.ts';
+import { importExport, lookUp } from '../../pool/load.ts';
+import { ADAPTED, type AppOrder } from './orders.ts';
 
 /** What `foreignKind` has looked for. */
 interface Foreign extends FetchObject {
@@ -43,7 +43,7 @@ function adapt(value: unknown): AsyncApplication {
 }
 
 // Written by `inspectApplication`.
-const order: { app: AppOptions; directory: string } = JSON.parse(process.env[ADAPTED] ?? '');
+const order: AppOrder = JSON.parse(process.env[ADAPTED] ?? '');
 const { exports, value } = await importExport(order.app, order.directory);
 
 export const app = adapt(value);
