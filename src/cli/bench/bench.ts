@@ -144,7 +144,7 @@ function alone(way: Way, generator: Generator, cases: readonly HttpCase[]): Cand
 
 function findingsOf(
   { application, rounds, connections }: BenchOptions,
-  { kind }: BenchedApplication,
+  { kind, refused }: BenchedApplication,
   { ways, first }: FirstAnswers,
   result: SuiteResult,
 ): Findings {
@@ -161,7 +161,7 @@ function findingsOf(
   const ours = ways.filter(({ flags }) => flags !== null);
   return {
     application,
-    kind,
+    refused: refused !== null,
     cases: judged(ways),
     ours: judged(ours),
     flags: new Map(ours.map(({ name, flags }) => [name, flags ?? ''])),

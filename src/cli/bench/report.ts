@@ -1,11 +1,12 @@
 /** The figures of a bench as text for a terminal: a table for each load, then what they say. */
 import { differs, type Estimate } from '../../bench/statistics.ts';
-import { type CaseVerdict, comparison, type Row } from './verdict.ts';
+import type { CaseVerdict, Row } from './verdict.ts';
 
 export interface Findings {
   /** As it was given on the command line. */
   readonly application: string;
-  readonly kind: 'sync' | 'async';
+  /** Whether serving refuses it without an adapter. */
+  readonly refused: boolean;
   /** Loads with the fewest connections first; judged among all ways. */
   readonly cases: readonly CaseVerdict[];
   /** The same, judged among those of Quaich. */
@@ -29,27 +30,26 @@ export interface Hop {
 const ENOUGH_ROUNDS = 5;
 
 export function reportText(findings: Findings): string {
-  const { cases, rounds } = findings;
-  const paragraphs = [...cases.map(caseTable), ...cases.map((one) => caseText(one, findings))];
-  if (findings.hop !== null) paragraphs.push(hopText(findings.hop));
+  const { cases, hop, rounds, cores } = findings;
+  const paragraphs = cases.map((one) => caseTable(one) + caseNotes(one, cores));
+  if (hop !== null) paragraphs.push(hopText(hop));
   if (rounds < ENOUGH_ROUNDS) {
-    paragraphs.push(
-      `${rounds} round${rounds === 1 ? '' : 's'}: differences may be chance; take ${ENOUGH_ROUNDS} or more.\n`,
-    );
+    const given = `${rounds} round${rounds === 1 ? '' : 's'}`;
+    paragraphs.push(`${given}: these differences may be chance; take ${ENOUGH_ROUNDS} rounds or more.\n`);
   }
-  return [...paragraphs, ...recommendations(findings)].join('\n');
+  return [...paragraphs, recommendations(findings)].join('\n');
 }
 
 function caseTable({ case: name, rows }: CaseVerdict): string {
-  const head = [name, 'requests/s', 'against the best', 'p50 ms', 'p99 ms', 'CPU µs/request', 'memory MB'];
-  const cells = rows.map((row) => [
-    row.way,
-    whole(row.rate.median),
-    comparison(row),
-    milliseconds(row.p50),
-    milliseconds(row.p99),
-    row.cpu.toFixed(row.cpu < 100 ? 1 : 0),
-    whole(row.memory),
+  const head = [name, 'requests/s', 'of the best', 'p50 ms', 'p99 ms', 'CPU µs/request', 'memory MB'];
+  const cells = rows.map(({ way, rate, ratio, p50, p99, cpu, memory }) => [
+    way,
+    whole(rate.median),
+    ratio === null ? 'best' : differs(ratio) ? interval(ratio, 2) : 'no difference',
+    milliseconds(p50),
+    milliseconds(p99),
+    cpu.toFixed(cpu < 100 ? 1 : 0),
+    whole(memory),
   ]);
   const widths = head.map((_, column) => Math.max(...[head, ...cells].map((row) => row[column].length)));
   const line = (row: string[]) =>
@@ -57,53 +57,54 @@ function caseTable({ case: name, rows }: CaseVerdict): string {
   return `${[head, ...cells].map(line).join('\n')}\n`;
 }
 
-function caseText(one: CaseVerdict, { cores }: Findings): string {
-  const { best, rows } = one;
-  const lines = [`At ${one.case}, ${best.way} serves best: ${rateText(best)}.`];
-  const same = rows.filter(({ ratio }) => ratio !== null && !differs(ratio)).map(({ way }) => way);
-  if (same.length > 0)
-    lines.push(`  No difference: ${same.join(', ')}. Of those that are equal the simplest is taken.`);
-  for (const { way, ratio } of rows) {
-    if (ratio !== null && differs(ratio)) lines.push(`  ${way}: ${interval(ratio, 2)} times as many.`);
+function caseNotes({ best, loadAtLimit, coresBusy }: CaseVerdict, cores: number): string {
+  const notes: string[] = [];
+  if (loadAtLimit)
+    notes.push('The load generator was at its limit: some of these ways may serve more than it asked for.\n');
+  if (coresBusy) {
+    const load = (best.load ?? 0).toFixed(1);
+    notes.push(`All ${cores} cores were busy, ${load} of them with the load: without it more workers may pay.\n`);
   }
-  if (one.loadAtLimit) {
-    lines.push('  The load generator was at its limit: it measured itself, and some of these may serve more.');
-  }
-  if (one.coresBusy) {
-    lines.push(
-      `  All ${cores} cores were busy, ${(best.load ?? 0).toFixed(1)} of them with the load itself: with the load`,
-    );
-    lines.push('  on another machine, more workers may pay than here.');
-  }
-  return `${lines.join('\n')}\n`;
+  return notes.join('');
 }
 
 function hopText({ time, between }: Hop): string {
   const text = time.low > 0 ? `takes ${interval(time, 0)} µs of a request` : 'is too short to be told from chance';
-  return `The hop to another thread and back ${text} at 1 connection:\n  ${between}.\n`;
+  return `The hop to another thread and back ${text}, at 1 connection:\n  ${between}.\n`;
 }
 
 /** The command line for the most connections; others where fewer connections want another one. */
-function recommendations({ application, kind, cases, ours, flags }: Findings): string[] {
+function recommendations({ application, refused, cases, ours, flags }: Findings): string {
   const lines: string[] = [];
   const told = new Set<string>();
-  for (const [index, verdict] of [...ours.entries()].reverse()) {
-    const { best } = verdict;
+  for (const [index, { case: name, best, rows }] of [...ours.entries()].reverse()) {
     if (told.has(best.way)) continue;
+    lines.push(`${told.size === 0 ? 'Recommended' : 'Another one'} for ${name}: ${best.way}`);
     told.add(best.way);
-    lines.push(
-      `${told.size === 1 ? 'Recommended' : 'Better'} for ${verdict.case}: ${best.way}, with ${rateText(best)}`,
-    );
     lines.push(`  npx quaich ${shellWord(application)} ${flags.get(best.way) ?? ''}`);
-    const overall = cases[index].best;
-    if (!flags.has(overall.way)) lines.push(`  On ${overall.way} alone it is served no worse: ${rateText(overall)}.`);
+    lines.push(`  ${interval(best.rate, 0)} requests/s${gain(best, rows[0])}`);
+    lines.push(...withoutQuaich(cases[index], best.way, flags));
   }
-  if (kind === 'async' && told.has('inline'))
-    lines.push('  Inline, code that blocks its thread blocks all connections.');
-  return [`${lines.join('\n')}\n`];
+  if (told.has('inline')) lines.push('Inline, code that blocks its thread blocks all connections.');
+  if (refused) lines.push('The application needs its adapter first: see above.');
+  return `${lines.join('\n')}\n`;
 }
 
-const rateText = ({ rate }: Row): string => `${interval(rate, 0)} requests/s`;
+/** How much more than with the simplest way. */
+function gain(best: Row, simplest: Row): string {
+  if (simplest.ratio === null) return '; no other way of Quaich serves clearly more';
+  const { median, low, high } = simplest.ratio;
+  const times = interval({ median: 1 / median, low: 1 / high, high: 1 / low }, 2);
+  return `, ${times} times as many as ${simplest.way}; ${whole(best.memory - simplest.memory)} MB more`;
+}
+
+/** Where a server without Quaich serves as much, or more. */
+function withoutQuaich({ best, rows }: CaseVerdict, ours: string, flags: ReadonlyMap<string, string>): string[] {
+  const ratio = rows.find(({ way }) => way === ours)?.ratio ?? null;
+  if (flags.has(best.way) || ratio === null) return [];
+  const times = differs(ratio) ? `better: here it has ${interval(ratio, 2)} of its requests/s` : 'as well';
+  return [`  Without Quaich, ${best.way} serves it ${times}.`];
+}
 
 /** `1,234 (1,200 to 1,260)` */
 function interval({ median, low, high }: Estimate, digits: number): string {

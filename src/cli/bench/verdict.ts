@@ -1,5 +1,5 @@
 /** What the figures of a bench say: which way serves best at which load. */
-import { differs, type Estimate, estimate, median, ratioTo } from '../../bench/statistics.ts';
+import { type Estimate, estimate, median, ratioTo } from '../../bench/statistics.ts';
 import type { SuiteResult } from '../../bench/suite.ts';
 
 /** A way that takes more threads has to serve so many times as many requests as a simpler one. */
@@ -36,8 +36,8 @@ export interface CaseVerdict {
   readonly coresBusy: boolean;
 }
 
-/** The samples of one metric, a round each; `1 connection`, `inline`. */
-export function valuesOf(result: SuiteResult, caseName: string, way: string, key: string): number[] {
+/** The samples of one metric, one a round. */
+function valuesOf(result: SuiteResult, caseName: string, way: string, key: string): number[] {
   const samples = result.cases
     .find((one) => one.case === caseName)
     ?.series.find(({ candidate }) => candidate === way)?.samples;
@@ -84,10 +84,4 @@ export function longer(result: SuiteResult, caseName: string, way: string, other
   const times = (name: string) => valuesOf(result, caseName, name, 'rate').map((rate) => 1e6 / rate);
   const others = times(other);
   return estimate(times(way).map((time, round) => time - others[round]));
-}
-
-/** How a row compares with the best one, in words. */
-export function comparison({ ratio }: Row): string {
-  if (ratio === null) return 'best';
-  return differs(ratio) ? `x ${ratio.median.toFixed(2)}` : 'no difference';
 }
