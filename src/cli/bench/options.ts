@@ -76,7 +76,7 @@ Exit code: 0 measured, 1 failure, 2 wrong usage or configuration.
 Examples:
   quaich bench ./site.js
   quaich bench ./api.js:api --path '/search?q=tea' --connections 1,16,256
-  quaich bench ./api.js:api --path /orders --body order.json --header 'Content-Type: application/json'
+  quaich bench ./api.js --path /orders --body order.json --header 'Content-Type: application/json'
 `;
 }
 
