@@ -1,4 +1,6 @@
-/** What is undone when this process ends, however far its work has come: children are ended, temporary files removed. */
+/**
+ * What is undone when this process ends, however far its work has come: children are ended, temporary files removed.
+ */
 import type { ChildProcess } from 'node:child_process';
 
 const open = new Set<() => void>();

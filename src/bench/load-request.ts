@@ -22,7 +22,7 @@ export interface Expected {
 }
 
 /** An answer as it came. */
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: Buffer;
@@ -44,7 +44,7 @@ const LIMIT = 30_000;
 export function ask(
   url: string,
   { path, method = 'GET', headers = {}, body }: Omit<LoadRequest, 'expect'>,
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   const asked = `${method} ${path}`;
   // Ends: by the answer; by an error or the limit, which the request tells by `error`.
   return new Promise((resolve, reject) => {
@@ -80,7 +80,7 @@ function withLength(headers: Readonly<Record<string, string>>, body: Uint8Array 
   return body === undefined ? headers : { ...headers, 'content-length': String(body.byteLength) };
 }
 
-function difference(expect: Expected, { status, headers, body }: Answer): string | null {
+function difference(expect: Expected, { status, headers, body }: HttpAnswer): string | null {
   if (status !== expect.status) return `status ${status} in place of ${expect.status}; ${excerpt(body)}`;
   for (const [name, value] of Object.entries(expect.headers ?? {})) {
     if (!isDeepStrictEqual(headers[name], value)) return `${name} is ${headers[name]} in place of ${value}`;

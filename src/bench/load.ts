@@ -12,14 +12,14 @@ import { join } from 'node:path';
 import { atExit, endGroup } from './at-exit.ts';
 import type { LoadRequest, Method } from './load-request.ts';
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly connections: number;
   /** Requests that a connection sends before it waits; 1 by default. */
   readonly pipelining?: number;
   readonly seconds: number;
 }
 
-export interface LoadResult {
+interface LoadResult {
   /** Answered requests. */
   readonly requests: number;
   readonly seconds: number;

@@ -42,7 +42,7 @@ export interface Suite<Case extends { readonly name: string }> {
   readonly cases: readonly Case[];
 }
 
-export interface MeasureOptions {
+interface MeasureOptions {
   readonly rounds: number;
   /** Of one measurement. */
   readonly seconds: number;
@@ -60,12 +60,12 @@ export interface Step {
 }
 
 /** All samples of one candidate in one case, one a round. */
-export interface Series {
+interface Series {
   readonly candidate: string;
   readonly samples: readonly Sample[];
 }
 
-export interface CaseResult {
+interface CaseResult {
   readonly case: string;
   readonly series: readonly Series[];
 }

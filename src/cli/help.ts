@@ -44,7 +44,7 @@ Sizes take k, m and g, durations ms, s, m and h. Every setting is also an enviro
 (--sync-workers is QUAICH_SYNC_WORKERS) and a key of the configuration file (syncWorkers). A flag
 goes before a variable, a variable before the file.
 
-\`quaich bench ./site.js\` measures how your own application is served best: see \`quaich bench --help\`.
+\`quaich bench ./site.js\` measures which way serves it best; see \`quaich bench --help\`.
 
 Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration.
 

@@ -12,7 +12,7 @@ const CALLS = {
   fetch: 'fromFetchHandler(site)', // Hono, h3
 };
 
-export type Foreign = keyof typeof CALLS;
+type Foreign = keyof typeof CALLS;
 
 /** Whether all of these are methods. */
 function has(value: object, ...names: string[]): boolean {

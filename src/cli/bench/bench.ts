@@ -16,7 +16,7 @@ import { judge, longer } from './verdict.ts';
 import { FETCH_SERVERS, preparedWays, type Way, waysOf } from './ways.ts';
 
 /** The world around the command. */
-export interface BenchSurroundings {
+interface BenchSurroundings {
   readonly directory: string;
   stdout(text: string): void;
   stderr(text: string): void;

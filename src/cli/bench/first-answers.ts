@@ -1,13 +1,13 @@
 /** The first answers of the application, by which all later ones are judged. */
 import { STATUS_CODES } from 'node:http';
-import { type Answer, ask, type Expected } from '../../bench/load-request.ts';
+import { ask, type Expected, type HttpAnswer } from '../../bench/load-request.ts';
 import { ServerProcess } from '../../bench/server-process.ts';
 import { QuaichError } from '../../interface/errors.ts';
 import type { BenchOptions } from './options.ts';
 import type { Way } from './ways.ts';
 
 export interface FirstAnswers {
-  readonly first: Answer;
+  readonly first: HttpAnswer;
   readonly expect: Expected;
   /** The ways that gave it. */
   readonly ways: readonly Way[];
@@ -22,7 +22,7 @@ export interface FirstAnswers {
  * @throws QuaichError where Quaich does not start it, or where the status is not the right one
  */
 export async function firstAnswers(ways: readonly Way[], options: BenchOptions): Promise<FirstAnswers> {
-  const taken: { way: Way; answers: Answer[] }[] = [];
+  const taken: { way: Way; answers: HttpAnswer[] }[] = [];
   const leftOut = new Map<string, string>();
   for (const way of ways) {
     try {
@@ -61,7 +61,7 @@ export async function firstAnswers(ways: readonly Way[], options: BenchOptions):
   };
 }
 
-async function askTwice({ server }: Way, options: BenchOptions): Promise<Answer[]> {
+async function askTwice({ server }: Way, options: BenchOptions): Promise<HttpAnswer[]> {
   const running = await ServerProcess.start(server);
   try {
     const one = () => running.during(ask(running.url, options));

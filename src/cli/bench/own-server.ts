@@ -18,8 +18,9 @@ const { app, directory }: AppOrder = JSON.parse(order);
 const loaded = await loadApplication(app, directory);
 await loaded.startup?.({});
 const original = originalOf(loaded.app);
-if (original?.interface === 'node:http') listen(original.target as RequestListener | Server); // what fromNodeListener took
-if (original?.interface === 'fetch') await serveFetch(original.target as FetchHandler | FetchObject); // fromFetchHandler
+// What fromNodeListener and fromFetchHandler have taken.
+if (original?.interface === 'node:http') listen(original.target as RequestListener | Server);
+if (original?.interface === 'fetch') await serveFetch(original.target as FetchHandler | FetchObject);
 
 function listen(target: RequestListener | Server): void {
   if (target instanceof Server) target.listen(port, host);

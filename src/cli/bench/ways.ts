@@ -87,8 +87,8 @@ function ownServers({ adapted, app, env, file }: BenchedApplication, directory: 
 }
 
 /**
- * The server alone, with a response that was prepared beforehand: by a sync worker and inline. What lies between them is
- * the hop to another thread and back.
+ * The server alone, with a response that was prepared beforehand: by a sync worker and inline. What lies between them
+ * is the hop to another thread and back.
  *
  * @param size bytes of the response
  */
