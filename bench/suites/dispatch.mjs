@@ -20,6 +20,7 @@ export const suite = ({ parts }) => ({
       'postMessage and piscina.run are given a string. With one under way, waking two threads is most of the cost.',
   ],
   metrics: partMetrics('µs'),
+  enough: 0.4,
   base: 'piscina.run',
   candidates: parts('dispatch.mjs', candidates),
   cases: numbersOfWorkers().flatMap((workers) =>

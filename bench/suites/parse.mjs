@@ -12,6 +12,7 @@ export const suite = ({ parts }) => ({
       'for wasm that undici ships; the one in node:http is native and cannot be called alone.',
   ],
   metrics: partMetrics('ns'),
+  enough: 0.4,
   base: 'llhttp in wasm',
   candidates: parts('parse.mjs', candidates),
   cases: [

@@ -28,6 +28,7 @@ export const suite = ({ parts }) => ({
       'variables, which returns status, fields and body: less than a bridge of applications does, and no chunks.',
   ],
   metrics: partMetrics('µs'),
+  enough: 0.4,
   base: 'two wake-ups and nothing else',
   candidates: parts('shim.mjs', candidates, {
     'quaich, native sync': blocks,

@@ -1,6 +1,7 @@
 /** Applications written for fetch: Hono, h3, or any function from a Request to a Response (B-69). */
 
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
+import { markOriginal } from '../interface/original.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
 import { isApplicationField, isAuthority } from '../rules/grammar.ts';
 import { nothing } from '../rules/promises.ts';
@@ -229,6 +230,8 @@ export function fromFetchHandler(
       throw error;
     }
   };
+  // Further arguments are made of an environ, which other servers have not.
+  if (options.arguments === undefined) markOriginal(app, { interface: 'fetch', target: handler });
   if (options.startup !== undefined) app.startup = options.startup;
   if (options.shutdown !== undefined) app.shutdown = options.shutdown;
   return app;

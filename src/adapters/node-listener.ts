@@ -12,6 +12,7 @@ import { createServer, METHODS, type RequestListener, type Server } from 'node:h
 import { isPromise } from 'node:util/types';
 import { report } from '../engine/report.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
+import { markOriginal } from '../interface/original.ts';
 import type { AsyncApplication, AsyncBody, AsyncStartResponse, HeaderField, Lifespan } from '../interface/types.ts';
 import { describeError } from '../rules/show.ts';
 import { ListenerSocket } from './listener-socket.ts';
@@ -155,6 +156,7 @@ export function fromNodeListener(
       throw error;
     }
   };
+  markOriginal(app, { interface: 'node:http', target: listener });
   if (options.startup !== undefined) app.startup = options.startup;
   if (options.shutdown !== undefined) app.shutdown = options.shutdown;
   return app;

@@ -5,7 +5,7 @@ import { LoadFailed, takeOrder } from './load-process.ts';
 takeOrder(load);
 
 async function load(order: AutocannonOrder): Promise<LoadResult> {
-  const { url, method, headers, body, connections, pipelining, seconds } = order;
+  const { url, method, headers, body, connections, pipelining, seconds, status } = order;
   const { default: autocannon } = await import('autocannon');
   const before = process.cpuUsage();
   const result = await autocannon({
@@ -18,9 +18,11 @@ async function load(order: AutocannonOrder): Promise<LoadResult> {
     duration: seconds,
   });
   const { user, system } = process.cpuUsage(before);
-  const { errors, non2xx, timeouts } = result;
-  if (errors + non2xx + timeouts > 0) {
-    const counts = `${non2xx} refused, ${errors} broken off, ${timeouts} without an answer in time`;
+  const { errors, timeouts, statusCodeStats = {} } = result;
+  const right = statusCodeStats[`${status}`]?.count ?? 0;
+  const wrong = Object.values(statusCodeStats).reduce((sum, { count = 0 }) => sum + count, 0) - right;
+  if (errors + timeouts + wrong > 0) {
+    const counts = `${wrong} with another status, ${errors} broken off, ${timeouts} without an answer in time`;
     throw new LoadFailed(`${method} ${url}: ${counts}`);
   }
   const { p50, p90, p99, p99_9 } = result.latency;

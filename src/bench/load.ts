@@ -3,15 +3,17 @@
  * connections busy, each sending its next request when the answer to the last one is there (a closed loop): a server
  * that stalls is asked less meanwhile, so that their latencies leave out what would have waited (coordinated omission).
  */
-import { type ChildProcess, execFile, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { atExit, endGroup } from './at-exit.ts';
 import { LoadFailed, withLoad } from './load-process.ts';
 import type { LoadRequest, Method } from './load-request.ts';
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly connections: number;
   /** Requests that a connection sends before it waits; 1 by default. */
   readonly pipelining?: number;
@@ -34,10 +36,22 @@ export type Generator = (origin: string, request: LoadRequest, options: LoadOpti
 
 const wrkVersion = /wrk \S+/.exec(spawnSync('wrk', ['-v'], { encoding: 'latin1' }).stdout ?? '')?.[0];
 
-/** The load generators of this machine, the better one first, with their versions. */
+/** The version of autocannon, a package that is installed beside this one where somebody wants it. */
+function autocannonVersion(): string | undefined {
+  try {
+    const found: unknown = createRequire(import.meta.url)('autocannon/package.json');
+    return String(typeof found === 'object' && found !== null && Reflect.get(found, 'version'));
+  } catch {
+    return undefined;
+  }
+}
+
+const cannonVersion = autocannonVersion();
+
+/** The load generators of this machine, the better one first, with their versions; perhaps there is none. */
 export const generators: ReadonlyMap<string, Generator> = new Map<string, Generator>([
   ...(wrkVersion === undefined ? [] : [[wrkVersion, wrk] as const]),
-  ['autocannon', autocannon] as const,
+  ...(cannonVersion === undefined ? [] : [[`autocannon ${cannonVersion}`, autocannon] as const]),
 ]);
 
 /** What `load-autocannon` is told. */
@@ -46,11 +60,14 @@ export interface AutocannonOrder extends LoadOptions {
   readonly method: Method;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** That each answer has to have. */
+  readonly status: number;
 }
 
 function autocannon(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
   const { path, method = 'GET', headers = {}, body } = request;
-  const order: AutocannonOrder = { ...options, url: origin + path, method, headers, body };
+  const { status } = request.expect;
+  const order: AutocannonOrder = { ...options, url: origin + path, method, headers, body, status };
   return withLoad(new URL('./load-autocannon.js', import.meta.url), order, (result: LoadResult) => result);
 }
 
@@ -82,33 +99,49 @@ function script({ method = 'GET', headers = {}, body, path }: LoadRequest, pipel
   return lines.join('\n') + REPORT;
 }
 
-const run = promisify(execFile);
-
-/** A shell tells what its children have used; where it is ended, they are. */
-const SHELL = '"$@" & trap "kill $!" TERM; wait $! && times';
+/**
+ * What a program prints. It ends with this process, with all that it has started.
+ *
+ * @param limit milliseconds it may take
+ */
+async function output(command: string, args: readonly string[], limit: number): Promise<string> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const end = () => endGroup(child);
+  const forget = atExit(end);
+  const timer = setTimeout(end, limit);
+  try {
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString('latin1')));
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString('latin1')));
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new LoadFailed(`${args.join(' ')} ended with code ${code}: ${stderr}`);
+    return stdout;
+  } finally {
+    clearTimeout(timer);
+    forget();
+  }
+}
 
 async function wrk(origin: string, request: LoadRequest, options: LoadOptions): Promise<LoadResult> {
   const { connections, seconds, pipelining = 1 } = options;
   const folder = mkdtempSync(join(tmpdir(), 'quaich-bench-'));
-  let shell: ChildProcess | undefined;
-  const end = () => {
-    shell?.kill();
-    rmSync(folder, { recursive: true });
-  };
-  process.once('exit', end); // the bench may be broken off
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const forget = atExit(remove);
   try {
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
     const whole = Math.max(1, Math.round(seconds)); // it takes no others
     // An answer may take as long as autocannon lets it.
     const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '--timeout', '10s', '-s', file, origin];
-    const running = run('sh', ['-c', SHELL, 'sh', ...args], { timeout: (whole + 30) * 1000 });
-    shell = running.child;
-    const { stdout } = await running;
+    // The shell tells what its children have used.
+    const stdout = await output('sh', ['-c', '"$@" && times', 'sh', ...args], (whole + 30) * 1000);
     const figures = /\{.*\}/.exec(stdout)?.[0];
     if (figures === undefined) throw new LoadFailed(`wrk said something else: ${stdout}`);
     const { requests, us, bytes, refused, broken, ...latency } = JSON.parse(figures) as Record<string, number>;
-    if (refused + broken > 0) throw new LoadFailed(`${request.path}: ${refused} refused, ${broken} broken off`);
+    // It counts statuses from 400 on.
+    const wrong = request.expect.status < 400 ? refused : requests - refused;
+    if (wrong + broken > 0) throw new LoadFailed(`${request.path}: ${wrong} with another status, ${broken} broken off`);
     // It takes one time for a whole pipeline, and counts as if there were one for each answer.
     const milliseconds = (key: string) => (pipelining > 1 ? undefined : latency[key] / 1000);
     return {
@@ -124,8 +157,8 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
       cpu: childrenCpu(stdout),
     };
   } finally {
-    process.off('exit', end);
-    end();
+    forget();
+    remove();
   }
 }
 

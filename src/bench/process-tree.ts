@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-export interface Usage {
+interface Usage {
   /** Microseconds of CPU, user and system, of all threads that live; of those that have ended where that is known. */
   readonly cpu: number;
   /** Bytes that are resident now; pages shared by several processes count for each. */

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atExit, endGroup } from './at-exit.ts';
 
 export interface ServerCommand {
   readonly command: string;
@@ -20,22 +21,8 @@ const LOOK = 2;
 /** Characters of a server's output that are kept, for the message when it fails. */
 const KEPT = 4000;
 
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) killGroup(child);
-});
-
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL');
-  } catch {
-    // it has ended
-  }
-}
-
 /** A port that nobody listens on, on the loopback address. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -79,7 +66,7 @@ export class ServerProcess {
         detached: process.platform !== 'win32', // a group of its own, to end all of it
       },
     );
-    running.add(child);
+    const forget = atExit(() => endGroup(child));
     let output = '';
     const keep = (text: Buffer) => {
       output = (output + text.toString('utf8')).slice(-KEPT);
@@ -93,7 +80,7 @@ export class ServerProcess {
         reject(new Error(`${command} ${args.join(' ')} ended (${signal ?? code})\n${output}`));
       });
     });
-    exited.catch(() => running.delete(child));
+    exited.catch(forget);
     const listens = async () => {
       while (!(await takesConnections(port))) {
         if (performance.now() - began > START_LIMIT) {
@@ -105,7 +92,7 @@ export class ServerProcess {
     try {
       await Promise.race([listens(), exited]);
     } catch (error) {
-      killGroup(child);
+      endGroup(child);
       throw error;
     }
     // A process that listens has been spawned.
@@ -122,7 +109,7 @@ export class ServerProcess {
   }
 
   async stop(): Promise<void> {
-    killGroup(this.#child);
+    endGroup(this.#child);
     await this.#exited.catch(() => {});
   }
 }

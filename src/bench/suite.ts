@@ -52,6 +52,8 @@ export interface Suite<Case extends SuiteCase> {
   readonly cases: readonly Case[];
   /** Sentences for those who read the figures. */
   readonly notes?: readonly string[];
+  /** Seconds that are enough for one measurement, and for the warm-up before it. */
+  readonly enough?: number;
 }
 
 interface RoundOptions {
@@ -62,7 +64,7 @@ interface RoundOptions {
   readonly onStep?: (step: Step) => void;
 }
 
-export interface MeasureOptions extends RoundOptions {
+interface MeasureOptions extends RoundOptions {
   readonly rounds: number;
 }
 
@@ -134,6 +136,8 @@ export class SuiteRounds<Case extends SuiteCase> {
    */
   async measure({ seconds, warmUp, onStep }: RoundOptions): Promise<void> {
     const { suite } = this;
+    const { enough = Number.POSITIVE_INFINITY } = suite;
+    const [length, warmth] = [Math.min(seconds, enough), Math.min(warmUp, enough)];
     const applications = new Set(suite.cases.map(({ application }) => application));
     const starts = suite.candidates.flatMap((candidate) =>
       Array.from(applications, (application) => ({ candidate, application })),
@@ -142,22 +146,21 @@ export class SuiteRounds<Case extends SuiteCase> {
       const { cannot = {} } = candidate;
       const cases = suite.cases.filter((one) => one.application === application && !Object.hasOwn(cannot, one.name));
       if (cases.length === 0) continue;
-      const running = await candidate.start(application).catch((error) => {
-        throw new Error(`${suite.name}: ${candidate.name} does not start`, { cause: error });
-      });
+      let running: Running<Case> | undefined;
       try {
+        running = await candidate.start(application);
         let warm = false;
         for (const one of shuffled(cases)) {
           onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round: this.#round });
           // The first load compiles the server's code, a later one what only this case needs.
-          if (!running.cold) await running.measure(one, warm ? warmUp / 4 : warmUp);
+          if (!running.cold) await running.measure(one, warm ? warmth / 4 : warmth);
           warm = true;
-          this.#keep(one.name, candidate.name, await running.measure(one, seconds));
+          this.#keep(one.name, candidate.name, await running.measure(one, length));
         }
       } catch (error) {
         throw new Error(`${suite.name}: ${candidate.name} failed`, { cause: error });
       } finally {
-        await running.stop();
+        await running?.stop();
       }
     }
     this.#round++;

@@ -31,7 +31,7 @@ interface CaseSummary {
 /** The metric that tells how much of a core the load itself took, where load is put on a server. */
 export const LOAD_METRIC = 'load';
 /** Cores: generators have one thread, and one that is busy for most of the time keeps its server waiting. */
-const LOAD_LIMIT = 0.9;
+export const LOAD_LIMIT = 0.9;
 
 export const valuesOf = (samples: readonly Sample[], { key }: Metric): Values => samples.map((sample) => sample[key]);
 

@@ -81,7 +81,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     if (token.kind === 'positional') result.apps.push(token.value);
     if (token.kind !== 'option') continue;
     const meaning = meanings.get(token.name);
-    if (!meaning) throw unknownOption(token.rawName);
+    if (!meaning) throw unknownOption(token.rawName, [...meanings.keys()]);
     const text = textOf(token, meaning.value);
     if (meaning.negative === undefined) {
       if (meaning.name === 'config') result.config = text;
@@ -104,7 +104,13 @@ export function parseArguments(argv: readonly string[]): Arguments {
 
 type OptionToken = { name: string; rawName: string; value?: string; inlineValue?: boolean };
 
-function textOf(token: OptionToken, value: string): string | undefined {
+/**
+ * The value of an option; undefined for a switch.
+ *
+ * @param value what help calls it, `''` for a switch
+ * @throws ConfigurationError
+ */
+export function textOf(token: OptionToken, value: string): string | undefined {
   if (value === '') {
     if (token.value === undefined) return undefined;
     throw new ConfigurationError(`${token.rawName} takes no value, got "${token.value}"`);
@@ -116,7 +122,8 @@ function textOf(token: OptionToken, value: string): string | undefined {
   return token.value;
 }
 
-function unknownOption(rawName: string): ConfigurationError {
-  const meant = rawName.startsWith('--') ? nearest(rawName.slice(2), [...meanings.keys()]) : undefined;
+/** @param known names without their dashes */
+export function unknownOption(rawName: string, known: readonly string[]): ConfigurationError {
+  const meant = rawName.startsWith('--') ? nearest(rawName.slice(2), known) : undefined;
   return new ConfigurationError(`unknown option ${rawName}${meant ? `; did you mean --${meant}?` : '; see --help'}`);
 }

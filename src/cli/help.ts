@@ -44,6 +44,8 @@ Sizes take k, m and g, durations ms, s, m and h. Every setting is also an enviro
 (--sync-workers is QUAICH_SYNC_WORKERS) and a key of the configuration file (syncWorkers). A flag
 goes before a variable, a variable before the file.
 
+\`quaich bench ./site.js\` measures which way serves it best; see \`quaich bench --help\`.
+
 Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration.
 
 Examples:
@@ -74,7 +76,8 @@ function label(flag: string, value: string, short: string | undefined): string {
   return `${short ? `-${short}, ` : ''}--${flag}${value ? ` ${value}` : ''}`;
 }
 
-function formatEntry({ label, text }: Entry): string {
+/** An entry with its text beside it, or below. */
+export function formatEntry({ label, text }: Entry): string {
   const lines = [''];
   for (const word of text.split(' ')) {
     const last = lines[lines.length - 1];

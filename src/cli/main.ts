@@ -2,7 +2,7 @@
 import type { Kind } from '../interface/types.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
-import { MISCONFIGURED } from './exit-codes.ts';
+import { FAILED, MISCONFIGURED } from './exit-codes.ts';
 import { type RunningServer, run } from './run.ts';
 
 guardStream(process.stdout);
@@ -14,8 +14,8 @@ const serve = async (options: ServeOptions): Promise<RunningServer> => {
   return server.serve(options);
 };
 const probe = async (options: ResolvedOptions): Promise<readonly Kind[]> => {
-  const { probeKinds } = await import('../server/probe.ts');
-  return probeKinds(options);
+  const server = await import('../server/probe.ts');
+  return (await server.probe(options)).map(({ kind }) => kind);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -34,16 +34,31 @@ function currentDirectory(): string {
   }
 }
 
-const code = await run(process.argv.slice(2), {
-  env: process.env,
+const streams = {
   directory: currentDirectory(),
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  serve,
-  probe,
-  signals: process,
-  kill: () => process.kill(process.pid, 'SIGKILL'),
-});
+  stdout: (text: string) => process.stdout.write(text),
+  stderr: (text: string) => process.stderr.write(text),
+};
+
+/** A signal ends it with all that it has started, which the end of this process sees to. */
+async function bench(argv: readonly string[]): Promise<number> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(FAILED));
+  const { runBench } = await import('./bench/bench.ts');
+  return runBench(argv, { ...streams, terminal: process.stderr.isTTY });
+}
+
+const serveOrTell = (argv: readonly string[]): Promise<number> =>
+  run(argv, {
+    ...streams,
+    env: process.env,
+    serve,
+    probe,
+    signals: process,
+    kill: () => process.kill(process.pid, 'SIGKILL'),
+  });
+
+const [first, ...others] = process.argv.slice(2);
+const code = await (first === 'bench' ? bench(others) : serveOrTell(process.argv.slice(2)));
 
 // What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may
 // still be on its way; a reader that has gone, or does not read, is not waited for.

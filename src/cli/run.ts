@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
@@ -7,6 +6,7 @@ import { type Configuration, configure, printConfiguration } from './configurati
 import type { Environment } from './environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText } from './help.ts';
+import { version } from './version.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
@@ -75,12 +75,6 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
   } catch (error) {
     return tell(error, io);
   }
-}
-
-/** Of the package, wherever this file was built to. */
-function version(): string {
-  const found: unknown = createRequire(import.meta.url)('quaich/package.json');
-  return String(typeof found === 'object' && found !== null && Reflect.get(found, 'version'));
 }
 
 async function check({ options }: Configuration, io: Surroundings): Promise<number> {

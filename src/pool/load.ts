@@ -68,9 +68,7 @@ export function parseApplication(text: string): AppOptions {
  * @throws ConfigurationError in one line, for everything that the owner of the application has to mend
  */
 export async function loadApplication(spec: AppOptions, directory: string): Promise<LoadedApplication> {
-  const file = resolveModule(spec.module, directory);
-  const exports = await importModule(file, spec.module, directory);
-  const { name, value } = pickExport(exports, spec);
+  const { exports, name, value } = await importExport(spec, directory);
   const line = adapterLine(value, name);
   if (!isCallable(value) || line !== null) {
     const what = isCallable(value) ? "a framework's function" : `${shown(value)}, expected a function`;
@@ -88,6 +86,19 @@ export async function loadApplication(spec: AppOptions, directory: string): Prom
   return (spec.kind ?? kindOf(value)) === 'async'
     ? { kind: 'async', app: value, ...hooks }
     : { kind: 'sync', app: value, ...hooks };
+}
+
+/**
+ * The export that is meant, whatever it is, with its name and the others of its module.
+ *
+ * @throws ConfigurationError, as `loadApplication`
+ */
+export async function importExport(
+  spec: AppOptions,
+  directory: string,
+): Promise<{ exports: Exports; name: string; value: unknown }> {
+  const exports = await importModule(resolveModule(spec.module, directory), spec.module, directory);
+  return { exports, ...pickExport(exports, spec) };
 }
 
 function pickExport(exports: Exports, spec: AppOptions): { name: string; value: unknown } {

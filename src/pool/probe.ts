@@ -1,3 +1,4 @@
+import { type Original, originalOf } from '../interface/original.ts';
 import type { Kind } from '../interface/types.ts';
 import { turn } from '../rules/event-loop.ts';
 import { describeFailure, type Failure } from './applications.ts';
@@ -11,19 +12,26 @@ export interface ProbeTask {
   directory: string;
 }
 
+/** What is known of an application once it has loaded. */
+export interface ProbedApplication {
+  readonly kind: Kind;
+  /** What an adapter has made it of; null where none has. */
+  readonly adapted: Original['interface'] | null;
+}
+
 export type ProbeMessage =
   /** The module that is loaded from now on. */
-  { type: 'loading'; module: string } | { type: 'loaded'; kinds: Kind[] } | ({ type: 'failed' } & Failure);
+  { type: 'loading'; module: string } | { type: 'loaded'; found: ProbedApplication[] } | ({ type: 'failed' } & Failure);
 
 /**
- * Loads applications on a thread that serves nothing, to learn their kinds and whether they load at all (B-01, L-18).
+ * Loads applications on a thread that serves nothing, to learn what they are and whether they load at all (B-01, L-18).
  */
 export async function probeApplications(
   { apps, directory }: ProbeTask,
   post: (message: ProbeMessage) => void,
 ): Promise<void> {
   writeOutputDirectly();
-  const kinds: Kind[] = [];
+  const found: ProbedApplication[] = [];
   for (const app of apps) {
     const uncaught = (error: unknown): void => {
       const what = explain(error, resolveModule(app.module, directory));
@@ -32,7 +40,8 @@ export async function probeApplications(
     process.on('uncaughtException', uncaught);
     post({ type: 'loading', module: app.module });
     try {
-      kinds.push((await loadApplication(app, directory)).kind);
+      const loaded = await loadApplication(app, directory);
+      found.push({ kind: loaded.kind, adapted: originalOf(loaded.app)?.interface ?? null });
     } catch (error) {
       post({ type: 'failed', ...describeFailure(error) });
       return;
@@ -41,5 +50,5 @@ export async function probeApplications(
     await turn();
     process.off('uncaughtException', uncaught);
   }
-  post({ type: 'loaded', kinds });
+  post({ type: 'loaded', found });
 }

@@ -6,7 +6,7 @@ import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
 import { requestLayout, variableLimits } from './memory.ts';
 import type { ResolvedApp, ResolvedOptions } from './options.ts';
-import { probeKinds } from './probe.ts';
+import { probe } from './probe.ts';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 type Place = Kind | 'inline';
@@ -33,9 +33,9 @@ export interface Plan {
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
 export async function makePlan(options: ResolvedOptions): Promise<Plan> {
-  const kinds = await probeKinds(options);
+  const found = await probe(options);
   const apps = options.apps.map((app, mount): PlannedApp => {
-    const kind = kinds[mount];
+    const { kind } = found[mount];
     return { ...app, kind, place: placeOf(app, kind, options.inline) };
   });
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);

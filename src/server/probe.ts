@@ -1,34 +1,33 @@
 import { Worker } from 'node:worker_threads';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import type { Kind } from '../interface/types.ts';
 import { failureError } from '../pool/applications.ts';
-import type { ProbeMessage, ProbeTask } from '../pool/probe.ts';
+import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** The exit code of Node for a module whose top-level `await` nothing can end any more. */
 const UNSETTLED = 13;
 
 /**
- * Loads the applications on a thread of their own and tells their kinds (B-01, L-18).
+ * Loads the applications on a thread of their own and tells what they are (B-01, L-18).
  *
  * @throws ConfigurationError for a module that does not load, and QuaichError for one that has not loaded after
  *   `timeoutStartup` milliseconds
  */
-export async function probeKinds({
+export async function probe({
   apps,
   directory,
   timeoutStartup,
-}: Pick<ResolvedOptions, 'apps' | 'directory' | 'timeoutStartup'>): Promise<Kind[]> {
+}: Pick<ResolvedOptions, 'apps' | 'directory' | 'timeoutStartup'>): Promise<ProbedApplication[]> {
   const workerData: ProbeTask = { apps, directory };
   const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), { workerData });
   let loading = '';
   let timer: NodeJS.Timeout | undefined;
   try {
     // Ends: when the thread says so, or has ended, whatever ended it, and at the limit.
-    return await new Promise<Kind[]>((resolve, reject) => {
+    return await new Promise<ProbedApplication[]>((resolve, reject) => {
       worker.on('message', (message: ProbeMessage) => {
         if (message.type === 'loading') loading = message.module;
-        else if (message.type === 'loaded') resolve(message.kinds);
+        else if (message.type === 'loaded') resolve(message.found);
         else reject(failureError(message));
       });
       const cannotLoad = (reason: string): void => reject(new ConfigurationError(`cannot load ${loading}: ${reason}`));

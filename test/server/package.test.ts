@@ -55,6 +55,16 @@ describe('the packed package in an empty folder', () => {
     expect((await once(child, 'exit'))[0]).toBe(0);
   }, 30_000);
 
+  it('npx quaich bench says what to install for its load', async () => {
+    const command = [join(folder, 'node_modules/quaich/dist/src/cli/main.js'), 'bench', './app.js'];
+    const failed = run(process.execPath, command, { cwd: folder, env: { PATH: '' } });
+    await expect(failed).rejects.toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: 'quaich: no load generator: type "npm install --save-dev autocannon", or install wrk, and start again\n',
+    });
+  });
+
   it('its types resolve', async () => {
     writeFileSync(
       join(folder, 'types.ts'),
