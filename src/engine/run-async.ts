@@ -47,44 +47,44 @@ const RUN = 1;
 const DISCONNECT = 2;
 
 class AsyncRun implements RunningRequest {
-  readonly #state: ResponseState;
-  readonly #transport: Transport<true>;
-  readonly #options: EngineOptions;
-  readonly #abort: AbortSource = new RequestAbort();
-  readonly #context = new Context();
-  #ender: number = NOBODY;
-  #write: AsyncWrite | null = null;
+  private readonly state: ResponseState;
+  private readonly transport: Transport<true>;
+  private readonly options: EngineOptions;
+  private readonly abortSource: AbortSource = new RequestAbort();
+  private readonly context = new Context();
+  private ender: number = NOBODY;
+  private writeFunction: AsyncWrite | null = null;
   /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
-  #sending: Promise<void> | null = null;
+  private sending: Promise<void> | null = null;
   /** Tells the run, in its own context, that the client has gone; null while there is no iterator. */
-  #wake: (() => void) | null = null;
+  private wake: (() => void) | null = null;
   /** The iterator is done, threw, or takes a step. If not, `return()` is due when the body is abandoned (G-110). */
-  #finished = true;
+  private finished = true;
   /** Ends the wait for an application that has not returned and whose client has gone. */
-  #timer: NodeJS.Timeout | null = null;
+  private timer: NodeJS.Timeout | null = null;
   /** The `next()` that is outstanding. */
-  #step: Promise<unknown> | null = null;
+  private step: Promise<unknown> | null = null;
 
   constructor(environ: AsyncEnviron, transport: Transport<true>, options: EngineOptions) {
-    this.#state = options.response ?? new ResponseState(environ, options.counters, true);
-    this.#transport = transport;
-    this.#options = options;
-    environ['quaich.signal'] = this.#abort.signal;
+    this.state = options.response ?? new ResponseState(environ, options.counters, true);
+    this.transport = transport;
+    this.options = options;
+    environ['quaich.signal'] = this.abortSource.signal;
   }
 
   get done(): boolean {
-    return this.#state.done;
+    return this.state.done;
   }
 
   start(app: AsyncApplication, environ: AsyncEnviron): void {
-    this.#context.runInAsyncScope(this.#call, this, app, environ);
+    this.context.runInAsyncScope(this.call, this, app, environ);
   }
 
-  #call(app: AsyncApplication, environ: AsyncEnviron): void {
+  private call(app: AsyncApplication, environ: AsyncEnviron): void {
     const startResponse: AsyncStartResponse = (status, headers, error) => {
-      this.#state.start(status, headers, error);
-      this.#write ??= (chunk) => this.#writeChunk(chunk);
-      return this.#write;
+      this.state.start(status, headers, error);
+      this.writeFunction ??= (chunk) => this.writeChunk(chunk);
+      return this.writeFunction;
     };
     let result: unknown;
     try {
@@ -92,86 +92,86 @@ class AsyncRun implements RunningRequest {
       if (isAwaitable(result)) {
         whenSettled(
           result,
-          (body) => this.#returned(body),
-          (error) => this.#threw(error),
+          (body) => this.returned(body),
+          (error) => this.threw(error),
         );
         return;
       }
     } catch (error) {
-      this.#threw(error);
+      this.threw(error);
       return;
     }
-    this.#returned(result);
+    this.returned(result);
   }
 
   /** The application failed before it returned a body. */
-  #threw(error: unknown): void {
-    this.#state.noBody();
-    this.#settle(undefined, this.#fail(APPLICATION_THREW, error));
+  private threw(error: unknown): void {
+    this.state.noBody();
+    this.settle(undefined, this.fail(APPLICATION_THREW, error));
   }
 
-  #returned(body: unknown): void {
-    const state = this.#state;
+  private returned(body: unknown): void {
+    const state = this.state;
     if (state.done || state.gone) {
-      this.#settle(body, undefined); // no step is taken (B-35)
+      this.settle(body, undefined); // no step is taken (B-35)
       return;
     }
-    if (this.#sending !== null) {
-      this.#sending.then(() => this.#returned(body)); // how fast the client reads changes no response
+    if (this.sending !== null) {
+      this.sending.then(() => this.returned(body)); // how fast the client reads changes no response
       return;
     }
     try {
       // B-04: an array may be an async iterable.
       const plain = isPlainArray(body) && !hasMethod(body, Symbol.asyncIterator);
       const chunks = plain ? state.takeArray(body) : null;
-      if (plain && chunks === null) this.#settle(body, this.#send());
-      else this.#respond(chunks ?? body, body);
+      if (plain && chunks === null) this.settle(body, this.send());
+      else this.respond(chunks ?? body, body);
     } catch (error) {
-      this.#settle(body, this.#fail(BODY_FAILED, error));
+      this.settle(body, this.fail(BODY_FAILED, error));
     }
   }
 
   /** Nothing more is sent, or only what `wait` waits for: closes the body. */
-  #settle(body: unknown, wait: Promise<void> | undefined): void {
-    this.#ender = RUN;
+  private settle(body: unknown, wait: Promise<void> | undefined): void {
+    this.ender = RUN;
     if (wait === undefined) {
-      if (!this.#state.closed) this.#closeBody(body);
+      if (!this.state.closed) this.closeBody(body);
       return;
     }
     wait.then(
-      () => this.#settle(body, undefined),
-      (error) => this.#settle(body, this.#fail('the response could not be sent', error)),
+      () => this.settle(body, undefined),
+      (error) => this.settle(body, this.fail('the response could not be sent', error)),
     );
   }
 
   /** Takes several steps of `source`: the body, or the chunks of one that is an array. Never rejects. */
-  async #respond(source: unknown, body: unknown): Promise<void> {
-    const state = this.#state;
+  private async respond(source: unknown, body: unknown): Promise<void> {
+    const state = this.state;
     try {
-      const descriptor = state.takeFile(source, this.#transport);
-      if (descriptor < 0) await this.#iterate(source, body);
-      else await this.#sendFile(descriptor);
+      const descriptor = state.takeFile(source, this.transport);
+      if (descriptor < 0) await this.iterate(source, body);
+      else await this.sendFile(descriptor);
     } catch (error) {
-      if (this.#ender === DISCONNECT) {
+      if (this.ender === DISCONNECT) {
         state.closingFailed('the body failed after the client had gone', error);
         return;
       }
-      this.#ender = RUN;
-      await this.#fail(BODY_FAILED, error);
+      this.ender = RUN;
+      await this.fail(BODY_FAILED, error);
     }
-    if (this.#ender === DISCONNECT) return;
-    this.#ender = RUN;
-    if (!state.closed) await this.#closeBody(body);
+    if (this.ender === DISCONNECT) return;
+    this.ender = RUN;
+    if (!state.closed) await this.closeBody(body);
   }
 
   /** Lets the transport send a file (G-161). */
-  #sendFile(descriptor: number): Promise<void> | undefined {
-    const head = this.#state.requireHead();
-    this.#state.headSent = true;
-    return this.#transport.sendFile?.(head, descriptor, head.length);
+  private sendFile(descriptor: number): Promise<void> | undefined {
+    const head = this.state.requireHead();
+    this.state.headSent = true;
+    return this.transport.sendFile?.(head, descriptor, head.length);
   }
 
-  async #iterate(source: unknown, body: unknown): Promise<void> {
+  private async iterate(source: unknown, body: unknown): Promise<void> {
     refuseNoBody(source, 'an async application');
     // An object or a function, which may be asked for any property.
     const asyncMethod: unknown = (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
@@ -183,25 +183,25 @@ class AsyncRun implements RunningRequest {
     const iterator: IteratorLike = Reflect.apply(method, source, []); // once (G-108)
     // Ends: with `disconnect`; nobody waits for it otherwise.
     new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    }).then(() => this.#abandon(iterator, body));
+      this.wake = resolve;
+    }).then(() => this.abandon(iterator, body));
 
-    const state = this.#state;
-    const { mayStep } = this.#options;
+    const state = this.state;
+    const { mayStep } = this.options;
     try {
       for (;;) {
         const mayWait = mayStep?.();
         if (mayWait !== undefined) {
           await mayWait;
-          if (this.#ender === DISCONNECT) return;
+          if (this.ender === DISCONNECT) return;
         }
-        this.#finished = true;
+        this.finished = true;
         let step: unknown = iterator.next();
         if (waits) {
-          this.#step = isPromise(step) ? step : null;
+          this.step = isPromise(step) ? step : null;
           step = await step;
-          this.#step = null;
-          if (this.#ender === DISCONNECT) return;
+          this.step = null;
+          if (this.ender === DISCONNECT) return;
         }
         if (typeof step !== 'object' || step === null) {
           throw faultError(noStepFault(step));
@@ -209,83 +209,83 @@ class AsyncRun implements RunningRequest {
         const result: StepLike = step;
         if (result.done) break;
         const value = result.value;
-        this.#finished = false;
-        while (this.#sending !== null) await this.#sending; // a `write` inside the body (A-14)
-        if (this.#ender === DISCONNECT || state.gone) return; // B-35
+        this.finished = false;
+        while (this.sending !== null) await this.sending; // a `write` inside the body (A-14)
+        if (this.ender === DISCONNECT || state.gone) return; // B-35
         const action = state.accept(value);
         if (action === SKIP) continue;
         if (action === STOP) return;
-        const wait = this.#send();
+        const wait = this.send();
         if (wait !== undefined) {
-          this.#track(wait);
+          this.track(wait);
           await wait; // G-105
-          if (this.#ender === DISCONNECT || state.gone) return;
+          if (this.ender === DISCONNECT || state.gone) return;
         }
         if (action === SEND_LAST_AND_STOP) return;
       }
-      while (this.#sending !== null) await this.#sending;
-      if (this.#ender === DISCONNECT || state.gone) return;
-      const wait = this.#end(body);
+      while (this.sending !== null) await this.sending;
+      if (this.ender === DISCONNECT || state.gone) return;
+      const wait = this.end(body);
       if (wait !== undefined) await wait;
     } catch (error) {
-      if (isDisconnect(error)) this.#lost(error); // the signal comes before `return` (B-36)
+      if (isDisconnect(error)) this.lost(error); // the signal comes before `return` (B-36)
       throw error;
     } finally {
-      this.#step = null;
-      this.#wake = null;
-      if (!this.#finished && this.#ender === NOBODY) {
-        this.#ender = RUN;
-        await this.#return(iterator);
+      this.step = null;
+      this.wake = null;
+      if (!this.finished && this.ender === NOBODY) {
+        this.ender = RUN;
+        await this.return(iterator);
       }
     }
   }
 
-  #send(): Promise<void> | undefined {
-    const state = this.#state;
-    return this.#transport.send(state.takeHead(), state.piece, state.final);
+  private send(): Promise<void> | undefined {
+    const state = this.state;
+    return this.transport.send(state.takeHead(), state.piece, state.final);
   }
 
   /** After the last chunk. */
-  #end(body: unknown): Promise<void> | undefined {
-    const state = this.#state;
+  private end(body: unknown): Promise<void> | undefined {
+    const state = this.state;
     const action = state.end(body);
     if (action === STOP) return undefined;
-    if (action === SEND_LAST) return this.#send();
+    if (action === SEND_LAST) return this.send();
     const head = state.takeHead();
-    const wait = head === null ? undefined : this.#transport.send(head, null, MORE);
+    const wait = head === null ? undefined : this.transport.send(head, null, MORE);
     state.complete = true;
     if (wait === undefined) {
-      this.#transport.abort();
+      this.transport.abort();
       return undefined;
     }
     return wait.then(() => {
-      if (!state.gone) this.#transport.abort();
+      if (!state.gone) this.transport.abort();
     });
   }
 
-  #writeChunk(chunk: Uint8Array): Promise<void> {
-    const written = this.#writeNext(chunk);
+  private writeChunk(chunk: Uint8Array): Promise<void> {
+    const written = this.writeNext(chunk);
     disregard(written); // G-146: the application may not look at it
     return written;
   }
 
-  async #writeNext(chunk: Uint8Array): Promise<void> {
-    const state = this.#state;
+  private async writeNext(chunk: Uint8Array): Promise<void> {
+    const state = this.state;
     const any = state.write(chunk);
     const surplus = state.writeSurplus();
     if (any) {
       const head = state.takeHead();
       const piece = state.piece;
       let wait: Promise<void> | undefined;
-      const before = this.#sending;
+      const before = this.sending;
       if (before === null) {
-        wait = this.#transport.send(head, piece, MORE);
+        wait = this.transport.send(head, piece, MORE);
       } else {
         const copy = piece === null ? null : Uint8Array.prototype.slice.call(piece); // B-09
-        wait = before.then(() => (state.discards ? undefined : this.#transport.send(head, copy, MORE)));
+        wait = before.then(() => (state.discards ? undefined : this.transport.send(head, copy, MORE)));
       }
       if (wait !== undefined) {
-        this.#track(wait);
+        this.track(wait);
         await wait;
       }
     }
@@ -293,83 +293,83 @@ class AsyncRun implements RunningRequest {
   }
 
   /** Makes later sends wait for this one, whether it succeeds or not. */
-  #track(wait: Promise<void>): void {
+  private track(wait: Promise<void>): void {
     const settled: Promise<void> = wait.then(nothing, (error) => {
-      if (isDisconnect(error)) this.#lost(error);
+      if (isDisconnect(error)) this.lost(error);
     });
-    this.#sending = settled;
+    this.sending = settled;
     settled.then(() => {
-      if (this.#sending === settled) this.#sending = null;
+      if (this.sending === settled) this.sending = null;
     });
   }
 
   /** The client has gone: counts it once, and aborts the signal before anything else happens. */
-  #lost(reason: Error): void {
-    if (!this.#state.complete) this.#state.disconnect();
-    this.#abort.abort(reason);
+  private lost(reason: Error): void {
+    if (!this.state.complete) this.state.disconnect();
+    this.abortSource.abort(reason);
   }
 
   disconnect(reason: Error): void {
-    if (this.#state.done) return;
-    this.#context.runInAsyncScope(this.#lost, this, reason);
-    if (this.#wake !== null) {
-      this.#state.disconnect();
-      this.#wake();
-    } else if (this.#ender === NOBODY) {
+    if (this.state.done) return;
+    this.context.runInAsyncScope(this.lost, this, reason);
+    if (this.wake !== null) {
+      this.state.disconnect();
+      this.wake();
+    } else if (this.ender === NOBODY) {
       // The application has not returned yet; the connection does not wait for it any longer than for a body.
-      this.#timer ??= setTimeout(() => this.#tellDone(), this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
+      this.timer ??= setTimeout(() => this.tellDone(), this.options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
     }
   }
 
   /** Ends a request whose client has gone while its body was being taken (B-36). */
-  async #abandon(iterator: IteratorLike, body: unknown): Promise<void> {
-    if (this.#ender !== NOBODY) return;
-    this.#ender = DISCONNECT;
-    const step = this.#step;
-    if (step !== null || !this.#finished) await this.#return(iterator, step);
-    await this.#closeBody(body);
+  private async abandon(iterator: IteratorLike, body: unknown): Promise<void> {
+    if (this.ender !== NOBODY) return;
+    this.ender = DISCONNECT;
+    const step = this.step;
+    if (step !== null || !this.finished) await this.return(iterator, step);
+    await this.closeBody(body);
   }
 
   /** Calls `return()`, once, and waits for it and for the outstanding step. Never rejects. */
-  async #return(iterator: IteratorLike, step: Promise<unknown> | null = null): Promise<void> {
+  private async return(iterator: IteratorLike, step: Promise<unknown> | null = null): Promise<void> {
     try {
       const method = iterator.return;
       let result: unknown;
       if (typeof method === 'function') result = Reflect.apply(method, iterator, []);
       disregard(result); // whatever becomes of the rest
       if (isPromise(result) || step !== null) {
-        await this.#limited(RETURN_FAILED, Promise.all([result, step?.then(nothing, nothing)]));
+        await this.limited(RETURN_FAILED, Promise.all([result, step?.then(nothing, nothing)]));
       }
     } catch (error) {
-      this.#state.closingFailed(RETURN_FAILED, error);
+      this.state.closingFailed(RETURN_FAILED, error);
     }
   }
 
   /** Closes the body, and ends the request. Never rejects. */
-  async #closeBody(body: unknown): Promise<void> {
-    const state = this.#state;
+  private async closeBody(body: unknown): Promise<void> {
+    const state = this.state;
     const closes = state.closes(body);
-    const wait = this.#options.closing?.(closes);
+    const wait = this.options.closing?.(closes);
     if (wait !== undefined) await wait;
     if (closes) {
       const result = state.close(body);
-      if (isPromise(result)) await this.#limited(CLOSE_FAILED, result); // B-13
+      if (isPromise(result)) await this.limited(CLOSE_FAILED, result); // B-13
     }
-    this.#tellDone();
+    this.tellDone();
   }
 
-  #tellDone(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#state.tellDone(this.#transport);
+  private tellDone(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.state.tellDone(this.transport);
   }
 
   /** Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. */
-  #limited(what: string, promise: Promise<unknown>): Promise<void> {
-    const limit = this.#options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+  private limited(what: string, promise: Promise<unknown>): Promise<void> {
+    const limit = this.options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     // Ends: when the promise settles, and at the close timeout.
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.#state.late(what, limit);
+        this.state.late(what, limit);
         resolve();
       }, limit);
       const settled = (): void => {
@@ -377,7 +377,7 @@ class AsyncRun implements RunningRequest {
         resolve();
       };
       const failed = (error: unknown): void => {
-        this.#state.closingFailed(what, error);
+        this.state.closingFailed(what, error);
         settled();
       };
       try {
@@ -389,21 +389,21 @@ class AsyncRun implements RunningRequest {
   }
 
   /** The request failed: does what is left to do for it. Neither throws nor gives a promise that rejects. */
-  #fail(what: string, error: unknown): Promise<void> | undefined {
-    if (isDisconnect(error)) this.#lost(error);
-    const action = this.#state.fail(what, error);
+  private fail(what: string, error: unknown): Promise<void> | undefined {
+    if (isDisconnect(error)) this.lost(error);
+    const action = this.state.fail(what, error);
     try {
-      if (action === BREAK) this.#transport.abort();
-      else if (action === SEND_LAST) return this.#send()?.then(undefined, (failure) => this.#failedAgain(failure));
+      if (action === BREAK) this.transport.abort();
+      else if (action === SEND_LAST) return this.send()?.then(undefined, (failure) => this.failedAgain(failure));
     } catch (failure) {
-      this.#failedAgain(failure);
+      this.failedAgain(failure);
     }
     return undefined;
   }
 
-  #failedAgain(error: unknown): void {
-    if (isDisconnect(error)) this.#lost(error);
-    this.#state.failedAgain(error);
+  private failedAgain(error: unknown): void {
+    if (isDisconnect(error)) this.lost(error);
+    this.state.failedAgain(error);
   }
 }
 

@@ -36,14 +36,14 @@ const DEFAULTS: EngineOptions = {};
 
 class SyncRun {
   readonly state: ResponseState;
-  readonly #transport: Transport<false>;
-  readonly #options: EngineOptions;
-  #write: Write | null = null;
+  private readonly transport: Transport<false>;
+  private readonly options: EngineOptions;
+  private writeFunction: Write | null = null;
 
   constructor(environ: Environ, transport: Transport<false>, options: EngineOptions) {
     this.state = options.response ?? new ResponseState(environ, options.counters);
-    this.#transport = transport;
-    this.#options = options;
+    this.transport = transport;
+    this.options = options;
   }
 
   run(app: Application, environ: Environ): void {
@@ -51,32 +51,32 @@ class SyncRun {
     let body: unknown;
     const startResponse: StartResponse = (status, headers, error) => {
       state.start(status, headers, error);
-      this.#write ??= (chunk) => this.write(chunk);
-      return this.#write;
+      this.writeFunction ??= (chunk) => this.write(chunk);
+      return this.writeFunction;
     };
     try {
       body = app(environ, startResponse); // G-01
     } catch (error) {
       state.noBody();
-      this.#fail(APPLICATION_THREW, error);
-      this.#finish(undefined);
+      this.fail(APPLICATION_THREW, error);
+      this.finish(undefined);
       return;
     }
     try {
-      if (!state.gone) this.#respond(body);
+      if (!state.gone) this.respond(body);
       else disregard(body);
     } catch (error) {
-      this.#fail(BODY_FAILED, error);
+      this.fail(BODY_FAILED, error);
     }
-    this.#finish(body);
+    this.finish(body);
   }
 
-  #respond(body: unknown): void {
+  private respond(body: unknown): void {
     const { state } = this;
     if (isPlainArray(body)) {
       const chunks = state.takeArray(body);
-      if (chunks === null) this.#send();
-      else this.#iterate(chunks, chunks[Symbol.iterator], body);
+      if (chunks === null) this.send();
+      else this.iterate(chunks, chunks[Symbol.iterator], body);
       return;
     }
     refuseNoBody(body, 'a sync application');
@@ -93,22 +93,22 @@ class SyncRun {
       }
       throw notIterable(body);
     }
-    const descriptor = state.takeFile(body, this.#transport);
-    if (descriptor < 0) this.#iterate(body, iterate, body);
-    else this.#sendFile(descriptor);
+    const descriptor = state.takeFile(body, this.transport);
+    if (descriptor < 0) this.iterate(body, iterate, body);
+    else this.sendFile(descriptor);
   }
 
   /** Lets the transport send a file (G-161). */
-  #sendFile(descriptor: number): void {
+  private sendFile(descriptor: number): void {
     const head = this.state.requireHead();
     this.state.headSent = true;
-    this.#transport.sendFile?.(head, descriptor, head.length);
+    this.transport.sendFile?.(head, descriptor, head.length);
   }
 
   /** Takes the steps of `source`: the body, or the chunks of one that is an array. */
-  #iterate(source: unknown, iterate: Iterable<unknown>[typeof Symbol.iterator], body: unknown): void {
+  private iterate(source: unknown, iterate: Iterable<unknown>[typeof Symbol.iterator], body: unknown): void {
     const { state } = this;
-    const { disconnected, mayStep } = this.#options;
+    const { disconnected, mayStep } = this.options;
     // The iterator is done, threw, or takes a step. If not, `return()` is due when the body is abandoned (G-110).
     let finished = true;
     let iterator: IteratorLike | null = null;
@@ -131,36 +131,36 @@ class SyncRun {
         const action = state.accept(value);
         if (action === SKIP) continue;
         if (action === STOP) return;
-        this.#send();
+        this.send();
         if (action === SEND_LAST_AND_STOP) return;
       }
     } finally {
-      if (!finished && iterator !== null) this.#return(iterator);
+      if (!finished && iterator !== null) this.return(iterator);
     }
-    this.#end(body);
+    this.end(body);
   }
 
-  #send(): void {
+  private send(): void {
     const { state } = this;
-    this.#transport.send(state.takeHead(), state.piece, state.final);
+    this.transport.send(state.takeHead(), state.piece, state.final);
   }
 
   /** After the last chunk. */
-  #end(body: unknown): void {
+  private end(body: unknown): void {
     const { state } = this;
     const action = state.end(body);
     if (action === STOP) return;
     if (action === SEND_LAST) {
-      this.#send();
+      this.send();
       return;
     }
     const head = state.takeHead();
-    if (head !== null) this.#transport.send(head, null, MORE);
+    if (head !== null) this.transport.send(head, null, MORE);
     state.complete = true;
-    this.#transport.abort();
+    this.transport.abort();
   }
 
-  #return(iterator: IteratorLike): void {
+  private return(iterator: IteratorLike): void {
     try {
       const method = iterator.return;
       if (typeof method === 'function') disregard(Reflect.apply(method, iterator, []));
@@ -173,7 +173,7 @@ class SyncRun {
     const { state } = this;
     if (state.write(chunk)) {
       try {
-        this.#transport.send(state.takeHead(), state.piece, MORE);
+        this.transport.send(state.takeHead(), state.piece, MORE);
       } catch (error) {
         state.writeFailed(error);
         throw error;
@@ -184,24 +184,24 @@ class SyncRun {
   }
 
   /** The request failed: does what is left to do for it. Does not throw. */
-  #fail(what: string, error: unknown): void {
+  private fail(what: string, error: unknown): void {
     const action = this.state.fail(what, error);
     try {
-      if (action === BREAK) this.#transport.abort();
-      else if (action === SEND_LAST) this.#send();
+      if (action === BREAK) this.transport.abort();
+      else if (action === SEND_LAST) this.send();
     } catch (failure) {
       this.state.failedAgain(failure);
     }
   }
 
   /** Closes the body, and ends the request. */
-  #finish(body: unknown): void {
+  private finish(body: unknown): void {
     const { state } = this;
     if (state.closed) return;
     const closes = state.closes(body);
-    this.#options.closing?.(closes);
+    this.options.closing?.(closes);
     if (closes) disregard(state.close(body));
-    state.tellDone(this.#transport);
+    state.tellDone(this.transport);
   }
 }
 

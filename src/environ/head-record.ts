@@ -3,12 +3,8 @@ import {
   FIELD_VALUE_LENGTH,
   FIELD_VALUE_START,
   FIELD_WORDS,
-  FLAG_CHUNKED,
-  FLAG_CONTENT_LENGTH,
   FLAG_ESCAPED_PATH,
   FLAG_HTTP_1_0,
-  HEAD_CONTENT_LENGTH_HIGH,
-  HEAD_CONTENT_LENGTH_LOW,
   HEAD_FIELD_COUNT,
   HEAD_FLAGS,
   HEAD_METHOD,
@@ -52,16 +48,6 @@ export class HeadReader {
     this.#record = record;
     this.#start = start;
     return this;
-  }
-
-  /** Whether there is a body at all, be it of unknown length (G-55). */
-  get hasBody(): boolean {
-    const words = this.#words;
-    const record = this.#record;
-    const flags = words[record + HEAD_FLAGS];
-    if ((flags & FLAG_CHUNKED) !== 0) return true;
-    if ((flags & FLAG_CONTENT_LENGTH) === 0) return false;
-    return words[record + HEAD_CONTENT_LENGTH_LOW] !== 0 || words[record + HEAD_CONTENT_LENGTH_HIGH] !== 0;
   }
 
   /** The method as an index of METHODS; 0 for any other. */

@@ -89,6 +89,8 @@ export class Exchange {
   persist: boolean;
   /** The method is safe (RFC 9110 9.2.1), so that the next request may be started before this one is answered. */
   readonly safe: boolean;
+  /** A body follows the head, be it of unknown length (G-55); said by the connection before the host is asked. */
+  hasBody = false;
   /** The client waits for 100 Continue before it sends the body (G-67). */
   expectsContinue: boolean;
   /** The response uses the chunked coding. */

@@ -199,9 +199,10 @@ export abstract class VariablesConnection extends Connection {
       return;
     }
     const exchange = new Exchange(this, flags, persist && keepAlive && !this.closing, false, false);
+    exchange.hasBody = length !== 0;
     this.queue.append(exchange);
     // What the body needs must stand before the host is asked: it may answer at once.
-    if (length !== 0) this.body = new IncomingBody(exchange, length, this.parser, limitBody);
+    if (exchange.hasBody) this.body = new IncomingBody(exchange, length, this.parser, limitBody);
     if (!this.host.request(exchange)) this.waiting = variables;
   }
 

@@ -107,24 +107,26 @@ export function noList(headers: unknown): HeadFault {
   return { rows: 'G-90', what: 'headers', seen: `the headers are ${shown(headers)}`, advice };
 }
 
+function pairFault(field: unknown, index: number): HeadFault {
+  return Array.isArray(field)
+    ? {
+        rows: 'G-90',
+        what: 'header: size',
+        seen: `header ${index} has ${field.length} elements`,
+        advice: 'give a name and a value',
+      }
+    : {
+        rows: 'G-90',
+        what: 'header: no array',
+        seen: `header ${index} is ${shown(field)}`,
+        advice: 'give a [name, value] array',
+      };
+}
+
 /** Checks that one of the headers is an array of two (G-90). */
 export function checkPair(field: unknown, index: number, refusal: HeadRefusal): asserts field is [unknown, unknown] {
   if (Array.isArray(field) && field.length === 2) return;
-  throw refusal(
-    Array.isArray(field)
-      ? {
-          rows: 'G-90',
-          what: 'header: size',
-          seen: `header ${index} has ${field.length} elements`,
-          advice: 'give a name and a value',
-        }
-      : {
-          rows: 'G-90',
-          what: 'header: no array',
-          seen: `header ${index} is ${shown(field)}`,
-          advice: 'give a [name, value] array',
-        },
-  );
+  throw refusal(pairFault(field, index));
 }
 
 /** Checks that the name of a header is a string (G-90). */

@@ -27,7 +27,7 @@ export interface Destination {
    * Takes the request of a mount, whose head lies in the parser's memory, and sets `exchange.owner`; false when there
    * is no room now, and `Turn.retry` is to be called when there is.
    */
-  accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean;
+  accept(mount: number, exchange: Exchange, host: SocketHost): boolean;
   /** At the end of every turn in which something happened, before output is sent. */
   flush(): void;
   /** With every tick of the clock; `now` is that of the turn. */
@@ -165,7 +165,7 @@ export class Gateway implements SocketContext {
       exchange.connection.answer(exchange, 404);
       return true;
     }
-    if (route.destination.accept(route.mount, exchange, host, head.hasBody)) return true;
+    if (route.destination.accept(route.mount, exchange, host)) return true;
     this.waiting.set(host, route);
     return false;
   }

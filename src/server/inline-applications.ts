@@ -97,12 +97,12 @@ export class InlineApplications implements Service {
   /** The hooks on this thread have their limit; nothing else can cut them short. */
   abort(): void {}
 
-  accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+  accept(mount: number, exchange: Exchange, host: SocketHost): boolean {
     const runnable = this.mounts[mount];
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
     if (this.inProgress >= this.mostRequests) return false;
     this.inProgress++;
-    this.runner.run(runnable, exchange, host, hasBody);
+    this.runner.run(runnable, exchange, host);
     return true;
   }
 

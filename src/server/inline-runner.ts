@@ -28,12 +28,12 @@ export class InlineRunner {
   }
 
   /** Begins the request whose head lies in the memory of the parser. */
-  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost, hasBody: boolean): void {
+  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost): void {
     const { parser } = this;
-    const request = new InlineRequest(exchange, parser, hasBody, this.onDone);
+    const request = new InlineRequest(exchange, parser, this.onDone);
     exchange.owner = request;
     const text = parser.headText();
-    const input = new AsyncInput(hasBody ? request : null);
+    const input = new AsyncInput(exchange.hasBody ? request : null);
     const environ = builder.build(text, 0, parser.words, PARSED_HEAD, host.info, prefix, input);
     const errors = exchange.connection.takesErrors
       ? (text: Uint8Array) => exchange.connection.errors(exchange, text)

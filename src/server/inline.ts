@@ -47,12 +47,12 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private wake: (() => void) | null = null;
 
   /** @param onDone called once, when the request is over and its body closed */
-  constructor(exchange: Exchange, parser: Parser, hasBody: boolean, onDone: () => void) {
+  constructor(exchange: Exchange, parser: Parser, onDone: () => void) {
     this.exchange = exchange;
     this.connection = exchange.connection;
     this.parser = parser;
     this.onDone = onDone;
-    this.bodyComplete = !hasBody;
+    this.bodyComplete = !exchange.hasBody;
   }
 
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {

@@ -152,7 +152,7 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /** Joins an acquired slot to an exchange. */
-  begin(slot: number, exchange: Exchange, hasBody: boolean): void {
+  begin(slot: number, exchange: Exchange): void {
     const { now } = this.context.turn;
     this.requests[slot] ??= new PooledRequest(slot, this.context);
     const request = this.requests[slot];
@@ -160,7 +160,7 @@ export class PooledRequests implements ResponseHandler {
     request.owed = 0;
     request.since = now;
     request.begun = now;
-    request.receiving = hasBody;
+    request.receiving = exchange.hasBody;
     request.givenUp = false;
     exchange.owner = request;
   }

@@ -145,7 +145,8 @@ export class Workers implements Service {
     for (const { pool } of this.pools) pool.abort();
   }
 
-  accept(mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+  accept(mount: number, exchange: Exchange, host: SocketHost): boolean {
+    const { hasBody } = exchange;
     const { rings } = this;
     const pool = this.poolsByMount[mount];
     if (pool === undefined) throw new Error(`mount ${mount} does not run on workers`);
@@ -157,7 +158,7 @@ export class Workers implements Service {
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
     if (!hasBody) rings.endBody(slot);
-    this.requests.begin(slot, exchange, hasBody);
+    this.requests.begin(slot, exchange);
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
     else rings.dispatchSync(slot);

@@ -241,7 +241,7 @@ class RunningSimpleServer implements SimpleServer, Destination {
   }
 
   /** See `Destination`. */
-  accept(_mount: number, exchange: Exchange, host: SocketHost, hasBody: boolean): boolean {
+  accept(_mount: number, exchange: Exchange, host: SocketHost): boolean {
     if (this.closing) {
       exchange.connection.answer(exchange, 503);
       return true;
@@ -249,7 +249,7 @@ class RunningSimpleServer implements SimpleServer, Destination {
     if (this.allowed <= 0) return false; // the connection keeps the request until `Turn.retry`
     this.allowed--;
     this.running++;
-    this.runner.run({ app: this.runnable, prefix: '', builder: this.builder }, exchange, host, hasBody);
+    this.runner.run({ app: this.runnable, prefix: '', builder: this.builder }, exchange, host);
     return true;
   }
 
