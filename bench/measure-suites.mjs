@@ -15,8 +15,10 @@ import { isOurs } from '../dist/src/bench/summary.js';
  * @returns {Promise<{ rounds: number, results: import('../dist/src/bench/suite.js').SuiteResult[] }>}
  */
 export async function measureSuites(suites, { size, rounds, seconds, warmUp, budget }) {
-  const present = suites.filter(({ candidates }) => candidates.length > 0);
-  const measured = present.map((suite) => new SuiteRounds(NARROWED[size](suite)));
+  const measured = suites
+    .map(NARROWED[size])
+    .filter(({ candidates, cases }) => candidates.length > 0 && cases.length > 0)
+    .map((suite) => new SuiteRounds(suite));
   const steps = measured.reduce((sum, { suite }) => sum + countSteps(suite, 1), 0);
   const progress = new Progress(steps, { rounds, budget }, process.stderr);
   const began = performance.now();
@@ -36,10 +38,10 @@ export async function measureSuites(suites, { size, rounds, seconds, warmUp, bud
   return { rounds: done, results: measured.map((suite) => suite.result()) };
 }
 
-/** What is left of a suite. */
+/** What is left of a suite; nothing in a quick run of one that is `slow`. */
 const NARROWED = {
   full: (suite) => suite,
-  quick: (suite) => ({ ...suite, cases: mainCases(suite) }),
+  quick: (suite) => ({ ...suite, cases: suite.slow ? [] : mainCases(suite) }),
   tiny: (suite) => {
     const base = suite.candidates.find(({ name }) => name === suite.base) ?? suite.candidates[0];
     const ours = suite.candidates.find(({ name }) => name !== base?.name && isOurs(name));

@@ -21,13 +21,14 @@ export const suite = ({ servers }) => ({
     { key: 'idle', title: 'CPU time of the idle server', unit: 'ms/s', better: 'lower' },
     { key: 'memory', title: 'memory with all of them', unit: 'MB', better: 'lower' },
   ],
+  slow: true,
   notes: [
     'Each connection has had one answer. Memory for a connection is what the server has grown by, after a load that ' +
       'has warmed it up, divided by their number; what the kernel holds for a socket is not in it.',
   ],
   base: 'node:http',
   candidates: servers({ 'node:http': {}, 'node:http, cluster': {}, quaich: {}, 'uWebSockets.js': {}, Bun: {} }, start),
-  cases: [{ name: `${inWords(MOST_CONNECTIONS)} idle connections`, connections: MOST_CONNECTIONS, quick: true }],
+  cases: [{ name: `${inWords(MOST_CONNECTIONS)} idle connections`, connections: MOST_CONNECTIONS }],
 });
 
 /** Nothing runs between measurements: memory that a server has had before would hide what it takes. */

@@ -14,7 +14,7 @@ const most = inWords(MOST_CONNECTIONS);
 const CASES = [
   { name: 'small GET, 1 connection', request, connections: 1 },
   { name: 'small GET, 10 connections', request, connections: 10 },
-  { name: 'small GET, 100 connections', request, connections: 100, quick: true },
+  { name: 'small GET, 100 connections', request, connections: 100 },
   { name: 'small GET, 1,000 connections', request, connections: 1000, atLeast: 2 },
   { name: `small GET, ${most} connections`, request, connections: MOST_CONNECTIONS, atLeast: 5 },
   {
@@ -30,6 +30,7 @@ export const suite = ({ servers }) => ({
   name: 'scale',
   title: 'From one connection to many',
   metrics: HTTP_METRICS,
+  slow: true,
   notes: [`The load opens its connections within the measurement: with ${most} of them that is a part of the cost.`],
   base: 'node:http',
   candidates: servers({ 'node:http': {}, 'node:http, cluster': {}, quaich: {}, 'uWebSockets.js': {}, Bun: {} }, start),

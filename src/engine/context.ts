@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
 // No event at its end, which would cost up to a third more.
 const MANUAL = { requireManualDestroy: true };
@@ -18,4 +18,19 @@ export class Context extends AsyncResource {
 /** Calls a function in a context of its own. */
 export function inOwnContext<T>(call: () => T): T {
   return new Context().runInAsyncScope(call);
+}
+
+/**
+ * Whether a context that is entered again still has what was entered there before. Node 20 keeps that with the
+ * resource; where Node has frames (24 and later) a resource restores the frame in which it was made.
+ */
+export const KEEPS_ENTERED = keepsEntered();
+
+function keepsEntered(): boolean {
+  const storage = new AsyncLocalStorage<boolean>();
+  const context = new Context();
+  context.runInAsyncScope(() => storage.enterWith(true));
+  const kept = context.runInAsyncScope(() => storage.getStore());
+  storage.disable();
+  return kept === true;
 }

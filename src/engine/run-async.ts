@@ -12,7 +12,7 @@ import { hasMethod, isAwaitable, isPlainArray, noStepFault, notIterable, refuseN
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
-import { Context } from './context.ts';
+import { Context, KEEPS_ENTERED } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from './options.ts';
 import {
@@ -51,7 +51,7 @@ class AsyncRun implements RunningRequest {
   private readonly transport: Transport<true>;
   private readonly options: EngineOptions;
   private readonly abortSource: AbortSource = new RequestAbort();
-  private readonly context = new Context();
+  private context = new Context();
   private ender: number = NOBODY;
   private writeFunction: AsyncWrite | null = null;
   /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
@@ -89,6 +89,7 @@ class AsyncRun implements RunningRequest {
     let result: unknown;
     try {
       result = app(environ, startResponse); // G-01
+      if (!KEEPS_ENTERED) this.context = new Context(); // for the listeners of the signal (B-60)
       if (isAwaitable(result)) {
         whenSettled(
           result,
