@@ -136,8 +136,8 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
     const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '--timeout', '10s', '-s', file, origin];
     // The shell tells what its children have used.
     const stdout = await output('sh', ['-c', '"$@" && times', 'sh', ...args], (whole + 30) * 1000);
-    const figures = /\{.*\}/.exec(stdout)?.[0];
-    if (figures === undefined) throw new LoadFailed(`wrk said something else: ${stdout}`);
+    const figures = stdout.slice(stdout.indexOf('{'), stdout.lastIndexOf('}') + 1);
+    if (figures === '') throw new LoadFailed(`wrk said something else: ${stdout}`);
     const { requests, us, bytes, refused, broken, ...latency } = JSON.parse(figures) as Record<string, number>;
     // It counts statuses from 400 on.
     const wrong = request.expect.status < 400 ? refused : requests - refused;
@@ -164,8 +164,11 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
 
 /** Microseconds, from the last line of what `times` prints: `0m1.25s 0m0.50s`, user and system (POSIX). */
 function childrenCpu(stdout: string): number | undefined {
-  const found = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/.exec(stdout);
-  if (found === null) return undefined;
-  const [user, userSeconds, system, systemSeconds] = found.slice(1).map(Number);
-  return Math.round(((user + system) * 60 + userSeconds + systemSeconds) * 1e6);
+  let seconds = 0;
+  for (const time of stdout.trimEnd().split('\n').at(-1)?.split(' ') ?? []) {
+    const found = /^([0-9]+)m([0-9.]+)s$/.exec(time);
+    if (found === null) return undefined;
+    seconds += Number(found[1]) * 60 + Number(found[2]);
+  }
+  return Math.round(seconds * 1e6);
 }

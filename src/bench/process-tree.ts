@@ -19,6 +19,10 @@ interface Row extends Usage {
   readonly parent: number;
 }
 
+// Lines of /proc/PID/status.
+const RESIDENT = /^VmRSS:[ \t]*([0-9]+) kB$/m;
+const HIGH_WATER_MARK = /^VmHWM:[ \t]*([0-9]+) kB$/m;
+
 /** A jiffy of /proc/PID/stat, in microseconds: USER_HZ is 100 on every Linux that Node runs on. */
 const TICK = 10_000;
 
@@ -72,10 +76,10 @@ function linuxUsage(pid: number): Usage {
   if (stat.length < 13) return NOTHING;
   const ticks = (Number(stat[11]) + Number(stat[12])) * TICK;
   const status = read(`/proc/${pid}/status`);
-  const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  const bytes = (line: RegExp) => Number(line.exec(status)?.[1] ?? 0) * 1024;
   // Ticks count what ended threads have used, but in steps of 10 ms; the scheduler's counters are exact, but of threads
   // that live. Neither is ever too much.
-  return { cpu: Math.max(ticks, scheduled(pid)), memory: bytes('VmRSS'), peak: bytes('VmHWM') };
+  return { cpu: Math.max(ticks, scheduled(pid)), memory: bytes(RESIDENT), peak: bytes(HIGH_WATER_MARK) };
 }
 
 /** Microseconds on a CPU of all living threads, by /proc/PID/task/TID/schedstat, which not every kernel has. */

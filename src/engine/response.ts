@@ -103,8 +103,8 @@ const MOST_JOINED = 16384;
 const NOTHING = new Uint8Array(0);
 
 /**
- * One response. Here and in the runs, what is private is so by type, and what is rare has methods of its own: V8 inlines
- * by the size of the bytecode, and the small ones make a sync request 0.04 µs of 0.22 cheaper, an async one not.
+ * One response. Here and in the runs, what is private is so by type, and what is rare has methods of its own: V8
+ * inlines by the size of the bytecode, and the small ones make a sync request 0.04 µs of 0.22 cheaper, an async one not.
  */
 export class ResponseState {
   /** The head as last stored by `startResponse`, or that of the error page. */

@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { METHODS, type Method } from '../../bench/load-request.ts';
 import { ConfigurationError } from '../../interface/errors.ts';
 import { type AppOptions, parseApplication } from '../../pool/load.ts';
+import { FIELD_VALUE, TOKEN } from '../../rules/grammar.ts';
+import { trimmed } from '../../rules/trimmed.ts';
 import { expected } from '../../server/setting-kinds.ts';
 import { flagName, textOf, unknownOption } from '../arguments.ts';
 import { commandLabel, formatEntry } from '../help.ts';
@@ -179,8 +181,9 @@ function methodOf(text: string): Method {
 }
 
 function fieldOf(text: string): [string, string] {
-  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([\x20-\x7e]*)$/.exec(text) ?? [];
-  if (name === undefined) throw expected('"NAME: VALUE"', text);
+  const colon = text.indexOf(':');
+  const [name, value] = [text.slice(0, colon), trimmed(text.slice(colon + 1))];
+  if (colon < 0 || !TOKEN.test(name) || !FIELD_VALUE.test(value)) throw expected('"NAME: VALUE"', text);
   return [name, value];
 }
 
