@@ -9,8 +9,8 @@ import {
   type Wait,
 } from '../interface/transport.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
-import { LENT_PIECE } from '../protocols/output.ts';
 import type { Parser } from '../protocols/http/parser.ts';
+import { LENT_PIECE } from '../protocols/output.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
 
