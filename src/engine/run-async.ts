@@ -279,10 +279,11 @@ class AsyncRun implements RunningRequest {
       const piece = state.piece;
       let wait: Promise<void> | undefined;
       const before = this.sending;
+      const kept = before === null && this.transport.lends !== true;
+      const copy = piece === null || kept ? piece : Uint8Array.prototype.slice.call(piece); // B-09
       if (before === null) {
-        wait = this.transport.send(head, piece, MORE);
+        wait = this.transport.send(head, copy, MORE);
       } else {
-        const copy = piece === null ? null : Uint8Array.prototype.slice.call(piece); // B-09
         wait = before.then(() => (state.discards ? undefined : this.transport.send(head, copy, MORE)));
       }
       if (wait !== undefined) {

@@ -47,8 +47,14 @@ export type Wait<Async extends boolean> = Async extends true ? Promise<void> | u
  */
 export interface Transport<Async extends boolean> {
   /**
+   * Chunks are in use until the wait for them is over, after END too. After DONE they stay in use: nobody is told when
+   * that ends, and nothing tells the application of such a body (an array without `close`) either.
+   */
+  readonly lends?: Async extends true ? boolean : false;
+  /**
    * Sends the head and a chunk (either may be null). The chunk is copied or handed over before the call returns or
-   * throws (G-115). Returns, or fulfils, when the next chunk is wanted (G-105).
+   * throws, or, by a transport that lends, before the returned promise fulfils (G-115). Returns, or fulfils, when the
+   * next chunk is wanted (G-105).
    */
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<Async>;
   /**

@@ -91,11 +91,17 @@ export abstract class Connection implements ResponseConnection, InputReader {
   /** The request is done: goes on with what comes next on the connection. */
   protected abstract doneWith(exchange: Exchange): void;
 
-  // Documented in ResponseConnection, as `end`, `breakResponse`, `done` and `answer` are.
+  // Documented in ResponseConnection, as `lend`, `end`, `breakResponse`, `done` and `answer` are.
   abstract respond(exchange: Exchange, head: ResponseHead, complete?: boolean): void;
   abstract data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean;
   abstract wantBody(exchange: Exchange): void;
   abstract errors(exchange: Exchange, text: Uint8Array): boolean;
+
+  lend(exchange: Exchange, source: Uint8Array, start: number, end: number, free: () => void): boolean {
+    const wanted = this.data(exchange, source, start, end);
+    free();
+    return wanted;
+  }
 
   /** `length` fresh bytes (at most READ_SIZE) lie at READ_AREA. */
   receive(length: number): void {

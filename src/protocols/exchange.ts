@@ -43,6 +43,11 @@ export interface ResponseConnection {
    * catch up first: `drained` of the owner tells when.
    */
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean;
+  /**
+   * As `data`, for many bytes: they need not be copied, but are in use until `free` is called, once, whatever becomes
+   * of the connection; before this returns where they were copied after all, or the system has taken them.
+   */
+  lend(exchange: Exchange, source: Uint8Array, start: number, end: number, free: () => void): boolean;
   /** Sends a 103 with these field lines (G-152), or ignores them; absent where the protocol has no such responses. */
   hint?(exchange: Exchange, lines: string): void;
   /** The response is complete. A response shorter than announced breaks the connection instead (G-122). */

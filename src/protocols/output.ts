@@ -6,6 +6,10 @@ import type { ConnectionHost } from './host.ts';
 export const TEXT_PIECE = 2048;
 /** Above this much output (bytes) that has not been written, owners of exchanges are asked to wait. */
 export const HIGH_WATER = 65536;
+/** Bytes that one connection may send in a turn of the event loop before others have theirs. */
+const TURN_SIZE = 1048576;
+/** Pieces of at least this size (bytes) are lent to the system: to copy smaller ones costs less than a second write. */
+export const LENT_PIECE = 16384;
 
 /** One block of text (one byte a unit), a copy of `bytes`, and text again. */
 export function block(before: string, bytes: Uint8Array, after: string): Buffer {
@@ -27,6 +31,8 @@ export class Output {
   private text = '';
   /** The host will call `Connection.flush` at the end of this turn. */
   private scheduled = false;
+  /** Bytes of blocks since the last `flush`. */
+  private inTurn = 0;
 
   constructor(host: ConnectionHost) {
     this.host = host;
@@ -39,7 +45,7 @@ export class Output {
 
   /** More of a response should follow at once. */
   get wantsMore(): boolean {
-    return !this.blocked && this.text.length < HIGH_WATER;
+    return !this.blocked && this.text.length < HIGH_WATER && this.inTurn < TURN_SIZE;
   }
 
   /** Nothing has gathered, or the end of this turn is asked for. */
@@ -57,6 +63,20 @@ export class Output {
     const lead = this.text + before;
     this.text = '';
     this.write(block(lead, bytes, after));
+    this.countBlock(bytes.length);
+  }
+
+  /** As `addBlock`, without a copy; see `ConnectionHost.lend`. */
+  lendBlock(before: string, bytes: Uint8Array, after: string, free: () => void): void {
+    const lead = this.text + before;
+    this.text = '';
+    if (!this.host.lend(lead, bytes, after, free)) this.blocked = true;
+    this.countBlock(bytes.length);
+  }
+
+  private countBlock(size: number): void {
+    this.inTurn += size;
+    if (this.inTurn >= TURN_SIZE) this.schedule();
   }
 
   /**
@@ -87,6 +107,7 @@ export class Output {
   /** The turn has ended. */
   flush(): void {
     this.scheduled = false;
+    this.inTurn = 0;
     this.send();
   }
 

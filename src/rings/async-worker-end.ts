@@ -18,6 +18,8 @@ import { KIND_ABORT, KIND_DONE, KIND_ERRORS, ResponseWriter } from './response-r
 import { COMPLETE, OPEN, REQUEST_DONE, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
 
+const { slice } = Uint8Array.prototype;
+
 /** A `send` that could not be done at once. */
 interface PendingSend {
   head: ResponseHead | null;
@@ -70,15 +72,21 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
     this.assertFits(head);
     this.#assertIdle();
     const length = chunk === null ? 0 : chunk.length;
-    const whole = this.#end.clear && length <= this.credit() && length <= this.room(head);
-    const sent = whole && this.put(head, chunk, 0, length, final);
-    if (sent && (final !== MORE || length === 0 || this.credit() > 0)) return undefined;
+    const placed = this.#end.clear ? this.#place(head, chunk, length, final) : -1;
+    const sent = placed === length;
+    if (sent && (final !== MORE || length === 0 || this.credit() + this.slack > 0)) return undefined;
     // Ends: with credit and room in the ring, with a cancel, with `stop`, and with the request.
     return new Promise((resolve, reject) => {
-      const copy = sent || chunk === null ? null : new Uint8Array(chunk);
-      this.#send = { head, chunk: copy, from: 0, final, sent, resolve, reject };
+      const copy = sent || chunk === null ? null : slice.call(chunk, Math.max(placed, 0));
+      this.#send = { head: placed > 0 ? null : head, chunk: copy, from: 0, final, sent, resolve, reject };
       this.pump();
     });
+  }
+
+  /** Sends what can be sent at once, and returns how many bytes of the chunk; -1: nothing, nor the head. */
+  #place(head: ResponseHead | null, chunk: Uint8Array | null, length: number, final: Final): number {
+    if (chunk !== null && this.isLarge(length)) return this.putBlocks(head, chunk, 0, final) || -1;
+    return this.fits(head, length) && this.put(head, chunk, 0, length, final) ? length : -1;
   }
 
   takesFile(descriptor: number): boolean {
@@ -148,21 +156,26 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
     const length = chunk === null ? 0 : chunk.length;
     while (!pending.sent) {
       const left = length - pending.from;
-      const credit = this.credit();
-      // Not byte by byte behind a slow client.
-      if (credit < Math.min(left, Math.ceil(this.layout.window / 4))) return true;
-      const count = Math.min(left, credit, this.room(pending.head));
       // Out of the way of `finish`, which a message with DONE leads to.
       this.#send = null;
-      const placed = this.put(pending.head, chunk, pending.from, count, count === left ? final : MORE);
+      let count = chunk === null ? 0 : this.putBlocks(pending.head, chunk, pending.from, final);
       this.#send = pending;
-      if (!placed) return false;
+      if (count === 0) {
+        const credit = this.credit();
+        // Not byte by byte behind a slow client.
+        if (credit < Math.min(left, Math.ceil(this.layout.window / 4))) return true;
+        count = Math.min(left, credit, this.room(pending.head));
+        this.#send = null;
+        const placed = this.put(pending.head, chunk, pending.from, count, count === left ? final : MORE);
+        this.#send = pending;
+        if (!placed) return false;
+      }
       pending.head = null;
       pending.from += count;
       pending.sent = count === left;
     }
     // G-105: the next chunk is wanted once the window is no longer full.
-    if (final === MORE && this.credit() <= 0) return true;
+    if (final === MORE && this.credit() + this.slack <= 0) return true;
     this.#send = null;
     pending.resolve();
     return true;

@@ -49,7 +49,7 @@ import {
   WORKER_BELL,
   WORKER_WORDS,
 } from './layout.ts';
-import { type ResponseHandler, ResponseReader } from './response-reader.ts';
+import { type LentBlocks, type ResponseHandler, ResponseReader } from './response-reader.ts';
 import { viewsOf } from './views.ts';
 
 /** Below this many words a loop beats `copyWithin` (72 ns for any small number of them). */
@@ -355,6 +355,11 @@ export class GatewayEnd {
   /** Hands everything that the workers have published to `handler`; returns the number of messages. */
   drain(handler: ResponseHandler): number {
     return this.#reader.drain(handler);
+  }
+
+  /** Gives back what `blocks` of the handler was given: the socket has taken the bytes, or never will. */
+  freeBlocks(lent: LentBlocks): void {
+    this.#reader.freeBlocks(lent);
   }
 
   /**

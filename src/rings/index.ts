@@ -22,14 +22,18 @@
  * that they read before their looks; the gateway and async workers sleep by `Atomics.waitAsync` on a doorbell. The
  * gateway wakes others once a turn (`flush`), with one notification for many requests.
  *
+ * Large chunks do not go through the ring. The worker claims blocks by exchanges, copies the chunk there, and sends a
+ * message that names them. The gateway gives the bytes to the socket as they lie there, and frees the blocks when the
+ * system has taken them. Nobody waits for a block: where none is free, the chunk goes through the ring in parts.
+ *
  * Backpressure. The gateway never waits: a body ring that is full takes less (`writeBody`), and `wantBody` tells when
  * to go on. A worker waits where its response ring is full (SPACE_WANTED), and where `window` bytes of a response are
- * on their way to the socket (credit, by `grant`).
+ * on their way to the socket, or `blockWindow` where the last of them lie in blocks (credit, by `grant`).
  *
  * Death. A thread may die between any two instructions. A message is published by one store, an entry is claimed by one
  * exchange: the next reader finds all of it or nothing. `workerLost` drains what the dead thread had published, resets
- * its words and names the slots that it owned. The generation of a slot, and the epoch of a worker, keep a thread that
- * comes back late from touching what belongs to its successor.
+ * its words, frees the blocks that it had claimed and not sent, and names the slots that it owned. The generation of a
+ * slot, and the epoch of a worker, keep a thread that comes back late from touching what belongs to its successor.
  */
 export { AsyncRingRequest, AsyncWorkerEnd } from './async-worker-end.ts';
 export { GatewayEnd } from './gateway-end.ts';
@@ -43,6 +47,6 @@ export {
   type RingParameters,
   ringLayout,
 } from './layout.ts';
-export type { HeadMessage, ResponseHandler } from './response-reader.ts';
+export type { HeadMessage, LentBlocks, ResponseHandler } from './response-reader.ts';
 export type { RingRequest } from './ring-request.ts';
 export { SyncRingRequest, SyncWorkerEnd } from './sync-worker-end.ts';

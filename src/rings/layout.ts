@@ -23,6 +23,12 @@ export interface RingParameters {
   responseSize?: number;
   /** Response bytes of one request that may be on their way to its socket; at most `responseSize`. */
   window?: number;
+  /** Blocks for large chunks of responses, shared by all workers. */
+  blocks?: number;
+  /** Bytes of a block; a chunk of at least half as many is large. */
+  blockSize?: number;
+  /** Response bytes of one request that may be on their way to its socket while the last of them lie in blocks. */
+  blockWindow?: number;
 }
 
 /** Plain numbers: may be posted to a worker. */
@@ -38,6 +44,9 @@ export interface RingLayout {
   readonly bodySize: number;
   readonly responseSize: number;
   readonly window: number;
+  readonly blocks: number;
+  readonly blockSize: number;
+  readonly blockWindow: number;
   /** Index of the words all threads share: STOP and the following. */
   readonly control: number;
   /** Index of the first entry of the sync queue, and its entries (a power of two). */
@@ -48,6 +57,8 @@ export interface RingLayout {
   /** Index of the first entry of the first async worker's inbox, and entries for each (a power of two). */
   readonly inbox: number;
   readonly inboxSize: number;
+  /** Index of the owner of block 0: BLOCK_FREE, BLOCK_LENT, or the index of the worker that fills it plus one. */
+  readonly blockOwner: number;
   /** Index of the first word of slot 0, and words for each. */
   readonly slot: number;
   readonly slotWords: number;
@@ -55,8 +66,15 @@ export interface RingLayout {
   readonly body: number;
   /** Address of the response ring of worker 0; `responseSize` bytes for each. */
   readonly response: number;
+  /** Address of block 0. */
+  readonly block: number;
   readonly byteLength: number;
 }
+
+// Values of the owner of a block, beside the index of the worker that fills it plus one.
+export const BLOCK_FREE = 0;
+/** The gateway has it, until the socket has taken what lies there. */
+export const BLOCK_LENT = -1;
 
 const LINE = 64;
 const PAGE = 65536;
@@ -183,6 +201,9 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     connectionSize = 512,
     bodySize = 65536,
     responseSize = 1048576,
+    blocks = syncWorkers + asyncWorkers > 0 ? 512 : 0,
+    blockSize = 65536,
+    blockWindow = 1048576,
   } = parameters;
   const { window = Math.min(131072, responseSize) } = parameters;
   check('slots', slots, 1, MAX_SLOTS);
@@ -194,6 +215,9 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   check('bodySize', bodySize, 16, 1 << 30);
   check('responseSize', responseSize, 128, 1 << 30);
   check('window', window, 1, responseSize);
+  check('blocks', blocks, 0, 65536);
+  check('blockSize', blockSize, 16, 1 << 24);
+  check('blockWindow', blockWindow, window, 1 << 30);
   if (!isPowerOfTwo(bodySize)) throw new RangeError(`bodySize must be a power of two, not ${bodySize}`);
   if (!isPowerOfTwo(responseSize)) throw new RangeError(`responseSize must be a power of two, not ${responseSize}`);
 
@@ -204,12 +228,14 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   const queue = control + CONTROL_WORDS * 4;
   const worker = align(queue + entries * 4, LINE);
   const inbox = worker + workers * WORKER_WORDS * 4;
-  const slot = align(inbox + asyncWorkers * entries * 4, LINE);
+  const blockOwner = align(inbox + asyncWorkers * entries * 4, LINE);
+  const slot = align(blockOwner + blocks * 4, LINE);
   const body = align((RECORD + HEAD_WORDS + FIELD_WORDS * maxFields) * 4 + connectionSize + headSize, LINE);
   // An odd number of lines, so that the headers of the slots do not all fall into one set of the cache.
   const stride = ((align(body + bodySize, LINE) / LINE) | 1) * LINE;
   const response = align(slot + slots * stride, PAGE);
-  const byteLength = align(response + workers * responseSize, PAGE);
+  const block = align(response + workers * responseSize, PAGE);
+  const byteLength = align(block + blocks * blockSize, PAGE);
   if (byteLength > 2 ** 32) throw new RangeError(`the rings need ${byteLength} bytes; shared memory ends at 4 GiB`);
   return {
     slots,
@@ -222,16 +248,21 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     bodySize,
     responseSize,
     window,
+    blocks,
+    blockSize,
+    blockWindow,
     control: control / 4,
     queue: queue / 4,
     queueSize: entries,
     worker: worker / 4,
     inbox: inbox / 4,
     inboxSize: entries,
+    blockOwner: blockOwner / 4,
     slot: slot / 4,
     slotWords: stride / 4,
     body,
     response,
+    block,
     byteLength,
   };
 }

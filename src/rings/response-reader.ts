@@ -1,6 +1,8 @@
 import type { Final } from '../interface/transport.ts';
 import { ringBell } from './doorbell.ts';
 import {
+  BLOCK_FREE,
+  BLOCK_LENT,
   GENERATION,
   RING_HEAD,
   RING_TAIL,
@@ -11,10 +13,11 @@ import {
   WORKER_WORDS,
 } from './layout.ts';
 import {
-  FILE_HEADER,
+  EXTRA_HEADER,
   HEAD_PRESENT,
   joinWords,
   KIND_ABORT,
+  KIND_BLOCKS,
   KIND_CONTINUE,
   KIND_DONE,
   KIND_ERRORS,
@@ -47,6 +50,12 @@ export interface HeadMessage {
   textLength: number;
 }
 
+/** Blocks that a message brings: the index of the first, and how many. */
+export interface LentBlocks {
+  readonly first: number;
+  readonly count: number;
+}
+
 /**
  * What `drain` calls, once for each message, in the order in which a worker sent them. Bytes lie in the shared memory
  * from address `start` and are only there during the call, and so is what a HeadMessage says: the reader has one record
@@ -58,6 +67,11 @@ export interface ResponseHandler {
   head(slot: number, head: HeadMessage, start: number, chunk: number, final: Final): void;
   /** Body bytes; `chunk` may be 0 where `final` is not MORE. */
   chunk(slot: number, start: number, chunk: number, final: Final): void;
+  /**
+   * Body bytes in blocks, and a head before them unless it is null. They lie there until the handler has given the
+   * blocks back by `freeBlocks`, which it must in every case.
+   */
+  blocks(slot: number, head: HeadMessage | null, start: number, length: number, final: Final, lent: LentBlocks): void;
   /**
    * The head, to be followed by `size` bytes (-1: to the end) of the file at `descriptor`. The gateway must call
    * `fileDone` in every case, also when it gives up: until then the worker keeps the descriptor open.
@@ -165,6 +179,7 @@ export class ResponseReader {
 
   /** Forgets what a dead worker left. */
   reset(worker: number): void {
+    this.#freeUnsent(worker);
     this.#taken[worker] = 0;
   }
 
@@ -183,8 +198,13 @@ export class ResponseReader {
     }
     const slot = words[index + MESSAGE_SLOT];
     const header = this.#layout.slot + slot * this.#layout.slotWords;
+    const isOver = words[header + GENERATION] !== words[index + MESSAGE_GENERATION];
+    if (kind === KIND_BLOCKS) {
+      this.#blocks(slot, index, handler, isOver);
+      return 1;
+    }
     // Of a request that has been given up since: nobody listens.
-    if (words[header + GENERATION] !== words[index + MESSAGE_GENERATION]) return 0;
+    if (isOver) return 0;
     switch (kind) {
       case KIND_SEND: {
         // As the writer was given it.
@@ -199,7 +219,7 @@ export class ResponseReader {
       case KIND_FILE: {
         const extra = start >>> 2;
         const size = joinWords(words[extra], words[extra + 1]);
-        handler.file(slot, this.#headAt(index, start + FILE_HEADER, text), chunk, size);
+        handler.file(slot, this.#headAt(index, start + EXTRA_HEADER, text), chunk, size);
         break;
       }
       case KIND_HINT:
@@ -224,6 +244,40 @@ export class ResponseReader {
         throw new Error(`worker ${worker}: a message of kind ${kind}`);
     }
     return 1;
+  }
+
+  #blocks(slot: number, index: number, handler: ResponseHandler, isOver: boolean): void {
+    const words = this.#words;
+    const { block, blockOwner, blockSize } = this.#layout;
+    const packed = words[index + MESSAGE_KIND];
+    const extra = index + MESSAGE_HEADER / 4;
+    const lent = { first: words[extra], count: words[extra + 1] };
+    if (isOver) {
+      this.freeBlocks(lent);
+      return;
+    }
+    // Plain: they are the gateway's from now on, whatever becomes of the worker.
+    for (let i = 0; i < lent.count; i++) words[blockOwner + lent.first + i] = BLOCK_LENT;
+    const textStart = index * 4 + MESSAGE_HEADER + EXTRA_HEADER;
+    const withHead = ((packed >>> 4) & HEAD_PRESENT) !== 0;
+    const head = withHead ? this.#headAt(index, textStart, words[index + MESSAGE_TEXT]) : null;
+    const start = block + lent.first * blockSize;
+    handler.blocks(slot, head, start, words[index + MESSAGE_CHUNK], ((packed >>> 4) & 3) as Final, lent); // as SEND
+  }
+
+  /** The bytes of these blocks are no longer in use. */
+  freeBlocks({ first, count }: LentBlocks): void {
+    // Releases: what was read of these bytes comes before the next worker's writes.
+    for (let i = 0; i < count; i++) Atomics.store(this.#words, this.#layout.blockOwner + first + i, BLOCK_FREE);
+  }
+
+  /** Frees the blocks that a dead worker had taken and not sent. */
+  #freeUnsent(worker: number): void {
+    const { blocks, blockOwner } = this.#layout;
+    for (let i = 0; i < blocks; i++) {
+      // Nobody else changes a word that says so.
+      if (Atomics.load(this.#words, blockOwner + i) === worker + 1) this.freeBlocks({ first: i, count: 1 });
+    }
   }
 
   /** The head of the message whose header has this index. */

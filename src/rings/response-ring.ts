@@ -4,7 +4,16 @@
  * message.
  */
 import { ringBell } from './doorbell.ts';
-import { EPOCH, GATEWAY_BELL, RING_HEAD, RING_TAIL, type RingLayout, SPACE_WANTED, WORKER_WORDS } from './layout.ts';
+import {
+  BLOCK_FREE,
+  EPOCH,
+  GATEWAY_BELL,
+  RING_HEAD,
+  RING_TAIL,
+  type RingLayout,
+  SPACE_WANTED,
+  WORKER_WORDS,
+} from './layout.ts';
 import type { Views } from './views.ts';
 
 // Words of a message header.
@@ -18,8 +27,8 @@ export const MESSAGE_LENGTH_LOW = 6; // `length` of the head; -1: both words -1
 export const MESSAGE_LENGTH_HIGH = 7;
 /** Every message begins at a multiple of this, so a header always fits before the end of the ring. */
 export const MESSAGE_HEADER = 32;
-/** FILE has the bytes to send in two words before its text. */
-export const FILE_HEADER = 8;
+/** FILE has the bytes to send in two words before its text; BLOCKS the first block and their number. */
+export const EXTRA_HEADER = 8;
 
 export const KIND_SKIP = 0; // the rest of the ring is unused
 export const KIND_SEND = 1;
@@ -31,6 +40,7 @@ export const KIND_WANT_BODY = 6;
 export const KIND_NOTE = 7;
 export const KIND_ERRORS = 8;
 export const KIND_HINT = 9;
+export const KIND_BLOCKS = 10; // as SEND, but the body bytes lie in blocks
 
 /** In `final` of a message: a head is present. */
 export const HEAD_PRESENT = 4;
@@ -56,11 +66,15 @@ export class ResponseWriter {
   readonly plain: Uint8Array;
   /** The largest message, header included: half the ring, so that it fits at any position once the ring is empty. */
   readonly largest: number;
+  readonly #layout: RingLayout;
+  readonly #worker: number;
   readonly #control: number;
   readonly #bell: number;
   readonly #start: number;
   readonly #size: number;
   readonly #epoch: number;
+  /** Where the next search for free blocks begins. */
+  #nextBlock = 0;
   #tail: number;
   #head: number;
   /** Bytes that the last `reserve` lacked room for. */
@@ -71,6 +85,8 @@ export class ResponseWriter {
     this.bytes = views.bytes;
     this.plain = new Uint8Array(views.words.buffer);
     this.largest = layout.responseSize / 2;
+    this.#layout = layout;
+    this.#worker = worker;
     this.#control = layout.worker + worker * WORKER_WORDS;
     this.#bell = layout.control + GATEWAY_BELL;
     this.#start = layout.response + worker * layout.responseSize;
@@ -84,8 +100,7 @@ export class ResponseWriter {
   /** Address for a message of `size` bytes (not rounded), or -1 when there is no room now. */
   reserve(size: number): number {
     const { words } = this;
-    // A task that ended but whose application still runs must not write into the ring of its successor.
-    if (words[this.#control + EPOCH] !== this.#epoch) throw new Error('this worker has been replaced');
+    this.#assertCurrent();
     if (size > this.largest)
       throw new RangeError(`a message of ${size} bytes; the response ring takes ${this.largest}`);
     const rounded = (size + MESSAGE_HEADER - 1) & -MESSAGE_HEADER;
@@ -109,6 +124,49 @@ export class ResponseWriter {
     const address = this.#start + (this.#tail & (this.#size - 1));
     words[(address >>> 2) + MESSAGE_SIZE] = rounded;
     return address;
+  }
+
+  /** A task that ended but whose application still runs must not write into the ring of its successor. */
+  #assertCurrent(): void {
+    if (this.words[this.#control + EPOCH] !== this.#epoch) throw new Error('this worker has been replaced');
+  }
+
+  /**
+   * Takes free blocks that follow one another, at most so many.
+   *
+   * @returns the first; `taken` tells how many there are: 0 where all are in use
+   */
+  takeBlocks(most: number): { first: number; taken: number } {
+    this.#assertCurrent();
+    const { blocks } = this.#layout;
+    let first = this.#nextBlock;
+    let taken = 0;
+    for (let looked = 0; looked < blocks && taken < most; looked++) {
+      const block = this.#nextBlock;
+      if (block < blocks && this.#claim(block)) {
+        if (taken === 0) first = block;
+        taken++;
+        this.#nextBlock = block + 1;
+      } else if (taken > 0) {
+        break;
+      } else {
+        this.#nextBlock = block < blocks ? block + 1 : 0;
+      }
+    }
+    return { first, taken };
+  }
+
+  #claim(block: number): boolean {
+    // Acquires: what the system read of these bytes is behind it. One of several workers wins.
+    const owner = this.#layout.blockOwner + block;
+    return Atomics.compareExchange(this.words, owner, BLOCK_FREE, this.#worker + 1) === BLOCK_FREE;
+  }
+
+  /** Gives back what `takeBlocks` gave, and what was not sent. */
+  freeBlocks(first: number, count: number): void {
+    for (let block = first; block < first + count; block++) {
+      Atomics.store(this.words, this.#layout.blockOwner + block, BLOCK_FREE);
+    }
   }
 
   /** Publishes the message at the address that `reserve` returned, and rings for the gateway if it sleeps. */

@@ -1,7 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError, shortFile } from '../interface/errors.ts';
-import { DONE, type Final, type ResponseHead } from '../interface/transport.ts';
+import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,
@@ -25,9 +25,10 @@ import {
   TEXT_START,
 } from './layout.ts';
 import {
-  FILE_HEADER,
+  EXTRA_HEADER,
   HEAD_PRESENT,
   highWord,
+  KIND_BLOCKS,
   KIND_CONTINUE,
   KIND_FILE,
   KIND_HINT,
@@ -78,6 +79,8 @@ export abstract class RingRequest {
   protected state: typeof OPEN | typeof COMPLETE | typeof REQUEST_DONE = OPEN;
   /** Response bytes sent so far, modulo 2^32. */
   #sent = 0;
+  /** The last chunk, or the last part of it, went in blocks. */
+  #lent = false;
   #bodyHead = 0;
   #continueSent = false;
 
@@ -160,13 +163,13 @@ export abstract class RingRequest {
   }
 
   /**
-   * A head has to fit into half the ring, which `startResponse` sees to in rings of the usual size (G-191); FILE_HEADER
-   * bytes are kept for `putFile`.
+   * A head has to fit into half the ring, which `startResponse` sees to in rings of the usual size (G-191);
+   * EXTRA_HEADER bytes are kept for `putFile`.
    */
   protected assertFits(head: ResponseHead | null): void {
-    if (head !== null && this.room(head) <= FILE_HEADER) {
+    if (head !== null && this.room(head) <= EXTRA_HEADER) {
       throw new RangeError(
-        `a response head of ${head.text.length} bytes; at most ${this.room(null) - FILE_HEADER - 1} fit`,
+        `a response head of ${head.text.length} bytes; at most ${this.room(null) - EXTRA_HEADER - 1} fit`,
       );
     }
   }
@@ -190,21 +193,77 @@ export abstract class RingRequest {
       writer.bytes.set(count === chunk.length ? chunk : chunk.subarray(from, from + count), start + text);
     }
     writer.publish(address);
-    this.#sent = (this.#sent + count) | 0;
-    if (final === DONE) this.finish();
-    else if (final !== 0) this.state = COMPLETE;
+    this.#lent = false;
+    this.#count(count, final);
     return true;
+  }
+
+  /** Whether so many bytes can go in one message through the ring now, as far as the window is concerned. */
+  protected fits(head: ResponseHead | null, length: number): boolean {
+    // Behind blocks the window may be overdrawn; the end of a response does not wait for it.
+    if (length === 0) return true;
+    return !this.isLarge(length) && length <= this.credit() && length <= this.room(head);
+  }
+
+  /** Whether so many bytes are worth blocks. */
+  protected isLarge(size: number): boolean {
+    return size >= this.layout.blockSize / 2;
+  }
+
+  /**
+   * Sends what it can of a large chunk from `from` in blocks, which the gateway gives to the socket as they are;
+   * returns how many bytes. 0, and nothing is sent, where the chunk is not large, and where there are no blocks, no
+   * room in the ring or too many bytes on their way already.
+   */
+  protected putBlocks(head: ResponseHead | null, chunk: Uint8Array, from: number, final: Final): number {
+    const { writer, words, layout } = this;
+    const left = chunk.length - from;
+    const most = Math.min(left, this.credit() + layout.blockWindow - layout.window);
+    if (!this.isLarge(left) || !this.isLarge(most)) return 0;
+    const { first, taken } = writer.takeBlocks(Math.ceil(most / layout.blockSize));
+    if (taken === 0) return 0;
+    const text = head === null ? 0 : head.text.length;
+    const address = writer.reserve(MESSAGE_HEADER + EXTRA_HEADER + text);
+    if (address < 0) {
+      writer.freeBlocks(first, taken);
+      return 0;
+    }
+    const count = Math.min(most, taken * layout.blockSize);
+    this.#header(address, KIND_BLOCKS | ((count === left ? final : MORE) << 4), head, count);
+    const extra = (address + MESSAGE_HEADER) >>> 2;
+    words[extra] = first;
+    words[extra + 1] = taken;
+    if (head !== null) writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + EXTRA_HEADER, text);
+    writer.bytes.set(
+      count === chunk.length ? chunk : chunk.subarray(from, from + count),
+      layout.block + first * layout.blockSize,
+    );
+    writer.publish(address);
+    this.#lent = true;
+    this.#count(count, count === left ? final : MORE);
+    return count;
+  }
+
+  #count(sent: number, final: Final): void {
+    this.#sent = (this.#sent + sent) | 0;
+    if (final === DONE) this.finish();
+    else if (final !== MORE) this.state = COMPLETE;
+  }
+
+  /** Response bytes that may be on their way beyond the window, since the last of them lie in blocks. */
+  protected get slack(): number {
+    return this.#lent ? this.layout.blockWindow - this.layout.window : 0;
   }
 
   protected putFile(head: ResponseHead, descriptor: number, length: number): boolean {
     const { writer, words } = this;
-    const address = writer.reserve(MESSAGE_HEADER + FILE_HEADER + head.text.length);
+    const address = writer.reserve(MESSAGE_HEADER + EXTRA_HEADER + head.text.length);
     if (address < 0) return false;
     this.#header(address, KIND_FILE, head, descriptor);
     const extra = (address + MESSAGE_HEADER) >>> 2;
     words[extra] = lowWord(length);
     words[extra + 1] = highWord(length);
-    writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + FILE_HEADER, head.text.length);
+    writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + EXTRA_HEADER, head.text.length);
     writer.publish(address);
     this.state = COMPLETE;
     return true;

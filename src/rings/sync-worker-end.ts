@@ -35,10 +35,10 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
     this.#check();
     this.assertFits(head);
     const length = chunk === null ? 0 : chunk.length;
-    if (length <= this.credit() && length <= this.room(head)) this.#put(head, chunk, 0, length, final);
+    if (this.fits(head, length)) this.#put(head, chunk, 0, length, final);
     else this.#sendParts(head, chunk!, final);
     // G-105: the next chunk is wanted once the window is no longer full.
-    if (final === MORE && length > 0) this.#awaitCredit(1);
+    if (final === MORE && length > 0) this.#awaitCredit(1 - this.slack);
   }
 
   #sendParts(head: ResponseHead | null, chunk: Uint8Array, final: Final): void {
@@ -46,10 +46,17 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
     let first = head;
     while (from < chunk.length) {
       const left = chunk.length - from;
-      // Not byte by byte behind a slow client.
-      this.#awaitCredit(Math.min(left, Math.ceil(this.layout.window / 4)));
-      const count = Math.min(left, this.credit(), this.room(first));
-      this.#put(first, chunk, from, count, count === left ? final : MORE);
+      let count = this.putBlocks(first, chunk, from, final);
+      if (count === 0) {
+        // Not byte by byte behind a slow client.
+        const need = Math.min(left, Math.ceil(this.layout.window / 4));
+        if (this.credit() < need) {
+          this.#awaitCredit(need);
+          continue;
+        }
+        count = Math.min(left, this.credit(), this.room(first));
+        this.#put(first, chunk, from, count, count === left ? final : MORE);
+      }
       first = null;
       from += count;
     }

@@ -10,6 +10,7 @@ import {
 } from '../interface/transport.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
+import { LENT_PIECE } from '../protocols/output.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
 
@@ -24,6 +25,7 @@ const HIGH_WATER = 65536;
  * exchange, the engine as its transport and as the source of the request body.
  */
 export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource<true> {
+  readonly lends = true;
   /** Called when the client has gone, or the server gives up; set by the runner of the application. */
   onDisconnect: ((reason: Error) => void) | null = null;
 
@@ -34,6 +36,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private gone: Error | null = null;
   /** Made for the first chunk that has to wait: most responses are short. */
   private gate: Gate | null = null;
+  /** The system has not yet taken all of a chunk that it was given without a copy. */
+  private lent = false;
 
   private blocks: Buffer[] = [];
   /** Bytes of the first block that were read. */
@@ -63,13 +67,26 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     }
     if (head !== null) connection.respond(exchange, head, final !== MORE);
     let wanted = true;
-    if (chunk !== null && chunk.length > 0) wanted = connection.data(exchange, chunk, 0, chunk.length);
+    if (chunk !== null && chunk.length >= LENT_PIECE) wanted = this.lend(chunk);
+    else if (chunk !== null && chunk.length > 0) wanted = connection.data(exchange, chunk, 0, chunk.length);
     if (final !== MORE) {
       connection.end(exchange);
-      if (final === DONE) this.done();
-      return undefined;
+      if (final === DONE) {
+        this.done();
+        return undefined;
+      }
+      wanted = true;
     }
-    return wanted ? undefined : this.drain();
+    return wanted && !this.lent ? undefined : this.drain();
+  }
+
+  /** Sends a chunk as it lies there: the application has it back when `send` fulfils (G-115). */
+  private lend(chunk: Uint8Array): boolean {
+    this.lent = true;
+    return this.connection.lend(this.exchange, chunk, 0, chunk.length, () => {
+      this.lent = false;
+      this.gate?.release();
+    });
   }
 
   sendFile(head: ResponseHead, descriptor: number, length: number): Wait<true> {

@@ -11,6 +11,7 @@ import {
   FILE_SHORT,
   type GatewayEnd,
   type HeadMessage,
+  type LentBlocks,
   type ResponseHandler,
 } from '../rings/index.ts';
 import { Gate } from '../rules/gate.ts';
@@ -285,6 +286,21 @@ export class PooledRequests implements ResponseHandler {
     if (exchange !== null) this.send(slot, exchange, start, chunk, final);
   }
 
+  blocks(slot: number, head: HeadMessage | null, start: number, length: number, final: Final, lent: LentBlocks): void {
+    const { rings } = this.context;
+    const free = () => rings.freeBlocks(lent);
+    const exchange = head === null ? this.requests[slot].exchange : this.respond(slot, head, final !== MORE);
+    if (exchange === null) free();
+    else
+      this.sent(
+        slot,
+        exchange,
+        length,
+        final,
+        exchange.connection.lend(exchange, this.bytes, start, start + length, free),
+      );
+  }
+
   file(slot: number, head: HeadMessage, descriptor: number, size: number): void {
     const exchange = this.respond(slot, head, true);
     const { rings } = this.context;
@@ -361,16 +377,20 @@ export class PooledRequests implements ResponseHandler {
   }
 
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {
-    const { connection } = exchange;
+    const wanted = length === 0 || exchange.connection.data(exchange, this.bytes, start, start + length);
+    this.sent(slot, exchange, length, final, wanted);
+  }
+
+  /** Body bytes were given to the connection. */
+  private sent(slot: number, exchange: Exchange, length: number, final: Final, wanted: boolean): void {
     const request = this.requests[slot];
     request.since = this.context.turn.now;
-    const wanted = length === 0 || connection.data(exchange, this.bytes, start, start + length);
     if (final === MORE) {
       request.owed += length;
       if (wanted) request.drained();
       return;
     }
-    connection.end(exchange);
+    exchange.connection.end(exchange);
     if (final === DONE) this.done(slot);
   }
 }

@@ -136,7 +136,27 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   }
 
   write(data: string | Uint8Array): boolean {
-    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
+    const { socket } = this;
+    return typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data) || socket.writableLength === 0;
+  }
+
+  lend(before: string, bytes: Uint8Array, after: string, free: () => void): boolean {
+    const { socket } = this;
+    let lent = true;
+    const written = () => {
+      if (!lent) return;
+      lent = false;
+      free();
+    };
+    socket.cork();
+    if (before !== '') socket.write(before, 'latin1');
+    let below = socket.write(bytes, written);
+    if (after !== '') below = socket.write(after, 'latin1');
+    socket.uncork();
+    // Node calls back in a later tick in any case, but tells by this number that the system has taken all.
+    if (socket.writableLength !== 0) return below;
+    written();
+    return true;
   }
 
   schedule(): void {

@@ -200,7 +200,7 @@ class World {
   #randomStep(): void {
     const slots = [...this.model.requests.keys()];
     const slot = slots.length === 0 ? -1 : slots[this.choices.pick(slots.length)];
-    switch (this.choices.pick(9)) {
+    switch (this.choices.pick(10)) {
       case 0:
       case 1:
         this.#startRequest(this.choices.pick(2));
@@ -222,6 +222,9 @@ class World {
         break;
       case 7:
         this.#bury();
+        break;
+      case 8:
+        this.model.freeBlocks(this.choices.pick(5));
         break;
       default:
         this.model.turn();
@@ -252,6 +255,7 @@ class World {
         if (this.model.acknowledge(slot, 1000)) moved = true;
         if (this.model.closeFile(slot)) moved = true;
       }
+      while (this.model.freeBlocks(0)) moved = true;
       moved = this.model.turn() || moved;
     });
     for (const thread of this.threads) moved = this.#turn(thread) || moved;
@@ -269,9 +273,10 @@ test('B-67 G-115 whatever the order of steps and deaths, every request of an eve
       const ids = [...world.model.finished.map((plan) => plan.id), ...world.killed].sort((a, b) => a - b);
       expect(ids).toEqual(list.map((plan) => plan.id));
       expect(world.gateway.available).toBe(world.layout.slots);
+      expect(world.model.allBlocksFree, 'every block comes back').toBe(true);
       expect(world.threads.map((thread) => world.gateway.inFlight(thread.worker))).toEqual([0, 0]);
       expect(world.threads.map((thread) => thread.end.active)).toEqual([0, 0]);
-      const end = world.layout.response + world.layout.workers * world.layout.responseSize;
+      const end = world.layout.block + world.layout.blocks * world.layout.blockSize;
       expect(
         world.gateway.bytes.subarray(end).every((byte) => byte === 0),
         'nothing behind the rings',

@@ -11,7 +11,7 @@ import {
   READ_AREA,
 } from '../../assembly/layout.ts';
 import { DONE, END, type Final, MORE, type ResponseHead } from '../../src/interface/transport.ts';
-import type { GatewayEnd, HeadMessage, ResponseHandler } from '../../src/rings/index.ts';
+import type { GatewayEnd, HeadMessage, LentBlocks, ResponseHandler } from '../../src/rings/index.ts';
 
 export type Ending = 'done' | 'end' | 'abort' | 'file';
 export type BodyEnding = 'end' | 'fail' | 'disconnect' | 'abort';
@@ -83,6 +83,8 @@ export class ModelGateway implements ResponseHandler {
   readonly requests = new Map<number, Request>();
   readonly finished: Plan[] = [];
   readonly notes: string[] = [];
+  /** Bytes in blocks that no socket has taken yet, and what they were when they came. */
+  readonly lent: { start: number; bytes: Buffer; blocks: LentBlocks }[] = [];
   #awake = true;
 
   constructor(gateway: GatewayEnd) {
@@ -222,14 +224,51 @@ export class ModelGateway implements ResponseHandler {
     this.#body(slot, request, start, chunk, final);
   }
 
+  blocks(...[slot, head, start, length, final, blocks]: Parameters<ResponseHandler['blocks']>): void {
+    const request = this.#request(slot);
+    if (head !== null) {
+      expect(request.headSeen, 'a second head').toBe(false);
+      request.headSeen = true;
+      expect(this.#head(head)).toEqual(responseHead(request.plan));
+    }
+    const { blockSize, block } = this.gateway.layout;
+    expect([start, Math.ceil(length / blockSize)]).toEqual([block + blocks.first * blockSize, blocks.count]);
+    this.lent.push({ start, bytes: Buffer.from(this.gateway.bytes.subarray(start, start + length)), blocks });
+    this.#body(slot, request, start, length, final, this.gateway.layout.blockWindow);
+  }
+
+  /** The system has taken what lay in some blocks. False where there are none. */
+  freeBlocks(which: number): boolean {
+    if (this.lent.length === 0) return false;
+    const [{ start, bytes, blocks }] = this.lent.splice(which % this.lent.length, 1);
+    const now = this.gateway.bytes.subarray(start, start + bytes.length);
+    expect(now.equals(bytes), 'lent bytes stay as they were').toBe(true);
+    this.gateway.freeBlocks(blocks);
+    return true;
+  }
+
+  /** Whether every block is free, where nothing is lent. */
+  get allBlocksFree(): boolean {
+    const { blocks, blockOwner } = this.gateway.layout;
+    return this.gateway.words.subarray(blockOwner, blockOwner + blocks).every((owner) => owner === 0);
+  }
+
   chunk(slot: number, start: number, chunk: number, final: Final): void {
     this.#body(slot, this.#request(slot), start, chunk, final);
   }
 
-  #body(slot: number, request: Request, start: number, chunk: number, final: Final): void {
+  #body(
+    slot: number,
+    request: Request,
+    start: number,
+    chunk: number,
+    final: Final,
+    window = this.gateway.layout.window,
+  ): void {
     check(this.gateway.bytes.subarray(start, start + chunk), request.plan.id, 1, request.received);
     request.received += chunk;
-    expect(request.received - request.granted, 'bytes under way').toBeLessThanOrEqual(this.gateway.layout.window);
+    // The end of a response waits for nothing.
+    if (chunk > 0) expect(request.received - request.granted, 'bytes under way').toBeLessThanOrEqual(window);
     if (final !== MORE) {
       expect(request.received).toBe(request.plan.response.reduce((sum, size) => sum + size, 0));
       expect(final).toBe(request.plan.ending === 'end' ? END : DONE);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Plan } from './model.ts';
 
-/** Small enough that every ring wraps around and every window closes. */
+/** Small enough that every ring wraps around, every window closes and blocks run out. */
 export const SMALL = {
   slots: 3,
   headSize: 256,
@@ -10,6 +10,9 @@ export const SMALL = {
   bodySize: 16,
   responseSize: 256,
   window: 48,
+  blocks: 5,
+  blockSize: 32,
+  blockWindow: 100,
 };
 
 const plan = fc.record({

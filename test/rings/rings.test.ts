@@ -17,7 +17,9 @@ import {
   AsyncWorkerEnd,
   createMemory,
   GatewayEnd,
+  type LentBlocks,
   type ResponseHandler,
+  type RingLayout,
   type RingParameters,
   ringLayout,
   type SyncRingRequest,
@@ -31,6 +33,7 @@ const SMALL = { slots: 2, headSize: 64, maxFields: 2, connectionSize: 8, bodySiz
 /** Writes down what the gateway hears. */
 class Recorder implements ResponseHandler {
   readonly calls: unknown[][] = [];
+  readonly lent: LentBlocks[] = [];
   readonly gateway: GatewayEnd;
 
   constructor(gateway: GatewayEnd) {
@@ -48,6 +51,12 @@ class Recorder implements ResponseHandler {
 
   chunk(slot: number, start: number, chunk: number, final: number): void {
     this.calls.push(['chunk', slot, this.#text(start, chunk), final]);
+    if (final === DONE) this.gateway.release(slot);
+  }
+
+  blocks(...[slot, head, start, length, final, lent]: Parameters<ResponseHandler['blocks']>): void {
+    this.calls.push(['blocks', slot, head?.status, this.#text(start, length), final, lent.first, lent.count]);
+    this.lent.push(lent);
     if (final === DONE) this.gateway.release(slot);
   }
 
@@ -127,10 +136,14 @@ test('the regions of the layout follow each other without overlap, from the end 
     layout.worker,
     layout.inbox,
     layout.inbox + 2 * layout.inboxSize,
+    layout.blockOwner,
+    layout.blockOwner + layout.blocks,
     layout.slot,
     layout.slot + 5 * layout.slotWords,
     layout.response / 4,
     layout.response / 4 + (5 * layout.responseSize) / 4,
+    layout.block / 4,
+    layout.block / 4 + (layout.blocks * layout.blockSize) / 4,
     layout.byteLength / 4,
   ];
   expect(order).toEqual([...order].sort((a, b) => a - b));
@@ -600,4 +613,60 @@ test('a handler that throws does not get the same message again', () => {
   recorder.note = note;
   gateway.drain(recorder);
   expect(recorder.calls.map((call) => call[0])).toEqual(['head']);
+});
+
+const BLOCKS = { syncWorkers: 2, blocks: 4, blockSize: 32, blockWindow: 128 };
+
+/** The owners of all blocks. */
+const owners = ({ gateway, layout }: { gateway: GatewayEnd; layout: RingLayout }): number[] =>
+  Array.from({ length: layout.blocks }, (_, block) => gateway.words[layout.blockOwner + block]);
+
+test('G-105 a large chunk goes out in blocks, and through the ring where none is free', () => {
+  const { gateway, memory, layout, acquire, recorder } = setUp(BLOCKS);
+  const worker = new SyncWorkerEnd(memory, layout, 0);
+  gateway.dispatchSync(acquire());
+  const text = 'abcdefghij'.repeat(10);
+  const request = worker.take();
+  request?.send(head(), bytes(text.slice(0, 70)), MORE);
+  // One block is left, and 58 bytes of the window.
+  request?.send(null, bytes(text.slice(70)), DONE);
+  gateway.drain(recorder);
+  expect(recorder.calls).toEqual([
+    ['blocks', 0, 200, text.slice(0, 70), MORE, 0, 3],
+    ['blocks', 0, undefined, text.slice(70), DONE, 3, 1],
+  ]);
+  expect(owners({ gateway, layout })).toEqual([-1, -1, -1, -1]);
+  gateway.dispatchSync(acquire());
+  worker.take()?.send(head(), bytes(text.slice(0, 30)), DONE);
+  gateway.drain(recorder);
+  expect(recorder.calls[2]).toEqual(['head', 0, 200, '200 OK\r\n', text.slice(0, 30), DONE]);
+  for (const lent of recorder.lent) gateway.freeBlocks(lent);
+  expect(owners({ gateway, layout })).toEqual([0, 0, 0, 0]);
+});
+
+test('B-67 a worker that dies at any moment of a send leaves no block behind', () => {
+  const seen = new Set<string>();
+  for (let moment = 0; moment < 16; moment++) {
+    const { gateway, memory, layout, acquire, recorder, stage } = setUp(BLOCKS);
+    const worker = new SyncWorkerEnd(memory, layout, 0);
+    gateway.dispatchSync(acquire());
+    const request = worker.take();
+    let calls = 0;
+    stage.interleave = () => {
+      if (calls++ === moment) throw new Killed();
+    };
+    try {
+      request?.send(head(), bytes('abcdefghij'.repeat(7)), DONE);
+    } catch (error) {
+      expect(error).toBeInstanceOf(Killed);
+    }
+    stage.interleave = () => {};
+    seen.add(owners({ gateway, layout }).join());
+    for (const slot of gateway.workerLost(0, recorder)) gateway.release(slot);
+    for (const lent of recorder.lent) gateway.freeBlocks(lent);
+    expect(owners({ gateway, layout }), `killed at ${moment}`).toEqual([0, 0, 0, 0]);
+    expect(gateway.available).toBe(layout.slots);
+    stage.close();
+  }
+  expect(seen).toEqual(new Set(['0,0,0,0', '1,0,0,0', '1,1,0,0', '1,1,1,0']));
 });

@@ -182,7 +182,7 @@ class World {
   #randomStep(): void {
     const slots = [...this.model.requests.keys()];
     const slot = slots.length === 0 ? -1 : slots[this.choices.pick(slots.length)];
-    switch (this.choices.pick(10)) {
+    switch (this.choices.pick(11)) {
       case 0:
       case 1:
         this.#start();
@@ -207,6 +207,9 @@ class World {
         break;
       case 8:
         if (this.#otherDead && !this.#otherBusy) this.#bury();
+        break;
+      case 9:
+        this.model.freeBlocks(this.choices.pick(5));
         break;
       default:
         this.model.turn();
@@ -237,6 +240,7 @@ class World {
       if (this.model.acknowledge(slot, 1000)) moved = true;
       if (this.model.closeFile(slot)) moved = true;
     }
+    while (this.model.freeBlocks(0)) moved = true;
     return this.model.turn() || moved;
   }
 }
@@ -251,8 +255,9 @@ test('B-22 B-67 whatever the order of steps and deaths, every request ends once 
       const ids = [...world.model.finished.map((plan) => plan.id), ...world.killed].sort((a, b) => a - b);
       expect(ids).toEqual(list.map((plan) => plan.id));
       expect(world.gateway.available).toBe(world.layout.slots);
+      expect(world.model.allBlocksFree, 'every block comes back').toBe(true);
       expect(world.gateway.queueLength).toBe(0);
-      const end = world.layout.response + world.layout.workers * world.layout.responseSize;
+      const end = world.layout.block + world.layout.blocks * world.layout.blockSize;
       expect(
         world.gateway.bytes.subarray(end).every((byte) => byte === 0),
         'nothing behind the rings',

@@ -1,4 +1,5 @@
 /** What applications are free to do, and what the server does not do for them, in each way they can run. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,6 +46,21 @@ describe.each(WAYS)('$way', (way) => {
     for (let i = 0; i < 60; i++) {
       const block = body.slice(i * 50_000, (i + 1) * 50_000);
       expect(block === String.fromCharCode(i).repeat(50_000), `block ${i}`).toBe(true);
+    }
+  });
+
+  it.each(['/reuse', '/write'])('A-22 G-115 also behind a client that does not read yet: %s', async (path) => {
+    const client = new Client(server.url);
+    client.send(`GET ${path}?large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    client.socket.pause();
+    // The application goes on for as long as the system takes what it sends.
+    await delay(200);
+    client.socket.resume();
+    const [{ body, complete }] = parseResponses(await client.all());
+    expect([complete, body.length]).toEqual([true, 60 * 200_000]);
+    for (let i = 0; i < 60; i++) {
+      const block = body.slice(i * 200_000, (i + 1) * 200_000);
+      expect(block === String.fromCharCode(i).repeat(200_000), `block ${i}`).toBe(true);
     }
   });
 

@@ -28,6 +28,9 @@ class Load implements ResponseHandler {
     bodySize: 4096,
     responseSize: 65536,
     window: 16384,
+    blocks: 16,
+    blockSize: 8192,
+    blockWindow: 65536,
   });
   readonly memory = createMemory(this.layout);
   readonly gateway = new GatewayEnd(this.memory, this.layout);
@@ -39,6 +42,7 @@ class Load implements ResponseHandler {
   lost = 0;
   deaths = 0;
   bytes = 0;
+  inBlocks = 0;
   ready = 0;
   #seed = 0;
   #resolve: () => void = () => {};
@@ -171,6 +175,18 @@ class Load implements ResponseHandler {
     }
   }
 
+  blocks(...[slot, head, start, length, final, lent]: Parameters<ResponseHandler['blocks']>): void {
+    this.inBlocks++;
+    if (head === null) this.chunk(slot, start, length, final);
+    else this.head(slot, head, start, length, final);
+    // As a socket that takes them in a later turn.
+    const before = Buffer.from(this.gateway.bytes.subarray(start, start + length));
+    setImmediate(() => {
+      if (!before.equals(this.gateway.bytes.subarray(start, start + length))) this.#reject(new Error('written over'));
+      this.gateway.freeBlocks(lent);
+    });
+  }
+
   file(): void {
     throw new Error('no files here');
   }
@@ -222,4 +238,7 @@ test('B-22 B-40 B-67 bodies and responses stay whole while workers are killed at
   expect(load.ready).toBeGreaterThan(5);
   expect(load.finished).toBeGreaterThan(load.lost);
   expect(load.bytes).toBeGreaterThan(1_000_000);
+  expect(load.inBlocks).toBeGreaterThan(10);
+  const { blockOwner, blocks } = load.layout;
+  expect(load.gateway.words.subarray(blockOwner, blockOwner + blocks).every((owner) => owner === 0)).toBe(true);
 });

@@ -15,7 +15,7 @@ import {
   WAIT_REQUEST,
   WAIT_ROOM,
 } from '../host.ts';
-import { block, HIGH_WATER, TEXT_PIECE } from '../output.ts';
+import { block, HIGH_WATER, LENT_PIECE, TEXT_PIECE } from '../output.ts';
 import { IncomingBody } from '../request-body.ts';
 import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
 import { type Parser, rule } from './parser.ts';
@@ -218,13 +218,30 @@ export class HttpConnection extends Connection {
     return unread && body.left > this.options.limitDiscard;
   }
 
+  override lend(exchange: Exchange, source: Uint8Array, start: number, end: number, free: () => void): boolean {
+    const length = end - start;
+    if (length < LENT_PIECE || exchange !== this.queue.front || exchange.isCut) {
+      return super.lend(exchange, source, start, end, free);
+    }
+    const { output } = this;
+    this.count(exchange, length);
+    const before = exchange.chunked ? chunkSizeLine(length) : '';
+    output.lendBlock(before, source.subarray(start, end), exchange.chunked ? '\r\n' : '', free);
+    exchange.stalled = !output.wantsMore;
+    return !exchange.stalled;
+  }
+
+  private count(exchange: Exchange, length: number): void {
+    exchange.count(length);
+    if (exchange === this.leaving) this.progress++;
+  }
+
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {
     if (exchange.isCut) return true;
     const { output } = this;
     const isFront = exchange === this.queue.front;
     const length = end - start;
-    exchange.count(length);
-    if (exchange === this.leaving) this.progress++;
+    this.count(exchange, length);
     if (length > 0) {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';

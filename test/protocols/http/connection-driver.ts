@@ -87,6 +87,10 @@ export class Recorder implements ExchangeOwner {
  * are held to go together.
  */
 export class HostDriver implements ConnectionHost {
+  /** Bytes that were lent and not given back, each with its `free`, where the system takes none at once. */
+  readonly lent: { bytes: Uint8Array; free: () => void }[] = [];
+  /** The system takes at once what it is lent. */
+  takesAtOnce = true;
   readonly connection: Connection;
   readonly requests: Recorder[] = [];
   readonly finishedStatuses: number[] = [];
@@ -163,6 +167,13 @@ export class HostDriver implements ConnectionHost {
 
   write(data: string | Uint8Array): boolean {
     this.out += typeof data === 'string' ? data : Buffer.from(data).toString('latin1');
+    return this.writable;
+  }
+
+  lend(before: string, bytes: Uint8Array, after: string, free: () => void): boolean {
+    this.out += before + Buffer.from(bytes).toString('latin1') + after;
+    if (this.takesAtOnce) free();
+    else this.lent.push({ bytes, free });
     return this.writable;
   }
 

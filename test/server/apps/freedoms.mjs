@@ -10,6 +10,9 @@ const root = fileURLToPath(new URL('./files', import.meta.url));
 const TEXT = [['Content-Type', 'text/plain']];
 const bytes = (text) => Buffer.from(text, 'latin1');
 
+/** Bytes of a block: `?large` is for blocks that are not sent as small ones are. */
+const sizeOf = (environ) => (environ.QUERY_STRING === 'large' ? 200_000 : 50_000);
+
 /** The strings of environ, and what else it has. */
 function look(environ) {
   const shown = ([key, value]) => [key, typeof value === 'string' ? value : Object.prototype.toString.call(value)];
@@ -48,7 +51,7 @@ function* steps(environ, startResponse) {
       break;
     case '/reuse': {
       startResponse('200 OK', TEXT);
-      const block = new Uint8Array(50_000);
+      const block = new Uint8Array(sizeOf(environ));
       for (let i = 0; i < 60; i++) {
         block.fill(i);
         yield block;
@@ -81,7 +84,7 @@ export function syncApp(environ, startResponse) {
   if (isFile(environ)) return files.sync(environ, startResponse);
   if (environ.PATH_INFO !== '/write') return steps(environ, startResponse);
   const write = startResponse('200 OK', TEXT);
-  const block = new Uint8Array(50_000);
+  const block = new Uint8Array(sizeOf(environ));
   for (let i = 0; i < 60; i++) {
     block.fill(i);
     write(block);
@@ -94,7 +97,7 @@ export async function asyncApp(environ, startResponse) {
   if (isFile(environ)) return files.async(environ, startResponse);
   if (environ.PATH_INFO !== '/write') return later(steps(environ, startResponse));
   const write = startResponse('200 OK', TEXT);
-  const block = new Uint8Array(50_000);
+  const block = new Uint8Array(sizeOf(environ));
   for (let i = 0; i < 60; i++) {
     block.fill(i);
     await write(block);
