@@ -20,11 +20,14 @@ export function atExit(undo: () => void): () => void {
   };
 }
 
-/** Kills a child that has a group of its own (`detached`), with all that it has started. */
-export function endGroup(child: ChildProcess): void {
+/**
+ * Ends a child that has a group of its own (`detached`), with all that it has started; by SIGKILL if nothing else is
+ * said.
+ */
+export function endGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): void {
   if (child.pid === undefined) return;
   try {
-    process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL');
+    process.kill(process.platform === 'win32' ? child.pid : -child.pid, signal);
   } catch {
     // it has ended
   }

@@ -99,26 +99,34 @@ function script({ method = 'GET', headers = {}, body, path }: LoadRequest, pipel
   return lines.join('\n') + REPORT;
 }
 
+/** Milliseconds that wrk may take beyond the time it was given. */
+const GRACE = 30_000;
+
 /**
- * What a program prints. It ends with this process, with all that it has started.
- *
- * @param limit milliseconds it may take
+ * What a command prints that puts load on a server for so many seconds, and what its processes have used by then. It
+ * ends with this process, with all that it has started.
  */
-async function output(command: string, args: readonly string[], limit: number): Promise<string> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+async function printed(command: readonly string[], seconds: number): Promise<string> {
+  // The shell tells what its children have used. It outlives the signal, which ends the load.
+  const child = spawn('sh', ['-c', 'trap : INT; "$@" && times', 'sh', ...command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const end = () => endGroup(child);
   const forget = atExit(end);
-  const timer = setTimeout(end, limit);
+  const over = setTimeout(() => endGroup(child, 'SIGINT'), seconds * 1000);
+  const late = setTimeout(end, seconds * 1000 + GRACE);
   try {
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (text: Buffer) => (stdout += text.toString('latin1')));
     child.stderr.on('data', (text: Buffer) => (stderr += text.toString('latin1')));
     const [code] = await once(child, 'close');
-    if (code !== 0) throw new LoadFailed(`${args.join(' ')} ended with code ${code}: ${stderr}`);
+    if (code !== 0) throw new LoadFailed(`${command.join(' ')} ended with code ${code}: ${stderr}`);
     return stdout;
   } finally {
-    clearTimeout(timer);
+    clearTimeout(over);
+    clearTimeout(late);
     forget();
   }
 }
@@ -131,11 +139,10 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
   try {
     const file = join(folder, 'load.lua');
     writeFileSync(file, script(request, pipelining));
-    const whole = Math.max(1, Math.round(seconds)); // it takes no others
-    // An answer may take as long as autocannon lets it.
-    const args = ['wrk', '-t1', `-c${connections}`, `-d${whole}s`, '--timeout', '10s', '-s', file, origin];
-    // The shell tells what its children have used.
-    const stdout = await output('sh', ['-c', '"$@" && times', 'sh', ...args], (whole + 30) * 1000);
+    // It takes whole seconds, and stops earlier where it is interrupted. An answer may take as long as with autocannon.
+    const limit = ['-d', `${Math.ceil(seconds) + 1}s`, '--timeout', '10s'];
+    const command = ['wrk', '-t1', `-c${connections}`, ...limit, '-s', file, origin];
+    const stdout = await printed(command, seconds);
     const figures = stdout.slice(stdout.indexOf('{'), stdout.lastIndexOf('}') + 1);
     if (figures === '') throw new LoadFailed(`wrk said something else: ${stdout}`);
     const { requests, us, bytes, refused, broken, ...latency } = JSON.parse(figures) as Record<string, number>;

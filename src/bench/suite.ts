@@ -59,7 +59,7 @@ export interface Suite<Case extends SuiteCase> {
 interface RoundOptions {
   /** Of one measurement. */
   readonly seconds: number;
-  /** Before the first measurement of a process. */
+  /** Before the first measurement of a process; 0 for none. */
   readonly warmUp: number;
   readonly onStep?: (step: Step) => void;
 }
@@ -153,7 +153,7 @@ export class SuiteRounds<Case extends SuiteCase> {
         for (const one of shuffled(cases)) {
           onStep?.({ suite: suite.name, candidate: candidate.name, case: one.name, round: this.#round });
           // The first load compiles the server's code, a later one what only this case needs.
-          if (!running.cold) await running.measure(one, warm ? warmth / 4 : warmth);
+          if (!running.cold && warmth > 0) await running.measure(one, warm ? warmth / 4 : warmth);
           warm = true;
           this.#keep(one.name, candidate.name, await running.measure(one, length));
         }

@@ -46,7 +46,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const TINY = ['--rounds', '1', '--seconds', '1', '--workers', '1', '--connections', '1'];
+const TINY = ['--rounds', '1', '--seconds', '0.2', '--workers', '1', '--connections', '1'];
 const bench = (argv: string[], place: Place = {}) =>
   start(['bench', ...argv], { cwd: folder, env: { TMPDIR: temporary }, ...place });
 const run = (...argv: string[]) => ended(bench(argv));
@@ -54,7 +54,7 @@ const run = (...argv: string[]) => ended(bench(argv));
 describe('quaich bench', { timeout: 120_000 }, () => {
   it('measures a sync application, with its method, its body and its hop', async () => {
     const { code, stdout, stderr } = await run('./sync.js', ...TINY, '--body', 'body.txt', '--json', 'out.json');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: 'round 1 of 1\n' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'round 1 of 1, bench\n' });
     expect(stdout).toContain('./sync.js is a sync application.\n');
     expect(stdout).toContain('POST / is answered with 200 OK and 13 bytes, always the same ones.\n');
     expect(stdout).toMatch(/^1 sync worker +[\d,]+ +best +/m);

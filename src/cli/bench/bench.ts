@@ -70,7 +70,7 @@ async function bench(options: BenchOptions, io: BenchSurroundings): Promise<void
   const result = await measureSuite(suite, {
     rounds,
     seconds,
-    warmUp: 1,
+    warmUp: seconds < 1 ? 0 : 1,
     onStep: (step) => progress.step(step),
   }).finally(() => progress.end());
   io.stdout(reportText(findingsOf(options, application, answers, result)));

@@ -115,7 +115,7 @@ export function parseBenchArguments(argv: readonly string[], directory: string):
     connections: read('connections', numbersUpTo(10_000)) ?? [1, 64],
     workers: read('workers', numbersUpTo(256)),
     rounds: read('rounds', (text) => wholeNumber(text, 1, 1000)) ?? 5,
-    seconds: read('seconds', (text) => wholeNumber(text, 1, 3600)) ?? 2,
+    seconds: read('seconds', seconds) ?? 2,
     generator: read('generator', String),
     json: read('json', (text) => resolve(directory, text)),
   };
@@ -154,6 +154,12 @@ function named<T>(name: OptionName, read: () => T): T {
   } catch (error) {
     throw error instanceof ConfigurationError ? new ConfigurationError(`--${name}: ${error.message}`) : error;
   }
+}
+
+function seconds(text: string): number {
+  const value = /^[0-9]{1,4}(?:\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0.1 && value <= 3600) return value;
+  throw expected('a number from 0.1 to 3600', text);
 }
 
 function wholeNumber(text: string, least: number, most: number): number {
