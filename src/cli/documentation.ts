@@ -122,6 +122,7 @@ with their number: at once, then every ten seconds while it goes on, and at the 
 
 function memorySection(): string {
   const defaults = resolveOptions({ apps: 'none' });
+  const layout = requestLayout(defaults, 1, 0);
   const rows = [256, 1024, defaults.maxRequestsInProgress, 8192, 16_384].map((maxRequestsInProgress) => {
     const { request, all } = mostMemory(requestLayout({ ...defaults, maxRequestsInProgress }, 1, 0));
     return [String(maxRequestsInProgress), `${Math.ceil(request / 1024)} KiB`, inMegabytes(all)];
@@ -136,8 +137,8 @@ A request takes what it needs: a small \`GET\` a few KiB, a large upload all of 
 worker. The pages are used again by later requests and **never given back** to the system while the process runs: its memory
 stays at the most that was ever in use at a time. Where memory is limited, as in a container, choose
 \`maxRequestsInProgress\` by the last column; more requests than that wait in their connections. A smaller
-\`limitRequestHead\` makes each request smaller. Beside it each worker has ${inMegabytes(requestLayout(defaults, 1, 0).responseSize)} for its responses and a JavaScript heap of its
-own (\`limitWorkerMemory\`). Applications that all run inline use none of this.
+\`limitRequestHead\` makes each request smaller. Beside it each worker has ${inMegabytes(layout.responseSize)} for its responses and a JavaScript heap of its
+own (\`limitWorkerMemory\`); all workers share ${inMegabytes(layout.blocks * layout.blockSize)} for large chunks of responses. Applications that all run inline use none of this.
 `;
 }
 

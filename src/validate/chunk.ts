@@ -46,7 +46,8 @@ export class ChunkComparison {
     //: G-106, G-115, G-116, A-22, V-137: Bytes pass unchanged, and the chunk stays the application's. The server MUST
     //: have copied it or handed it over in full before it asks for the next step (and before `write` returns), because
     //: the application MAY then refill the same buffer. It MUST NOT change, transfer or detach the buffer: the
-    //: application may keep it, in a cache for example. (The validator compares in its mode `compareChunks`.)
+    //: application may keep it, in a cache for example. The chunks of an array are in use until its `close` is called;
+    //: without a `close` they MUST NOT be changed afterwards. (The validator compares in its mode `compareChunks`.)
     throw this.#exchange.outside(
       'V-137',
       'a chunk was changed after it had been yielded',

@@ -65,6 +65,12 @@ export class Recorder implements ExchangeOwner {
     return this.exchange.connection.data(this.exchange, bytes, 0, bytes.length);
   }
 
+  /** Tells by `freed` when the bytes are no longer in use. */
+  lend(text: string, freed: () => void): boolean {
+    const bytes = Buffer.from(text, 'latin1');
+    return this.exchange.connection.lend(this.exchange, bytes, 0, bytes.length, freed);
+  }
+
   end(): void {
     this.exchange.connection.end(this.exchange);
   }
@@ -87,8 +93,8 @@ export class Recorder implements ExchangeOwner {
  * are held to go together.
  */
 export class HostDriver implements ConnectionHost {
-  /** Bytes that were lent and not given back, each with its `free`, where the system takes none at once. */
-  readonly lent: { bytes: Uint8Array; free: () => void }[] = [];
+  /** The `free` of all bytes that were lent, where the system takes none at once. */
+  readonly lent: (() => void)[] = [];
   /** The system takes at once what it is lent. */
   takesAtOnce = true;
   readonly connection: Connection;
@@ -173,7 +179,7 @@ export class HostDriver implements ConnectionHost {
   lend(before: string, bytes: Uint8Array, after: string, free: () => void): boolean {
     this.out += before + Buffer.from(bytes).toString('latin1') + after;
     if (this.takesAtOnce) free();
-    else this.lent.push({ bytes, free });
+    else this.lent.push(free);
     return this.writable;
   }
 
