@@ -24,8 +24,9 @@ export interface ConnectionHost {
   /** Sends text (one byte a unit) or bytes; false when the transport is over its high-water mark. */
   write(data: string | Uint8Array): boolean;
   /**
-   * Sends `before`, bytes that stay the caller's, and `after`, as `write` does. Calls `free` once when the bytes are
-   * no longer in use: before this returns where the system takes them at once, and also where the socket is gone.
+   * Sends `before`, bytes that stay the caller's, and `after`. Calls `free` once when the bytes are no longer in use,
+   * also where the socket is gone. True when that is so on return: the system has taken all. Else
+   * `Connection.drained` follows, as after a `write` that returned false.
    */
   lend(before: string, bytes: Uint8Array, after: string, free: () => void): boolean;
   /** Output waits, or work: call `Connection.flush` at the end of this turn. */

@@ -198,7 +198,7 @@ export abstract class RingRequest {
     return true;
   }
 
-  /** Whether so many bytes can go in one message through the ring now, as far as the window is concerned. */
+  /** Whether so many bytes may go in one message through the ring: only room there may still be lacking. */
   protected fits(head: ResponseHead | null, length: number): boolean {
     // Behind blocks the window may be overdrawn; the end of a response does not wait for it.
     if (length === 0) return true;

@@ -142,21 +142,23 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   lend(before: string, bytes: Uint8Array, after: string, free: () => void): boolean {
     const { socket } = this;
-    let lent = true;
-    const written = () => {
-      if (!lent) return;
-      lent = false;
+    let taken = false;
+    let drains = false;
+    const written = (error?: Error | null) => {
+      if (taken) return;
       free();
+      // Who waits for lent bytes waits for the client, also below the high-water mark, where Node does not tell.
+      if (!drains && !error) this.connection.drained();
     };
     socket.cork();
     if (before !== '') socket.write(before, 'latin1');
-    let below = socket.write(bytes, written);
-    if (after !== '') below = socket.write(after, 'latin1');
+    drains = !socket.write(bytes, written);
+    if (after !== '') drains = !socket.write(after, 'latin1');
     socket.uncork();
     // Node calls back in a later tick in any case, but tells by this number that the system has taken all.
-    if (socket.writableLength !== 0) return below;
-    written();
-    return true;
+    taken = socket.writableLength === 0;
+    if (taken) free();
+    return taken;
   }
 
   schedule(): void {
