@@ -27,6 +27,9 @@ export const HTTP_METRICS: readonly Metric[] = [
 /** Bytes that two answers to the same request may differ by: a date, a field for keep-alive. */
 const SLACK = 200;
 
+/** Seconds of load within which something has to be answered. */
+const PATIENCE = 8;
+
 /** Starts a server for load by `generator`. */
 export async function startHttp(command: ServerCommand, generator: Generator): Promise<Running<HttpCase>> {
   const server = await ServerProcess.start(command);
@@ -38,21 +41,25 @@ export async function startHttp(command: ServerCommand, generator: Generator): P
 
 /**
  * Loads a server. Before and after it has to give the answer that is expected, and meanwhile as many bytes for each
- * request.
+ * request. Where nothing at all is answered in time, the load is repeated for longer.
  */
 export async function measureHttp(
   server: ServerProcess,
   generator: Generator,
-  { request, connections, pipelining }: HttpCase,
+  one: HttpCase,
   seconds: number,
 ): Promise<Sample> {
+  const { request, connections, pipelining } = one;
   const size = await check(server.url, request);
   const before = usageOf(server.pid);
   const load = await generator(server.url, request, { connections, pipelining, seconds });
   const after = usageOf(server.pid);
   await check(server.url, request);
   const { requests, latency } = load;
-  if (requests === 0) throw new WrongAnswer(`${request.path}: no request was answered within ${seconds} s`);
+  if (requests === 0) {
+    if (seconds < PATIENCE) return measureHttp(server, generator, one, 2 * seconds);
+    throw new WrongAnswer(`${request.path}: no request was answered within ${seconds} s`);
+  }
   const underWay = (connections * (pipelining ?? 1) * size) / requests;
   if (request.expect.body !== undefined && Math.abs(load.bytes / requests - size) > SLACK + underWay) {
     throw new WrongAnswer(`${request.path}: ${load.bytes / requests} bytes an answer in place of ${size}`);
