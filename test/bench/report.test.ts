@@ -169,7 +169,7 @@ describe('the command line of the bench', () => {
   it('names suites as an option or by themselves, and has sizes', () => {
     expect(parseOptions(['--suite', 'http', 'http'])).toMatchObject({
       suites: ['http'],
-      ...{ size: 'full', rounds: 5, seconds: 1 },
+      ...{ size: 'full', rounds: 5, seconds: 0.5 },
     });
     expect(parseOptions(['--quick', '--rounds', '2'])).toMatchObject({ size: 'quick', rounds: 2, seconds: 1 });
     expect(parseOptions(['--tiny', 'http'])).toMatchObject({ size: 'tiny', rounds: 1, seconds: 0.2 });
