@@ -12,6 +12,8 @@ import {
   BODY_END,
   BODY_HEAD,
   BODY_OPEN,
+  BODY_SIZE,
+  BODY_START,
   BODY_STATE,
   BODY_TAIL,
   BODY_WANTED,
@@ -65,6 +67,10 @@ export class GatewayEnd {
   /** Free slots, the last one used on top: few pages are ever touched. */
   readonly #free: Int32Array;
   #freeCount: number;
+  /** Free ones of the larger body rings, the last one used on top. */
+  readonly #largeBodies: number[];
+  /** The larger body ring of each slot; -1: it has none. */
+  readonly #largeBody: Int32Array;
   #queueTail = 0;
   /** Entries put into the sync queue since the last flush. */
   #queued = 0;
@@ -87,6 +93,8 @@ export class GatewayEnd {
     this.#sleeper = new Sleeper(this.words, layout.control + GATEWAY_BELL, () => this.#reader.hasMessages());
     this.#free = Int32Array.from({ length: layout.slots }, (_, i) => layout.slots - 1 - i);
     this.#freeCount = layout.slots;
+    this.#largeBodies = Array.from({ length: layout.largeBodies }, (_, i) => layout.largeBodies - 1 - i);
+    this.#largeBody = new Int32Array(layout.slots).fill(-1);
     this.#inboxTails = new Int32Array(layout.workers);
     this.#bells = new Uint8Array(layout.workers);
     this.#inFlight = new Int32Array(layout.workers);
@@ -134,6 +142,8 @@ export class GatewayEnd {
     words[header + CONNECTION_LENGTH] = connection.length;
     words[header + TEXT_LENGTH] = connection.length + headLength;
     words[header + TEXT_START] = start;
+    words[header + BODY_START] = header * 4 + layout.body;
+    words[header + BODY_SIZE] = layout.bodySize;
     // Plain stores: nobody looks before the dispatch, whose store of OWNER releases them.
     words[header + CANCEL] = 0;
     words[header + BODY_TAIL] = 0;
@@ -144,6 +154,21 @@ export class GatewayEnd {
     words[header + WAITING] = 0;
     words[header + BODY_WANTED] = 0;
     words[header + SIGNALLED] = 0;
+  }
+
+  /**
+   * Says between `fill` and the dispatch that a body of `length` bytes (-1: of any length) will come. One that does not
+   * fit into the ring of the slot has a larger ring, until `release`, where one is free.
+   */
+  expectBody(slot: number, length: number): void {
+    const { words, layout } = this;
+    if (length >= 0 && length <= layout.bodySize) return;
+    const ring = this.#largeBodies.pop();
+    if (ring === undefined) return;
+    this.#largeBody[slot] = ring;
+    const header = layout.slot + slot * layout.slotWords;
+    words[header + BODY_START] = layout.largeBody + ring * layout.largeBodySize;
+    words[header + BODY_SIZE] = layout.largeBodySize;
   }
 
   /** Puts a filled slot into the queue of all sync workers. They are woken at the next `flush`. */
@@ -292,14 +317,14 @@ export class GatewayEnd {
   }
 
   #copyBody(header: number, source: Uint8Array, address: number, length: number): number {
-    const { words, bytes, layout } = this;
-    const size = layout.bodySize;
+    const { words, bytes } = this;
+    const size = words[header + BODY_SIZE];
     const tail = words[header + BODY_TAIL];
     // Acquires: the worker's reads of these bytes come before our writes.
     const room = size - ((tail - Atomics.load(words, header + BODY_HEAD)) | 0);
     const count = Math.min(room, length);
     if (count <= 0) return 0;
-    const area = header * 4 + layout.body;
+    const area = words[header + BODY_START] >>> 0;
     const offset = tail & (size - 1);
     const first = Math.min(count, size - offset);
     if (source === bytes) {
@@ -383,6 +408,8 @@ export class GatewayEnd {
     // Releases the new generation to a late worker, which compares it before it writes.
     Atomics.store(words, header + OWNER, 0);
     this.#free[this.#freeCount++] = slot;
+    if (this.#largeBody[slot] >= 0) this.#largeBodies.push(this.#largeBody[slot]);
+    this.#largeBody[slot] = -1;
     return Math.max(-1, worker);
   }
 

@@ -19,6 +19,10 @@ export interface RingParameters {
   connectionSize?: number;
   /** Request body bytes held for one request; a power of two. */
   bodySize?: number;
+  /** Larger body rings, each for one request at a time whose body does not fit into its own. */
+  largeBodies?: number;
+  /** Bytes of a larger body ring; a power of two. */
+  largeBodySize?: number;
   /** Response bytes held for one worker; a power of two. A response head may take half of it. */
   responseSize?: number;
   /** Response bytes of one request that may be on their way to its socket; at most `responseSize`. */
@@ -42,6 +46,8 @@ export interface RingLayout {
   readonly maxFields: number;
   readonly connectionSize: number;
   readonly bodySize: number;
+  readonly largeBodies: number;
+  readonly largeBodySize: number;
   readonly responseSize: number;
   readonly window: number;
   readonly blocks: number;
@@ -64,6 +70,8 @@ export interface RingLayout {
   readonly slotWords: number;
   /** Address of the body ring, from the first byte of its slot. */
   readonly body: number;
+  /** Address of the first of the larger body rings. */
+  readonly largeBody: number;
   /** Address of the response ring of worker 0; `responseSize` bytes for each. */
   readonly response: number;
   /** Address of block 0. */
@@ -124,6 +132,9 @@ export const CONNECTION_LENGTH = 3;
 /** Bytes of that text and of the request head behind it, and the address of the first. */
 export const TEXT_LENGTH = 4;
 export const TEXT_START = 5;
+/** Address of the body ring, and its bytes. */
+export const BODY_START = 6;
+export const BODY_SIZE = 7;
 /** 0: nobody's; negative: queued (see queuedAt); positive: index of the worker plus one. */
 export const OWNER = 16;
 // Written by the gateway while the request runs.
@@ -199,7 +210,9 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     headSize = 65536,
     maxFields = MAX_FIELDS,
     connectionSize = 512,
-    bodySize = 65536,
+    bodySize = 32768,
+    largeBodies = syncWorkers + asyncWorkers > 0 ? 128 : 0,
+    largeBodySize = Math.max(524288, bodySize),
     responseSize = 1048576,
     blocks = syncWorkers + asyncWorkers > 0 ? 512 : 0,
     blockSize = 65536,
@@ -213,13 +226,16 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   check('maxFields', maxFields, 0, MAX_FIELDS);
   check('connectionSize', connectionSize, 0, 65535);
   check('bodySize', bodySize, 16, 1 << 30);
+  check('largeBodies', largeBodies, 0, 65536);
+  check('largeBodySize', largeBodySize, bodySize, 1 << 30);
   check('responseSize', responseSize, 128, 1 << 30);
   check('window', window, 1, responseSize);
   check('blocks', blocks, 0, 65536);
   check('blockSize', blockSize, 16, 1 << 24);
   check('blockWindow', blockWindow, window, 1 << 30);
-  if (!isPowerOfTwo(bodySize)) throw new RangeError(`bodySize must be a power of two, not ${bodySize}`);
-  if (!isPowerOfTwo(responseSize)) throw new RangeError(`responseSize must be a power of two, not ${responseSize}`);
+  for (const [name, size] of Object.entries({ bodySize, largeBodySize, responseSize })) {
+    if (!isPowerOfTwo(size)) throw new RangeError(`${name} must be a power of two, not ${size}`);
+  }
 
   // Twice the slots: an entry may outlive its request (see `SyncWorkerEnd.#claim` and `GatewayEnd.#putInbox`).
   const entries = 2 ** Math.ceil(Math.log2(2 * slots));
@@ -233,7 +249,8 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
   const body = align((RECORD + HEAD_WORDS + FIELD_WORDS * maxFields) * 4 + connectionSize + headSize, LINE);
   // An odd number of lines, so that the headers of the slots do not all fall into one set of the cache.
   const stride = ((align(body + bodySize, LINE) / LINE) | 1) * LINE;
-  const response = align(slot + slots * stride, PAGE);
+  const largeBody = align(slot + slots * stride, PAGE);
+  const response = align(largeBody + largeBodies * largeBodySize, PAGE);
   const block = align(response + workers * responseSize, PAGE);
   const byteLength = align(block + blocks * blockSize, PAGE);
   if (byteLength > 2 ** 32) throw new RangeError(`the rings need ${byteLength} bytes; shared memory ends at 4 GiB`);
@@ -246,6 +263,8 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     maxFields,
     connectionSize,
     bodySize,
+    largeBodies,
+    largeBodySize,
     responseSize,
     window,
     blocks,
@@ -261,6 +280,7 @@ export function ringLayout(parameters: RingParameters = {}): RingLayout {
     slot: slot / 4,
     slotWords: stride / 4,
     body,
+    largeBody,
     response,
     block,
     byteLength,

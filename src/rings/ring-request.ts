@@ -7,6 +7,8 @@ import {
   BODY_END,
   BODY_HEAD,
   BODY_OPEN,
+  BODY_SIZE,
+  BODY_START,
   BODY_STATE,
   BODY_TAIL,
   BODY_WANTED,
@@ -320,8 +322,8 @@ export abstract class RingRequest {
 
   #copyBody(count: number, available: number): Uint8Array {
     const { words, header } = this;
-    const size = this.layout.bodySize;
-    const area = header * 4 + this.layout.body;
+    const size = words[header + BODY_SIZE];
+    const area = words[header + BODY_START] >>> 0;
     const offset = this.#bodyHead & (size - 1);
     let block: Uint8Array;
     if (offset + count <= size) {
