@@ -120,20 +120,25 @@ with their number: at once, then every ten seconds while it goes on, and at the 
 `;
 }
 
+function inKilobytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024)} KiB`;
+}
+
 function memorySection(): string {
   const defaults = resolveOptions({ apps: 'none' });
   const layout = requestLayout(defaults, 1, 0);
   const rows = [256, 1024, defaults.maxRequestsInProgress, 8192, 16_384].map((maxRequestsInProgress) => {
     const { request, all } = mostMemory(requestLayout({ ...defaults, maxRequestsInProgress }, 1, 0));
-    return [String(maxRequestsInProgress), `${Math.ceil(request / 1024)} KiB`, inMegabytes(all)];
+    return [String(maxRequestsInProgress), inKilobytes(request), inMegabytes(all)];
   });
   return `## Memory
 
 The server's thread and its workers share the memory of the requests in progress. Each request has room for the largest head
-that the limits allow, and for the part of its body that the application has not read yet:
+that the limits allow and for ${inKilobytes(layout.bodySize)} of its body that the application has not read yet; ${layout.largeBodies} requests at a time have
+${inKilobytes(layout.largeBodySize)} for larger bodies, and others that come meanwhile go the way of small ones, which is slower:
 
 ${table(['`maxRequestsInProgress`', 'Most for a request', 'Most for all'], rows)}
-A request takes what it needs: a small \`GET\` a few KiB, a large upload all of it, whichever way its application runs on a
+A request takes what it needs, a small \`GET\` a few KiB, whichever way its application runs on a
 worker. The pages are used again by later requests and **never given back** to the system while the process runs: its memory
 stays at the most that was ever in use at a time. Where memory is limited, as in a container, choose
 \`maxRequestsInProgress\` by the last column; more requests than that wait in their connections. A smaller

@@ -16,6 +16,8 @@ export interface ExchangeOwner {
    * nothing more is read from the client until `ResponseConnection.wantBody`.
    */
   body(address: number, length: number): number;
+  /** Looked at after a `body` that took everything: nothing more is to be read, as if it had taken less. */
+  readonly isFull: boolean;
   /** The body is complete. */
   bodyEnd(): void;
   /** The body will never be complete; `status` is 400, 408 or 413, or 0 when the client has gone (G-63). */
@@ -94,8 +96,8 @@ export class Exchange {
   persist: boolean;
   /** The method is safe (RFC 9110 9.2.1), so that the next request may be started before this one is answered. */
   readonly safe: boolean;
-  /** A body follows the head, be it of unknown length (G-55); said by the connection before the host is asked. */
-  hasBody = false;
+  /** Bytes of the request body; -1: the head does not tell. Set by the connection before the host is asked. */
+  bodyLength = 0;
   /** The client waits for 100 Continue before it sends the body (G-67). */
   expectsContinue: boolean;
   /** The response uses the chunked coding. */
@@ -121,6 +123,11 @@ export class Exchange {
     this.persist = persist;
     this.safe = safe;
     this.expectsContinue = expectsContinue;
+  }
+
+  /** A body follows the head, be it of unknown length (G-55). */
+  get hasBody(): boolean {
+    return this.bodyLength !== 0;
   }
 
   /** Nothing more of the response goes anywhere. */

@@ -3,6 +3,8 @@ import '../rules/latin1.ts';
 import type { Exchange } from './exchange.ts';
 import type { Parser } from './http/parser.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * The body of one request on its way from the client, decoded by the protocol, to the owner of its exchange. It is made
  * with the head and forgotten when its last byte has been handed on, or when nobody will read any more of the
@@ -12,6 +14,7 @@ import type { Parser } from './http/parser.ts';
  * | -------- | ------ | ------- | ------------------------------------------------------------------------- |
  * | set      | not 0  | null    | bytes are taken as they come                                              |
  * | set      | any    | bytes   | the owner had no room for these; nothing more is read until it takes them |
+ * | set      | not 0  | none    | the owner has taken all and is full; nothing more is read until it is not |
  * | null     | not 0  | null    | the owner wants no more: the rest is dropped (G-64), whatever its size    |
  *
  * With `left` 0 and nothing refused the body is complete, and its connection ends it (`end`) at once.
@@ -24,7 +27,7 @@ export class IncomingBody {
   private readonly parser: Parser;
   private readonly limit: number;
   private size = 0;
-  /** Bytes that the owner had no room for. */
+  /** Bytes that the owner had no room for; empty where it has taken all and is full. */
   private refused: Buffer | null = null;
 
   /**
@@ -65,7 +68,9 @@ export class IncomingBody {
     if (this.size > this.limit) return false;
     const taken = length === 0 ? 0 : (receiver.owner?.body(at, length) ?? length);
     // The owner may have ended the request.
-    if (taken < length && this.receiver === receiver) this.refused = this.parser.copy(at + taken, at + length);
+    if (this.receiver !== receiver) return true;
+    if (taken < length) this.refused = this.parser.copy(at + taken, at + length);
+    else if (this.left !== 0 && receiver.owner?.isFull) this.refused = NOTHING;
     return true;
   }
 

@@ -199,7 +199,7 @@ export abstract class VariablesConnection extends Connection {
       return;
     }
     const exchange = new Exchange(this, flags, persist && keepAlive && !this.closing, false, false);
-    exchange.hasBody = length !== 0;
+    exchange.bodyLength = length;
     this.queue.append(exchange);
     // What the body needs must stand before the host is asked: it may answer at once.
     if (exchange.hasBody) this.body = new IncomingBody(exchange, length, this.parser, limitBody);

@@ -316,13 +316,33 @@ export class GatewayEnd {
     return done;
   }
 
+  /**
+   * Whether the body ring lacks room for `size` bytes, or for half of its own, and `wantBody` of the handler is to tell
+   * when there is more.
+   */
+  bodyFull(slot: number, size: number): boolean {
+    const { words } = this;
+    const header = this.layout.slot + slot * this.layout.slotWords;
+    const least = Math.min(size, words[header + BODY_SIZE] / 2);
+    if (this.#bodyRoom(header) >= least) return false;
+    // As in `#writeBody`: the wish before the second look.
+    Atomics.store(words, header + BODY_WANTED, 1);
+    if (this.#bodyRoom(header) < least) return true;
+    Atomics.store(words, header + BODY_WANTED, 0);
+    return false;
+  }
+
+  #bodyRoom(header: number): number {
+    const { words } = this;
+    // Acquires: the worker's reads of these bytes come before our writes.
+    return words[header + BODY_SIZE] - ((words[header + BODY_TAIL] - Atomics.load(words, header + BODY_HEAD)) | 0);
+  }
+
   #copyBody(header: number, source: Uint8Array, address: number, length: number): number {
     const { words, bytes } = this;
     const size = words[header + BODY_SIZE];
     const tail = words[header + BODY_TAIL];
-    // Acquires: the worker's reads of these bytes come before our writes.
-    const room = size - ((tail - Atomics.load(words, header + BODY_HEAD)) | 0);
-    const count = Math.min(room, length);
+    const count = Math.min(this.#bodyRoom(header), length);
     if (count <= 0) return 0;
     const area = words[header + BODY_START] >>> 0;
     const offset = tail & (size - 1);

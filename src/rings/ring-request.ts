@@ -48,14 +48,20 @@ import {
   type ResponseWriter,
 } from './response-ring.ts';
 
-const { slice } = Uint8Array.prototype;
-
 /** More of the response may be sent. */
 export const OPEN = 0;
 /** The response is complete or given up, so nothing more of it is sent; the application still has to close its body. */
 export const COMPLETE = 1;
 /** DONE was sent: the slot is no longer ours. */
 export const REQUEST_DONE = 2;
+
+/** Bytes from which on clearing memory first costs more than a second view of it. */
+const UNCLEARED = 4096;
+
+/** Private bytes, with a buffer of their own, to be written over whole. */
+function unshared(size: number): Uint8Array {
+  return size < UNCLEARED ? new Uint8Array(size) : new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+}
 
 function unreadFile(errno: number): Error {
   return new Error(`the file could not be read: ${getSystemErrorName(errno)}`);
@@ -325,15 +331,11 @@ export abstract class RingRequest {
     const size = words[header + BODY_SIZE];
     const area = words[header + BODY_START] >>> 0;
     const offset = this.#bodyHead & (size - 1);
-    let block: Uint8Array;
-    if (offset + count <= size) {
-      // A new, unshared buffer of its own: `slice` of the prototype of Buffer would be a view.
-      block = slice.call(this.writer.plain, area + offset, area + offset + count);
-    } else {
-      block = new Uint8Array(count);
-      block.set(this.writer.plain.subarray(area + offset, area + size));
-      block.set(this.writer.plain.subarray(area, area + offset + count - size), size - offset);
-    }
+    const { plain } = this.writer;
+    const first = Math.min(count, size - offset);
+    const block = unshared(count);
+    block.set(plain.subarray(area + offset, area + offset + first));
+    if (first < count) block.set(plain.subarray(area, area + count - first), first);
     this.#bodyHead = (this.#bodyHead + count) | 0;
     // Releases the room, and comes before the look at BODY_WANTED (see writeBody).
     Atomics.store(words, header + BODY_HEAD, this.#bodyHead);

@@ -17,7 +17,7 @@ import { sendFile } from './send-file.ts';
 /** That of Buffer would be a view. */
 const { slice } = Uint8Array.prototype;
 
-/** Body bytes (per request) kept for an application that does not read yet. */
+/** Body bytes (per request) kept for an application that does not read yet, beside those of one read of the socket. */
 const HIGH_WATER = 65536;
 
 /**
@@ -45,7 +45,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private size = 0;
   private bodyComplete: boolean;
   private failure: Error | null = null;
-  private full = false;
+  isFull = false;
   /** The body of the response is closed: a read that is still pending is not waited for (G-154). */
   private isDone = false;
   private wake: (() => void) | null = null;
@@ -119,12 +119,9 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   body(address: number, length: number): number {
-    if (this.size >= HIGH_WATER) {
-      this.full = true;
-      return 0;
-    }
     this.blocks.push(this.parser.copy(address, address + length));
     this.size += length;
+    this.isFull = this.size > HIGH_WATER;
     this.wakeReader();
     return length;
   }
@@ -174,8 +171,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
         this.at = 0;
       }
       this.size -= block.length;
-      if (this.full && this.size < HIGH_WATER) {
-        this.full = false;
+      if (this.isFull && this.size <= HIGH_WATER) {
+        this.isFull = false;
         this.connection.wantBody(this.exchange);
       }
       return block;

@@ -4,13 +4,17 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import { createMemory, type RingLayout, ringLayout } from '../rings/index.ts';
 import { isGateway } from './bind.ts';
-import { BODY_SPACE, type ResolvedOptions } from './options.ts';
+import type { ResolvedOptions } from './options.ts';
 
 /** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
 export const PLACES = 2;
 
-/** Beyond this number of requests each has a quarter of BODY_SPACE. */
-const MANY_REQUESTS = 8192;
+/** Bytes of its body on their way to a worker that each request has room for. */
+const BODY_SIZE = 16_384;
+/** Requests at a time that have more room, for larger bodies: each time it is used up costs two wake-ups. */
+const LARGE_BODIES = 128;
+const LARGE_BODY_SIZE = 524_288;
+
 /** Variables that a front server adds to the fields of a request, and their bytes. */
 const OWN_VARIABLES = 64;
 const OWN_VARIABLES_SIZE = 16384;
@@ -43,17 +47,20 @@ export function requestLayout(
       asyncWorkers: PLACES * asyncWorkers,
       headSize: size,
       maxFields: count,
-      bodySize: slots <= MANY_REQUESTS ? BODY_SPACE : BODY_SPACE / 4,
+      bodySize: BODY_SIZE,
+      largeBodies: LARGE_BODIES,
+      largeBodySize: LARGE_BODY_SIZE,
     });
   } catch (error) {
     throw error instanceof RangeError ? new ConfigurationError(error.message) : error;
   }
 }
 
-/** Bytes that one request in progress takes at most, and all that may be in progress together. */
-export function mostMemory({ slots, slotWords }: RingLayout): { request: number; all: number } {
+/** Bytes that one request in progress takes at most beside a large body, and all that may be in progress together. */
+export function mostMemory(layout: RingLayout): { request: number; all: number } {
+  const { slots, slotWords, largeBodies, largeBodySize } = layout;
   const request = slotWords * 4;
-  return { request, all: slots * request };
+  return { request, all: slots * request + largeBodies * largeBodySize };
 }
 
 /** Reserves the memory. @throws QuaichError where the system has none, as under `ulimit -v` */

@@ -93,11 +93,8 @@ const accessLogFile: Setting<string, string> = {
 
 const cores = availableParallelism();
 
-/**
- * Bytes of a request body on their way to a worker. Each time they are used up costs two wake-ups: with a quarter of it
- * uploads take twice the time. All of it is address space, of which threads share 4 GiB: less for many requests.
- */
-export const BODY_SPACE = 262_144;
+/** Most bytes of a request body that are kept from a sync worker. */
+const MOST_BUFFERED = 262_144;
 
 /**
  * Every setting, once: flags (`syncWorkers` is `--sync-workers`), environment variables (`QUAICH_SYNC_WORKERS`), keys
@@ -164,7 +161,7 @@ export const settings = {
   bufferBody: size(
     'Workers',
     0,
-    [0, BODY_SPACE],
+    [0, MOST_BUFFERED],
     'Bytes of a request body, unless it is shorter, that must be there before a sync worker gets the request',
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),

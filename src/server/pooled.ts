@@ -1,3 +1,4 @@
+import { READ_SIZE } from '../../assembly/layout.ts';
 import { writeFully } from '../engine/error-stream.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
@@ -59,6 +60,7 @@ class PooledRequest implements ExchangeOwner {
   receiving = false;
   /** Body bytes that are to come before a sync worker gets the request; 0: the workers have it (B-44). */
   awaited = 0;
+  isFull = false;
   /** Its application has been told that the server gives up. */
   givenUp = false;
   /** A file is being sent: the slot rests until that has ended. */
@@ -71,11 +73,13 @@ class PooledRequest implements ExchangeOwner {
   }
 
   body(address: number, length: number): number {
+    const { rings } = this.context;
     this.context.scheduleRings();
-    const taken = this.context.rings.writeBody(this.slot, address, length);
+    const taken = rings.writeBody(this.slot, address, length);
+    this.isFull = taken < length || rings.bodyFull(this.slot, READ_SIZE);
     if (this.awaited > 0) {
       this.awaited -= taken;
-      if (taken < length || this.awaited <= 0) this.dispatch();
+      if (this.isFull || this.awaited <= 0) this.dispatch();
     }
     return taken;
   }

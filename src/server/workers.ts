@@ -101,7 +101,7 @@ export class Workers implements Service {
     this.turn = turn;
     const { memory, layout, mounts } = options.data;
     this.rings = new GatewayEnd(memory, layout);
-    this.bufferBody = Math.min(options.bufferBody, layout.bodySize);
+    this.bufferBody = Math.min(options.bufferBody, layout.largeBodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.requests = new PooledRequests({
       rings: this.rings,
@@ -157,7 +157,8 @@ export class Workers implements Service {
     if (slot < 0) return false;
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
-    if (!hasBody) rings.endBody(slot);
+    if (hasBody) rings.expectBody(slot, exchange.bodyLength);
+    else rings.endBody(slot);
     this.requests.begin(slot, exchange);
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);

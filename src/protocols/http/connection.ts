@@ -312,7 +312,7 @@ export class HttpConnection extends Connection {
     const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && keepAlive && !this.closing;
     const expectsContinue = (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody;
     const exchange = new Exchange(this, flags, persist, isSafe && !hasBody, expectsContinue);
-    exchange.hasBody = hasBody;
+    exchange.bodyLength = bodyLength;
     this.queue.append(exchange);
     // What the body needs must stand before the host is asked: it may answer at once.
     this.reader.begin(hasBody ? new IncomingBody(exchange, bodyLength, this.parser, limitBody) : null, !persist);

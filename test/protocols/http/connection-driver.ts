@@ -39,6 +39,10 @@ export class Recorder implements ExchangeOwner {
     return taken;
   }
 
+  get isFull(): boolean {
+    return this.room === 0;
+  }
+
   bodyEnd(): void {
     this.bodyState = 'ended';
   }
