@@ -98,6 +98,7 @@ export class ModelGateway implements ResponseHandler {
     expect(this.requests.has(slot), 'a slot in use was given away').toBe(false);
     place(this.gateway, plan);
     this.gateway.fill(slot, plan.id, plan.id + 1, CONNECTION, READ_AREA);
+    if (plan.body > 0) this.gateway.expectBody(slot, plan.id % 3 === 0 ? -1 : plan.body);
     this.requests.set(slot, {
       plan,
       worker,
@@ -140,7 +141,7 @@ export class ModelGateway implements ResponseHandler {
     expect(taken).toBeLessThanOrEqual(chunk.length);
     request.bodySent += taken;
     // A message `wantBody` may have come during the call only where the model runs the worker inside it.
-    request.awaitsRoom = taken < chunk.length;
+    request.awaitsRoom = taken < chunk.length || (plan.id % 4 > 1 && this.gateway.bodyFull(slot, 24));
     return true;
   }
 

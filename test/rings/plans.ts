@@ -8,6 +8,8 @@ export const SMALL = {
   maxFields: 4,
   connectionSize: 16,
   bodySize: 16,
+  largeBodies: 1,
+  largeBodySize: 64,
   responseSize: 256,
   window: 48,
   blocks: 5,

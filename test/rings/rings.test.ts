@@ -28,7 +28,17 @@ import {
 import { GATEWAY_THREAD, OWNER, QUEUE_HEAD, QUEUE_WAKE } from '../../src/rings/layout.ts';
 import { Killed, Stage } from './stage.ts';
 
-const SMALL = { slots: 2, headSize: 64, maxFields: 2, connectionSize: 8, bodySize: 16, responseSize: 256, window: 32 };
+const SMALL = {
+  slots: 2,
+  headSize: 64,
+  maxFields: 2,
+  connectionSize: 8,
+  bodySize: 16,
+  largeBodies: 1,
+  largeBodySize: 64,
+  responseSize: 256,
+  window: 32,
+};
 
 /** Writes down what the gateway hears. */
 class Recorder implements ResponseHandler {
@@ -140,6 +150,8 @@ test('the regions of the layout follow each other without overlap, from the end 
     layout.blockOwner + layout.blocks,
     layout.slot,
     layout.slot + 5 * layout.slotWords,
+    layout.largeBody / 4,
+    layout.largeBody / 4 + (layout.largeBodies * layout.largeBodySize) / 4,
     layout.response / 4,
     layout.response / 4 + (5 * layout.responseSize) / 4,
     layout.block / 4,
@@ -192,6 +204,7 @@ test('G-148 a request that is taken out of the queue at any moment of its claim 
 test('a parameter that does not fit is named', () => {
   expect(() => ringLayout({ slots: 0 })).toThrow(/slots/);
   expect(() => ringLayout({ bodySize: 1000 })).toThrow(/bodySize.*power of two/);
+  expect(() => ringLayout({ largeBodySize: 100_000 })).toThrow(/largeBodySize.*power of two/);
   expect(() => ringLayout({ responseSize: 1000 })).toThrow(/responseSize.*power of two/);
   expect(() => ringLayout({ window: 2 ** 21 })).toThrow(/window/);
   expect(() => ringLayout({ syncWorkers: 1000, responseSize: 2 ** 24 })).toThrow(/4 GiB/);
@@ -355,6 +368,70 @@ test('room in the body ring is either used at once or announced, whenever the wo
     expect(taken === 7 || recorder.calls.length === 1).toBe(true);
     stage.close();
   }
+});
+
+test('a body ring that is nearly full is announced when it has room, whenever the worker makes that', () => {
+  for (let step = 0; ; step++) {
+    const { gateway, memory, layout, acquire, stage, recorder } = setUp({ syncWorkers: 1 });
+    const slot = acquire();
+    gateway.dispatchSync(slot);
+    const request = new SyncWorkerEnd(memory, layout, 0).take()!;
+    expect(gateway.writeBodyFrom(slot, bytes('ten bytes.'))).toBe(10);
+    let calls = 0;
+    stage.interleave = () => {
+      if (calls++ !== step) return;
+      stage.interleave = () => {};
+      expect(request.read(16)?.length).toBe(10);
+    };
+    const full = gateway.bodyFull(slot, 1000);
+    stage.interleave = () => {};
+    if (calls <= step) {
+      expect([full, request.read(16)?.length]).toEqual([true, 10]);
+      gateway.drain(recorder);
+      expect(recorder.calls).toEqual([['wantBody', slot]]);
+      return;
+    }
+    gateway.drain(recorder);
+    expect(!full || recorder.calls.length === 1).toBe(true);
+    stage.close();
+  }
+});
+
+test('a larger body has a larger ring as long as there is one, and gives it back', () => {
+  const { gateway, memory, layout, acquire } = setUp({ slots: 3, syncWorkers: 1, asyncWorkers: 1 });
+  const worker = new SyncWorkerEnd(memory, layout, 0);
+  const text = 'x'.repeat(100);
+  const takenOf = (length: number) => {
+    const slot = acquire();
+    gateway.expectBody(slot, length);
+    gateway.dispatchSync(slot);
+    return [slot, gateway.writeBodyFrom(slot, bytes(text))];
+  };
+  const [small, ...taken] = takenOf(16);
+  expect(taken).toEqual([16]);
+  const [large, most] = takenOf(17);
+  expect(most).toBe(64);
+  const [late, less] = takenOf(-1);
+  expect(less).toBe(16);
+  const read = [small, large, late].map(() => Buffer.from(worker.take()?.read(1000) ?? []).toString());
+  expect(read).toEqual([16, 64, 16].map((length) => text.slice(0, length)));
+  gateway.release(large);
+  expect(takenOf(-1)[1]).toBe(64);
+});
+
+test('B-67 a larger ring that its request has given back is not read by whoever keeps that request', () => {
+  const { gateway, memory, layout, acquire, recorder } = setUp({ syncWorkers: 1 });
+  const worker = new SyncWorkerEnd(memory, layout, 0);
+  const first = acquire();
+  gateway.expectBody(first, -1);
+  gateway.dispatchSync(first);
+  const kept = worker.take()!;
+  kept.done();
+  gateway.drain(recorder);
+  const second = acquire('OTHER');
+  gateway.expectBody(second, -1);
+  gateway.writeBodyFrom(second, bytes('secret'));
+  expect(() => kept.read(10)).toThrow(RequestAborted);
 });
 
 test('no message is lost to a gateway that goes to sleep, whenever it is published', () => {

@@ -26,6 +26,8 @@ class Load implements ResponseHandler {
     asyncWorkers: 2,
     headSize: 256,
     bodySize: 4096,
+    largeBodies: 4,
+    largeBodySize: 16384,
     responseSize: 65536,
     window: 16384,
     blocks: 16,
@@ -127,6 +129,7 @@ class Load implements ResponseHandler {
       this.gateway.fill(slot, 0, 0, 'meta', READ_AREA);
       const request = { seed, body, length, sent: 0, waits: false, received: 0, cancelled: false };
       this.requests.set(slot, request);
+      this.gateway.expectBody(slot, body);
       this.given++;
       if (seed % 2 === 0) this.gateway.dispatchSync(slot);
       else this.gateway.dispatchAsync(slot, this.gateway.inFlight(2) <= this.gateway.inFlight(3) ? 2 : 3);
@@ -141,7 +144,7 @@ class Load implements ResponseHandler {
     for (let i = 0; i < length; i++) this.gateway.bytes[READ_AREA + i] = byteAt(request.seed + 1, request.sent + i);
     const taken = this.gateway.writeBody(slot, READ_AREA, length);
     request.sent += taken;
-    request.waits = taken < length;
+    request.waits = taken < length || (request.sent < request.body && this.gateway.bodyFull(slot, 3000));
     if (request.sent === request.body) this.gateway.endBody(slot);
     if (request.seed % 51 === 0) {
       request.cancelled = true;

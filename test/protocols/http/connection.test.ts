@@ -280,6 +280,20 @@ describe('request bodies', () => {
     expect(d.paused).toBe(false);
   });
 
+  it('G-65 an application that has taken all it has room for stops the reading, but not at the end of the body', () => {
+    const d = new Driver();
+    d.onRequest = (request) => {
+      request.room = 3;
+    };
+    d.feed(post('abcdef').slice(0, -3));
+    expect([d.last.received, d.paused]).toEqual(['abc', true]);
+    d.last.room = 3;
+    d.connection.wantBody(d.last.exchange);
+    expect(d.paused).toBe(false);
+    d.feed('def');
+    expect([d.last.received, d.last.bodyState, d.paused]).toEqual(['abcdef', 'ended', false]);
+  });
+
   it('G-65 a body announced too large gets 413 and is never begun', () => {
     const d = new Driver({ limitBody: 4 }).feed(post('hello'));
     expect(d.requests).toHaveLength(0);
