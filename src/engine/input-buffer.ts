@@ -124,8 +124,9 @@ export class InputBuffer {
     }
     let gathered = this.#gathered;
     if (this.#size + length > gathered.byteLength) {
-      // Doubling keeps the copying linear, however small the blocks are.
-      const roomy = new Uint8Array(Math.max(2 * this.#size, this.#size + length, 256));
+      // Doubling keeps the copying linear, however small the blocks are. What was asked for is often a block, and comes.
+      const least = Math.min(this.#limit, this.line ? 256 : BLOCK);
+      const roomy = new Uint8Array(Math.min(this.#limit, Math.max(2 * this.#size, this.#size + length, least)));
       roomy.set(this.#size === gathered.byteLength ? gathered : gathered.subarray(0, this.#size));
       gathered = roomy;
       this.#gathered = roomy;
