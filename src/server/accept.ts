@@ -1,10 +1,55 @@
 import net from 'node:net';
 import { READ_SIZE } from '../../assembly/layout.ts';
+import { nothing } from '../rules/promises.ts';
 
-/** What a connection needs of a socket. */
+/** What a connection hears from its socket. */
 export interface SocketEvents {
   /** `length` bytes lie at the start of `readArea`. */
   read(length: number): void;
+  /** The peer has ended its side. */
+  ended(): void;
+  /** The socket is below its high-water mark again. */
+  drained(): void;
+  /** All that was written is out, and the end behind it. */
+  flushed(): void;
+  /** The socket is gone. */
+  closed(): void;
+}
+
+/** Who hears from a socket. Functions for each socket would be a tenth of what an idle connection takes. */
+const EVENTS = Symbol('events');
+
+interface HeardSocket extends net.Socket {
+  [EVENTS]: SocketEvents;
+}
+
+function hear(socket: net.Socket, events: SocketEvents): HeardSocket {
+  return Object.assign(socket, { [EVENTS]: events })
+    .on('end', onEnd)
+    .on('drain', onDrain)
+    .on('finish', onFinish)
+    .on('error', onError)
+    .on('close', onClose);
+}
+
+function onEnd(this: HeardSocket): void {
+  this[EVENTS].ended();
+}
+
+function onDrain(this: HeardSocket): void {
+  this[EVENTS].drained();
+}
+
+function onFinish(this: HeardSocket): void {
+  this[EVENTS].flushed();
+}
+
+function onError(this: HeardSocket): void {
+  this.destroy();
+}
+
+function onClose(this: HeardSocket): void {
+  this[EVENTS].closed();
 }
 
 /** What Node keeps in a socket without documenting it. Each reader below asks whether it is there. */
@@ -63,7 +108,7 @@ export class Acceptor {
   /** Takes over an accepted socket and starts to read. Use the returned socket, not the given one. */
   adopt(accepted: net.Socket, events: SocketEvents): net.Socket {
     if (this.direct) return adoptHandle(accepted, this.readArea, events);
-    accepted.on('data', (chunk: Buffer) => {
+    hear(accepted, events).on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_SIZE) {
         const end = Math.min(at + READ_SIZE, chunk.length);
         chunk.copy(this.readArea, 0, at, end);
@@ -93,7 +138,7 @@ function adoptHandle(accepted: net.Socket, readArea: Buffer, events: SocketEvent
   } as net.SocketConstructorOpts);
   // The server counts its connections by this property; without it `close` would never call back.
   internalsOf(socket)._server = server;
-  socket.read(0);
+  hear(socket, events).read(0);
   return socket;
 }
 
@@ -122,8 +167,11 @@ function directReadsWork(): Promise<boolean> {
             socket.destroy();
             finish(length === 5 && area.latin1Slice(0, 5) === 'probe');
           },
+          ended: nothing,
+          drained: nothing,
+          flushed: nothing,
+          closed: () => finish(false),
         });
-        socket.on('error', () => finish(false));
       } catch {
         accepted.destroy();
         finish(false);

@@ -64,16 +64,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     this.waitingSince = now;
     this.begun = now;
     this.connection = connect(this);
-    const socket = context.acceptor.adopt(accepted, this);
-    this.socket = socket;
-    socket.on('end', () => this.connection.ended());
-    socket.on('drain', () => this.connection.drained());
-    socket.on('finish', () => this.connection.flushed());
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      this.connection.closed();
-      context.closed(this);
-    });
+    this.socket = context.acceptor.adopt(accepted, this);
   }
 
   /** `info` for the rings: one text, its parts separated by line feeds. */
@@ -121,6 +112,23 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.context.defect(error);
       this.connection.abort();
     }
+  }
+
+  ended(): void {
+    this.connection.ended();
+  }
+
+  drained(): void {
+    this.connection.drained();
+  }
+
+  flushed(): void {
+    this.connection.flushed();
+  }
+
+  closed(): void {
+    this.connection.closed();
+    this.context.closed(this);
   }
 
   request(exchange: Exchange): boolean {
