@@ -14,9 +14,9 @@ export class Turn {
   /** A destination has had room again since the last end of a turn. */
   hasRoom = false;
   private task: () => void = nothing;
-  private scheduled = false;
+  private immediate: NodeJS.Immediate | null = null;
   private readonly run = (): void => {
-    this.scheduled = false;
+    this.immediate = null;
     this.task();
   };
 
@@ -27,13 +27,13 @@ export class Turn {
 
   /** Something is to be done at the end of this turn. */
   schedule(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(this.run);
+    this.immediate ??= setImmediate(this.run);
   }
 
-  /** Does at once what is to be done at the end. */
+  /** Does at once what is to be done at the end, which then is not another turn. */
   end(): void {
+    if (this.immediate !== null) clearImmediate(this.immediate);
+    this.immediate = null;
     this.task();
   }
 
