@@ -28,6 +28,7 @@ import {
   FLAGS,
   GATEWAY_BELL,
   GATEWAY_THREAD,
+  GATEWAY_WAITS,
   GENERATION,
   INBOX_TAIL,
   inboxEntry,
@@ -107,6 +108,11 @@ export class GatewayEnd {
   /** Free slots. */
   get available(): number {
     return this.#freeCount;
+  }
+
+  /** Slots in use. */
+  get inUse(): number {
+    return this.layout.slots - this.#freeCount;
   }
 
   /** A free slot, or -1 when all are in use. */
@@ -413,6 +419,22 @@ export class GatewayEnd {
    */
   arm(callback: () => void): boolean {
     return this.#sleeper.arm(callback);
+  }
+
+  /**
+   * Blocks this thread until a worker has published something, for `milliseconds` at most. Being woken so costs less
+   * than by the event loop. False where nothing has come; else there is something to drain, of which `arm` may not tell.
+   */
+  await(milliseconds: number): boolean {
+    const { words } = this;
+    const latch = this.layout.control + GATEWAY_WAITS;
+    // Before the look for messages, as in `Sleeper.arm`.
+    Atomics.store(words, latch, 1);
+    // Ends: with a message, and after that time.
+    if (!this.#reader.hasMessages()) Atomics.wait(words, latch, 1, milliseconds);
+    // Before the second look: a worker that has found 1, and so rings no bell, has published before.
+    Atomics.store(words, latch, 0);
+    return this.#reader.hasMessages();
   }
 
   /**

@@ -3,11 +3,12 @@
  * message is contiguous and is published by one store of RING_TAIL, so a thread killed at any point leaves no half
  * message.
  */
-import { ringBell } from './doorbell.ts';
+import { ringOrRelease } from './doorbell.ts';
 import {
   BLOCK_FREE,
   EPOCH,
   GATEWAY_BELL,
+  GATEWAY_WAITS,
   RING_HEAD,
   RING_TAIL,
   type RingLayout,
@@ -70,6 +71,7 @@ export class ResponseWriter {
   readonly #worker: number;
   readonly #control: number;
   readonly #bell: number;
+  readonly #latch: number;
   readonly #start: number;
   readonly #size: number;
   readonly #epoch: number;
@@ -89,6 +91,7 @@ export class ResponseWriter {
     this.#worker = worker;
     this.#control = layout.worker + worker * WORKER_WORDS;
     this.#bell = layout.control + GATEWAY_BELL;
+    this.#latch = layout.control + GATEWAY_WAITS;
     this.#start = layout.response + worker * layout.responseSize;
     this.#size = layout.responseSize;
     // The gateway has reset these words before it let this thread start; the start itself orders them.
@@ -169,13 +172,13 @@ export class ResponseWriter {
     }
   }
 
-  /** Publishes the message at the address that `reserve` returned, and rings for the gateway if it sleeps. */
+  /** Publishes the message at the address that `reserve` returned, and wakes the gateway if it sleeps. */
   publish(address: number): void {
     const { words } = this;
     this.#tail = (this.#tail + words[(address >>> 2) + MESSAGE_SIZE]) | 0;
     // Releases the whole message; sequentially consistent against the gateway's way to sleep (see doorbell.ts).
     Atomics.store(words, this.#control + RING_TAIL, this.#tail);
-    ringBell(words, this.#bell);
+    ringOrRelease(words, this.#latch, this.#bell);
   }
 
   /** Index of the header at an address of `reserve`, filled in. */

@@ -24,6 +24,11 @@ const MOST_TOLD = 20;
 /** Characters of their targets. */
 const MOST_SHOWN = 200;
 
+/** Milliseconds that the answer to a lone request is waited for by the thread itself: nothing else happens meanwhile. */
+const LONE_WAIT = 0.2;
+/** Most lone requests that are not waited for after one that took longer. */
+const MOST_SKIPPED = 1024;
+
 const NO_WORKER = 'no worker is ready';
 
 /** The settings that workers and their supervision go by. */
@@ -94,6 +99,11 @@ export class Workers implements Service {
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
+  /** Requests that this turn has handed to workers. */
+  private dispatched = 0;
+  /** Lone requests that are not waited for, and how many there will be after the next wait in vain. */
+  private skipped = 0;
+  private toSkip = 1;
 
   constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
     this.options = options;
@@ -163,6 +173,7 @@ export class Workers implements Service {
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
     else rings.dispatchSync(slot);
+    this.dispatched++;
     this.schedule();
     return true;
   }
@@ -172,6 +183,24 @@ export class Workers implements Service {
     if (!this.ringsDirty) return;
     this.ringsDirty = false;
     this.rings.flush();
+    if (this.dispatched === 1 && this.rings.inUse === 1) this.awaitLone();
+    this.dispatched = 0;
+  }
+
+  /**
+   * Waits for the answer to a request that is the only one: this thread would go to sleep, and be woken by the event
+   * loop, which costs more. After a wait in vain the next requests are not waited for, twice as many each time.
+   */
+  private awaitLone(): void {
+    if (this.skipped > 0) {
+      this.skipped--;
+    } else if (this.rings.await(LONE_WAIT)) {
+      this.toSkip = 1;
+      this.drain();
+    } else {
+      this.skipped = this.toSkip;
+      this.toSkip = Math.min(2 * this.toSkip, MOST_SKIPPED);
+    }
   }
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
@@ -325,18 +354,24 @@ export class Workers implements Service {
     return best;
   }
 
+  /** Hands on what the workers have sent; false where there was nothing. */
+  private drain(): boolean {
+    try {
+      return this.rings.drain(this.requests) > 0;
+    } catch (error) {
+      // A defect of ours. The message that led to it is passed; the others go on.
+      this.options.report('error', `a response was lost: ${describeFailure(error).message}`);
+      return true;
+    }
+  }
+
   private schedule(): void {
     this.ringsDirty = true;
     this.turn.schedule();
   }
 
   private readonly listen = (): void => {
-    try {
-      if (this.rings.drain(this.requests) > 0) this.turn.end();
-    } catch (error) {
-      // A defect of ours. The message that led to it is passed; the others go on.
-      this.options.report('error', `a response was lost: ${describeFailure(error).message}`);
-    }
+    if (this.drain()) this.turn.end();
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
 }

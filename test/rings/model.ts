@@ -186,6 +186,7 @@ export class ModelGateway implements ResponseHandler {
   /** One turn of the event loop: drains when woken, and goes back to sleep. True when anything happened. */
   turn(): boolean {
     this.gateway.flush();
+    if (this.requests.size === 1 && this.gateway.await(1)) this.drain();
     if (!this.#awake) return false;
     const messages = this.drain();
     this.#awake = !this.gateway.arm(() => {
