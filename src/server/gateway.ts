@@ -167,6 +167,7 @@ export class Gateway implements SocketContext {
     }
     if (route.destination.accept(route.mount, exchange, host)) return true;
     this.waiting.set(host, route);
+    this.turn.isAwaited = true;
     return false;
   }
 
@@ -226,6 +227,7 @@ export class Gateway implements SocketContext {
       const now = this.waiting.get(host);
       if (now !== undefined) full.add(now);
     }
+    this.turn.isAwaited = this.waiting.size > 0;
   }
 
   date(): string {

@@ -13,6 +13,8 @@ export class Turn {
   now = 0;
   /** A destination has had room again since the last end of a turn. */
   hasRoom = false;
+  /** Requests wait for that; the gateway says so. */
+  isAwaited = false;
   private task: () => void = nothing;
   private immediate: NodeJS.Immediate | null = null;
   private readonly run = (): void => {
@@ -40,6 +42,6 @@ export class Turn {
   /** A destination has room again: requests that it turned away are offered once more at the end of this turn. */
   retry(): void {
     this.hasRoom = true;
-    this.schedule();
+    if (this.isAwaited) this.schedule();
   }
 }
