@@ -124,8 +124,8 @@ export class InputBuffer {
     }
     let gathered = this.#gathered;
     if (this.#size + length > gathered.byteLength) {
-      // Doubling keeps the copying linear, however small the blocks are. What was asked for is often a block, and comes.
-      const least = Math.min(this.#limit, this.line ? 256 : BLOCK);
+      // Doubling keeps the copying linear, however small the blocks are. Where a block was asked for, most of it comes.
+      const least = this.line || this.#limit > BLOCK ? 256 : this.#limit;
       const roomy = new Uint8Array(Math.min(this.#limit, Math.max(2 * this.#size, this.#size + length, least)));
       roomy.set(this.#size === gathered.byteLength ? gathered : gathered.subarray(0, this.#size));
       gathered = roomy;

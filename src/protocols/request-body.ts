@@ -66,7 +66,8 @@ export class IncomingBody {
     if (this.left > 0) this.left -= length;
     if (receiver === null) return true;
     if (this.size > this.limit) return false;
-    const taken = length === 0 ? 0 : (receiver.owner?.body(at, length) ?? length);
+    if (length === 0) return true;
+    const taken = receiver.owner?.body(at, length) ?? length;
     // The owner may have ended the request.
     if (this.receiver !== receiver) return true;
     if (taken < length) this.refused = this.parser.copy(at + taken, at + length);
@@ -78,6 +79,10 @@ export class IncomingBody {
   offer(): void {
     const { refused, receiver } = this;
     if (refused === null) return;
+    if (refused.length === 0) {
+      this.refused = null;
+      return;
+    }
     refused.copy(this.parser.bytes, READ_AREA);
     const taken = receiver?.owner?.body(READ_AREA, refused.length) ?? refused.length;
     if (this.refused === refused) this.refused = taken < refused.length ? refused.subarray(taken) : null;

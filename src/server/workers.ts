@@ -99,7 +99,7 @@ export class Workers implements Service {
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
-  /** Requests that this turn has handed to workers. */
+  /** Requests without a body that this turn has handed to workers. */
   private dispatched = 0;
   /** Lone requests that are not waited for, and how many there will be after the next wait in vain. */
   private skipped = 0;
@@ -173,7 +173,7 @@ export class Workers implements Service {
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
     else rings.dispatchSync(slot);
-    this.dispatched++;
+    if (!hasBody) this.dispatched++;
     this.schedule();
     return true;
   }

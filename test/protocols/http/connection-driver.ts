@@ -26,6 +26,7 @@ export class Recorder implements ExchangeOwner {
   drains = 0;
   /** Body bytes that it takes; the rest is refused. */
   room = Number.POSITIVE_INFINITY;
+  isFull = false;
 
   constructor(exchange: Exchange, head: string) {
     this.exchange = exchange;
@@ -35,12 +36,9 @@ export class Recorder implements ExchangeOwner {
   body(address: number, length: number): number {
     const taken = Math.min(length, this.room);
     this.room -= taken;
+    this.isFull = this.room === 0;
     this.received += parser.bytes.latin1Slice(address, address + taken);
     return taken;
-  }
-
-  get isFull(): boolean {
-    return this.room === 0;
   }
 
   bodyEnd(): void {

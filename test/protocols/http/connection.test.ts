@@ -294,6 +294,21 @@ describe('request bodies', () => {
     expect([d.last.received, d.last.bodyState, d.paused]).toEqual(['abcdef', 'ended', false]);
   });
 
+  it('G-65 the frame of a chunk, which the application does not get, stops nothing', () => {
+    const d = new Driver();
+    d.onRequest = (request) => {
+      request.room = 3;
+    };
+    d.feed(chunked('3\r\nabc\r\n'));
+    expect([d.last.received, d.paused]).toEqual(['abc', true]);
+    d.last.room = 3;
+    d.connection.wantBody(d.last.exchange);
+    d.feed('3\r\n');
+    expect(d.paused).toBe(false);
+    d.feed('def\r\n0\r\n\r\n');
+    expect([d.last.received, d.last.bodyState, d.paused]).toEqual(['abcdef', 'ended', false]);
+  });
+
   it('G-65 a body announced too large gets 413 and is never begun', () => {
     const d = new Driver({ limitBody: 4 }).feed(post('hello'));
     expect(d.requests).toHaveLength(0);
