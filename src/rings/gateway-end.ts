@@ -344,6 +344,17 @@ export class GatewayEnd {
     return words[header + BODY_SIZE] - ((words[header + BODY_TAIL] - Atomics.load(words, header + BODY_HEAD)) | 0);
   }
 
+  /** Body bytes that the worker has ever read, modulo 2^32. */
+  bodyRead(slot: number): number {
+    return Atomics.load(this.words, this.layout.slot + slot * this.layout.slotWords + BODY_HEAD);
+  }
+
+  /** Body bytes that the worker has not read yet. */
+  bodyLeft(slot: number): number {
+    const header = this.layout.slot + slot * this.layout.slotWords;
+    return this.words[header + BODY_SIZE] - this.#bodyRoom(header);
+  }
+
   #copyBody(header: number, source: Uint8Array, address: number, length: number): number {
     const { words, bytes } = this;
     const size = words[header + BODY_SIZE];

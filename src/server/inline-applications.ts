@@ -8,6 +8,7 @@ import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
+import type { InlineRequest } from './inline.ts';
 import { InlineRunner } from './inline-runner.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
@@ -17,7 +18,7 @@ import type { Turn } from './turn.ts';
 
 type InlineSettings = Pick<
   ResolvedOptions,
-  'asyncRequests' | 'directory' | 'earlyHints' | 'env' | 'timeoutStartup' | 'validate'
+  'asyncRequests' | 'directory' | 'earlyHints' | 'env' | 'timeoutAsyncResponse' | 'timeoutStartup' | 'validate'
 >;
 
 interface InlineOptions extends InlineSettings {
@@ -52,6 +53,8 @@ export class InlineApplications implements Service {
   /** In progress at a time (G-09). */
   private readonly mostRequests: number;
   private inProgress = 0;
+  /** Requests that were not answered at once, where there is a limit for that. */
+  private readonly awaited = new Set<InlineRequest>();
   private forgetUncaught: () => void = nothing;
 
   constructor(options: InlineOptions, parser: Parser, turn: Turn) {
@@ -102,7 +105,11 @@ export class InlineApplications implements Service {
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
     if (this.inProgress >= this.mostRequests) return false;
     this.inProgress++;
-    this.runner.run(runnable, exchange, host);
+    const request = this.runner.run(runnable, exchange, host);
+    if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) {
+      request.since = this.turn.now;
+      this.awaited.add(request);
+    }
     return true;
   }
 
@@ -112,5 +119,11 @@ export class InlineApplications implements Service {
 
   flush(): void {}
 
-  tick(): void {}
+  tick(now: number): void {
+    for (const request of this.awaited) {
+      if (request.isExcused()) request.since = now;
+      if (request.isAwaited && now - request.since >= this.options.timeoutAsyncResponse) request.expire();
+      if (!request.isAwaited) this.awaited.delete(request);
+    }
+  }
 }

@@ -28,7 +28,7 @@ export class InlineRunner {
   }
 
   /** Begins the request whose head lies in the memory of the parser. */
-  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost): void {
+  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost): InlineRequest {
     const { parser } = this;
     const request = new InlineRequest(exchange, parser, this.onDone);
     exchange.owner = request;
@@ -41,5 +41,6 @@ export class InlineRunner {
     addExtensions(environ, request, this.offersHints, errors);
     const running = this.context.runInAsyncScope(runAsync, null, app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
+    return request;
   }
 }

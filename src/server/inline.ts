@@ -8,8 +8,10 @@ import {
   type Transport,
   type Wait,
 } from '../interface/transport.ts';
+import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
+import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import { LENT_PIECE } from '../protocols/output.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
@@ -28,6 +30,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   readonly lends = true;
   /** Called when the client has gone, or the server gives up; set by the runner of the application. */
   onDisconnect: ((reason: Error) => void) | null = null;
+  /** Milliseconds (of the gateway's clock) since when its response is due; set by who limits that. */
+  since = 0;
 
   private readonly connection: ResponseConnection;
   private readonly exchange: Exchange;
@@ -49,6 +53,10 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   /** The body of the response is closed: a read that is still pending is not waited for (G-154). */
   private isDone = false;
   private wake: (() => void) | null = null;
+  /** The application has taken bytes of the body since the last `isExcused`. */
+  private moved = false;
+  /** Its client was answered by `expire`. */
+  private expired = false;
 
   /** @param onDone called once, when the request is over and its body closed */
   constructor(exchange: Exchange, parser: Parser, onDone: () => void) {
@@ -107,8 +115,27 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     this.isDone = true;
     this.blocks = [];
     this.wakeReader();
-    this.connection.done(this.exchange);
+    if (!this.expired) this.connection.done(this.exchange);
     this.onDone();
+  }
+
+  /** Its client waits for the head of the response. */
+  get isAwaited(): boolean {
+    return !this.expired && this.exchange.state === RESPONSE_AWAITED;
+  }
+
+  /** It is the client's turn, or the application has read of the body since the last call. */
+  isExcused(): boolean {
+    const { moved } = this;
+    this.moved = false;
+    return moved || (this.size === 0 && !this.bodyComplete && this.failure === null);
+  }
+
+  /** The application has not begun to answer in time (L-22): its client gets 504, and it is told. */
+  expire(): void {
+    this.expired = true;
+    this.disconnected(true);
+    this.connection.answer(this.exchange, 504, NO_RESPONSE);
   }
 
   private drain(): Promise<void> {
@@ -171,6 +198,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
         this.at = 0;
       }
       this.size -= block.length;
+      this.moved = true;
       if (this.isFull && this.size <= HIGH_WATER) {
         this.isFull = false;
         this.connection.wantBody(this.exchange);

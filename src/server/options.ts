@@ -202,6 +202,18 @@ export const settings = {
     'For running requests to end when the server stops; 0 does not wait',
   ),
   timeoutStartup: duration('Timeouts', 30_000, 1, 'For a worker to load its applications and run their startup hooks'),
+  timeoutResponse: duration(
+    'Timeouts',
+    60_000,
+    0,
+    'For a sync application to begin its response, beside the time that it waits for the body of the request: then the client gets 504, and soon after the worker is replaced; 0 for no limit',
+  ),
+  timeoutAsyncResponse: duration(
+    'Timeouts',
+    0,
+    0,
+    'The same for an async application, whose worker is not replaced; 0 for no limit: a long poll may take its time',
+  ),
   timeoutStep: duration(
     'Timeouts',
     0,

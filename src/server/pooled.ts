@@ -3,6 +3,7 @@ import { writeFully } from '../engine/error-stream.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
+import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import {
@@ -38,6 +39,18 @@ function fileEnd(error: unknown): number {
   return typeof errno === 'number' && errno < 0 ? errno : FILE_SHORT;
 }
 
+/** Milliseconds that the applications on workers have (G-148, L-22); 0: no limit. */
+export interface ApplicationLimits {
+  /** For one step. */
+  readonly step: number;
+  /** To begin a response: sync applications, and async ones. */
+  readonly response: number;
+  readonly asyncResponse: number;
+}
+
+/** Milliseconds in which a sync application is to end by itself when its client has got 504, at most. */
+const GRACE = 2000;
+
 interface FileTransfer {
   readonly descriptor: number;
   /** Of the thread that opened the file, where that has ended: closing it is left to us. */
@@ -52,8 +65,12 @@ class PooledRequest implements ExchangeOwner {
   exchange: Exchange | null = null;
   /** Response bytes that the socket has not taken: credit is granted when it has. */
   owed = 0;
-  /** Milliseconds (of the gateway's clock) of the last sign of life; for the limit of a step. */
+  /** Milliseconds (of the gateway's clock) of the last sign of life; for the limits of its application. */
   since = 0;
+  /** Bytes of the request body that the application had read at the last look. */
+  bodySeen = 0;
+  /** The head of the response has come. */
+  answered = false;
   /** Milliseconds of the request's arrival. */
   begun = 0;
   /** The client still owes body bytes. */
@@ -61,8 +78,10 @@ class PooledRequest implements ExchangeOwner {
   /** Body bytes that are to come before a sync worker gets the request; 0: the workers have it (B-44). */
   awaited = 0;
   isFull = false;
-  /** Its application has been told that the server gives up. */
-  givenUp = false;
+  /** Milliseconds that the application has to end, once it was told that the server gives up; 0 before. */
+  patience = 0;
+  /** What its worker is ended for behind that. */
+  complaint = '';
   /** A file is being sent: the slot rests until that has ended. */
   file: FileTransfer | null = null;
   private readonly context: PooledContext;
@@ -131,10 +150,26 @@ class PooledRequest implements ExchangeOwner {
     this.context.rings.dispatchSync(this.slot);
   }
 
+  /** A worker may have it, and not as one that is being ended. */
+  get isRunning(): boolean {
+    return this.exchange !== null || this.patience > 0;
+  }
+
+  /** It is not the application's turn, but the client's; or it has read more of the body since the last call. */
+  isExcused(): boolean {
+    if (this.owed > 0 || this.file !== null) return true;
+    const { rings } = this.context;
+    const read = rings.bodyRead(this.slot);
+    if (read === this.bodySeen) return this.receiving && rings.bodyLeft(this.slot) === 0;
+    this.bodySeen = read;
+    return true;
+  }
+
   /** Gives the slot back: the request is over, and no worker has it any more, or none ever had. */
   release(): void {
     this.exchange = null;
     this.awaited = 0;
+    this.patience = 0;
     this.context.slotFreed(this.context.rings.release(this.slot));
   }
 }
@@ -166,7 +201,9 @@ export class PooledRequests implements ResponseHandler {
     request.since = now;
     request.begun = now;
     request.receiving = exchange.hasBody;
-    request.givenUp = false;
+    request.bodySeen = 0;
+    request.answered = false;
+    request.patience = 0;
     exchange.owner = request;
   }
 
@@ -182,26 +219,41 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /**
-   * Looks for applications that have not moved for `limit` milliseconds while it was their turn (G-148): first the
-   * request is given up, and where that changes nothing in another `limit`, its worker is passed to `stuck`.
+   * Looks for applications that have not moved for too long while it was their turn (G-148). First the request is given
+   * up, and its client gets 504 where the response was to have begun (L-22). Where that changes nothing for as long as
+   * the application has patience left, its worker is passed to `stuck`.
    */
-  checkSteps(limit: number, now: number, stuck: (worker: number) => void): void {
+  checkApplications(limits: ApplicationLimits, now: number, stuck: (worker: number, why: string) => void): void {
     const { rings } = this.context;
     for (const request of this.requests) {
-      if (!request?.exchange) continue;
+      if (!request?.isRunning) continue;
       const worker = rings.owner(request.slot);
-      // In the queue, or waiting for the client.
-      if (worker < 0 || request.receiving || request.owed > 0 || request.file !== null) request.since = now;
-      if (now - request.since < limit) continue;
-      request.since = now;
-      if (request.givenUp) {
-        stuck(worker);
-      } else {
-        request.givenUp = true;
-        rings.cancel(request.slot, CANCEL_ABORTED);
-        this.context.scheduleRings();
+      if (request.patience > 0) {
+        if (now - request.since >= request.patience) stuck(worker, request.complaint);
+        continue;
+      }
+      if (worker < 0 || request.isExcused()) request.since = now;
+      const waited = now - request.since;
+      const isSync = worker < rings.layout.syncWorkers;
+      const response = isSync ? limits.response : limits.asyncResponse;
+      if (!request.answered && response > 0 && waited >= response) {
+        // An async application holds no thread up by waiting.
+        const patience = isSync ? Math.min(response, GRACE) : Number.POSITIVE_INFINITY;
+        this.cancel(request, patience, `an application did not answer within ${response} ms`);
+        this.giveUp(request, 504, NO_RESPONSE);
+      } else if (limits.step > 0 && waited >= limits.step) {
+        this.cancel(request, limits.step, `an application took longer than ${limits.step} ms for a step`);
       }
     }
+  }
+
+  /** Tells the application that the server gives up. */
+  private cancel(request: PooledRequest, patience: number, complaint: string): void {
+    request.since = this.context.turn.now;
+    request.patience = patience;
+    request.complaint = complaint;
+    this.context.rings.cancel(request.slot, CANCEL_ABORTED);
+    this.context.scheduleRings();
   }
 
   /** Requests that have been in the sync queue since before `time` (milliseconds). */
@@ -262,18 +314,18 @@ export class PooledRequests implements ResponseHandler {
    */
   abandon(worker: number): void {
     for (const request of this.requests) {
-      if (request?.exchange && request.file === null && this.context.rings.owner(request.slot) === worker) {
-        this.giveUp(request);
-      }
+      if (!request?.isRunning || request.file !== null || this.context.rings.owner(request.slot) !== worker) continue;
+      request.patience = 0;
+      this.giveUp(request);
     }
   }
 
   /** Nobody will answer the request any more. Its slot rests until no worker can touch it. */
-  private giveUp(request: PooledRequest): void {
+  private giveUp(request: PooledRequest, status = 500, message = ''): void {
     const { exchange } = request;
     request.exchange = null;
     if (exchange?.state === RESPONSE_AWAITED) {
-      exchange.connection.answer(exchange, 500);
+      exchange.connection.answer(exchange, status, message);
     } else if (exchange !== null) {
       exchange.connection.breakResponse(exchange);
       exchange.connection.done(exchange);
@@ -369,8 +421,10 @@ export class PooledRequests implements ResponseHandler {
   }
 
   private respond(slot: number, sent: HeadMessage, complete: boolean): Exchange | null {
-    const { exchange } = this.requests[slot];
+    const request = this.requests[slot];
+    const { exchange } = request;
     if (exchange === null) return null;
+    request.answered = true;
     const head = this.responseHead;
     head.status = sent.status;
     head.flags = sent.flags;

@@ -11,7 +11,7 @@ import { GatewayEnd } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
-import { PooledRequests } from './pooled.ts';
+import { type ApplicationLimits, PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
 import type { Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
@@ -40,7 +40,9 @@ type WorkerSettings = Pick<
   | 'maxRequests'
   | 'maxRequestsJitter'
   | 'queueWarning'
+  | 'timeoutAsyncResponse'
   | 'timeoutQueue'
+  | 'timeoutResponse'
   | 'timeoutStartup'
   | 'timeoutStep'
   | 'uncaughtErrors'
@@ -96,6 +98,7 @@ export class Workers implements Service {
   private readonly bufferBody: number;
   /** Requests of one async worker at a time (G-09). */
   private readonly mostRequests: number;
+  private readonly limits: ApplicationLimits;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   private ringsDirty = false;
@@ -113,6 +116,11 @@ export class Workers implements Service {
     this.rings = new GatewayEnd(memory, layout);
     this.bufferBody = Math.min(options.bufferBody, layout.largeBodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
+    this.limits = {
+      step: options.timeoutStep,
+      response: options.timeoutResponse,
+      asyncResponse: options.timeoutAsyncResponse,
+    };
     this.requests = new PooledRequests({
       rings: this.rings,
       turn,
@@ -205,13 +213,10 @@ export class Workers implements Service {
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
   tick(now: number): void {
-    const { timeoutStep, timeoutQueue, queueWarning, report } = this.options;
-    if (timeoutStep > 0) {
-      this.requests.checkSteps(timeoutStep, now, (worker) => {
-        const { of, index } = this.places[worker];
-        of.pool.kill(index, `an application took longer than ${timeoutStep} ms for a step`);
-        this.requests.abandon(worker);
-      });
+    const { timeoutQueue, queueWarning, report } = this.options;
+    const { step, response, asyncResponse } = this.limits;
+    if (step + response + asyncResponse > 0) {
+      this.requests.checkApplications(this.limits, now, (worker, why) => this.end(worker, why));
     }
     if (this.rings.queueLength === 0) {
       this.warned = false;
@@ -228,6 +233,13 @@ export class Workers implements Service {
       );
     }
     this.warned = stranded > 0;
+  }
+
+  /** Ends a worker by force, and does not keep the clients of its requests waiting for that. */
+  private end(worker: number, why: string): void {
+    const { of, index } = this.places[worker];
+    of.pool.kill(index, why);
+    this.requests.abandon(worker);
   }
 
   private addPool(kind: Kind, first: number, places: number): void {
