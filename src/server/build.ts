@@ -91,6 +91,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     deadlines: options,
     accessLog,
     maxConnections: options.maxConnections,
+    limitQueue: options.limitQueue,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
   });
   return { gateway, services: [inline, workers], accessLog };

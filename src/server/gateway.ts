@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
+import { BUSY } from '../protocols/answer.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
@@ -40,7 +41,7 @@ export interface Route extends Mounted {
   readonly destination: Destination;
 }
 
-interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'> {
+interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<Pick<ResolvedOptions, 'limitQueue'>> {
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;
@@ -166,6 +167,11 @@ export class Gateway implements SocketContext {
       return true;
     }
     if (route.destination.accept(route.mount, exchange, host)) return true;
+    const { limitQueue = 0 } = this.options;
+    if (limitQueue > 0 && this.waiting.size >= limitQueue) {
+      exchange.connection.answer(exchange, 503, BUSY);
+      return true;
+    }
     this.waiting.set(host, route);
     this.turn.isAwaited = true;
     return false;

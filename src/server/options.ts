@@ -180,6 +180,12 @@ export const settings = {
     [0, Number.MAX_SAFE_INTEGER],
     'Largest request body; a larger one gets 413; 0 for no limit',
   ),
+  limitQueue: count(
+    'Limits',
+    0,
+    [0, 1_000_000],
+    'Requests that may wait for a sync worker, or for room where there is none; more of them get 503 at once; 0 for no limit',
+  ),
   limitWorkerMemory: size(
     'Limits',
     0,

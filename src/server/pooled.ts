@@ -3,7 +3,7 @@ import { writeFully } from '../engine/error-stream.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
-import { NO_RESPONSE } from '../protocols/answer.ts';
+import { BUSY, NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import {
@@ -26,8 +26,12 @@ interface PooledContext {
   readonly turn: Turn;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
-  /** A slot is free again; `worker` has had its request, or none where it is -1. */
-  slotFreed(worker: number): void;
+  /** As many requests wait for a sync worker as may. */
+  isFull(): boolean;
+  /** A request was put into the queue of the sync workers. */
+  queued(): void;
+  /** A slot is free again; `worker` has had its request, or none where it is -1; `wasQueued` as told by `queued`. */
+  slotFreed(worker: number, wasQueued: boolean): void;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
 }
@@ -77,6 +81,8 @@ class PooledRequest implements ExchangeOwner {
   receiving = false;
   /** Body bytes that are to come before a sync worker gets the request; 0: the workers have it (B-44). */
   awaited = 0;
+  /** It was put into the queue of the sync workers. */
+  wasQueued = false;
   isFull = false;
   /** Milliseconds that the application has to end, once it was told that the server gives up; 0 before. */
   patience = 0;
@@ -143,11 +149,19 @@ class PooledRequest implements ExchangeOwner {
     this.owed = 0;
   }
 
-  /** Hands a request that was held back to the sync workers. */
-  private dispatch(): void {
+  /** Hands the request to the sync workers, or refuses it where too many wait for them already. */
+  dispatch(): void {
+    const { context, exchange } = this;
     this.awaited = 0;
-    this.begun = this.context.turn.now;
-    this.context.rings.dispatchSync(this.slot);
+    if (exchange !== null && context.isFull()) {
+      exchange.connection.answer(exchange, 503, BUSY);
+      this.release();
+      return;
+    }
+    this.begun = context.turn.now;
+    this.wasQueued = true;
+    context.rings.dispatchSync(this.slot);
+    context.queued();
   }
 
   /** A worker may have it, and not as one that is being ended. */
@@ -170,7 +184,9 @@ class PooledRequest implements ExchangeOwner {
     this.exchange = null;
     this.awaited = 0;
     this.patience = 0;
-    this.context.slotFreed(this.context.rings.release(this.slot));
+    const { wasQueued } = this;
+    this.wasQueued = false;
+    this.context.slotFreed(this.context.rings.release(this.slot), wasQueued);
   }
 }
 
@@ -205,6 +221,11 @@ export class PooledRequests implements ResponseHandler {
     request.answered = false;
     request.patience = 0;
     exchange.owner = request;
+  }
+
+  /** Hands a request that has begun to the sync workers. */
+  dispatchSync(slot: number): void {
+    this.requests[slot].dispatch();
   }
 
   /**

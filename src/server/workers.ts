@@ -36,6 +36,7 @@ type WorkerSettings = Pick<
   ResolvedOptions,
   | 'asyncRequests'
   | 'bufferBody'
+  | 'limitQueue'
   | 'limitWorkerMemory'
   | 'maxRequests'
   | 'maxRequestsJitter'
@@ -101,6 +102,8 @@ export class Workers implements Service {
   private readonly limits: ApplicationLimits;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
+  /** Requests that sync workers have, or are to have. */
+  private syncRequests = 0;
   private ringsDirty = false;
   /** Requests without a body that this turn has handed to workers. */
   private dispatched = 0;
@@ -125,7 +128,12 @@ export class Workers implements Service {
       rings: this.rings,
       turn,
       scheduleRings: () => this.schedule(),
-      slotFreed: (worker) => {
+      isFull: () => this.isFull(),
+      queued: () => {
+        this.syncRequests++;
+      },
+      slotFreed: (worker, wasQueued) => {
+        if (wasQueued) this.syncRequests--;
         turn.retry();
         if (worker >= 0) this.finished(worker);
       },
@@ -180,7 +188,7 @@ export class Workers implements Service {
     this.requests.begin(slot, exchange);
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
-    else rings.dispatchSync(slot);
+    else this.requests.dispatchSync(slot);
     if (!hasBody) this.dispatched++;
     this.schedule();
     return true;
@@ -233,6 +241,15 @@ export class Workers implements Service {
       );
     }
     this.warned = stranded > 0;
+  }
+
+  /** As many requests wait for a sync worker as may (L-23): beyond those that each worker in service has, or takes. */
+  private isFull(): boolean {
+    const { limitQueue } = this.options;
+    if (limitQueue === 0) return false;
+    let inService = 0;
+    for (const { of, ready, draining } of this.places) if (of.kind === 'sync' && (ready || draining)) inService++;
+    return this.syncRequests - inService >= limitQueue;
   }
 
   /** Ends a worker by force, and does not keep the clients of its requests waiting for that. */
