@@ -33,6 +33,7 @@ import {
 } from './http/states.ts';
 import { Input, type InputReader } from './input.ts';
 import { Output } from './output.ts';
+import type { IncomingBody } from './request-body.ts';
 
 /**
  * A server's connection without I/O: bytes and events in, bytes and events out; no socket, no timer, no clock. This
@@ -74,6 +75,8 @@ export abstract class Connection implements ResponseConnection, InputReader {
   protected abstract stopReading(): void;
   /** The body that is being read will never be complete; `status` as in `ExchangeOwner.bodyFailed`. */
   protected abstract failBody(status: number, message: string): void;
+  /** The body that is being read; null: none. */
+  abstract readonly incoming: IncomingBody | null;
   /** Part of a request's head has come. */
   protected abstract readonly inHead: boolean;
   /** What the connection waits for while its output flows: WAIT_*. */

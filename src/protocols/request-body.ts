@@ -26,7 +26,8 @@ export class IncomingBody {
   left: number;
   private readonly parser: Parser;
   private readonly limit: number;
-  private size = 0;
+  /** Bytes that have come. */
+  size = 0;
   /** Bytes that the owner had no room for; empty where it has taken all and is full. */
   private refused: Buffer | null = null;
 

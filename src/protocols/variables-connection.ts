@@ -81,6 +81,10 @@ export abstract class VariablesConnection extends Connection {
     return !this.held;
   }
 
+  get incoming(): IncomingBody | null {
+    return this.body;
+  }
+
   protected stopReading(): void {
     this.waiting = null;
     this.abandonBody();

@@ -344,6 +344,11 @@ export class GatewayEnd {
     return words[header + BODY_SIZE] - ((words[header + BODY_TAIL] - Atomics.load(words, header + BODY_HEAD)) | 0);
   }
 
+  /** Whether the body ring has room for a whole body of `length` bytes (-1: of any length). */
+  bodyFits(slot: number, length: number): boolean {
+    return length >= 0 && length <= this.words[this.layout.slot + slot * this.layout.slotWords + BODY_SIZE];
+  }
+
   /** Body bytes that the worker has ever read, modulo 2^32. */
   bodyRead(slot: number): number {
     return Atomics.load(this.words, this.layout.slot + slot * this.layout.slotWords + BODY_HEAD);

@@ -54,7 +54,11 @@ function onClose(this: HeardSocket): void {
 
 /** What Node keeps in a socket without documenting it. Each reader below asks whether it is there. */
 interface SocketInternals {
-  _handle: { readonly writeQueueSize?: unknown; readonly getpeername?: unknown } | null;
+  _handle: {
+    readonly bytesWritten?: unknown;
+    readonly writeQueueSize?: unknown;
+    readonly getpeername?: unknown;
+  } | null;
   _server?: unknown;
 }
 
@@ -67,6 +71,14 @@ export function unsentBytes(socket: net.Socket): number {
   const { _handle: handle } = internalsOf(socket);
   // What Node's own time-out of a socket looks at. `writableLength` tells less: it changes with whole blocks only.
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
+}
+
+/** Bytes that were written and that the system has taken. */
+export function takenBytes(socket: net.Socket): number {
+  const { _handle: handle } = internalsOf(socket);
+  // Bytes that Node still keeps count for `bytesWritten` of the socket, and not for that of the handle.
+  const written = typeof handle?.bytesWritten === 'number' && typeof handle.writeQueueSize === 'number';
+  return written ? Number(handle.bytesWritten) - unsentBytes(socket) : socket.bytesWritten - socket.writableLength;
 }
 
 /**

@@ -92,6 +92,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     accessLog,
     maxConnections: options.maxConnections,
     limitQueue: options.limitQueue,
+    minRate: options.minRate,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
   });
   return { gateway, services: [inline, workers], accessLog };

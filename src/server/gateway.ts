@@ -41,7 +41,7 @@ export interface Route extends Mounted {
   readonly destination: Destination;
 }
 
-interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<Pick<ResolvedOptions, 'limitQueue'>> {
+interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<Pick<ResolvedOptions, 'limitQueue' | 'minRate'>> {
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;
@@ -86,6 +86,7 @@ const NOT_READ: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', ref
 export class Gateway implements SocketContext {
   readonly acceptor: Acceptor;
   readonly limits: readonly number[];
+  readonly minRate: number;
   lingerLimit = LINGER_LIMIT;
   private readonly options: GatewayOptions;
   private readonly connection: ConnectionOptions;
@@ -124,6 +125,7 @@ export class Gateway implements SocketContext {
     this.onFinished = options.onFinished ?? nothing;
     this.head = new HeadReader(parser.words, parser.bytes);
     this.limits = limitsByWait(deadlines);
+    this.minRate = options.minRate ?? 0;
     const shortest = Math.min(...this.limits.filter((limit) => limit > 0));
     this.period = Math.max(5, Math.min(SLOWEST_TICK, shortest / 4));
     this.ticker = setInterval(() => this.tick(), this.period);

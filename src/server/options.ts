@@ -160,7 +160,7 @@ export const settings = {
   ),
   bufferBody: size(
     'Workers',
-    0,
+    65_536,
     [0, MOST_BUFFERED],
     'Bytes of a request body, unless it is shorter, that must be there before a sync worker gets the request',
   ),
@@ -201,6 +201,12 @@ export const settings = {
     'For the next request on an idle connection; 0 closes after each response',
   ),
   timeoutSend: duration('Timeouts', 30_000, 1, 'For the client to take the next bytes of a response'),
+  minRate: size(
+    'Timeouts',
+    240,
+    [0, Number.MAX_SAFE_INTEGER],
+    'Bytes a second that a client has to send of a request body, and to take of a response, on average of each such time that it is waited for; 0 for no limit',
+  ),
   timeoutGraceful: duration(
     'Timeouts',
     30_000,

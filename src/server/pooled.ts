@@ -84,6 +84,8 @@ class PooledRequest implements ExchangeOwner {
   /** It was put into the queue of the sync workers. */
   wasQueued = false;
   isFull = false;
+  /** There is room for all of its body. */
+  fits = false;
   /** Milliseconds that the application has to end, once it was told that the server gives up; 0 before. */
   patience = 0;
   /** What its worker is ended for behind that. */
@@ -101,7 +103,7 @@ class PooledRequest implements ExchangeOwner {
     const { rings } = this.context;
     this.context.scheduleRings();
     const taken = rings.writeBody(this.slot, address, length);
-    this.isFull = taken < length || rings.bodyFull(this.slot, READ_SIZE);
+    this.isFull = taken < length || (!this.fits && rings.bodyFull(this.slot, READ_SIZE));
     if (this.awaited > 0) {
       this.awaited -= taken;
       if (this.isFull || this.awaited <= 0) this.dispatch();
@@ -217,6 +219,7 @@ export class PooledRequests implements ResponseHandler {
     request.since = now;
     request.begun = now;
     request.receiving = exchange.hasBody;
+    request.fits = exchange.hasBody && this.context.rings.bodyFits(slot, exchange.bodyLength);
     request.bodySeen = 0;
     request.answered = false;
     request.patience = 0;
@@ -230,12 +233,17 @@ export class PooledRequests implements ResponseHandler {
 
   /**
    * Keeps a request that has begun from the sync workers until `size` bytes of its body have come, or all of them, or
-   * their space is full (B-44). Asks the client for them where it waits to be asked (G-67).
+   * their space is full (B-44). Asks the client for them where it waits to be asked (G-67); for more than that the
+   * application asks.
    */
   hold(slot: number, size: number): void {
     const request = this.requests[slot];
-    request.awaited = size;
     const { exchange } = request;
+    if (exchange?.expectsContinue && exchange.bodyLength > size) {
+      request.dispatch();
+      return;
+    }
+    request.awaited = size;
     if (exchange?.expectsContinue) exchange.connection.wantBody(exchange);
   }
 

@@ -2,15 +2,26 @@ import type net from 'node:net';
 import type { ConnectionInfo } from '../environ/builder.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import { type ConnectionHost, type RefusedLine, WAIT_CLIENT, WAIT_LINGERING, WAIT_REQUEST } from '../protocols/host.ts';
+import {
+  type ConnectionHost,
+  type RefusedLine,
+  WAIT_BODY,
+  WAIT_CLIENT,
+  WAIT_LINGERING,
+  WAIT_REQUEST,
+} from '../protocols/host.ts';
+import type { IncomingBody } from '../protocols/request-body.ts';
 import { reset } from '../protocols/reset.ts';
-import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
+import { type Acceptor, isForgotten, type SocketEvents, takenBytes, unsentBytes } from './accept.ts';
+import { Pace } from './pace.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
   readonly acceptor: Acceptor;
   /** Milliseconds allowed for each WAIT_* of a connection; 0: no limit. */
   readonly limits: readonly number[];
+  /** Bytes a second that a client must send or take while it is waited for, after the first limit of that wait. */
+  readonly minRate: number;
   /** Milliseconds that a connection may linger in all, however much the client sends. */
   readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
@@ -49,6 +60,12 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   private waitingSince: number;
   /** When this wait began, whatever steps forward it has seen. */
   private begun: number;
+  /** When the last look at the deadlines was. */
+  private checked: number;
+  /** The body whose client was waited for last, and how fast it comes; how fast output is taken. */
+  private body: IncomingBody | null = null;
+  private bodyPace: Pace | null = null;
+  private sendPace: Pace | null = null;
   private isHalfClosed = false;
 
   /** `connect` makes the connection, for the protocol that is spoken on this socket. */
@@ -63,6 +80,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     this.info = info;
     this.waitingSince = now;
     this.begun = now;
+    this.checked = now;
     this.connection = connect(this);
     this.socket = context.acceptor.adopt(accepted, this);
   }
@@ -82,6 +100,12 @@ export class SocketHost implements ConnectionHost, SocketEvents {
     if (this.isHalfClosed && isForgotten(this.socket)) this.socket.destroy();
     const { connection } = this;
     const { waitingFor, progress } = connection;
+    const elapsed = now - this.checked;
+    this.checked = now;
+    if (this.context.minRate > 0 && this.isSlow(waitingFor, elapsed)) {
+      connection.expired();
+      return;
+    }
     // A client that takes a large block slowly is at work, though nothing drains for long.
     const unsent = waitingFor === WAIT_CLIENT ? unsentBytes(this.socket) : 0;
     if (waitingFor !== this.waitingFor) this.begun = now;
@@ -101,6 +125,23 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       this.waitingSince = now;
       connection.expired();
     }
+  }
+
+  /** Whether the client that is waited for is too slow, although it moves (L-24). */
+  private isSlow(waitingFor: number, elapsed: number): boolean {
+    const { limits, minRate } = this.context;
+    if (waitingFor === WAIT_CLIENT) {
+      const taken = takenBytes(this.socket);
+      this.sendPace ??= new Pace(taken);
+      return this.sendPace.isSlow(elapsed, taken, limits[WAIT_CLIENT], minRate);
+    }
+    const body = waitingFor === WAIT_BODY ? this.connection.incoming : null;
+    if (body === null) return false;
+    if (body !== this.body || this.bodyPace === null) {
+      this.body = body;
+      this.bodyPace = new Pace(body.size);
+    }
+    return this.bodyPace.isSlow(elapsed, body.size, limits[WAIT_BODY], minRate);
   }
 
   /** See `SocketEvents`. */

@@ -155,6 +155,10 @@ export class HttpConnection extends Connection {
     this.host.halfClosed();
   }
 
+  get incoming(): IncomingBody | null {
+    return this.reader.body;
+  }
+
   protected get inHead(): boolean {
     return this.reader.inHead;
   }
