@@ -11,6 +11,7 @@ import {
   type RingLayout,
   SIGNALLED,
   STOP,
+  TURNS,
   WORKER_BELL,
   WORKER_WORDS,
 } from './layout.ts';
@@ -285,6 +286,7 @@ export class AsyncWorkerEnd {
   readonly #seen: Int32Array;
   readonly #everSeen: Uint8Array;
   #inboxHead: number;
+  #turns = 0;
   /** Requests that wait for room in the ring, and messages without payload that do: [kind, slot, generation]. */
   #blocked: AsyncRingRequest[] = [];
   readonly #backlog: (() => boolean)[] = [];
@@ -373,6 +375,9 @@ export class AsyncWorkerEnd {
   poll(): void {
     const words = this.#words;
     const { inboxSize } = this.layout;
+    this.#turns = (this.#turns + 1) | 0;
+    // Plain: it tells that this thread turns, and nothing else.
+    words[this.#control + TURNS] = this.#turns;
     // Acquires the entries.
     const tail = Atomics.load(words, this.#control + INBOX_TAIL);
     while (this.#inboxHead !== tail) {

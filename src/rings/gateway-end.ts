@@ -48,6 +48,7 @@ import {
   STOP,
   TEXT_LENGTH,
   TEXT_START,
+  TURNS,
   WAITING,
   WORKER_BELL,
   WORKER_WORDS,
@@ -225,6 +226,16 @@ export class GatewayEnd {
   /** Requests that async worker `worker` has been handed and has not finished. */
   inFlight(worker: number): number {
     return this.#inFlight[worker];
+  }
+
+  /** A number that changes with every turn in which an async worker looks at its inbox. */
+  turns(worker: number): number {
+    return Atomics.load(this.words, this.layout.worker + worker * WORKER_WORDS + TURNS);
+  }
+
+  /** Has an async worker look at its inbox, in its next turn. */
+  call(worker: number): void {
+    ringBell(this.words, this.layout.worker + worker * WORKER_WORDS + WORKER_BELL);
   }
 
   #putInbox(slot: number, worker: number): void {

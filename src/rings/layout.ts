@@ -109,6 +109,8 @@ const CONTROL_WORDS = 64;
 export const RING_TAIL = 0;
 /** 1: the worker waits for room in its response ring. Set by the worker, cleared by the gateway. */
 export const SPACE_WANTED = 1;
+/** Changes with every turn in which an async worker looks at its inbox. Written by the worker. */
+export const TURNS = 2;
 /** Bytes ever taken from the response ring. Written by the gateway. */
 export const RING_HEAD = 16;
 /** Sequence number on which a sync worker waits for room. Written by the gateway. */

@@ -232,6 +232,12 @@ export const settings = {
     0,
     'For one step of an application, after which its worker is replaced; 0 for no limit',
   ),
+  timeoutLoop: duration(
+    'Timeouts',
+    30_000,
+    0,
+    'For the event loop of an async worker with requests to turn, after which the worker is replaced; 0 for no limit',
+  ),
   timeoutQueue: duration(
     'Timeouts',
     30_000,

@@ -16,6 +16,7 @@ import type { Report } from './report.ts';
 import type { Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
 import type { Turn } from './turn.ts';
+import { Watchdog } from './watchdog.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 
@@ -42,6 +43,7 @@ type WorkerSettings = Pick<
   | 'maxRequestsJitter'
   | 'queueWarning'
   | 'timeoutAsyncResponse'
+  | 'timeoutLoop'
   | 'timeoutQueue'
   | 'timeoutResponse'
   | 'timeoutStartup'
@@ -100,6 +102,7 @@ export class Workers implements Service {
   /** Requests of one async worker at a time (G-09). */
   private readonly mostRequests: number;
   private readonly limits: ApplicationLimits;
+  private readonly watchdog: Watchdog;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   /** Requests that sync workers have, or are to have. */
@@ -124,6 +127,7 @@ export class Workers implements Service {
       response: options.timeoutResponse,
       asyncResponse: options.timeoutAsyncResponse,
     };
+    this.watchdog = new Watchdog(this.rings, options.timeoutLoop);
     this.requests = new PooledRequests({
       rings: this.rings,
       turn,
@@ -221,7 +225,8 @@ export class Workers implements Service {
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */
   tick(now: number): void {
-    const { timeoutQueue, queueWarning, report } = this.options;
+    const { timeoutLoop, timeoutQueue, queueWarning, report } = this.options;
+    if (timeoutLoop > 0) this.watch(now);
     const { step, response, asyncResponse } = this.limits;
     if (step + response + asyncResponse > 0) {
       this.requests.checkApplications(this.limits, now, (worker, why) => this.end(worker, why));
@@ -252,10 +257,24 @@ export class Workers implements Service {
     return this.syncRequests - inService >= limitQueue;
   }
 
-  /** Ends a worker by force, and does not keep the clients of its requests waiting for that. */
+  /** Ends async workers whose event loop does not turn. Those without requests have nobody to keep waiting. */
+  private watch(now: number): void {
+    const { syncWorkers, workers } = this.rings.layout;
+    for (let worker = syncWorkers; worker < workers; worker++) {
+      const { ready, draining } = this.places[worker];
+      if (this.rings.inFlight(worker) === 0 || !(ready || draining)) this.watchdog.forget(worker);
+      else if (this.watchdog.isBlocked(worker, now)) {
+        this.end(worker, `its event loop did not turn for ${this.options.timeoutLoop} ms`);
+      }
+    }
+  }
+
+  /** Ends a worker by force, and keeps neither the clients of its requests waiting for that, nor new ones. */
   private end(worker: number, why: string): void {
-    const { of, index } = this.places[worker];
-    of.pool.kill(index, why);
+    const place = this.places[worker];
+    place.ready = false;
+    place.draining = false;
+    place.of.pool.kill(place.index, why);
     this.requests.abandon(worker);
   }
 
