@@ -57,6 +57,8 @@ export abstract class Connection implements ResponseConnection, InputReader {
   protected socket: number = SOCKET_OPEN;
   /** The server stops: the connection ends with its last response. */
   protected closing = false;
+  /** Requests that have begun. */
+  protected requests = 0;
   /** The client has sent its last byte. */
   protected inputEnded = false;
   /** What is in progress ends by us, not by the client. */

@@ -28,6 +28,8 @@ export interface VariablesConnectionOptions {
   variables: VariableLimits;
   /** False: every connection ends with its first response. */
   keepAlive: boolean;
+  /** Requests on one connection, which ends with the response to the last; absent: any number. */
+  mostRequests?: number;
 }
 
 /**
@@ -186,7 +188,7 @@ export abstract class VariablesConnection extends Connection {
 
   /** All variables of a request are there. */
   protected begin(variables: Variables, persist: boolean): void {
-    const { limitBody, keepAlive, variables: limits } = this.options;
+    const { limitBody, keepAlive, mostRequests = Number.POSITIVE_INFINITY, variables: limits } = this.options;
     this.progress++;
     let flags: number;
     try {
@@ -202,7 +204,8 @@ export abstract class VariablesConnection extends Connection {
       this.refuse(413, TOO_LARGE, variables);
       return;
     }
-    const exchange = new Exchange(this, flags, persist && keepAlive && !this.closing, false, false);
+    const isLast = ++this.requests >= mostRequests;
+    const exchange = new Exchange(this, flags, persist && keepAlive && !isLast && !this.closing, false, false);
     exchange.bodyLength = length;
     this.queue.append(exchange);
     // What the body needs must stand before the host is asked: it may answer at once.

@@ -15,6 +15,7 @@ import { formatDateTime } from '../rules/format-date-time.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Acceptor } from './accept.ts';
 import type { Protocol } from './bind.ts';
+import { Admission } from './admission.ts';
 import { type Deadlines, limitsByWait } from './deadlines.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
@@ -41,7 +42,10 @@ export interface Route extends Mounted {
   readonly destination: Destination;
 }
 
-interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<Pick<ResolvedOptions, 'limitQueue' | 'minRate'>> {
+/** Limits that are off where they are left out. */
+type Limits = Pick<ResolvedOptions, 'limitQueue' | 'maxConnectionsPerAddress' | 'minRate'>;
+
+interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<Limits> {
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;
@@ -98,6 +102,7 @@ export class Gateway implements SocketContext {
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
   private readonly hosts = new Set<SocketHost>();
+  private readonly admission: Admission;
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
   private readonly period: number;
@@ -119,6 +124,7 @@ export class Gateway implements SocketContext {
     this.parser = parser;
     this.turn = turn;
     this.acceptor = options.acceptor;
+    this.admission = new Admission(options.maxConnections, options.maxConnectionsPerAddress ?? 0);
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.accessLog = options.accessLog;
@@ -135,11 +141,17 @@ export class Gateway implements SocketContext {
 
   /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
   accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false): void {
-    const full = this.closing || this.hosts.size >= this.options.maxConnections;
+    const full = this.closing || this.admission.isFull;
     // Asked now, since the system forgets the address of a client that resets its connection.
     const info = full ? null : connectionInfo(socket, unixSocket, 'http');
-    if (info === null || isGone(info)) socket.destroy();
-    else this.hosts.add(new SocketHost(socket, info, this, this.turn.now, (host) => this.connect(host, protocol)));
+    const refusal = info === null || isGone(info) ? null : this.admission.enter(info.remoteAddress);
+    if (info === null || refusal === null) {
+      socket.destroy();
+      return;
+    }
+    const host = new SocketHost(socket, info, this, this.turn.now, (one) => this.connect(one, protocol));
+    host.refusal = refusal;
+    this.hosts.add(host);
   }
 
   private connect(host: ConnectionHost, protocol: Protocol): Connection {
@@ -159,6 +171,11 @@ export class Gateway implements SocketContext {
   request(exchange: Exchange, host: SocketHost): boolean {
     const head = this.head.at(PARSED_HEAD, this.parser.headStart);
     if (this.accessLog.isKept) keepFacts(exchange, head);
+    if (host.refusal !== '') {
+      exchange.persist = false;
+      exchange.connection.answer(exchange, 503, host.refusal);
+      return true;
+    }
     if (head.methodNumber === CONNECT) {
       exchange.connection.answer(exchange, 501, 'this server is no proxy');
       return true;
@@ -254,6 +271,7 @@ export class Gateway implements SocketContext {
 
   closed(host: SocketHost): void {
     this.hosts.delete(host);
+    this.admission.leave(host.info.remoteAddress, host.refusal);
     this.waiting.delete(host);
     if (this.hosts.size === 0) this.onEmpty();
   }

@@ -51,6 +51,8 @@ const PROBE_AFTER = 61_000;
 export class SocketHost implements ConnectionHost, SocketEvents {
   readonly connection: Connection;
   readonly info: ConnectionInfo;
+  /** Why its requests are refused; '': they are not. */
+  refusal = '';
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
   private cachedText: string | null = null;

@@ -45,6 +45,8 @@ export interface ConnectionOptions {
   pipelined: number;
   /** False: every connection ends with its first response. */
   keepAlive: boolean;
+  /** Requests on one connection, which ends with the response to the last; absent: any number. */
+  mostRequests?: number;
 }
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -105,6 +107,7 @@ export class HttpConnection extends Connection {
     if (this.host.request(exchange)) return end;
     reader.takeBack();
     this.queue.pop();
+    this.requests--;
     return this.input.park(start, to);
   }
 
@@ -311,9 +314,10 @@ export class HttpConnection extends Connection {
 
   /** A new exchange, at the end of the queue. `bodyLength` in bytes; -1: chunked. */
   private begin(flags: number, isSafe: boolean, bodyLength: number): Exchange {
-    const { limitBody, keepAlive } = this.options;
+    const { limitBody, keepAlive, mostRequests = Number.POSITIVE_INFINITY } = this.options;
+    const isLast = ++this.requests >= mostRequests;
     const hasBody = bodyLength !== 0;
-    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && keepAlive && !this.closing;
+    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && keepAlive && !isLast && !this.closing;
     const expectsContinue = (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody;
     const exchange = new Exchange(this, flags, persist, isSafe && !hasBody, expectsContinue);
     exchange.bodyLength = bodyLength;
