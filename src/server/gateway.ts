@@ -43,9 +43,9 @@ export interface Route extends Mounted {
 }
 
 /** Limits that are off where they are left out. */
-type Limits = Pick<ResolvedOptions, 'limitQueue' | 'maxConnectionsPerAddress' | 'minRate'>;
+type ClientLimits = Pick<ResolvedOptions, 'limitQueue' | 'maxConnectionsPerAddress' | 'minRate'>;
 
-interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<Limits> {
+interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<ClientLimits> {
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;

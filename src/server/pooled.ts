@@ -52,7 +52,7 @@ export interface ApplicationLimits {
   readonly asyncResponse: number;
 }
 
-/** Milliseconds in which a sync application is to end by itself when its client has got 504, at most. */
+/** Milliseconds that a sync application has to end by itself when its client has got 504, at most. */
 const GRACE = 2000;
 
 interface FileTransfer {
