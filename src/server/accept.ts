@@ -77,8 +77,10 @@ export function unsentBytes(socket: net.Socket): number {
 export function takenBytes(socket: net.Socket): number {
   const { _handle: handle } = internalsOf(socket);
   // Bytes that Node still keeps count for `bytesWritten` of the socket, and not for that of the handle.
-  const written = typeof handle?.bytesWritten === 'number' && typeof handle.writeQueueSize === 'number';
-  return written ? Number(handle.bytesWritten) - unsentBytes(socket) : socket.bytesWritten - socket.writableLength;
+  if (typeof handle?.bytesWritten !== 'number' || typeof handle.writeQueueSize !== 'number') {
+    return socket.bytesWritten - socket.writableLength;
+  }
+  return handle.bytesWritten - handle.writeQueueSize;
 }
 
 /**
