@@ -14,8 +14,8 @@ import { REMOTE_ADDRESS, type VariableLimits } from '../protocols/variables-reco
 import { formatDateTime } from '../rules/format-date-time.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Acceptor } from './accept.ts';
-import type { Protocol } from './bind.ts';
 import { Admission } from './admission.ts';
+import type { Protocol } from './bind.ts';
 import { type Deadlines, limitsByWait } from './deadlines.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';

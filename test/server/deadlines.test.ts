@@ -127,7 +127,7 @@ describe('a request that is not answered', () => {
     const server = await start('asyncApp', { inline, timeoutAsyncResponse: 300 });
     const before = (await ask(server)).body;
     expect((await ask(server, '/wait')).status).toBe(504);
-    expect((await ask(server, '/reasons')).body).toBe('RequestAborted');
+    expect((await ask(server, '/reasons')).body).toMatch(/RequestAborted$/);
     // An application that waits holds up nobody.
     expect((await ask(server)).body).toBe(before);
   });
@@ -208,11 +208,11 @@ describe.each(WAYS)('a client that is waited for (%s)', (_way, name, inline) => 
   });
 
   it('L-24 has to take a response at the least rate', async () => {
-    const size = 1000 * 65_536;
+    const size = 200 * 65_536;
     const taking = async (minRate: number): Promise<WireResponse> => {
       const server = await start(name, { inline, timeoutSend: 500, minRate });
-      const client = open(server.url, LAST('/blocks?1000'));
-      // A megabyte or so every 100 milliseconds.
+      const client = open(server.url, LAST('/blocks?200'));
+      // A megabyte or so every 100 milliseconds: about 10 of them a second, or 13 in all.
       while (!client.ended) {
         const before = client.received.length;
         client.socket.resume();
@@ -322,11 +322,17 @@ describe('connections', () => {
     const first = open(server.url, GET());
     await first.until((text) => text.includes('200 OK'));
     const refused = await answer(open(server.url, GET() + GET()));
-    expect([refused.status, header(refused, 'Retry-After'), header(refused, 'Connection')]).toEqual([503, '1', 'close']);
+    expect([refused.status, header(refused, 'Retry-After'), header(refused, 'Connection')]).toEqual([
+      503,
+      '1',
+      'close',
+    ]);
     expect(refused.body).toContain('too many connections');
     expect(await open(server.urls[1], fastcgi.request(1)).all()).toContain('Status: 503 ');
     expect(await open(server.urls[2], scgi.request()).all()).toContain('Status: 503 ');
-    expect((await open(server.url, POST('/', 1_000_000) + 'x'.repeat(1_000_000)).all()).split('HTTP/1.1')).toHaveLength(2);
+    expect((await open(server.url, POST('/', 1_000_000) + 'x'.repeat(1_000_000)).all()).split('HTTP/1.1')).toHaveLength(
+      2,
+    );
     first.socket.end();
     await first.all();
     await vi.waitFor(async () => expect((await ask(server)).status).toBe(200), soon);
