@@ -8,7 +8,7 @@ interface Watched {
   called: number;
 }
 
-/** Looks at the event loops of async workers from outside: one that an application blocks tells nothing itself (L-25). */
+/** Looks at the event loops of async workers from outside: one that is blocked tells nothing itself (L-25). */
 export class Watchdog {
   private readonly rings: GatewayEnd;
   private readonly limit: number;

@@ -6,7 +6,7 @@ import { Pace } from '../../src/server/pace.ts';
 const PERIOD = 30_000;
 const TICK = 250;
 
-/** Milliseconds of waiting after which a client is too slow that has moved `bytesAt(time)` bytes; -1: not in an hour. */
+/** Milliseconds of waiting until a client is too slow that has moved `bytesAt(time)` bytes; -1: not in an hour. */
 function slowAfter(bytesAt: (time: number) => number, rate = 240): number {
   const pace = new Pace(0);
   for (let time = TICK; time <= 3_600_000; time += TICK) {

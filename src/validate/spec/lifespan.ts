@@ -71,20 +71,23 @@ export {};
 //: L-21: The files that a worker has open MUST be closed when its thread has ended. One that the server is sending is
 //: sent to its end first, and never read when its number may be another file's already.
 //:
-//: L-22: A server SHOULD limit the time from the dispatch of a request to the head of its response, beside the time in
-//: which the application waits for the client. At the limit the signal is aborted and the client gets 504; the worker of
-//: a sync application that goes on is replaced a moment later. A limit that holds by default is not for async
-//: applications, whose responses may wait for an event.
+//: L-22: A server SHOULD limit the time from the dispatch of a request to the head of its response, beside the time
+//: in which the application waits for the client. At the limit the signal is aborted and the client gets 504; the
+//: worker of a sync application that goes on is replaced a moment later. A limit that holds by default is not for
+//: async applications, whose responses may wait for an event.
 //:
-//: L-23: A server MAY limit how many requests wait for a worker. Those beyond it MUST get 503 with `Retry-After` at once.
+//: L-23: A server MAY limit how many requests wait for a worker. Those beyond it MUST get 503 with `Retry-After` at
+//: once.
 //:
-//: L-24: A client that is waited for, to send a body or to take a response, SHOULD have to keep up a least rate of bytes,
-//: not of events: one that moves by a byte now and then is not at work. Time in which the application has nothing to
-//: send, or does not read, MUST NOT count. A body that is small is received before a sync worker has to do with it.
+//: L-24: A client that is waited for, to send a body or to take a response, SHOULD have to keep up a least rate of
+//: bytes, not of events: one that moves by a byte now and then is not at work. Time in which the application has
+//: nothing to send, or does not read, MUST NOT count. A body that is small is received before a sync worker has to
+//: do with it.
 //:
 //: L-25: A server SHOULD notice from outside that an application blocks the event loop of an async worker, say so,
-//: replace the worker, and end each of its requests once: with 500 where no head was sent, else with a broken connection.
+//: replace the worker, and end each of its requests once: with 500 where no head was sent, else with a broken
+//: connection.
 //:
-//: L-26: The time limit for a head MUST be one for all of it, however its bytes come. Connections beyond a limit SHOULD
-//: get 503 rather than a silent end. Limits for the connections of one address and for the requests of one connection MAY
-//: be offered.
+//: L-26: The time limit for a head MUST be one for all of it, however its bytes come. Connections beyond a limit
+//: SHOULD get 503 rather than a silent end. Limits for the connections of one address and for the requests of one
+//: connection MAY be offered.
