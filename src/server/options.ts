@@ -172,9 +172,15 @@ export const settings = {
   ),
   bufferBody: size(
     'Workers',
-    65_536,
+    0,
     [0, MOST_BUFFERED],
     'Bytes of a request body, unless it is shorter, that must be there before a sync worker gets the request',
+  ),
+  bufferSmallBody: size(
+    'Workers',
+    65_536,
+    [0, MOST_BUFFERED],
+    'Largest request body of announced length that is received whole before a sync worker gets the request; 0 for none',
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),

@@ -66,16 +66,11 @@ export class PooledRequests implements ResponseHandler {
 
   /**
    * Keeps a request that has begun from the sync workers until `size` bytes of its body have come, or all of them, or
-   * their space is full (B-44). Asks the client for them where it waits to be asked (G-67); for more than that the
-   * application asks.
+   * their space is full (B-44). Asks the client for them where it waits to be asked (G-67).
    */
   hold(slot: number, size: number): void {
     const request = this.requests[slot];
     const { exchange } = request;
-    if (exchange?.expectsContinue && exchange.bodyLength > size) {
-      request.dispatch();
-      return;
-    }
     request.awaited = size;
     if (exchange?.expectsContinue) exchange.connection.wantBody(exchange);
   }

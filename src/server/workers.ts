@@ -37,6 +37,7 @@ type WorkerSettings = Pick<
   ResolvedOptions,
   | 'asyncRequests'
   | 'bufferBody'
+  | 'bufferSmallBody'
   | 'limitQueue'
   | 'limitWorkerMemory'
   | 'maxRequests'
@@ -190,12 +191,22 @@ export class Workers implements Service {
     if (hasBody) rings.expectBody(slot, exchange.bodyLength);
     else rings.endBody(slot);
     this.requests.begin(slot, exchange);
+    const awaited = hasBody ? this.awaitedOf(exchange) : 0;
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
-    else if (hasBody && this.bufferBody > 0) this.requests.hold(slot, this.bufferBody);
+    else if (awaited > 0) this.requests.hold(slot, awaited);
     else this.requests.dispatchSync(slot);
     if (!hasBody) this.dispatched++;
     this.schedule();
     return true;
+  }
+
+  /**
+   * Bytes of a body that are to come before a sync worker gets the request (B-44). By default those of a small one, but
+   * where its client waits for an application that may refuse it.
+   */
+  private awaitedOf({ bodyLength, expectsContinue }: Exchange): number {
+    if (this.bufferBody > 0) return this.bufferBody;
+    return bodyLength <= this.options.bufferSmallBody && !expectsContinue ? Math.max(bodyLength, 0) : 0;
   }
 
   /** At the end of a turn: wakes the workers. */

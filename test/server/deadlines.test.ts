@@ -115,7 +115,7 @@ describe.each(WAYS)('a request that is not answered (%s)', (_way, name, inline) 
   });
 
   it('L-22 has more time while its client sends the body', async () => {
-    const server = await start(name, { inline, timeoutResponse: 300, timeoutAsyncResponse: 300, bufferBody: 0 });
+    const server = await start(name, { inline, timeoutResponse: 300, timeoutAsyncResponse: 300, bufferSmallBody: 0 });
     const client = open(server.url, POST('/length', 30_000));
     await dribble(client, 'x'.repeat(1000), 30);
     expect(await answer(client)).toMatchObject({ status: 200, body: '30000' });

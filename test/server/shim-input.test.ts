@@ -144,6 +144,7 @@ describe('over a server', () => {
       ],
       bind: '127.0.0.1:0',
       syncWorkers: 1,
+      bufferSmallBody: 0,
     });
   });
 

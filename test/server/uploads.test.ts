@@ -56,7 +56,7 @@ describe.each([true, false])('uploads to pooled sync applications (direct reads:
   });
 
   it('with a setting of 0 it waits for the slow one', async () => {
-    const server = await start({ directReads, bufferBody: 0 });
+    const server = await start({ directReads, bufferSmallBody: 0 });
     const body = 'x'.repeat(3000);
     const slow = new Client(server.url).send(POST(body.length) + body.slice(0, 1000));
     await slow.until((text) => text.includes('begun'));
