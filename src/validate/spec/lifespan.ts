@@ -70,3 +70,7 @@ export {};
 //:
 //: L-21: The files that a worker has open MUST be closed when its thread has ended. One that the server is sending is
 //: sent to its end first, and never read when its number may be another file's already.
+//:
+//: L-22: A server that is asked to reload, as by SIGHUP, MUST read its configuration again, load the applications in new
+//: workers, and give these all new requests; old ones end those that they have. Where the new do not load or start up,
+//: the old MUST go on, with a message. Settings that take effect with a new start only MUST be named.
