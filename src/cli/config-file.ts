@@ -33,12 +33,13 @@ export function findConfigFile(asked: string | undefined, directory: string): st
 /**
  * Reads a configuration file. Its paths (modules, Unix sockets, the access log) are relative to itself.
  *
+ * @param time how often it has been read before; modules that it imports are read once
  * @throws ConfigurationError
  */
-export async function readConfigFile(file: string): Promise<{ layer: Layer; apps: AppOptions[] }> {
+export async function readConfigFile(file: string, time: number): Promise<{ layer: Layer; apps: AppOptions[] }> {
   const directory = dirname(file);
   const label = basename(file);
-  const found = lookUp(await importHere(file, label, directory), 'default');
+  const found = lookUp(await importHere(file, label, directory, time), 'default');
   if (typeof found !== 'object' || found === null || Array.isArray(found)) {
     const got = found === undefined ? 'it has none' : `that is ${shown(found)}`;
     throw new ConfigurationError(`${label}: the default export must be an object of settings; ${got}`);
@@ -61,7 +62,7 @@ export async function readConfigFile(file: string): Promise<{ layer: Layer; apps
 /**
  * As `importModule`, of a file that may end this process, or wait for what never comes, which ends it as well (L-18).
  */
-async function importHere(file: string, label: string, directory: string): Promise<Exports> {
+async function importHere(file: string, label: string, directory: string, time: number): Promise<Exports> {
   const ended = (): void => {
     const text = `quaich: cannot load ${label}: it ended the process, or its top-level await never settles\n`;
     writeFully(2, Buffer.from(text));
@@ -69,7 +70,7 @@ async function importHere(file: string, label: string, directory: string): Promi
   };
   process.on('exit', ended);
   try {
-    return await importModule(file, label, directory);
+    return await importModule(file, label, directory, time);
   } finally {
     process.off('exit', ended);
   }

@@ -16,12 +16,18 @@ export interface Configuration {
  * Merges the sources: flags go before the environment, that before the configuration file, that before the defaults.
  * Applications are not merged: the first source that names any names all.
  *
+ * @param time how often this was done before in this process
  * @throws ConfigurationError
  */
-export async function configure(args: Arguments, env: Environment, directory: string): Promise<Configuration> {
+export async function configure(
+  args: Arguments,
+  env: Environment,
+  directory: string,
+  time = 0,
+): Promise<Configuration> {
   const variables = readEnvironment(env);
   const file = findConfigFile(args.config ?? variables.config, directory);
-  const fromFile = file === undefined ? { layer: new Map(), apps: [] } : await readConfigFile(file);
+  const fromFile = file === undefined ? { layer: new Map(), apps: [] } : await readConfigFile(file, time);
   const values: Record<string, unknown> = {};
   const origins = new Map<string, string>();
   for (const name of settingNames) {

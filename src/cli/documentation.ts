@@ -88,10 +88,15 @@ Once requests can be answered, a line for each address appears on standard error
 Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
 
-- \`SIGTERM\`, \`SIGINT\` and \`SIGHUP\` stop it in order: no new connections, running requests end within
+- \`SIGTERM\` and \`SIGINT\` stop it in order: no new connections, running requests end within
   \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
   at once, as \`SIGKILL\` does, since nothing else ends one with a thread inside native code; during the start a second one does.
   During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
+- \`SIGHUP\` reads the configuration again and loads the applications in new workers, one after the other. They take all new
+  requests; the old ones end those that they have. Where the new do not load or start up, the old go on, and standard error
+  tells why. What takes effect with a new start only, such as addresses, sizes and inline applications, is named; so are mounts
+  that were added or removed. Old workers go on until their last request is over, or, where the next reload needs their
+  place, for \`timeoutGraceful\`. Where the terminal was closed that the command was started in, it stops as by \`SIGTERM\`.
 - \`SIGUSR1\` and \`SIGUSR2\` open the file of the access log anew, after it was rotated. So \`SIGUSR1\` does not start the
   debugger of Node, as it would elsewhere: start the command with \`node --inspect\` for that.
 

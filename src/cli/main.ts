@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { closeSync, openSync } from 'node:fs';
 import type { Kind } from '../interface/types.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
@@ -47,6 +48,18 @@ async function bench(argv: readonly string[]): Promise<number> {
   return runBench(argv, { ...streams, terminal: process.stderr.isTTY });
 }
 
+const terminals = [process.stdin, process.stdout, process.stderr].filter((stream) => stream.isTTY);
+
+function hungUp(): boolean {
+  if (terminals.length === 0) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 const serveOrTell = (argv: readonly string[]): Promise<number> =>
   run(argv, {
     ...streams,
@@ -54,6 +67,7 @@ const serveOrTell = (argv: readonly string[]): Promise<number> =>
     serve,
     probe,
     signals: process,
+    hungUp,
     kill: () => process.kill(process.pid, 'SIGKILL'),
   });
 

@@ -20,6 +20,8 @@ export interface RunningServer {
   abort(): unknown;
   /** Opens the access log anew. */
   reopenLogs?(): void;
+  /** Loads the applications again (L-27), and tells which settings need a new start. */
+  reload?(options: ServeOptions): Promise<readonly string[]>;
 }
 
 export type Serve = (options: ServeOptions) => Promise<RunningServer>;
@@ -40,6 +42,8 @@ export interface Surroundings {
     on(signal: Signal, listener: () => void): unknown;
     off(signal: Signal, listener: () => void): unknown;
   };
+  /** Whether the terminal that the command was started in is closed: what SIGHUP says there. */
+  hungUp(): boolean;
   /**
    * Ends the process at once, by force: the answer to a third signal, during the start to a second. Where a thread is
    * inside native code, an orderly exit would wait for that.
@@ -71,7 +75,9 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
     if (!configuration.origins.has('apps')) {
       throw new ConfigurationError('no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; see --help');
     }
-    return await (args.command === 'check' ? check(configuration, io) : serveUntilStopped(configuration, io));
+    return await (args.command === 'check'
+      ? check(configuration, io)
+      : serveUntilStopped(configuration, io, (time) => configure(args, io.env, io.directory, time)));
   } catch (error) {
     return tell(error, io);
   }
@@ -90,7 +96,12 @@ async function check({ options }: Configuration, io: Surroundings): Promise<numb
   return STOPPED;
 }
 
-async function serveUntilStopped({ options }: Configuration, io: Surroundings): Promise<number> {
+/** @param configureAgain reads the configuration once more; `time` counts */
+async function serveUntilStopped(
+  { options }: Configuration,
+  io: Surroundings,
+  configureAgain: (time: number) => Promise<Configuration>,
+): Promise<number> {
   let server: RunningServer | undefined;
   let signals = 0;
   let closing = () => {};
@@ -107,11 +118,30 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
     else server.abort();
   };
   const reopen = () => server?.reopenLogs?.();
+  let reloads = 0;
+  let reloading = false;
+  /** A reload was asked for while none could begin. */
+  let due = false;
+  const reload = async () => {
+    due = true;
+    if (server === undefined || reloading) return;
+    reloading = true;
+    while (due && signals === 0) {
+      due = false;
+      try {
+        await loadAgain(server, await configureAgain(++reloads), io);
+      } catch (error) {
+        if (signals === 0) io.stderr(`quaich: reload failed, the server goes on as it was: ${wordsOf(error)}\n`);
+      }
+    }
+    reloading = false;
+  };
+  const hangUp = () => (io.hungUp() ? stop() : void reload());
   const heard = [
     ['SIGINT', stop],
     ['SIGTERM', stop],
     // Without a listener it ends the process, with all requests.
-    ['SIGHUP', stop],
+    ['SIGHUP', hangUp],
     // Without a listener SIGUSR1 opens Node's debugger; to nginx and gunicorn it is what SIGUSR2 is here.
     ...(process.platform === 'win32'
       ? []
@@ -125,6 +155,7 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
     server = await io.serve(options);
     for (const url of server.urls) io.stderr(`listening on ${url}\n`);
     if (signals > 0) closing();
+    else if (due) void reload();
     await Promise.race([closed, server.failed]);
     return signals > 1 ? FAILED : STOPPED;
   } finally {
@@ -132,12 +163,21 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   }
 }
 
+async function loadAgain(server: RunningServer, { options, warnings }: Configuration, io: Surroundings): Promise<void> {
+  for (const warning of warnings) io.stderr(`quaich: warning: ${warning}\n`);
+  const kept = (await server.reload?.(options)) ?? [];
+  if (kept.length > 0) io.stderr(`quaich: warning: needs a new start to take effect: ${kept.join(', ')}\n`);
+  io.stderr('reloaded\n');
+}
+
 function tell(error: unknown, io: Surroundings): number {
-  // A cause that is not known has a stack worth reading: an application's startup hook, or a defect of ours.
-  const known = error instanceof QuaichError;
-  const text =
-    known || !(error instanceof Error) ? String(known ? error.message : error) : (error.stack ?? error.message);
-  io.stderr(`quaich: ${text}\n`);
-  if (known && error.code === 'QUAICH_STUCK') io.kill();
+  io.stderr(`quaich: ${wordsOf(error)}\n`);
+  if (error instanceof QuaichError && error.code === 'QUAICH_STUCK') io.kill();
   return error instanceof ConfigurationError ? MISCONFIGURED : FAILED;
+}
+
+/** A cause that is not known has a stack worth reading: an application's startup hook, or a defect of ours. */
+function wordsOf(error: unknown): string {
+  if (error instanceof QuaichError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,4 +1,5 @@
 /** Imports the modules of applications and configurations, also those in TypeScript. */
+import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { ConfigurationError } from '../interface/errors.ts';
 import { nodeFlags, resolvePackage } from './find-module.ts';
@@ -11,12 +12,19 @@ export type Exports = Readonly<Record<string, unknown>>;
  * Imports a file, TypeScript too: natively where Node strips types, else through `tsx` from the project or beside us.
  *
  * @param shown how messages name the module
+ * @param time how often it has been imported before, as it was then: 0 for what Node may have of it already
  * @throws ConfigurationError with the module's own error and its position in one line
  */
-export async function importModule(file: string, shown: string, directory: string): Promise<Exports> {
+export async function importModule(file: string, shown: string, directory: string, time = 0): Promise<Exports> {
   if (/\.(?:[cm]?ts|[jt]sx)$/.test(file)) await loadTypeScript(file, shown, directory);
   try {
-    const exports: Exports = await import(pathToFileURL(file).href);
+    const url = pathToFileURL(file);
+    if (time > 0) {
+      url.search = String(time);
+      // Where it is a CommonJS module, Node goes by its file.
+      delete createRequire(file).cache[file];
+    }
+    const exports: Exports = await import(url.href);
     return exports;
   } catch (error) {
     throw new ConfigurationError(`cannot load ${shown}: ${explain(error, file)}`, { cause: error });

@@ -4,9 +4,10 @@
  * that may be stuck. A thread that has served and died is replaced at once; starts that fail are tried again with
  * growing delay, and meanwhile the pool says when the next one is due. The life of a single thread stands in states.ts.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
-import { ENDED, ENDING, READY } from './states.ts';
+import { ENDED, ENDING, READY, STARTING } from './states.ts';
 import { WorkerThread, type WorkerThreadOptions } from './thread.ts';
 
 export { StartupError } from './thread.ts';
@@ -59,6 +60,8 @@ const HEALTHY_AFTER = 10_000;
  * goes on, instead of starting threads all the time.
  */
 const REPLACE_EVERY = 10_000;
+/** Milliseconds between two looks for a place, or for the end of a delay, while workers are reloaded. */
+const RELOAD_PAUSE = 20;
 /** Milliseconds for the system to end the last threads. One that is inside native code cannot be ended. */
 const LAST_WAIT = 1000;
 
@@ -66,6 +69,8 @@ export class WorkerPool<Data> {
   /** Shutdown hooks that threw or had to be cut short (L-10). */
   shutdownFailures = 0;
   readonly #options: PoolOptions<Data>;
+  /** What the next thread gets. */
+  #data: Data;
   readonly #events: PoolEvents;
   readonly #threads: (WorkerThread | null)[];
   readonly #incarnations: number[];
@@ -87,6 +92,7 @@ export class WorkerPool<Data> {
   constructor(options: PoolOptions<Data>, events: PoolEvents) {
     const places = options.places ?? options.size;
     this.#options = options;
+    this.#data = options.data;
     this.#events = events;
     this.#threads = new Array(places).fill(null);
     this.#incarnations = new Array(places).fill(0);
@@ -119,6 +125,42 @@ export class WorkerPool<Data> {
     this.#due = thread;
     this.#fill();
     return true;
+  }
+
+  /**
+   * Replaces all workers, one after the other, by such with other data. Where one cannot start, those that are not yet
+   * replaced go on; where it is the first one, nothing has changed.
+   *
+   * @throws StartupError where one cannot start; Error where the pool stops meanwhile
+   */
+  async reload(data: Data): Promise<void> {
+    const before = this.#data;
+    const due = this.#threads.filter((thread) => thread?.living);
+    this.#data = data;
+    try {
+      for (const thread of due) {
+        // It may have ended by itself: what was started in its stead has the new data.
+        while (thread?.living) await this.#reload(thread);
+      }
+    } catch (error) {
+      if (due.every((thread) => thread?.living)) this.#data = before;
+      throw error;
+    }
+  }
+
+  /** Replaces one worker, or waits for a moment where that cannot be done now. */
+  async #reload(thread: WorkerThread): Promise<void> {
+    if (this.#stopping) throw new Error('the server is stopping');
+    // Ends: at the latest with the time limit of a startup; without one, with the thread.
+    if (this.replace(thread.place)) {
+      await this.#threads.find((other) => other?.state === STARTING)?.started;
+      return;
+    }
+    if (!this.#threads.includes(null)) {
+      // Earlier ones have all places, with requests that may never end.
+      for (const other of this.#threads) other?.hurry(this.#options.leaveTimeout ?? 0);
+    }
+    await delay(RELOAD_PAUSE);
   }
 
   /** Milliseconds until the next start, where no thread is in service or starting; 0 elsewhere. */
@@ -195,7 +237,7 @@ export class WorkerPool<Data> {
   #launch(place: number): WorkerThread {
     const { leaveTimeout = 0, link } = this.#options;
     return new WorkerThread(
-      { ...this.#options, leaveTimeout, link: link?.(place) },
+      { ...this.#options, data: this.#data, leaveTimeout, link: link?.(place) },
       place,
       ++this.#incarnations[place],
       {

@@ -4,6 +4,7 @@ import type { Kind } from '../interface/types.ts';
 import { describeError } from '../rules/show.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
 import {
+  DRAINING,
   ENDED,
   ENDING,
   EXITED,
@@ -107,6 +108,8 @@ export class WorkerThread {
   #endedBy = -1;
   #endedIn = -1;
   #timer: NodeJS.Timeout | undefined;
+  /** Its requests have a limit. */
+  #hurried = false;
   readonly #options: Pick<WorkerThreadOptions<unknown>, 'leaveTimeout'>;
   readonly #events: ThreadEvents;
   readonly #piscina: Piscina;
@@ -203,7 +206,13 @@ export class WorkerThread {
   /** Another thread has taken its part: it ends the requests that it has, within `limit` milliseconds; 0: no limit. */
   replaced(limit: number): void {
     this.#state = nextLife(this.#state, REPLACED);
-    if (limit === 0) return;
+    this.hurry(limit);
+  }
+
+  /** It ends the requests that it has within `limit` milliseconds, where it has no limit yet; 0: none after all. */
+  hurry(limit: number): void {
+    if (limit === 0 || this.#state !== DRAINING || this.#hurried) return;
+    this.#hurried = true;
     this.#timer = setTimeout(() => this.kill(`its requests went on for ${limit} ms behind its successor`), limit);
   }
 

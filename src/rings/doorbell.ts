@@ -31,8 +31,8 @@ export function ringBell(words: Int32Array, index: number): void {
 }
 
 /**
- * Wakes the owner of the bell, which is blocked for a moment where the word at `latch` is 1: then only that wait ends, and
- * the bell stays as it is.
+ * Wakes the owner of the bell, which is blocked for a moment where the word at `latch` is 1: then only that wait ends,
+ * and the bell stays as it is.
  */
 export function ringOrRelease(words: Int32Array, latch: number, index: number): void {
   // As in `ringBell`. Who clears the word has published before, so that its owner finds that, woken or timed out.

@@ -450,7 +450,8 @@ export class GatewayEnd {
 
   /**
    * Blocks this thread until a worker has published something, for `milliseconds` at most. Being woken so costs less
-   * than by the event loop. False where nothing has come; else there is something to drain, of which `arm` may not tell.
+   * than by the event loop. False where nothing has come; else there is something to drain, of which `arm` may not
+   * tell.
    */
   await(milliseconds: number): boolean {
     const { words } = this;

@@ -61,7 +61,6 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
           multithread: options.asyncRequests !== 1,
           earlyHints: options.earlyHints,
         },
-        modules: plan.apps.map(({ module }) => module),
         leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
         report,
       },

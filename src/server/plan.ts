@@ -1,11 +1,12 @@
 /** What a server is going to be: found out and checked before any of it is made. */
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
 import { requestLayout, variableLimits } from './memory.ts';
-import type { ResolvedApp, ResolvedOptions } from './options.ts';
+import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
 import { probe } from './probe.ts';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
@@ -42,6 +43,38 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const { syncWorkers, asyncWorkers } = options;
   const layout = requestLayout(options, workersAt('sync', syncWorkers), workersAt('async', asyncWorkers));
   return { options, apps, variables: variableLimits(options), layout };
+}
+
+/**
+ * As `makePlan`, for a server that runs: its mounts keep their numbers.
+ *
+ * @throws ConfigurationError, as well where the mounts, or the places where they run, are not the same
+ */
+export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise<Plan> {
+  const apps = now.apps.map(({ prefix }) => options.apps.find((app) => app.prefix === prefix));
+  const same = apps.filter((app) => app !== undefined);
+  if (same.length !== now.apps.length || options.apps.length !== now.apps.length) {
+    throw new ConfigurationError('mounts that are added or removed need a new start of the server');
+  }
+  const next = await makePlan({ ...options, apps: same });
+  for (const [mount, { prefix, place }] of now.apps.entries()) {
+    const { place: moved } = next.apps[mount];
+    if (moved === place) continue;
+    throw new ConfigurationError(`${prefix || '/'} has become ${moved}, after ${place}: that needs a new start of the server`);
+  }
+  return next;
+}
+
+/** Settings that take effect with new workers. */
+const OF_WORKERS: ReadonlySet<SettingName> = new Set(['env', 'validate', 'earlyHints']);
+
+/** The names of what differs between two plans of the same mounts, and takes effect with a new start only. */
+export function needsNewStart(now: Plan, next: Plan): string[] {
+  const names: string[] = settingNames.filter(
+    (name) => !OF_WORKERS.has(name) && !isDeepStrictEqual(now.options[name], next.options[name]),
+  );
+  for (const { prefix, place } of now.apps) if (place === 'inline') names.push(`the inline application at ${prefix || '/'}`);
+  return names;
 }
 
 function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean): Place {

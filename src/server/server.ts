@@ -9,7 +9,7 @@ import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
-import { makePlan } from './plan.ts';
+import { makeNextPlan, makePlan, mountsOf, needsNewStart, type Plan } from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
 
@@ -31,6 +31,15 @@ export interface Server {
   abort(): void;
   /** Opens the access log anew, after it was renamed. */
   reopenLogs(): void;
+  /**
+   * Loads the applications again, by these options: new workers take the requests from then on, and the old ones end
+   * those that they have (L-27). Fulfils, when all workers are new, with the names of what differs and needs a new start
+   * to take effect; reloads that overlap go one after the other.
+   *
+   * @throws ConfigurationError for wrong options, a module that does not load, mounts that are not those of the start;
+   *   QuaichError when an application does not start up. The old ones go on then.
+   */
+  reload(options: ServeOptions): Promise<readonly string[]>;
 }
 
 /**
@@ -42,8 +51,8 @@ export interface Server {
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const resolved = resolveOptions(options);
-  const parts = await build(await makePlan(resolved), createReport(resolved));
-  const server = new RunningServer(resolved, parts);
+  const plan = await makePlan(resolved);
+  const server = new RunningServer(plan, await build(plan, createReport(resolved)));
   try {
     await server.start();
   } catch (error) {
@@ -64,17 +73,22 @@ class RunningServer implements Server {
   readonly urls: string[] = [];
   readonly failed: Promise<never>;
   private readonly options: ResolvedOptions;
+  private readonly plan: Plan;
   private readonly gateway: Gateway;
   private readonly services: readonly Service[];
   private readonly accessLog: AccessLog;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
+  /** Fulfils when the last reload that was asked for is over. */
+  private reloaded: Promise<unknown> = Promise.resolve();
   private fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(options: ResolvedOptions, { gateway, services, accessLog }: Parts) {
+  constructor(plan: Plan, { gateway, services, accessLog }: Parts) {
+    const { options } = plan;
     this.options = options;
+    this.plan = plan;
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
@@ -110,6 +124,21 @@ class RunningServer implements Server {
 
   reopenLogs(): void {
     this.accessLog.reopen();
+  }
+
+  reload(options: ServeOptions): Promise<readonly string[]> {
+    const reload = this.reloaded.then(() => this.loadAgain(options));
+    this.reloaded = reload.catch(nothing);
+    return reload;
+  }
+
+  private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
+    if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
+    const plan = await makeNextPlan(this.plan, resolveOptions(options));
+    const { validate, env, earlyHints } = plan.options;
+    const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints };
+    for (const service of this.services) await service.reload(applications);
+    return needsNewStart(this.plan, plan);
   }
 
   private async listen(bind: Bind): Promise<string> {

@@ -1,10 +1,19 @@
+import type { WorkerData } from '../pool/worker-data.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Destination } from './gateway.ts';
+
+/** What workers can be given anew. */
+export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'environ' | 'earlyHints'>;
 
 /** A destination with its applications, as the server starts and stops it. */
 export interface Service extends Destination {
   /** Loads the applications and starts them up (L-03). @throws ConfigurationError, QuaichError */
   start(): Promise<void>;
+  /**
+   * Serves other applications on the same mounts: those who run on threads of their own are loaded by new ones. Where
+   * these do not start, the old ones go on. @throws StartupError
+   */
+  reload(applications: Reloaded): Promise<void>;
   /**
    * Runs the shutdown hooks, for `timeout` milliseconds at most. Fulfils with the number of those that threw or did not
    * end (L-10).
@@ -19,6 +28,7 @@ export interface Service extends Destination {
 /** In place of the workers where all applications run inline. */
 export const noService: Service = {
   start: async () => {},
+  reload: async () => {},
   stop: async () => 0,
   abort: nothing,
   stuck: 0,

@@ -13,7 +13,7 @@ import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type ApplicationLimits, PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
-import type { Service } from './service.ts';
+import type { Reloaded, Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
 import type { Turn } from './turn.ts';
 import { Watchdog } from './watchdog.ts';
@@ -54,8 +54,6 @@ type WorkerSettings = Pick<
 
 interface WorkersOptions extends WorkerSettings {
   data: Omit<WorkerData, 'multiprocess'>;
-  /** Modules of the mounts, for the error log. */
-  modules: readonly string[];
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
   report: Report;
@@ -91,6 +89,7 @@ interface WorkerPlace {
 export class Workers implements Service {
   private readonly rings: GatewayEnd;
   private readonly options: WorkersOptions;
+  private data: WorkersOptions['data'];
   private readonly parser: Parser;
   private readonly turn: Turn;
   private readonly requests: PooledRequests;
@@ -117,6 +116,7 @@ export class Workers implements Service {
 
   constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
     this.options = options;
+    this.data = options.data;
     this.parser = parser;
     this.turn = turn;
     const { memory, layout, mounts } = options.data;
@@ -157,6 +157,15 @@ export class Workers implements Service {
       throw error instanceof StartupError ? failureError(error) : error;
     }
     this.listen();
+  }
+
+  async reload({ mounts, ...others }: Reloaded): Promise<void> {
+    this.data = { ...this.data, ...others, mounts };
+    try {
+      for (const { kind, pool } of this.pools) await pool.reload(this.dataFor(kind));
+    } catch (error) {
+      throw error instanceof StartupError ? failureError(error) : error;
+    }
   }
 
   /** Tells the workers to stop, and waits for them. */
@@ -293,15 +302,13 @@ export class Workers implements Service {
     if (places === 0) return;
     const { timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = this.options;
     const size = places / PLACES;
-    const mounts = this.options.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
-    const data: WorkerData = { ...this.options.data, mounts, multiprocess: size > 1 };
     const pool = new WorkerPool<WorkerData>(
       {
         kind,
         size,
         places,
         entry: entry(kind),
-        data,
+        data: this.dataFor(kind),
         startupTimeout: timeoutStartup,
         heapLimit: limitWorkerMemory,
         leaveTimeout,
@@ -325,6 +332,14 @@ export class Workers implements Service {
     for (let index = 0; index < places; index++) {
       this.places.push({ of, index, ready: false, draining: false, served: 0, limit: Number.POSITIVE_INFINITY });
     }
+  }
+
+  /** What a worker of this kind gets. */
+  private dataFor(kind: Kind): WorkerData {
+    const { syncWorkers, asyncWorkers } = this.options.data.layout;
+    const size = (kind === 'sync' ? syncWorkers : asyncWorkers) / PLACES;
+    const mounts = this.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
+    return { ...this.data, mounts, multiprocess: size > 1 };
   }
 
   private started(worker: number): void {
@@ -368,11 +383,10 @@ export class Workers implements Service {
     const place = this.places[worker];
     place.ready = false;
     place.draining = false;
-    const { modules } = this.options;
     const slots = this.rings.workerLost(worker, this.requests);
     const requests = slots.slice(0, MOST_TOLD).map((slot) => {
       const { method, target, mount } = this.rings.request(slot);
-      return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)} of ${modules[mount]}`;
+      return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)} of ${this.data.mounts[mount]?.app.module}`;
     });
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot, files);

@@ -17,6 +17,7 @@ class FakeServer implements RunningServer {
   );
   readonly abort = vi.fn(() => this.closed());
   readonly reopenLogs = vi.fn();
+  readonly reload = vi.fn(async (): Promise<string[]> => []);
   closed = () => {};
   broke = (_: Error) => {};
   fail = (_: Error) => {};
@@ -31,7 +32,7 @@ class FakeServer implements RunningServer {
 const probe: Surroundings['probe'] = ({ apps, directory }) =>
   Promise.all(apps.map(async (app) => (await loadApplication(app, directory)).kind));
 
-function command(argv: string[], serve: Serve) {
+function command(argv: string[], serve: Serve, hungUp = false) {
   const signals = new EventEmitter();
   const output = { stdout: '', stderr: '' };
   const kill = vi.fn();
@@ -43,13 +44,14 @@ function command(argv: string[], serve: Serve) {
     serve,
     probe,
     signals,
+    hungUp: () => hungUp,
     kill,
   };
   return { signals, output, kill, code: run(argv, io) };
 }
 
-async function started(server = new FakeServer()) {
-  const running = command(['./site.js'], async () => server);
+async function started(server = new FakeServer(), hungUp = false) {
+  const running = command(['./site.js'], async () => server, hungUp);
   await vi.waitFor(() => expect(running.output.stderr).toContain('listening'));
   return { server, ...running };
 }
@@ -81,13 +83,70 @@ describe('run', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'])('L-08 %s closes in order, with exit code 0', async (signal) => {
-    const { server, signals, code } = await started();
+    const { server, signals, code } = await started(new FakeServer(), true);
     signals.emit(signal);
     expect(server.close).toHaveBeenCalledTimes(1);
     expect(server.abort).not.toHaveBeenCalled();
     server.closed();
     expect(await code).toBe(0);
     expect(signals.listenerCount(signal)).toBe(0);
+  });
+
+  it('L-27 SIGHUP reloads, once again where it comes meanwhile, and tells what needs a new start', async () => {
+    const server = new FakeServer();
+    let finish = (_: string[]) => {};
+    server.reload.mockImplementation(
+      () =>
+        new Promise((resolve) => {
+          finish = resolve;
+        }),
+    );
+    const { signals, output, code } = await started(server);
+    for (let i = 0; i < 3; i++) signals.emit('SIGHUP');
+    await vi.waitFor(() => expect(server.reload).toHaveBeenCalledTimes(1));
+    expect(server.reload).toHaveBeenCalledWith({ apps: ['./site.js'], directory: import.meta.dirname });
+    finish(['bind', 'syncWorkers']);
+    await vi.waitFor(() => expect(server.reload).toHaveBeenCalledTimes(2));
+    expect(output.stderr).toContain('needs a new start to take effect: bind, syncWorkers\nreloaded\n');
+    finish([]);
+    await vi.waitFor(() => expect(output.stderr.match(/^reloaded$/gm)).toHaveLength(2));
+    signals.emit('SIGTERM');
+    server.closed();
+    expect(await code).toBe(0);
+    expect(server.reload).toHaveBeenCalledTimes(2);
+  });
+
+  it('L-27 a reload that fails is told, and the next one is tried', async () => {
+    const server = new FakeServer();
+    server.reload.mockRejectedValueOnce(new ConfigurationError('cannot load ./site.js'));
+    const { signals, output, code } = await started(server);
+    signals.emit('SIGHUP');
+    const words = 'quaich: reload failed, the server goes on as it was: cannot load ./site.js\n';
+    await vi.waitFor(() => expect(output.stderr).toContain(words));
+    signals.emit('SIGHUP');
+    await vi.waitFor(() => expect(output.stderr).toContain('reloaded\n'));
+    signals.emit('SIGTERM');
+    server.closed();
+    expect(await code).toBe(0);
+  });
+
+  it('L-27 SIGHUP during the start reloads after it', async () => {
+    const server = new FakeServer();
+    let start = (_: RunningServer) => {};
+    const { signals, output, code } = command(
+      ['./site.js'],
+      () =>
+        new Promise((resolve) => {
+          start = resolve;
+        }),
+    );
+    await vi.waitFor(() => expect(signals.listenerCount('SIGHUP')).toBe(1));
+    signals.emit('SIGHUP');
+    start(server);
+    await vi.waitFor(() => expect(output.stderr).toContain('reloaded\n'));
+    signals.emit('SIGTERM');
+    server.closed();
+    expect(await code).toBe(0);
   });
 
   it('L-11 a second signal cuts the waiting short, a third one ends the process', async () => {

@@ -184,16 +184,6 @@ describe('serving', () => {
 });
 
 describe.skipIf(process.platform === 'win32')('signals', () => {
-  it('L-08 SIGHUP stops in order too: the request in progress gets its answer', async () => {
-    const command = quaich(['./slow.js', '-b', '127.0.0.1:0']);
-    const [url] = await ready(command);
-    const answer = get(url);
-    await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
-    command.child.kill('SIGHUP');
-    expect((await answer).text).toBe('whole');
-    expect(await command.code).toBe(0);
-  });
-
   it('SIGUSR1 opens no debugger', async () => {
     const command = quaich(['./site.js', '-b', '127.0.0.1:0']);
     const [url] = await ready(command);

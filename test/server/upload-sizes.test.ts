@@ -1,6 +1,6 @@
 /** Request bodies of sizes at the borders of the memory that carries them, however they are sent and read. */
 import { createHash } from 'node:crypto';
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,14 +26,11 @@ function bytesOf(size: number, seed = 0): Buffer {
 
 const answerTo = (body: Uint8Array) => `${body.length} ${createHash('sha256').update(body).digest('hex')}`;
 
-const agent = new Agent({ keepAlive: true });
-afterAll(() => agent.destroy());
-
 /** Uploads in one piece with its length, or chunked in `pieces`. */
 function upload(path: string, body: Buffer, pieces = 1): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = pieces === 1 ? { 'content-length': body.length } : { 'transfer-encoding': 'chunked' };
-    const sent = request(server.url + path, { method: 'POST', headers, agent }, (response) => {
+    const sent = request(server.url + path, { method: 'POST', headers, agent: false }, (response) => {
       let text = '';
       response.setEncoding('latin1').on('data', (part) => (text += part));
       response.on('end', () => resolve(text)).on('error', reject);
@@ -74,7 +71,9 @@ describe.each(['/sync', '/async', '/inline'])('uploads to %s', (prefix) => {
     for (let round = 0; round < 3; round++) {
       const clients = Array.from({ length: 60 }, () => {
         const client = new Client(server.url);
-        return client.send(`POST ${prefix}?read=1000 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(70_000)}`);
+        return client.send(
+          `POST ${prefix}?read=1000 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(70_000)}`,
+        );
       });
       await new Promise((resolve) => setTimeout(resolve, 20 * round));
       for (const client of clients) client.socket.destroy();

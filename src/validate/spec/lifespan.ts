@@ -91,3 +91,7 @@ export {};
 //: L-26: The time limit for a head MUST be one for all of it, however its bytes come. Connections beyond a limit
 //: SHOULD get 503 rather than a silent end. Limits for the connections of one address and for the requests of one
 //: connection MAY be offered.
+//:
+//: L-27: A server that is asked to reload, as by SIGHUP, MUST read its configuration again, load the applications in new
+//: workers, and give these all new requests; old ones end those that they have. Where the new do not load or start up,
+//: the old MUST go on, with a message. Settings that take effect with a new start only MUST be named.

@@ -1,0 +1,197 @@
+// L-27: applications are loaded again while requests go on.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Command, dist, ended, get, ready, start } from './command.ts';
+
+type Serve = typeof import('../../src/server/index.ts').serve;
+const { serve }: { serve: Serve } = await import(join(dist, 'src/server/index.js'));
+
+let directory = '';
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'quaich-reload-'));
+  write('package.json', '{"type":"module"}');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const write = (name: string, text: string) => writeFileSync(join(directory, name), text);
+
+/** An application of either kind that answers with this text, and below /slow after so many milliseconds. */
+const site = (kind: 'sync' | 'async', text: string, slow = 1000) =>
+  kind === 'sync'
+    ? `export function app(environ, startResponse) {
+         if (environ.PATH_INFO === '/slow') {
+           console.log('begun');
+           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${slow});
+         }
+         startResponse('200 OK', []);
+         return [new TextEncoder().encode('${text}' + (environ.STAGE ?? ''))];
+       }`
+    : `export async function app(environ, startResponse) {
+         if (environ.PATH_INFO === '/slow') {
+           console.log('begun');
+           await new Promise((resolve) => setTimeout(resolve, ${slow}));
+         }
+         startResponse('200 OK', []);
+         return [new TextEncoder().encode('${text}' + (environ.STAGE ?? ''))];
+       }`;
+
+const quaich = (...argv: string[]) => start([...argv, '-b', '127.0.0.1:0'], { cwd: directory });
+
+/** Sends SIGHUP, and waits for what the command says of it. */
+async function hangUp(command: Command, said = /^reloaded$/gm): Promise<void> {
+  const before = command.stderr.match(said)?.length ?? 0;
+  command.child.kill('SIGHUP');
+  await vi.waitFor(() => expect(command.stderr.match(said)?.length ?? 0, command.stderr).toBe(before + 1), 20_000);
+}
+
+/** Sends requests all the time, until told to stop; fulfils with the texts of the answers, of which none is missing. */
+function load(url: string, connections = 4, path = '/'): () => Promise<Set<string>> {
+  let going = true;
+  const texts = new Set<string>();
+  const client = async () => {
+    while (going) {
+      const { status, text } = await get(url, path);
+      if (status !== 200) throw new Error(`status ${status}: ${text}`);
+      texts.add(text);
+    }
+  };
+  const clients = Promise.all(Array.from({ length: connections }, client));
+  clients.catch(() => {});
+  return async () => {
+    going = false;
+    await clients;
+    return texts;
+  };
+}
+
+describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
+  it.each(['sync', 'async'] as const)('L-27 gives new requests to new code, %s, and loses none', async (kind) => {
+    write('site.js', site(kind, 'old'));
+    const command = quaich('./site.js', '--sync-workers', '2', '--async-workers', '2');
+    const [url] = await ready(command);
+    const slow = get(url, '/slow');
+    await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
+    const stop = load(url);
+    write('site.js', site(kind, 'new'));
+    await hangUp(command);
+    for (let i = 0; i < 20; i++) expect((await get(url)).text).toBe('new');
+    expect((await slow).text).toBe('old');
+    expect([...(await stop())].sort()).toEqual(['new', 'old']);
+    command.child.kill('SIGTERM');
+    expect((await ended(command)).code).toBe(0);
+  });
+
+  it('L-27 many in a row, beside requests that go on, lose nothing', async () => {
+    write('site.js', site('sync', 'text 0', 300));
+    const command = quaich('./site.js', '--sync-workers', '2', '--timeout-graceful', '5s');
+    const [url] = await ready(command);
+    const [stop, stopSlow] = [load(url, 2), load(url, 1, '/slow')];
+    for (let i = 1; i <= 8; i++) {
+      write('site.js', site('sync', `text ${i}`, 300));
+      await hangUp(command);
+      expect((await get(url)).text).toBe(`text ${i}`);
+    }
+    expect((await stop()).size).toBeGreaterThan(1);
+    await stopSlow();
+    expect(command.stderr).not.toMatch(/ended|killed/);
+  });
+
+  it.each([
+    ['a syntax error', 'export const app = 1 +;', /reload failed, the server goes on as it was: cannot load/],
+    [
+      'a startup hook that throws',
+      `${site('sync', 'bad')}\nexport const startup = () => { throw new Error('no database') };`,
+      /reload failed.*no database/,
+    ],
+    ['an application of another kind', site('async', 'bad'), /has become async, after sync: that needs a new start/],
+  ])('L-27 %s leaves the old code in service', async (_, text, message) => {
+    write('site.js', site('sync', 'old'));
+    const command = quaich('./site.js', '--sync-workers', '2');
+    const [url] = await ready(command);
+    write('site.js', text);
+    await hangUp(command, new RegExp(message, 'g'));
+    for (let i = 0; i < 4; i++) expect((await get(url)).text).toBe('old');
+    write('site.js', site('sync', 'mended'));
+    await hangUp(command);
+    for (let i = 0; i < 4; i++) expect((await get(url)).text).toBe('mended');
+  });
+
+  it.each([
+    ['quaich.config.js', 'export default'],
+    ['quaich.config.mjs', 'export default'],
+  ])('L-27 reads %s again, and names what needs a new start', async (name, before) => {
+    write('site.js', site('sync', 'stage '));
+    const config = (stage: string, workers: number, apps = "['./site.js']") =>
+      write(name, `${before} { apps: ${apps}, syncWorkers: ${workers}, env: { STAGE: '${stage}' } };`);
+    config('one', 1);
+    const command = quaich();
+    const [url] = await ready(command);
+    expect((await get(url)).text).toBe('stage one');
+    config('two', 2);
+    await hangUp(command);
+    expect(command.stderr).toContain('needs a new start to take effect: syncWorkers\n');
+    expect((await get(url)).text).toBe('stage two');
+    config('three', 1, "['./site.js', '/more=./site.js']");
+    await hangUp(command, /mounts that are added or removed need a new start of the server/g);
+    expect((await get(url)).text).toBe('stage two');
+  });
+
+  it('L-27 inline applications stay as they are, and are named', async () => {
+    write('site.js', site('async', 'old'));
+    const command = quaich('./site.js', '--inline');
+    const [url] = await ready(command);
+    write('site.js', site('async', 'new'));
+    await hangUp(command);
+    expect(command.stderr).toContain('needs a new start to take effect: the inline application at /\n');
+    expect((await get(url)).text).toBe('old');
+  });
+
+  it('L-27 requests without an end give up their places in time', async () => {
+    write('site.js', site('async', 'text', 2 ** 30));
+    const command = quaich('./site.js', '--async-workers', '1', '--timeout-graceful', '1s');
+    const [url] = await ready(command);
+    for (let i = 0; i < 3; i++) {
+      get(url, '/slow').catch(() => {});
+      await vi.waitFor(() => expect(command.stdout.match(/begun/g)).toHaveLength(i + 1), 20_000);
+      await hangUp(command);
+    }
+    expect((await get(url)).text).toBe('text');
+  });
+
+  it('during a stop changes nothing', async () => {
+    write('site.js', site('async', 'text', 300));
+    const command = quaich('./site.js');
+    const [url] = await ready(command);
+    const slow = get(url, '/slow');
+    await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
+    command.child.kill('SIGTERM');
+    command.child.kill('SIGHUP');
+    expect((await slow).text).toBe('text');
+    const { code, stderr } = await ended(command);
+    expect([code, stderr.includes('reload')]).toEqual([0, false]);
+  });
+});
+
+describe('Server.reload', () => {
+  it('L-27 takes other options, one reload after the other, and rejects once the server stops', async () => {
+    write('one.js', site('sync', 'one'));
+    write('two.js', site('sync', 'two'));
+    const options = { directory, bind: '127.0.0.1:0', syncWorkers: 1 };
+    const server = await serve({ ...options, apps: './one.js' });
+    try {
+      const kept = await Promise.all([
+        server.reload({ ...options, apps: './two.js', env: { STAGE: '!' } }),
+        server.reload({ ...options, apps: './two.js', timeoutHead: '1s' }),
+      ]);
+      expect(kept).toEqual([[], ['timeoutHead']]);
+      expect((await get(server.url)).text).toBe('two');
+      await expect(server.reload({ ...options, apps: './three.js' })).rejects.toThrow(/three/);
+      expect((await get(server.url)).text).toBe('two');
+    } finally {
+      await server.close();
+    }
+    await expect(server.reload({ ...options, apps: './one.js' })).rejects.toThrow('the server is stopping');
+  });
+});
