@@ -41,6 +41,9 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
   /** The write that the gateway has not taken yet, and its bytes. */
   #written: Callback | null = null;
   #writing = 0;
+  #ended = false;
+  /** Set when the gateway has taken the response, all of it. */
+  #over = false;
   #wake: (() => void) | null = null;
   #timer: NodeJS.Timeout | undefined = undefined;
 
@@ -166,9 +169,10 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
     this.#notify();
   }
 
-  /** Nothing more will be written. */
+  /** Nothing more will be written: what is still in the stream's buffer is the end of the response. */
   endResponse(): void {
-    if (this.response.end()) this.#notify();
+    this.#ended = true;
+    if (this.writableLength === this.#writing && this.response.end()) this.#notify();
   }
 
   /**
@@ -195,6 +199,7 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
     const written = this.#written;
     this.#written = null;
     this.#writing = 0;
+    this.#over = this.response.complete;
     written?.();
   }
 
@@ -273,7 +278,8 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
       return;
     }
     this.#dispatched += size;
-    if (response.hasPiece) {
+    if (this.#ended && this.writableLength === size) response.end();
+    if (this.ready && !this.#over) {
       this.#written = callback;
       this.#writing = size;
     } else {

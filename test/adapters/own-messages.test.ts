@@ -1,10 +1,12 @@
 /** B-68: what Node's server does for its messages, done for those of our own making. */
-import { once } from 'node:events';
+
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { createServer, IncomingMessage, type RequestListener, Server, ServerResponse } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { fromNodeListener } from '../../src/adapters/index.ts';
 import { OWN_MESSAGES } from '../../src/adapters/own-messages.ts';
+import type { AsyncApplication } from '../../src/interface/index.ts';
 import { AsyncTestClient } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 
@@ -46,17 +48,45 @@ describe('messages of our own making', () => {
     expect(ours).toEqual(events);
   });
 
-  it('B-68 refuse an expectation that nobody knows', async () => {
+  it('B-68 refuse an expectation that nobody knows, where middleware has made one', async () => {
     const calls: unknown[] = [];
-    const app = client((request, response) => {
+    const app = fromNodeListener((request, response) => {
       calls.push(request.headers.expect);
       response.writeHead(204).end();
     });
     const statuses: number[] = [];
-    for (const Expect of ['tea', '100-Continue']) {
-      statuses.push((await app.post('/', { headers: { Expect }, body: 'x' })).status);
+    for (const expectation of ['tea', '100-Continue']) {
+      const expecting: AsyncApplication = async (environ, startResponse) =>
+        app(Object.assign(environ, { HTTP_EXPECT: expectation }), startResponse);
+      statuses.push((await new AsyncTestClient(expecting).get('/')).status);
     }
     expect([statuses, calls]).toEqual([[417, 204], ['100-Continue']]);
+  });
+
+  it('B-68 take writes whose response is complete by its length', async () => {
+    const events: string[] = [];
+    const response = await client((_request, answer) => {
+      answer.on('finish', () => events.push('finish'));
+      answer.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': 3 }).write('abc');
+      setTimeout(() => {
+        answer.write('more', () => events.push('more'));
+        answer.end();
+      }, 5);
+    }).get('/');
+    await expect.poll(() => events).toEqual(['more', 'finish']);
+    expect(response.text).toBe('abc');
+  });
+
+  it('B-68 end with what is written while the gateway takes what was before', async () => {
+    const exchange = client((_request, answer) => {
+      answer.writeHead(200, { 'Content-Type': 'text/plain' });
+      answer.write('one', () => answer.end('three'));
+      answer.uncork();
+      answer.write('two');
+    }).open({ path: '/' });
+    let text = '';
+    for (let chunk = await exchange.next(); chunk !== null; chunk = await exchange.next()) text += Buffer.from(chunk);
+    expect([text, (await exchange.finished).broken]).toEqual(['onetwothree', false]);
   });
 
   it('B-68 are told of on the channels of node:http', async () => {
@@ -122,7 +152,14 @@ describe('messages of our own making', () => {
 
   it('B-68 leave a response on another socket to Node', async () => {
     const written: unknown[] = [];
-    const other = { writable: true, on() {}, cork() {}, uncork() {}, _writableState: {}, write: (text: string) => written.push(text) };
+    const other = {
+      writable: true,
+      on() {},
+      cork() {},
+      uncork() {},
+      _writableState: {},
+      write: (text: string) => written.push(text),
+    };
     const response = await client((_request, answer) => {
       const { socket } = answer;
       if (socket !== null) answer.detachSocket(socket);
@@ -130,14 +167,18 @@ describe('messages of our own making', () => {
       answer.end('elsewhere');
       socket?.end('HTTP/1.1 204 No Content\r\n\r\n');
     }).get('/');
-    expect([response.status, written.join('')]).toEqual([204, expect.stringMatching(/^HTTP\/1.1 200 OK[^]*elsewhere$/)]);
+    expect([response.status, written.join('')]).toEqual([
+      204,
+      expect.stringMatching(/^HTTP\/1.1 200 OK.*elsewhere$/s),
+    ]);
   });
 });
 
 describe('a Node whose messages are otherwise inside', () => {
   it.each(['_flush', '_writeRaw', '_storeHeader', 'end'])('B-68 is found out: %s does nothing', async (method) => {
     Object.defineProperty(ServerResponse.prototype, method, { value() {}, configurable: true });
-    const own = await import(`../../src/adapters/own-messages.ts?without=${method}`);
+    vi.resetModules();
+    const own = await import('../../src/adapters/own-messages.ts');
     Reflect.deleteProperty(ServerResponse.prototype, method);
     expect(own.OWN_MESSAGES).toBe(false);
   });

@@ -21,7 +21,8 @@ const fetchers: Record<string, AsyncApplication> = { hono: fromFetchHandler(hono
 function choosing(adapt: (listener: RequestListener) => AsyncApplication): AsyncApplication {
   const apps = { ...fetchers };
   for (const [name, listener] of Object.entries(NODE_LISTENERS)) apps[name] = adapt(listener);
-  const app: AsyncApplication = async (environ, startResponse) => apps[environ.HTTP_X_APP ?? ''](environ, startResponse);
+  const app: AsyncApplication = async (environ, startResponse) =>
+    apps[environ.HTTP_X_APP ?? ''](environ, startResponse);
   app.startup = async () => {
     await fastify.ready();
   };
