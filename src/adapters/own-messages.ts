@@ -4,8 +4,8 @@
  * Request and response are of Node's own classes. What Node's server does for them besides is done here, in the same
  * order: it clears the need of a 'drain', finishes and closes request and response, tells of aborts and timeouts,
  * refuses expectations. What a response would write goes another way, by three methods that it calls of itself:
- * `_storeHeader` decides on the framing, `_send` puts the head before the first bytes, `_finish` tells the end. They are
- * replaced in the object, since own properties stay when a framework exchanges the prototype, as Express does.
+ * `_storeHeader` decides on the framing, `_send` puts the head before the first bytes, `_finish` tells the end. They
+ * are replaced in the object, since own properties stay when a framework exchanges the prototype, as Express does.
  *
  * Only this file knows what these classes are inside. `OWN_MESSAGES` says whether a trial has found all as it is
  * expected here, on the Node that runs; if not, `served-socket.ts` is the way.
@@ -165,7 +165,9 @@ function onFinish(this: OwnResponse): void {
   process.nextTick(close, this, socket);
 }
 
-/** Keep-alive or not, there is one request on a connection. What middleware leaves on a socket stays with its client. */
+/**
+ * Keep-alive or not, there is one request on a connection. What middleware leaves on a socket stays with its client.
+ */
 function close(response: OwnResponse, socket: OwnSocket): void {
   if (!response._closed) {
     response.destroyed = true;
