@@ -167,10 +167,7 @@ describe('messages of our own making', () => {
       answer.end('elsewhere');
       socket?.end('HTTP/1.1 204 No Content\r\n\r\n');
     }).get('/');
-    expect([response.status, written.join('')]).toEqual([
-      204,
-      expect.stringMatching(/^HTTP\/1.1 200 OK.*elsewhere$/s),
-    ]);
+    expect([response.status, written.join('')]).toEqual([204, expect.stringMatching(/^HTTP\/1.1 200 OK.*elsewhere$/s)]);
   });
 });
 
