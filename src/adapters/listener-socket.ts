@@ -1,23 +1,24 @@
-/** The connection on which Node's own HTTP server meets one request of ours. */
+/** The connection on which a listener for node:http meets one request of ours. */
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
-import { type BodySink, FramedBody } from './framed-body.ts';
-import { bodyLength, eachField } from './request-fields.ts';
+import { type BodySink, PulledBody } from './pulled-body.ts';
+import { bodyLength } from './request-fields.ts';
 import { type RequestTarget, requestTarget } from './request-target.ts';
 import { ResponseParser } from './response-parser.ts';
 
 type Callback = (error?: Error | null) => void;
 
 /**
- * Node's server reads the request from this stream and writes the response to it. It shows as much of a `net.Socket` as
- * listeners look at, taken from the environ.
+ * What the listener writes into this stream is its response. It shows as much of a `net.Socket` as listeners look at,
+ * taken from the environ. Who makes the messages on it, `OwnSocket` or `ServedSocket`, gives the body of the request to
+ * the listener.
  *
  * Backpressure is one to one: a write is acknowledged (`release`) only when the gateway asks for what comes after it,
  * and a block of the request body is read only when the listener asks for one.
  */
-export class ListenerSocket extends Duplex implements BodySink {
+export abstract class ListenerSocket extends Duplex implements BodySink {
   readonly environ: AsyncEnviron;
   readonly response: ResponseParser;
   /** Set, with the reason beside it, when the response will never be complete. */
@@ -31,37 +32,33 @@ export class ListenerSocket extends Duplex implements BodySink {
   readonly connecting = false;
   readonly pending = false;
   timeout: number | undefined = undefined;
+  /** Of the request body, in bytes; 0 without one, -1 where only its end will tell. */
+  readonly bodyLength: number;
+  readonly body: PulledBody | null;
   readonly #target: RequestTarget;
-  #head: string;
-  #body: FramedBody | null = null;
   /** Bytes of all writes so far but those that are still in the stream's own buffer. */
   #dispatched = 0;
   /** The write that the gateway has not taken yet, and its bytes. */
   #written: Callback | null = null;
   #writing = 0;
+  #ended = false;
+  /** Set when the gateway has taken the response, all of it. */
+  #over = false;
   #wake: (() => void) | null = null;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  /** @throws ApplicationError or RangeError for an environ that cannot be written down as a request */
+  /** @throws ApplicationError or RangeError for an environ that is no request */
   constructor(environ: AsyncEnviron) {
     super();
     this.environ = environ;
     if (environ['wsgi.url_scheme'] === 'https') this.encrypted = true;
     this.#target = requestTarget(environ);
+    this.bodyLength = bodyLength(environ);
+    this.body = this.bodyLength === 0 ? null : new PulledBody(environ['wsgi.input'], this.bodyLength, this);
     this.response = new ResponseParser(environ.REQUEST_METHOD === 'HEAD');
-    const length = bodyLength(environ);
-    const version = environ.SERVER_PROTOCOL === 'HTTP/1.0' ? 'HTTP/1.0' : 'HTTP/1.1';
-    const { path, query } = this.#target;
-    // Below a mount a path may be empty; Express adds the slash there as well.
-    let head = `${environ.REQUEST_METHOD} ${path === '' ? '/' : path}${query} ${version}\r\n`;
-    eachField(environ, (name, value) => {
-      head += `${name}: ${value}\r\n`;
-    });
-    if (length > 0 || environ.CONTENT_LENGTH === '0') head += `Content-Length: ${length}\r\n`;
-    else if (length < 0) head += 'Transfer-Encoding: chunked\r\n';
-    if (length !== 0) this.#body = new FramedBody(environ['wsgi.input'], length, this);
-    this.#head = `${head}\r\n`;
   }
+
+  abstract complete(): void;
 
   get remoteAddress(): string | undefined {
     return this.environ.REMOTE_ADDR;
@@ -144,15 +141,18 @@ export class ListenerSocket extends Duplex implements BodySink {
     else this.once('finish', this.destroy);
   }
 
-  /** Prepares what Node's server has made of the request, before the listener sees it. */
-  begin(request: IncomingMessage, response: ServerResponse): void {
-    response.sendDate = false; // the gateway's (G-97)
-    // Keep-alive or not, there is one request on a connection. What middleware leaves on a socket stays with its
-    // client.
-    response.once('close', () => (response.writableFinished ? this.destroySoon() : this.destroy()));
+  /** The path and query of the request, as `request.url` has them. */
+  get url(): string {
+    const { path, query } = this.#target;
+    // Below a mount a path may be empty; Express adds the slash there as well.
+    return `${path === '' ? '/' : path}${query}`;
+  }
+
+  /** Prepares what was made for the request, before the listener sees it. */
+  begin(request: IncomingMessage, _response: ServerResponse): void {
     const { script, path, query } = this.#target;
     if (script !== '') Object.assign(request, { baseUrl: script, originalUrl: script + path + query });
-    const body = this.#body;
+    const { body } = this;
     if (body === null) return;
     // Own properties stay when a framework exchanges the prototype, as Express does. The input is left alone until the
     // listener reads: the first read is what lets the gateway send `100 Continue` (G-67).
@@ -160,6 +160,19 @@ export class ListenerSocket extends Duplex implements BodySink {
       IncomingMessage.prototype._read.call(request, size);
       body.pull();
     };
+  }
+
+  /** Takes the head of a response that does not come as bytes; what is written from now on is its body, unframed. */
+  beginResponse(head: string): void {
+    this.#dispatched += head.length;
+    this.response.begin(head);
+    this.#notify();
+  }
+
+  /** Nothing more will be written: what is still in the stream's buffer is the end of the response. */
+  endResponse(): void {
+    this.#ended = true;
+    if (this.writableLength === this.#writing && this.response.end()) this.#notify();
   }
 
   /**
@@ -186,6 +199,7 @@ export class ListenerSocket extends Duplex implements BodySink {
     const written = this.#written;
     this.#written = null;
     this.#writing = 0;
+    this.#over = this.response.complete;
     written?.();
   }
 
@@ -212,19 +226,13 @@ export class ListenerSocket extends Duplex implements BodySink {
   deliver(bytes: Uint8Array): void {
     this.bytesRead += bytes.byteLength;
     this.#timer?.refresh();
-    this.push(bytes);
   }
 
   broken(error: unknown): void {
     this.fail(error);
   }
 
-  override _read(): void {
-    if (this.#head === '') return; // what follows is delivered as it is asked for
-    const head = Buffer.from(this.#head, 'latin1');
-    this.#head = '';
-    this.deliver(head);
-  }
+  override _read(): void {}
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
     this.#take([{ chunk }], callback);
@@ -242,7 +250,7 @@ export class ListenerSocket extends Duplex implements BodySink {
 
   override _destroy(error: Error | null, callback: Callback): void {
     clearTimeout(this.#timer);
-    this.#body?.stop();
+    this.body?.stop();
     if (!this.failed && !this.response.complete) {
       this.failed = true;
       this.cut = true;
@@ -259,7 +267,6 @@ export class ListenerSocket extends Duplex implements BodySink {
   #take(chunks: readonly { chunk: Uint8Array }[], callback: Callback): void {
     this.#timer?.refresh();
     const { response } = this;
-    const hadHead = response.head !== null;
     let size = 0;
     try {
       for (const { chunk } of chunks) {
@@ -271,14 +278,14 @@ export class ListenerSocket extends Duplex implements BodySink {
       return;
     }
     this.#dispatched += size;
-    if (this.ready) {
+    if (this.#ended && this.writableLength === size) response.end();
+    if (this.ready && !this.#over) {
       this.#written = callback;
       this.#writing = size;
-      this.#notify();
-      return;
+    } else {
+      callback(); // no bytes for the gateway in it
     }
-    if (!hadHead && response.head !== null) this.#notify();
-    callback(); // no bytes for the gateway in it
+    this.#notify();
   }
 
   #notify(): void {

@@ -1,21 +1,20 @@
 /**
  * Applications written for node:http: Express, Koa, Fastify, Connect, or a plain request listener (B-68).
  *
- * Node's own server runs them. It never listens; each request is written into a stream that is given to it as a
- * connection, which Node documents ("any Duplex stream can be passed"), and what it writes there is read again. The
- * other way would be to construct IncomingMessage and ServerResponse with a socket that is none, as test tools do. That
- * saves a third of the CPU time of a small request, and loses what only the server keeps: it alone clears the need of a
- * 'drain', finishes and closes request and response in the right order, tells of aborts, knows which framing a header
- * asks for. Frameworks rely on all of these.
+ * They are called by the 'request' of a server of node:http that never listens. Its messages are of our own making
+ * (`own-messages.ts`), or made by the server itself of a connection that is none (`served-socket.ts`).
  */
 import { createServer, METHODS, type RequestListener, type Server } from 'node:http';
 import { isPromise } from 'node:util/types';
 import { report } from '../engine/report.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import { markOriginal } from '../interface/original.ts';
-import type { AsyncApplication, AsyncBody, AsyncStartResponse, HeaderField, Lifespan } from '../interface/types.ts';
+import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
 import { describeError } from '../rules/show.ts';
 import { ListenerSocket } from './listener-socket.ts';
+import { OWN_MESSAGES, serveMessages } from './own-messages.ts';
+import type { ParsedHead } from './response-parser.ts';
+import { serveConnection } from './served-socket.ts';
 
 /** What Node's server emits 'request' to; another server serves as the list of its listeners. */
 export interface RequestEmitter {
@@ -137,6 +136,18 @@ export function fromNodeListener(
   listener: RequestListener | RequestEmitter,
   options: NodeListenerOptions = {},
 ): AsyncApplication {
+  return listenerApplication(OWN_MESSAGES ? serveMessages : serveConnection, listener, options);
+}
+
+/** Has a server emit the 'request' of an environ, at once or soon. */
+type Serve = (server: Server, environ: AsyncEnviron) => ListenerSocket;
+
+/** `fromNodeListener` by one of the two ways. */
+export function listenerApplication(
+  serve: Serve,
+  listener: RequestListener | RequestEmitter,
+  options: NodeListenerOptions,
+): AsyncApplication {
   const server = serverFor(listenerOf(listener));
 
   const app: AsyncApplication = async (environ, startResponse) => {
@@ -146,11 +157,23 @@ export function fromNodeListener(
     }
     const signal = environ['quaich.signal'];
     signal?.throwIfAborted();
-    const socket = new ListenerSocket(environ);
-    signal?.addEventListener('abort', socket, { once: true });
-    server.emit('connection', socket);
+    const socket = serve(server, environ);
+    const { response } = socket;
     try {
-      return await respond(socket, startResponse);
+      if (signal !== undefined && !response.complete) {
+        if (signal.aborted) socket.fail(signal.reason);
+        else signal.addEventListener('abort', socket, { once: true });
+      }
+      const head = response.head ?? (await headOf(socket));
+      const write = startResponse(head.status, head.headers);
+      if (response.complete) {
+        const piece = response.takePiece();
+        socket.release();
+        return piece === null ? [] : [piece];
+      }
+      // `flushHeaders`: the head goes ahead of the body (G-81).
+      if (!socket.ready || (socket.cut && !response.hasPiece)) await write(NOTHING);
+      return new ListenerBody(socket);
     } catch (error) {
       socket.fail(error);
       throw error;
@@ -162,19 +185,12 @@ export function fromNodeListener(
   return app;
 }
 
-async function respond(socket: ListenerSocket, startResponse: AsyncStartResponse): Promise<AsyncBody> {
+/** Waits for the head of the response. Rejects when there will be none. */
+async function headOf(socket: ListenerSocket): Promise<ParsedHead> {
   const { response } = socket;
   while (response.head === null) {
     if (socket.failed) throw socket.reason;
     await socket.change();
   }
-  const write = startResponse(response.head.status, response.head.headers);
-  if (response.complete) {
-    const piece = response.takePiece();
-    socket.release();
-    return piece === null ? [] : [piece];
-  }
-  // `flushHeaders`: the head goes ahead of the body (G-81).
-  if (!socket.ready || (socket.cut && !response.hasPiece)) await write(NOTHING);
-  return new ListenerBody(socket);
+  return response.head;
 }

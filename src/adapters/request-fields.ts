@@ -72,3 +72,19 @@ export function bodyLength(environ: AsyncEnviron): number {
   const hasBody = AsyncInput.hasBody(environ['wsgi.input']) ?? !WITHOUT_BODY.has(method);
   return hasBody ? -1 : 0;
 }
+
+/** `eachField`, and the field that frames a body of a length as `bodyLength` tells it. */
+export function eachMessageField(
+  environ: AsyncEnviron,
+  length: number,
+  take: (name: string, value: string) => void,
+): void {
+  eachField(environ, take);
+  if (length > 0 || environ.CONTENT_LENGTH === '0') take('Content-Length', String(length));
+  else if (length < 0) take('Transfer-Encoding', 'chunked');
+}
+
+/** The version as node:http has it: all but HTTP/1.0 is HTTP/1.1. */
+export function protocolOf(environ: AsyncEnviron): 'HTTP/1.0' | 'HTTP/1.1' {
+  return environ.SERVER_PROTOCOL === 'HTTP/1.0' ? 'HTTP/1.0' : 'HTTP/1.1';
+}

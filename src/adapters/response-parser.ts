@@ -1,6 +1,7 @@
 /**
- * Reads the one response that Node's ServerResponse writes. The writer is trusted to keep HTTP's syntax, which it does
- * even for the most careless listener, but not to end what it began.
+ * Reads the one response of a listener: as the bytes that Node's ServerResponse writes, or with the head apart and the
+ * body unframed. The writer is trusted to keep HTTP's syntax, which it does even for the most careless listener, but
+ * not to end what it began.
  */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
@@ -9,7 +10,7 @@ import { trimmed } from '../rules/trimmed.ts';
 import { statusOf } from './response-fields.ts';
 
 /** A head, ready for `startResponse`. */
-interface ParsedHead {
+export interface ParsedHead {
   status: string;
   headers: HeaderField[];
 }
@@ -68,6 +69,12 @@ export class ResponseParser {
     return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
   }
 
+  /** Takes a head apart from the body, which is then fed without its framing. */
+  begin(head: string): void {
+    if (this.#state !== HEAD) return; // one was written by hand
+    this.#readHead(head.slice(0, -END_OF_HEAD.length), false);
+  }
+
   /** @throws ApplicationError for what is no HTTP response: somebody wrote to the socket itself */
   feed(bytes: Uint8Array): void {
     let at = 0;
@@ -88,7 +95,7 @@ export class ResponseParser {
     }
   }
 
-  /** The connection has ended. Returns whether the response is whole. */
+  /** Nothing more will come. Returns whether the response is whole. */
   end(): boolean {
     if (this.#state === BODY && this.#left < 0) this.#state = COMPLETE;
     return this.#state === COMPLETE;
@@ -108,11 +115,11 @@ export class ResponseParser {
       return bytes.byteLength;
     }
     this.#pending = null;
-    this.#readHead(all.toString('latin1', 0, end));
+    this.#readHead(all.toString('latin1', 0, end), true);
     return end + END_OF_HEAD.length - before;
   }
 
-  #readHead(text: string): void {
+  #readHead(text: string, framed: boolean): void {
     const [first, ...lines] = text.split('\r\n');
     const match = /^HTTP\/1\.[01] ([0-9]{3})(?: (.*))?$/s.exec(first);
     if (match === null) throw new ApplicationError('the listener wrote to the socket what is no HTTP response');
@@ -135,9 +142,12 @@ export class ResponseParser {
     }
     this.head = { status: statusOf(code, match[2] ?? ''), headers };
     if (this.#forHead || code === 204 || code === 304) this.#state = COMPLETE;
-    else if (chunked) this.#state = CHUNK_SIZE;
-    else this.#body(length);
-    if (chunked) this.#left = 0;
+    else if (!chunked) this.#body(length);
+    else if (!framed) this.#body(-1);
+    else {
+      this.#state = CHUNK_SIZE;
+      this.#left = 0;
+    }
   }
 
   #body(length: number): void {

@@ -1,5 +1,5 @@
 /** Listeners for node:http, and requests to them, whose responses must be the same wherever they run (B-68). */
-import type { IncomingMessage, RequestListener } from 'node:http';
+import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 
 /** A request as it stands on the wire, but for Host and Connection. */
@@ -307,6 +307,99 @@ export const LISTENERS: readonly ListenerCase[] = [
         request.on(name, () => events.push(`request ${name}`));
       for (const name of ['pipe', 'finish', 'close', 'drain']) response.on(name, () => events.push(`response ${name}`));
       request.on('end', () => response.write('x', () => setImmediate(() => response.end(events.join()))));
+    },
+  },
+  {
+    title: 'messages whose prototypes are exchanged before they are used',
+    method: 'POST',
+    body: 'x'.repeat(70_000),
+    listener: async (request, response) => {
+      Object.setPrototypeOf(request, Object.create(IncomingMessage.prototype, { shouted: { value: 'GET' } }));
+      Object.setPrototypeOf(response, Object.create(ServerResponse.prototype, { json: { value: JSON.stringify } }));
+      const body = await bodyOf(request);
+      response.setHeader('X-Length', body.length);
+      response.write(Reflect.get(request, 'shouted'));
+      response.end(Reflect.get(response, 'json')([request.headers['content-length']]));
+    },
+  },
+  {
+    title: 'fields of a Map, and their names as they are spelt',
+    listener: (_request, response) => {
+      response.setHeaders(
+        new Map<string, number | readonly string[]>([
+          ['X-One', 1],
+          ['set-cookie', ['a=1', 'b=2']],
+        ]),
+      );
+      response.end(JSON.stringify([response.getHeaderNames(), response.hasHeader('x-one'), response.headersSent]));
+    },
+  },
+  {
+    title: 'a cookie of a request in a response, in a list',
+    listener: (_request, response) => void response.writeHead(200, { Cookie: ['a=1', 'b=2'] }).end(),
+  },
+  {
+    title: 'a file name in Latin-1',
+    listener: (_request, response) => {
+      response.setHeader('Content-Disposition', 'attachment; filename="caf\u00e9"');
+      response.end(Buffer.from('x'));
+    },
+  },
+  {
+    title: 'what is refused, and how',
+    listener: (_request, response) => {
+      const codes: unknown[] = [];
+      const attempt = (action: () => unknown) => {
+        try {
+          action();
+        } catch (error) {
+          codes.push(Reflect.get(error as Error, 'code'));
+        }
+      };
+      response.setHeader('Trailer', 'X-Sum').setHeader('Content-Length', 3);
+      attempt(() => response.writeHead(200));
+      response.removeHeader('Trailer');
+      attempt(() => response.writeHead(200, { 'X-A': 'b\n' }));
+      attempt(() => Reflect.apply(response.write, response, [7]));
+      attempt(() => Reflect.apply(response.end, response, [{}]));
+      response.setHeader('Content-Length', 300);
+      response.strictContentLength = true;
+      response.write('x');
+      attempt(() => response.write('y'.repeat(300)));
+      response.strictContentLength = false;
+      attempt(() => response.appendHeader('X-Late', 'c'));
+      response.end(codes.join().padEnd(299));
+    },
+  },
+  {
+    title: 'what a response tells of itself, before and after its writes',
+    listener: (_request, response) => {
+      const told = () => {
+        const { headersSent, writableEnded, writableFinished, writableLength, writableNeedDrain, destroyed } = response;
+        return [headersSent, writableEnded, writableFinished, writableLength, writableNeedDrain, destroyed];
+      };
+      response.setHeader('Content-Length', 500).flushHeaders();
+      const seen = [told()];
+      response.write('x'.repeat(100));
+      seen.push(told());
+      response.write('', () => {
+        seen.push(told());
+        response.end(JSON.stringify(seen).padEnd(400));
+      });
+    },
+  },
+  {
+    title: 'the calls of callbacks, in their order',
+    listener: (_request, response) => {
+      const calls: string[] = [];
+      response.on('prefinish', () => calls.push('prefinish'));
+      response.setHeader('Content-Length', 106);
+      response.write('abc', () => calls.push('first'));
+      response.write('def', () => {
+        calls.push('second');
+        response.end(calls.join().padEnd(100));
+      });
+      calls.push('written');
     },
   },
 ];

@@ -74,6 +74,30 @@ describe('ResponseParser', () => {
     });
   });
 
+  it.each([
+    ['chunks', 'Transfer-Encoding: chunked\r\n', false],
+    ['a length', 'Content-Length: 10\r\n', true],
+    ['the end', 'Connection: close\r\n', false],
+  ])('B-68 takes a head apart from an unframed body, which ends by %s', (_what, field, whole) => {
+    const parser = new ResponseParser(false);
+    parser.begin(`HTTP/1.1 200 OK\r\n${field}\r\n`);
+    for (const part of ['5\r\nab', '\r\n0\r\n']) parser.feed(Buffer.from(part));
+    expect([parser.complete, String(parser.takePiece()), parser.end(), parser.complete]).toEqual([
+      whole,
+      '5\r\nab\r\n0\r\n',
+      true,
+      true,
+    ]);
+  });
+
+  it('B-68 takes no head apart after one that was written', () => {
+    const parser = new ResponseParser(false);
+    parser.feed(Buffer.from('HTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\n'));
+    parser.begin('HTTP/1.1 200 OK\r\n\r\n');
+    parser.feed(Buffer.from('a'));
+    expect([parser.head?.status, parser.complete]).toEqual(['201 Created', true]);
+  });
+
   it('B-68 refuses what is no response', () => {
     expect(() => parse('hello\r\n\r\n')).toThrow(ApplicationError);
   });

@@ -56,13 +56,16 @@ function essence({ statusLine, headers, body, complete }: WireResponse) {
 }
 
 describe.each([
-  { way: 'pooled async', inline: false },
-  { way: 'inline', inline: true },
-])('$way', ({ inline }) => {
+  { way: 'pooled async', inline: false, name: 'app' },
+  { way: 'inline', inline: true, name: 'app' },
+  { way: "pooled async, through Node's own server", inline: false, name: 'served' },
+  { way: "inline, through Node's own server", inline: true, name: 'served' },
+])('$way', ({ inline, name }) => {
   let server: Server;
 
   beforeAll(async () => {
-    server = await serve({ apps: [{ module, inline }], bind: '127.0.0.1:0', syncWorkers: 1, asyncWorkers: 1 });
+    const apps = [{ module, inline, export: name }];
+    server = await serve({ apps, bind: '127.0.0.1:0', syncWorkers: 1, asyncWorkers: 1 });
   });
 
   afterAll(() => server.close());

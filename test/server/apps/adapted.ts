@@ -2,6 +2,8 @@
 import type { RequestListener } from 'node:http';
 import type { AsyncApplication } from 'quaich';
 import { fromFetchHandler, fromNodeListener } from 'quaich/adapters';
+import { listenerApplication } from '../../../dist/src/adapters/node-listener.js';
+import { serveConnection } from '../../../dist/src/adapters/served-socket.js';
 import { endless, expressApp, fastify, h3, hono, koaListener } from '../../adapters/frameworks.ts';
 import { LISTENERS } from '../../adapters/listeners.ts';
 
@@ -14,12 +16,19 @@ export const NODE_LISTENERS: Readonly<Record<string, RequestListener>> = {
   endless,
 };
 
-const apps: Record<string, AsyncApplication> = { hono: fromFetchHandler(hono), h3: fromFetchHandler(h3) };
-for (const [name, listener] of Object.entries(NODE_LISTENERS)) apps[name] = fromNodeListener(listener);
+const fetchers: Record<string, AsyncApplication> = { hono: fromFetchHandler(hono), h3: fromFetchHandler(h3) };
 
-export const app: AsyncApplication = async (environ, startResponse) =>
-  apps[environ.HTTP_X_APP ?? ''](environ, startResponse);
+function choosing(adapt: (listener: RequestListener) => AsyncApplication): AsyncApplication {
+  const apps = { ...fetchers };
+  for (const [name, listener] of Object.entries(NODE_LISTENERS)) apps[name] = adapt(listener);
+  const app: AsyncApplication = async (environ, startResponse) =>
+    apps[environ.HTTP_X_APP ?? ''](environ, startResponse);
+  app.startup = async () => {
+    await fastify.ready();
+  };
+  return app;
+}
 
-app.startup = async () => {
-  await fastify.ready();
-};
+export const app = choosing(fromNodeListener);
+/** The same listeners, whose messages Node's own server makes. */
+export const served = choosing((listener) => listenerApplication(serveConnection, listener, {}));

@@ -1,29 +1,27 @@
-/** The body of a request, framed for Node's parser, and pulled block by block as the listener reads. */
+/** The body of a request, pulled block by block as the listener reads. */
 import { RequestBodyError } from '../interface/errors.ts';
 import type { AsyncInputStream } from '../interface/types.ts';
 import { disregard } from '../rules/promises.ts';
 
-const END_OF_CHUNKS = Buffer.from('\r\n0\r\n\r\n', 'latin1');
-const EMPTY_BODY = Buffer.from('0\r\n\r\n', 'latin1');
-
-/** Where the bytes go. */
+/** Where the body goes. */
 export interface BodySink {
-  /** Framed bytes for the parser. */
+  /** The next bytes of it. */
   deliver(bytes: Uint8Array): void;
-  /** The body will never be complete (G-63). */
+  /** All of it has been delivered. */
+  complete(): void;
+  /** It will never be complete (G-63). */
   broken(error: unknown): void;
 }
 
 /** One request body. At most one read of the input is outstanding. */
-export class FramedBody {
+export class PulledBody {
   readonly #input: AsyncInputStream;
   readonly #sink: BodySink;
-  /** Bytes still to come; -1: it goes chunked. */
+  /** Bytes still to come; -1: only the end of the input will tell. */
   #left: number;
   #iterator: AsyncIterator<Uint8Array> | null = null;
   #reading = false;
   #done = false;
-  #any = false;
 
   /** @param length as CONTENT_LENGTH announced it, -1 for a body of unknown length; not 0 */
   constructor(input: AsyncInputStream, length: number, sink: BodySink) {
@@ -67,22 +65,24 @@ export class FramedBody {
       return;
     }
     if (this.#left < 0) {
-      this.#sink.deliver(Buffer.from(`${this.#any ? '\r\n' : ''}${block.byteLength.toString(16)}\r\n`, 'latin1'));
-      this.#any = true;
       this.#sink.deliver(block);
       return;
     }
-    // Middleware may have put a longer body in place of the announced one. The parser would take the rest for a
-    // request.
+    // Middleware may have put a longer body in place of the announced one. A parser would take the rest for a request.
     const bytes = block.byteLength > this.#left ? block.subarray(0, this.#left) : block;
     this.#left -= bytes.byteLength;
-    if (this.#left === 0) this.stop();
+    if (this.#left > 0) {
+      this.#sink.deliver(bytes);
+      return;
+    }
+    this.stop();
     this.#sink.deliver(bytes);
+    this.#sink.complete();
   }
 
   #end(): void {
     this.stop();
-    if (this.#left < 0) this.#sink.deliver(this.#any ? END_OF_CHUNKS : EMPTY_BODY);
+    if (this.#left < 0) this.#sink.complete();
     else
       this.#sink.broken(
         new RequestBodyError(`the request body is ${this.#left} bytes shorter than its CONTENT_LENGTH`),
