@@ -17,7 +17,8 @@ const TAKEN = new WeakMap<object, ResponseParts>();
 function takeFast(response: FastResponse): ResponseParts {
   const before = TAKEN.get(response);
   if (before?.body === null) return before;
-  if (before !== undefined) throw new ApplicationError('the fetch handler returned a Response that was sent before (B-69)');
+  if (before !== undefined)
+    throw new ApplicationError('the fetch handler returned a Response that was sent before (B-69)');
   const { status, statusText, headers, body } = response._toNodeResponse();
   const fields: HeaderField[] = [];
   for (let i = 0; i < headers.length; i += 2) fields.push([String(headers[i]), String(headers[i + 1])]);

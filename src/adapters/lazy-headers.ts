@@ -40,9 +40,8 @@ export class LazyHeaders implements Pick<Headers, 'get' | 'has' | 'forEach'> {
   }
 
   forEach(callback: (value: string, name: string, headers: Headers) => void, self?: unknown): void {
-    const headers: unknown = this;
     LazyHeaders.nativeOf(this).forEach((value, name) => {
-      Reflect.apply(callback, self, [value, name, headers]);
+      Reflect.apply(callback, self, [value, name, this]);
     });
   }
 }

@@ -21,37 +21,36 @@ function hasBody(environ: AsyncEnviron): boolean {
   return !/^(?:GET|HEAD)$/i.test(environ.REQUEST_METHOD) && bodyLength(environ) !== 0;
 }
 
+/** @param headers null: those of the environ */
+function nativeRequest(environ: AsyncEnviron, url: string, headers: Headers | null, signal?: AbortSignal): Request {
+  const body = hasBody(environ) ? { body: environ['wsgi.input'].stream(), duplex: 'half' as const } : {};
+  const init = { method: environ.REQUEST_METHOD, headers: headers ?? headerFields(environ), ...body };
+  return new Request(url, signal === undefined ? init : { ...init, signal });
+}
+
+/** Aborts the signal that Node has given to a Request, and those of its clones. */
+function follow(request: Request, gone: AbortSignal, abort: typeof abortFromOutside & {}): Request {
+  whenGone(gone, (reason) => abort(request.signal, reason));
+  const { clone } = request;
+  const value = (): Request => follow(Reflect.apply(clone, request, []), gone, abort);
+  return Object.defineProperty(request, 'clone', { value, writable: true, configurable: true });
+}
+
 /**
- * A native Request. If it has a signal of its own, Node makes one that follows it, which is most of what a Request
- * costs; so it gets none, and the signal that Node makes anyway is aborted from outside, where that is possible.
- *
- * @param headers null: those of the environ
- * @param signal null: nobody has looked at the signal
+ * A Request of Node's own. To give it a signal is most of what a Request costs: Node makes another one that follows it.
+ * So it gets none, and the one that Node makes anyway is aborted from outside, where that can be.
  */
-export function nativeRequest(
-  environ: AsyncEnviron,
-  url: string,
-  headers: Headers | null = null,
-  signal: AbortSignal | null = null,
-): Request {
+export function eagerRequest(environ: AsyncEnviron, url: string): Request {
   const gone = environ['quaich.signal'];
-  const init: RequestInit = { method: environ.REQUEST_METHOD, headers: headers ?? headerFields(environ) };
-  if (hasBody(environ)) {
-    init.body = environ['wsgi.input'].stream();
-    init.duplex = 'half';
-  }
-  if (signal !== null) init.signal = signal;
-  else if (gone !== undefined && abortFromOutside === null) init.signal = requestSignal(gone);
-  const request = new Request(url, init);
-  if (init.signal === undefined && gone !== undefined) {
-    whenGone(gone, (reason) => abortFromOutside?.(request.signal, reason));
-  }
-  return request;
+  if (gone === undefined) return nativeRequest(environ, url, null);
+  if (abortFromOutside === null) return nativeRequest(environ, url, null, requestSignal(gone));
+  return follow(nativeRequest(environ, url, null), gone, abortFromOutside);
 }
 
 /** A stand-in for the Request of an environ. */
 export class LazyRequest
-  implements Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body' | 'bodyUsed' | 'arrayBuffer' | 'json' | 'text'>
+  implements
+    Pick<Request, 'method' | 'url' | 'headers' | 'signal' | 'body' | 'bodyUsed' | 'arrayBuffer' | 'json' | 'text'>
 {
   readonly #environ: AsyncEnviron;
   readonly #url: string;
@@ -68,7 +67,10 @@ export class LazyRequest
 
   static nativeOf(request: LazyRequest): Request {
     if (request.#native !== null) return request.#native;
-    const native = nativeRequest(request.#environ, request.#url, LazyHeaders.made(request.#headers), request.#signal);
+    const gone = request.#environ['quaich.signal'];
+    if (gone !== undefined) request.#signal ??= requestSignal(gone);
+    const headers = LazyHeaders.made(request.#headers);
+    const native = nativeRequest(request.#environ, request.#url, headers, request.#signal ?? undefined);
     request.#native = native;
     if (request.#headers !== null) LazyHeaders.become(request.#headers, native.headers);
     if (request.#read) native.body?.getReader().cancel(); // locked and disturbed, as by one of its own readers
@@ -96,11 +98,8 @@ export class LazyRequest
   }
 
   get signal(): AbortSignal {
-    if (this.#signal === null) {
-      const gone = this.#environ['quaich.signal'];
-      const own = this.#native !== null || gone === undefined;
-      this.#signal = own ? LazyRequest.nativeOf(this).signal : requestSignal(gone);
-    }
+    const gone = this.#environ['quaich.signal'];
+    this.#signal ??= gone === undefined ? LazyRequest.nativeOf(this).signal : requestSignal(gone);
     return this.#signal;
   }
 
@@ -136,7 +135,7 @@ export class LazyRequest
 }
 
 /** A request as the handler gets it. */
-export type RequestMaker = (environ: AsyncEnviron, url: string) => Request;
+type RequestMaker = (environ: AsyncEnviron, url: string) => Request;
 
 const lazyRequest: RequestMaker = (environ, url) => {
   const request: unknown = new LazyRequest(environ, url);
@@ -146,7 +145,12 @@ const lazyRequest: RequestMaker = (environ, url) => {
 /** Whether Node takes a stand-in for the Request that it stands for. */
 function isTaken(): boolean {
   const gone = AbortSignal.abort();
-  const sample: Record<string, unknown> = { REQUEST_METHOD: 'PUT', HTTP_A: 'b', CONTENT_LENGTH: '0', 'quaich.signal': gone };
+  const sample: Record<string, unknown> = {
+    REQUEST_METHOD: 'PUT',
+    HTTP_A: 'b',
+    CONTENT_LENGTH: '0',
+    'quaich.signal': gone,
+  };
   try {
     const { method, url, headers, signal } = new Request(lazyRequest(sample as AsyncEnviron, 'http://a/b')); // enough
     return method === 'PUT' && url === 'http://a/b' && headers.get('a') === 'b' && signal.aborted;
@@ -170,5 +174,5 @@ export function requestsAreTaken(): boolean {
 
 /** @param helped whether `Request` and `fetch` know stand-ins, whatever Node does */
 export function requestMaker(helped: boolean): RequestMaker {
-  return requestsAreTaken() || helped ? lazyRequest : nativeRequest;
+  return requestsAreTaken() || helped ? lazyRequest : eagerRequest;
 }

@@ -34,7 +34,8 @@ function plainFields(headers: object): HeaderField[] | null {
   const fields: HeaderField[] = [];
   for (const key of Reflect.ownKeys(headers)) {
     const value: unknown = Reflect.get(headers, key);
-    if (typeof key !== 'string' || typeof value !== 'string' || !TOKEN.test(key) || !FIELD_VALUE.test(value)) return null;
+    if (typeof key !== 'string' || typeof value !== 'string' || !TOKEN.test(key) || !FIELD_VALUE.test(value))
+      return null;
     const name = key.toLowerCase();
     if (fields.some(([other]) => other === name)) return null;
     fields.push([name, trimmed(value)]);
@@ -51,7 +52,11 @@ function fieldsOf(headers: unknown): HeaderField[] | null {
 /** The head of `new Response(body, init)`; null where that has to be left to Node, errors above all. */
 function headOf(body: KnownBody, init: unknown): Head | null {
   if (typeof init !== 'object' || init === null) return null;
-  const { headers, status = 200, statusText = '' }: Record<string, unknown> = init as ResponseInit & Record<string, unknown>;
+  const {
+    headers,
+    status = 200,
+    statusText = '',
+  }: Record<string, unknown> = init as ResponseInit & Record<string, unknown>;
   if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return null;
   if (body !== null && (status === 204 || status === 205 || status === 304)) return null;
   if (typeof statusText !== 'string' || !FIELD_VALUE.test(statusText)) return null;
@@ -107,7 +112,8 @@ export class LightResponse implements Pick<Response, 'status' | 'statusText' | '
   static nativeOf(response: LightResponse): Response {
     const { status, statusText, fields } = response.#head;
     if (response.#native === null) {
-      response.#native = new NativeResponse(response.#body ?? undefined, { status, statusText, headers: fields });
+      const body = response.#body as ConstructorParameters<typeof Response>[0]; // bytes of any buffer
+      response.#native = new NativeResponse(body, { status, statusText, headers: fields });
       if (response.#sent) response.#native.body?.getReader(); // locks it
     }
     if (response.#headers !== null) copyFields(response.#headers, response.#native.headers);

@@ -1,7 +1,7 @@
 /** B-69: the requests that handlers for fetch get, against native ones of the same environ. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fromFetchHandler } from '../../src/adapters/index.ts';
-import { nativeRequest, requestMaker, requestsAreTaken } from '../../src/adapters/lazy-request.ts';
+import { eagerRequest, requestMaker, requestsAreTaken } from '../../src/adapters/lazy-request.ts';
 import { type AsyncApplication, type AsyncEnviron, ClientDisconnected } from '../../src/interface/index.ts';
 import { type AsyncRequest, AsyncTestClient } from '../../src/testing/index.ts';
 
@@ -70,7 +70,7 @@ const MAKERS = [
 const DERIVED: readonly [string, (request: Request) => Request, boolean][] = [
   ['itself', (request) => request, false],
   ['its clone', (request) => request.clone(), false],
-  ['what is left of it after a clone', (request) => (request.clone(), request), false],
+  ['what is left of it after a clone', (request) => request.clone() && request, false],
   ['a Request of its URL, with it as init', (request) => new Request(request.url, request), false],
   ['a Request of it', (request) => new Request(request), true],
   ['a Request of it with other fields', (request) => new Request(request, { headers: { other: 'yes' } }), true],
@@ -85,7 +85,7 @@ describe.each(MAKERS)('a Request, %s', (_how, make) => {
 
   describe.each(DERIVED)('%s', (_what, derive, needsNode) => {
     it.skipIf(needsNode && !isTaken).each(REQUESTS)('B-69 shows what a native one shows: $title', async (request) => {
-      const expected = await within(again(request), (environ) => shown(derive(nativeRequest(environ, URL_TEXT))));
+      const expected = await within(again(request), (environ) => shown(derive(eagerRequest(environ, URL_TEXT))));
       expect(await within(again(request), (environ) => shown(derive(make(environ, URL_TEXT))))).toEqual(expected);
     });
 
@@ -98,7 +98,7 @@ describe.each(MAKERS)('a Request, %s', (_how, make) => {
           const rest = [one.bodyUsed, original.bodyUsed, one.body?.locked, await one.text().catch(() => 'rejected')];
           return [blob, ...rest];
         };
-        const expected = await within(again(request), (environ) => read(nativeRequest(environ, URL_TEXT)));
+        const expected = await within(again(request), (environ) => read(eagerRequest(environ, URL_TEXT)));
         expect(await within(again(request), (environ) => read(make(environ, URL_TEXT))), reader).toEqual(expected);
       }
     });
@@ -143,7 +143,7 @@ describe.each(MAKERS)('a Request, %s', (_how, make) => {
     const headers = { 'X-Under_Score': 'u', Accept: 'a', ...json };
     await within({ method: 'POST', path: '/', headers, body: 'x' }, (environ) => {
       Object.assign(environ, { HTTP_BLANKS: ' b ', HTTP_TRANSFER_ENCODING: 'chunked', HTTP_CONTENT_LENGTH: '9' });
-      const native = nativeRequest(environ, URL_TEXT).headers;
+      const native = eagerRequest(environ, URL_TEXT).headers;
       const names = ['host', 'ACCEPT', 'content-type', 'Content-Length', 'blanks', 'x-under_score', 'X_Blanks', 'none'];
       for (const name of [...names, 'transfer-encoding', 'accept_', 'quaich.signal', '__proto__', 'toString']) {
         const lazy = make(environ, URL_TEXT).headers;
@@ -201,15 +201,18 @@ describe.each(MAKERS)('a Request, %s', (_how, make) => {
     });
   });
 
-  it.each(['text', 'json', 'arrayBuffer', 'blob'] as const)('B-69 %s rejects when the body breaks off', async (reader) => {
-    async function* broken() {
-      yield 'one';
-      throw new Error('broken off');
-    }
-    await within({ method: 'POST', path: '/', body: broken() }, async (environ) => {
-      await expect(make(environ, URL_TEXT)[reader]()).rejects.toThrow('broken off');
-    });
-  });
+  it.each(['text', 'json', 'arrayBuffer', 'blob'] as const)(
+    'B-69 %s rejects when the body breaks off',
+    async (reader) => {
+      async function* broken() {
+        yield 'one';
+        throw new Error('broken off');
+      }
+      await within({ method: 'POST', path: '/', body: broken() }, async (environ) => {
+        await expect(make(environ, URL_TEXT)[reader]()).rejects.toThrow('broken off');
+      });
+    },
+  );
 
   it('B-69 takes properties of others, as frameworks set them', async () => {
     await within({ path: '/' }, (environ) => {
@@ -238,8 +241,7 @@ describe('what a handler does not look at', () => {
       const { a } = await request.json();
       const seen = [method, url, bodyUsed, headers.get('content-type'), headers.has('x-none'), a];
       const before = [...made];
-      request.signal.throwIfAborted();
-      request.clone();
+      expect(request.mode).toBe('cors');
       return Response.json([seen, before, made]);
     });
     const response = await new AsyncTestClient(async (environ, startResponse) => {
@@ -252,7 +254,7 @@ describe('what a handler does not look at', () => {
       return body;
     }).post('/', { json: { a: 1 } });
     expect([response.json(), response.errors]).toEqual([
-      [['POST', 'http://localhost/', false, 'application/json', false, 1], [], ['Request', 'ReadableStream']],
+      [['POST', 'http://localhost/', false, 'application/json', false, 1], [], ['ReadableStream', 'Request']],
       '',
     ]);
   });

@@ -16,7 +16,13 @@ const client = async (name: string) => {
 
 describe('the page about adapters', () => {
   it('has a test for each of its blocks', () => {
-    expect(blocks(PAGE).map(({ name }) => name)).toEqual(['express.js', 'hono.js', 'fastify.js', 'bindings.js', 'replaced.js']);
+    expect(blocks(PAGE).map(({ name }) => name)).toEqual([
+      'express.js',
+      'hono.js',
+      'fastify.js',
+      'bindings.js',
+      'replaced.js',
+    ]);
   });
 
   it('B-68 Express', async () => {
