@@ -3,7 +3,7 @@
  * of which most handlers look at nothing. So the handler gets a stand-in (`standIn`) wherever that can be a Request to
  * Node itself, too, and else a native one that is made as cheaply as possible.
  */
-import { abortFromOutside } from '../engine/signal.ts';
+import { type AbortSignalOf, abortFromOutside } from '../engine/signal.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
 import { LazyHeaders } from './lazy-headers.ts';
 import { bodyLength, headerFields } from './request-fields.ts';
@@ -28,11 +28,15 @@ function nativeRequest(environ: AsyncEnviron, url: string, headers: Headers | nu
   return new Request(url, signal === undefined ? init : { ...init, signal });
 }
 
-/** Aborts the signal that Node has given to a Request, and those of its clones. */
-function follow(request: Request, gone: AbortSignal, abort: typeof abortFromOutside & {}): Request {
-  whenGone(gone, (reason) => abort(request.signal, reason));
+/** Lets the clones of a Request follow its signal, as they do when Node knows who aborts that. */
+function leadClones(request: Request, abort: AbortSignalOf): Request {
   const { clone } = request;
-  const value = (): Request => follow(Reflect.apply(clone, request, []), gone, abort);
+  const value = (): Request => {
+    const copy: Request = Reflect.apply(clone, request, []);
+    const { signal } = request;
+    signal.addEventListener('abort', () => abort(copy.signal, signal.reason), { once: true });
+    return leadClones(copy, abort);
+  };
   return Object.defineProperty(request, 'clone', { value, writable: true, configurable: true });
 }
 
@@ -43,8 +47,11 @@ function follow(request: Request, gone: AbortSignal, abort: typeof abortFromOuts
 export function eagerRequest(environ: AsyncEnviron, url: string): Request {
   const gone = environ['quaich.signal'];
   if (gone === undefined) return nativeRequest(environ, url, null);
-  if (abortFromOutside === null) return nativeRequest(environ, url, null, requestSignal(gone));
-  return follow(nativeRequest(environ, url, null), gone, abortFromOutside);
+  const abort = abortFromOutside;
+  if (abort === null) return nativeRequest(environ, url, null, requestSignal(gone));
+  const request = nativeRequest(environ, url, null);
+  whenGone(gone, (reason) => abort(request.signal, reason));
+  return leadClones(request, abort);
 }
 
 /** A stand-in for the Request of an environ. */

@@ -39,7 +39,7 @@ interface MessagePortLike {
 }
 
 /** Aborts a signal; one that is aborted already stays as it is. */
-type AbortSignalOf = (signal: AbortSignal, reason: unknown) => void;
+export type AbortSignalOf = (signal: AbortSignal, reason: unknown) => void;
 
 /** Aborts signals by the message from another thread; throws where that cannot be. */
 function messageAbort(): AbortSignalOf {

@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { urlOf } from '../../src/adapters/request-url.ts';
 import type { AsyncEnviron } from '../../src/interface/index.ts';
+import { percentDecode } from '../../src/rules/native-strings.ts';
 
 const urlFor = (target: string, host = 'localhost', scheme = 'http') => {
   const [path, query = ''] = target.split(/\?(.*)/s);
   const environ = { 'wsgi.url_scheme': scheme, SERVER_NAME: 's', SERVER_PORT: '1', HTTP_HOST: host };
-  const script = { SCRIPT_NAME: '', PATH_INFO: decodeURIComponent(path), QUERY_STRING: query, REQUEST_URI: target };
+  const script = { SCRIPT_NAME: '', PATH_INFO: percentDecode(path), QUERY_STRING: query, REQUEST_URI: target };
   return urlOf({ ...environ, ...script } as unknown as AsyncEnviron);
 };
 
@@ -22,7 +23,6 @@ describe('the URL of a request', () => {
     fc.assert(
       fc.property(fc.array(segment, { maxLength: 5 }), (segments) => {
         const target = `/${segments.join('/')}`;
-        fc.pre(!/%(?![0-9A-F]{2})/i.test(target.split('?', 1)[0]));
         expect(urlFor(target)).toBe(parsed(`http://localhost${target}`));
       }),
       { numRuns: 3000 },
