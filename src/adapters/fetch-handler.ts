@@ -38,7 +38,7 @@ export interface FetchHandlerOptions extends Pick<Lifespan, 'startup' | 'shutdow
   arguments?: (environ: AsyncEnviron) => readonly unknown[];
   /**
    * Replaces the globals `Response`, and `Request` and `fetch` where that is needed, in this thread and for good, by
-   * proxies of what was there: objects that the handler makes or gets are then made as late as can be. False by default.
+   * proxies of what was there: native objects are then made as late as can be. False by default.
    */
   replaceGlobals?: boolean;
 }

@@ -1,4 +1,4 @@
-/** What the adapter sends of the Response of a handler for fetch: whatever made it, and without a stream if it can be. */
+/** What the adapter sends of a Response, whatever made that: without a stream where it can be. */
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
 import { isApplicationField } from '../rules/grammar.ts';
@@ -85,7 +85,8 @@ export function partsOf(value: unknown): ResponseParts {
   if (typeof value !== 'object' || value === null) throw noResponse(value);
   const light = LightResponse.take(value);
   if (light !== null) return light;
-  if (typeof Reflect.get(value, '_toNodeResponse') === 'function') return takeFast(value as FastResponse); // as srvx does
+  // As srvx tells one.
+  if (typeof Reflect.get(value, '_toNodeResponse') === 'function') return takeFast(value as FastResponse);
   checkResponse(value);
   const { status, statusText, headers, body } = value;
   if (status === 0) throw new ApplicationError('the fetch handler returned Response.error() (B-69)');
