@@ -4,11 +4,17 @@ import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
 import { DIGITS, FIELD_VALUE, TOKEN } from '../rules/grammar.ts';
 import { shown } from '../rules/show.ts';
+import { trimmed } from '../rules/trimmed.ts';
 
 /** Names by key. Clients choose the names: the memory is bounded. */
 const KNOWN_NAMES = new Map<string, string>();
 const MOST_KNOWN = 512;
 const LONGEST_KNOWN = 64;
+
+/** Keys by name, as somebody asked for it; null for fields that are not passed on. */
+const KNOWN_KEYS = new Map<string, string | null>();
+/** Names that have no other key, and are of no other name's key. */
+const PLAIN_NAME = /^[A-Za-z0-9-]+$/;
 
 /** Keys that no gateway sets (G-28, G-36): as fields they would frame the message a second time. */
 const NOT_FIELDS: ReadonlySet<string> = new Set(['HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING']);
@@ -51,6 +57,43 @@ export function eachField(environ: AsyncEnviron, take: (name: string, value: str
     }
     take(key === 'CONTENT_TYPE' ? 'Content-Type' : fieldName(key), value);
   }
+}
+
+/** Names and values for a native Headers, with Content-Length, which no Request derives from a stream. */
+export function headerFields(environ: AsyncEnviron): [string, string][] {
+  const fields: [string, string][] = [];
+  eachField(environ, (name, value) => {
+    fields.push([name, value]);
+  });
+  if (environ.CONTENT_LENGTH) fields.push(['Content-Length', environ.CONTENT_LENGTH]);
+  return fields;
+}
+
+function keyOf(name: string): string | null {
+  const upper = name.toUpperCase().replaceAll('-', '_');
+  const key = upper === 'CONTENT_TYPE' || upper === 'CONTENT_LENGTH' ? upper : `HTTP_${upper}`;
+  return NOT_FIELDS.has(key) ? null : key;
+}
+
+/**
+ * The value of one field, as a native Headers of `headerFields` has it: null where there is none. Undefined where only
+ * such a Headers can tell, or has the error to throw: for unusual names, and values that middleware has spoilt.
+ */
+export function fieldValue(environ: AsyncEnviron, name: string): string | null | undefined {
+  let key = KNOWN_KEYS.get(name);
+  if (key === undefined) {
+    if (typeof name !== 'string' || !PLAIN_NAME.test(name)) return undefined;
+    key = keyOf(name);
+    if (name.length <= LONGEST_KNOWN) {
+      if (KNOWN_KEYS.size >= MOST_KNOWN) KNOWN_KEYS.clear();
+      KNOWN_KEYS.set(name, key);
+    }
+  }
+  if (key === null) return null;
+  const value = environ[key];
+  if (value === undefined) return null;
+  if (value === '' && !key.startsWith('HTTP_')) return null;
+  return typeof value === 'string' && FIELD_VALUE.test(value) && trimmed(value) === value ? value : undefined;
 }
 
 /**

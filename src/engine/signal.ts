@@ -3,8 +3,10 @@
  *
  * The signal of an AbortController costs 0.1 µs on Node 24, but 3.7 to 5 µs on Node 20, which sets the prototype of
  * each signal only after it was made. There, an EventTarget that is constructed with the prototype of AbortSignal and
- * gets the three own properties of a signal costs 0.2 µs, and is the same object in the end. Only this module knows
- * that. It compares the two when it is loaded, and uses the controller if it finds any difference.
+ * gets the three own properties of a signal costs 0.2 µs, and is the same object in the end.
+ *
+ * A signal can also be aborted without its controller, by the message with which Node aborts a signal from another
+ * thread. Only this module knows both. It tries them when it is loaded, and does without where it finds any difference.
  */
 
 /** The signal of one request and the way to abort it. */
@@ -36,13 +38,43 @@ interface MessagePortLike {
   close(): void;
 }
 
+/** Aborts a signal; one that is aborted already stays as it is. */
+export type AbortSignalOf = (signal: AbortSignal, reason: unknown) => void;
+
+/** Aborts signals by the message from another thread; throws where that cannot be. */
+function messageAbort(): AbortSignalOf {
+  const deserialize = symbolOf(AbortSignal.prototype, 'messaging_deserialize_symbol');
+  const abort: AbortSignalOf = (signal, reason) => {
+    if (signal.aborted) return;
+    const port: MessagePortLike = { onmessage: undefined, unref() {}, close() {} };
+    const receive: (data: object) => void = Reflect.get(signal, deserialize);
+    Reflect.apply(receive, signal, [{ aborted: false, reason: undefined, port }]);
+    port.onmessage?.({ data: reason });
+  };
+  tryAbort(new AbortController().signal, abort);
+  return abort;
+}
+
+/** Throws unless a signal can be aborted by a function as it can by its controller. */
+function tryAbort(signal: AbortSignal, abort: AbortSignalOf): void {
+  let events = 0;
+  signal.addEventListener('abort', () => {
+    events++;
+  });
+  const dependent = AbortSignal.any([signal]);
+  const reason = new Error('trial');
+  if (signal.aborted || dependent.aborted) throw new Error('aborted too early');
+  abort(signal, reason);
+  if (!signal.aborted || signal.reason !== reason || events !== 1) throw new Error('not aborted');
+  if (!dependent.aborted || dependent.reason !== reason) throw new Error('the dependent signal was not aborted');
+}
+
 /** The way of Node 20, or a throw where this is not Node 20. */
-function constructedSource(): new () => AbortSource {
+function constructedSource(abortSignal: AbortSignalOf): new () => AbortSource {
   const model = new AbortController().signal;
   const kAborted = symbolOf(model, 'kAborted');
   const kReason = symbolOf(model, 'kReason');
   const kComposite = symbolOf(model, 'kComposite');
-  const deserialize = symbolOf(AbortSignal.prototype, 'messaging_deserialize_symbol');
 
   class ConstructedSource implements AbortSource {
     readonly signal: AbortSignal;
@@ -57,36 +89,31 @@ function constructedSource(): new () => AbortSource {
     }
 
     abort(reason: Error): void {
-      const port: MessagePortLike = { onmessage: undefined, unref() {}, close() {} };
-      const receive: (data: object) => void = Reflect.get(this.signal, deserialize);
-      Reflect.apply(receive, this.signal, [{ aborted: false, reason: undefined, port }]);
-      port.onmessage?.({ data: reason });
+      abortSignal(this.signal, reason);
     }
   }
 
-  const source = new ConstructedSource();
-  const { signal } = source;
+  const { signal } = new ConstructedSource();
   if (Reflect.ownKeys(signal).length !== Reflect.ownKeys(model).length) throw new Error('a different shape');
-  let events = 0;
-  signal.addEventListener('abort', () => {
-    events++;
-  });
-  const dependent = AbortSignal.any([signal]);
-  const reason = new Error('trial');
-  if (signal.aborted || dependent.aborted) throw new Error('aborted too early');
-  source.abort(reason);
-  if (!signal.aborted || signal.reason !== reason || events !== 1) throw new Error('not aborted');
-  if (!dependent.aborted || dependent.reason !== reason) throw new Error('the dependent signal was not aborted');
+  tryAbort(signal, abortSignal);
   return ConstructedSource;
 }
 
-function chooseSource(): new () => AbortSource {
-  if (Number.parseInt(process.versions.node, 10) > 20) return ControllerSource;
+function attempt<T>(make: () => T): T | null {
   try {
-    return constructedSource();
+    return make();
   } catch {
-    return ControllerSource;
+    return null;
   }
+}
+
+/** Aborts a signal whose controller is out of reach, such as that of a Request; null where that cannot be. */
+export const abortFromOutside: AbortSignalOf | null = attempt(messageAbort);
+
+function chooseSource(): new () => AbortSource {
+  const abort = abortFromOutside;
+  if (abort === null || Number.parseInt(process.versions.node, 10) > 20) return ControllerSource;
+  return attempt(() => constructedSource(abort)) ?? ControllerSource;
 }
 
 /** The cheapest source of signals on this version of Node. */

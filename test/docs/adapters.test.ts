@@ -16,7 +16,13 @@ const client = async (name: string) => {
 
 describe('the page about adapters', () => {
   it('has a test for each of its blocks', () => {
-    expect(blocks(PAGE).map(({ name }) => name)).toEqual(['express.js', 'hono.js', 'fastify.js', 'bindings.js']);
+    expect(blocks(PAGE).map(({ name }) => name)).toEqual([
+      'express.js',
+      'hono.js',
+      'fastify.js',
+      'bindings.js',
+      'replaced.js',
+    ]);
   });
 
   it('B-68 Express', async () => {
@@ -34,6 +40,11 @@ describe('the page about adapters', () => {
   it('B-69 Hono, with and without bindings', async () => {
     expect((await (await client('hono.js')).get('/hello/Ada')).text).toBe('Hello, Ada');
     expect((await (await client('bindings.js')).get('/')).text).toBe('127.0.0.1');
+  });
+
+  it('B-69 Hono, with replaced globals', async () => {
+    const response = await (await client('replaced.js')).get('/');
+    expect([response.text, response.errors]).toEqual(['Hello', '']);
   });
 });
 

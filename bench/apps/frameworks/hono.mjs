@@ -13,4 +13,5 @@ export async function serve(port) {
   const server = await import('@hono/node-server'); // it replaces Request and Response: only for itself
   server.serve({ fetch: site.fetch, port, hostname: '127.0.0.1' });
 }
-export const adapt = ({ fromFetchHandler }) => fromFetchHandler(site);
+// As on its own server, which replaces them unless it is told not to.
+export const adapt = ({ fromFetchHandler }) => fromFetchHandler(site, { replaceGlobals: true });
