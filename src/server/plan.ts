@@ -60,7 +60,9 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
   for (const [mount, { prefix, place }] of now.apps.entries()) {
     const { place: moved } = next.apps[mount];
     if (moved === place) continue;
-    throw new ConfigurationError(`${prefix || '/'} has become ${moved}, after ${place}: that needs a new start of the server`);
+    throw new ConfigurationError(
+      `${prefix || '/'} has become ${moved}, after ${place}: that needs a new start of the server`,
+    );
   }
   return next;
 }
@@ -73,7 +75,8 @@ export function needsNewStart(now: Plan, next: Plan): string[] {
   const names: string[] = settingNames.filter(
     (name) => !OF_WORKERS.has(name) && !isDeepStrictEqual(now.options[name], next.options[name]),
   );
-  for (const { prefix, place } of now.apps) if (place === 'inline') names.push(`the inline application at ${prefix || '/'}`);
+  for (const { prefix, place } of now.apps)
+    if (place === 'inline') names.push(`the inline application at ${prefix || '/'}`);
   return names;
 }
 
