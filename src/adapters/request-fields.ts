@@ -46,7 +46,7 @@ function fieldName(key: string): string {
  *
  * @throws ApplicationError for a name or value that middleware has spoilt: it could end the field, or the head
  */
-export function eachField(environ: AsyncEnviron, take: (name: string, value: string) => void): void {
+function eachField(environ: AsyncEnviron, take: (name: string, value: string) => void): void {
   for (const key of Object.keys(environ)) {
     const field = key.startsWith('HTTP_') ? !NOT_FIELDS.has(key) : key === 'CONTENT_TYPE';
     if (!field) continue;

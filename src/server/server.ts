@@ -33,8 +33,8 @@ export interface Server {
   reopenLogs(): void;
   /**
    * Loads the applications again, by these options: new workers take the requests from then on, and the old ones end
-   * those that they have (L-27). Fulfils, when all workers are new, with the names of what differs and needs a new start
-   * to take effect; reloads that overlap go one after the other.
+   * those that they have (L-27). Fulfils, when all workers are new, with the names of what differs and needs a new
+   * start to take effect; reloads that overlap go one after the other.
    *
    * @throws ConfigurationError for wrong options, a module that does not load, mounts that are not those of the start;
    *   QuaichError when an application does not start up. The old ones go on then.

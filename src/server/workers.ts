@@ -25,7 +25,9 @@ const MOST_TOLD = 20;
 /** Characters of their targets. */
 const MOST_SHOWN = 200;
 
-/** Milliseconds that the answer to a lone request is waited for by the thread itself: nothing else happens meanwhile. */
+/**
+ * Milliseconds that the answer to a lone request is waited for by the thread itself: nothing else happens meanwhile.
+ */
 const LONE_WAIT = 0.2;
 /** Most lone requests that are not waited for after one that took longer. */
 const MOST_SKIPPED = 1024;

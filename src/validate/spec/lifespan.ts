@@ -92,6 +92,6 @@ export {};
 //: SHOULD get 503 rather than a silent end. Limits for the connections of one address and for the requests of one
 //: connection MAY be offered.
 //:
-//: L-27: A server that is asked to reload, as by SIGHUP, MUST read its configuration again, load the applications in new
-//: workers, and give these all new requests; old ones end those that they have. Where the new do not load or start up,
-//: the old MUST go on, with a message. Settings that take effect with a new start only MUST be named.
+//: L-27: A server that is asked to reload, as by SIGHUP, MUST read its configuration again, load the applications in
+//: new workers, and give these all new requests; old ones end those that they have. Where the new do not load or start
+//: up, the old MUST go on, with a message. Settings that take effect with a new start only MUST be named.
