@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
+import type { ConnectionInfo } from '../environ/variables.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
@@ -19,6 +20,7 @@ import type { AccessLog } from './log/access-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
+import { type Encryption, noEncryption } from './tls/encryption.ts';
 import type { Turn } from './turn.ts';
 
 /** What answers requests: workers behind the rings, or applications on this thread. */
@@ -44,6 +46,8 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'> {
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;
+  /** Where an address speaks TLS. */
+  encryption?: Encryption;
   routes: readonly Route[];
   connection: Omit<ConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
@@ -95,6 +99,7 @@ export class Gateway implements SocketContext {
   private readonly accessLog: AccessLog;
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
+  private readonly encryption: Encryption;
   private readonly hosts = new Set<SocketHost>();
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
@@ -117,6 +122,8 @@ export class Gateway implements SocketContext {
     this.parser = parser;
     this.turn = turn;
     this.acceptor = options.acceptor;
+    this.encryption = options.encryption ?? noEncryption;
+    this.encryption.onSecured((socket, info) => this.open(socket, info, 'https'));
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.accessLog = options.accessLog;
@@ -132,10 +139,17 @@ export class Gateway implements SocketContext {
 
   /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
   accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false): void {
-    const full = this.closing || this.hosts.size >= this.options.maxConnections;
+    const full = this.closing || this.hosts.size + this.encryption.size >= this.options.maxConnections;
+    const encrypted = protocol === 'https';
     // Asked now, since the system forgets the address of a client that resets its connection.
-    const info = full ? null : connectionInfo(socket, unixSocket, 'http');
+    const info = full ? null : connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http');
     if (info === null || isGone(info)) socket.destroy();
+    else if (encrypted) this.encryption.begin(socket, info, this.turn.now);
+    else this.open(socket, info, protocol);
+  }
+
+  private open(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
+    if (this.closing) socket.destroy();
     else this.hosts.add(new SocketHost(socket, info, this, this.turn.now, (host) => this.connect(host, protocol)));
   }
 
@@ -255,6 +269,7 @@ export class Gateway implements SocketContext {
     turn.now += Math.min(time - this.ticked, 2 * this.period);
     this.ticked = time;
     for (const host of this.hosts) host.checkDeadline(turn.now);
+    this.encryption.tick(turn.now);
     for (const destination of this.destinations) destination.tick(turn.now);
   }
 
@@ -265,6 +280,7 @@ export class Gateway implements SocketContext {
   async close(timeout: number): Promise<void> {
     this.closing = true;
     this.lingerLimit = LINGER_LIMIT_STOPPING;
+    this.encryption.abort();
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {

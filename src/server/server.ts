@@ -4,7 +4,7 @@ import { QuaichError } from '../interface/errors.ts';
 import { serveByEventLoop } from '../pool/this-thread.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
-import { type Bind, listen } from './bind.ts';
+import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts';
 import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
@@ -12,6 +12,7 @@ import { type ResolvedOptions, resolveOptions, type ServeOptions } from './optio
 import { makePlan } from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
+import type { Encryption } from './tls/encryption.ts';
 
 /** A server that answers requests. */
 export interface Server {
@@ -31,6 +32,13 @@ export interface Server {
   abort(): void;
   /** Opens the access log anew, after it was renamed. */
   reopenLogs(): void;
+  /**
+   * Reads the certificates again, for new connections, as the server does by itself soon after their files have
+   * changed.
+   *
+   * @throws ConfigurationError for those that cannot be used: those before stay
+   */
+  renewCertificates(): void;
 }
 
 /**
@@ -67,17 +75,19 @@ class RunningServer implements Server {
   private readonly gateway: Gateway;
   private readonly services: readonly Service[];
   private readonly accessLog: AccessLog;
+  private readonly encryption: Encryption;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
   private fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(options: ResolvedOptions, { gateway, services, accessLog }: Parts) {
+  constructor(options: ResolvedOptions, { gateway, services, accessLog, encryption }: Parts) {
     this.options = options;
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
+    this.encryption = encryption;
     this.grace = options.timeoutGraceful;
     // Ends: when a listening socket fails; else with the process.
     this.failed = new Promise<never>((_, reject) => {
@@ -112,6 +122,10 @@ class RunningServer implements Server {
     this.accessLog.reopen();
   }
 
+  renewCertificates(): void {
+    this.encryption.renew();
+  }
+
   private async listen(bind: Bind): Promise<string> {
     const { gateway } = this;
     const { backlog, socketMode } = this.options;
@@ -124,6 +138,7 @@ class RunningServer implements Server {
     });
     this.listeners.push(listener);
     const url = await listen(listener, bind, { backlog, socketMode });
+    if (unixSocket && isEncrypted(bind)) throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
     listener.on('error', (error) => this.fail(error));
     return url;
   }

@@ -4,7 +4,7 @@ import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { type ConnectionHost, type RefusedLine, WAIT_CLIENT, WAIT_LINGERING, WAIT_REQUEST } from '../protocols/host.ts';
 import { reset } from '../protocols/reset.ts';
-import { type Acceptor, isForgotten, type SocketEvents, unsentBytes } from './accept.ts';
+import { type Acceptor, isForgotten, type SocketEvents, transportOf, unsentBytes } from './accept.ts';
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
@@ -70,9 +70,10 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   /** `info` for the rings: one text, its parts separated by line feeds. */
   get connectionText(): string {
     if (this.cachedText === null) {
-      const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket } = this.info;
+      const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket, tls } = this.info;
       const kind = unixSocket ? 'unix' : '';
       this.cachedText = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
+      if (tls !== undefined) this.cachedText += `\n${JSON.stringify(tls)}`;
     }
     return this.cachedText;
   }
@@ -191,7 +192,8 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   }
 
   destroy(withReset: boolean): void {
-    if (withReset) reset(this.socket);
+    // A socket of TLS knows no reset; it is closed with the one below.
+    if (withReset) reset(transportOf(this.socket));
     else this.socket.destroy();
   }
 
