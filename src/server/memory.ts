@@ -21,7 +21,7 @@ const OWN_VARIABLES_SIZE = 16384;
 
 /** Bytes of text about a connection: its addresses; what a handshake has settled; the certificate of its client. */
 export const ADDRESSES_SIZE = 512;
-const TLS_SIZE = 1024;
+const TLS_SIZE = 2048;
 const CLIENT_CERTIFICATE_SIZE = 16_384;
 
 type Limits = Pick<ResolvedOptions, 'bind' | 'limitRequestHead' | 'limitRequestFields' | 'tlsClientCert'>;

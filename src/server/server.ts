@@ -18,7 +18,7 @@ import type { Encryption } from './tls/encryption.ts';
 export interface Server {
   /** Where it listens: the first of `urls`. */
   readonly url: string;
-  /** One for each bind: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
+  /** One for each bind: `http://127.0.0.1:8000`, `https://127.0.0.1:8443`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;

@@ -212,6 +212,18 @@ describe('handshakes', () => {
     expect(failure.stdout + failure.stderr).toMatch(/no renegotiation/i);
   });
 
+  test('G-202 a name of any bytes does no harm', async () => {
+    const server = await secure({ apps: [{ module, export: 'syncApp' }], logLevel: 'debug' });
+    const quiet = { checkServerIdentity: () => undefined };
+    for (const byte of ['"', '\\', '\x01', '\n', 'é']) {
+      const environ = await environOf(server, { ...quiet, servername: byte.repeat(255 / Buffer.byteLength(byte)) });
+      if (environ === null) expect(log).toContain('handshake failed');
+      else expect(environ.SSL_CLIENT_VERIFY).toBe('NONE');
+    }
+    expect((await environOf(server))?.SSL_TLS_SNI).toBe('a.example');
+    expect(log).not.toContain('connection was dropped');
+  });
+
   test('G-204 one that is slow is cut, also where bytes drip in', async () => {
     const server = await secure({ timeoutHead: 400, logLevel: 'debug' });
     const silent = new Client(server.url.replace('https', 'http'));
@@ -452,6 +464,19 @@ describe('the command', () => {
     expect(curl.stdout).toBe('on');
     command.child.kill('SIGTERM');
     expect((await ended(command)).code).toBe(0);
+  });
+
+  test.each([
+    ['a TCP socket', { port: 0, host: '127.0.0.1' }, /^listening on https:/],
+    ['a Unix socket, without TLS', { path: join(authority.folder, 'a.sock') }, /https\+fd:\/\/3: TLS is for TCP/],
+  ])('inherits %s', async (_, where, told) => {
+    const listener = net.createServer().listen(where);
+    await once(listener, 'listening');
+    const handle: { fd: number } = Reflect.get(listener, '_handle');
+    const argv = [site, '--bind', 'https+fd://3', ...flags];
+    const command = start(argv, { stdio: ['ignore', 'pipe', 'pipe', handle.fd] });
+    await vi.waitFor(() => expect(command.stderr).toMatch(told), { timeout: 10_000 });
+    listener.close();
   });
 
   test('finds the files of a configuration file from there', async () => {

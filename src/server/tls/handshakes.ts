@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { connectionInfo } from '../../environ/peer.ts';
-import { tlsVariables } from '../../environ/tls.ts';
+import { type TlsVariables, tlsVariables } from '../../environ/tls.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import { goesOver } from '../accept.ts';
 import type { ResolvedOptions } from '../options.ts';
@@ -143,14 +143,12 @@ export class Handshakes implements Encryption {
   }
 
   /** Why a client is not served although the handshake has succeeded; '' where it is. */
-  private refusal(socket: TLSSocket, tls: Readonly<Record<string, string>>): string {
+  private refusal(socket: TLSSocket, tls: TlsVariables): string {
     const { tlsClientCert, mostVariables } = this.options;
-    if (tlsClientCert === 'none') return '';
-    const verified = tls.SSL_CLIENT_VERIFY;
-    if (verified !== 'SUCCESS' && (verified !== 'NONE' || tlsClientCert === 'required')) {
-      return `its certificate: ${socket.authorizationError}`;
-    }
-    return JSON.stringify(tls).length > mostVariables ? 'its certificate is too large' : '';
+    const accepted = tlsClientCert === 'required' ? ['SUCCESS'] : ['SUCCESS', 'NONE'];
+    // Node lets others through: with a bad certificate where none is required, or none where a session is resumed.
+    if (!accepted.includes(tls.SSL_CLIENT_VERIFY)) return `its certificate: ${socket.authorizationError ?? 'none'}`;
+    return JSON.stringify(tls).length > mostVariables ? 'its name or certificate is too large' : '';
   }
 
   private failed(error: Error & { code?: string }, socket: TLSSocket): void {
