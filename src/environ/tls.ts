@@ -9,7 +9,7 @@ import { textToNative } from '../rules/native-strings.ts';
 export type TlsVariables = Readonly<Record<string, string>>;
 
 /** A TLSSocket, or what stands in for one, as far as it is asked. */
-interface EncryptedSocket {
+export interface EncryptedSocket {
   readonly servername?: unknown;
   readonly authorized?: boolean;
   readonly authorizationError?: unknown;
@@ -77,7 +77,11 @@ function certificateVariables(certificate: X509Certificate): Record<string, unkn
 
 /** In the form of RFC 2253, the last part first; Node gives a line for each, its value escaped by that RFC already. */
 function distinguishedName(lines = ''): string {
-  return lines.split('\n').reverse().join(',').replace(/[^ -~]+/g, escaped);
+  const parts = lines.split('\n').map((line) => line.split(' + ').reverse().join('+'));
+  return parts
+    .reverse()
+    .join(',')
+    .replace(/[^ -~]+/g, escaped);
 }
 
 /** Each part of a name: `_CN`; one that occurs again has a number, `_OU_1`. */

@@ -33,7 +33,9 @@ function hear(socket: net.Socket, events: SocketEvents): HeardSocket {
 }
 
 function onEnd(this: HeardSocket): void {
-  this[EVENTS].ended();
+  // A paused stream tells of its end all the same: it comes behind bytes that its reader has put aside.
+  if (this.isPaused()) this.once('resume', onEnd);
+  else this[EVENTS].ended();
 }
 
 function onDrain(this: HeardSocket): void {

@@ -361,7 +361,8 @@ export function fromDirectory(name: SettingName, value: unknown, directory: stri
 
 /** What an https address needs, as far as it can be told without a look into the files. */
 function checkCertificates({ tlsCert, tlsKey, tlsCa, tlsClientCert }: Values): void {
-  if (tlsCert.length === 0) throw new ConfigurationError('an https address needs a certificate: set tlsCert and tlsKey');
+  if (tlsCert.length === 0)
+    throw new ConfigurationError('an https address needs a certificate: set tlsCert and tlsKey');
   if (tlsCert.length !== tlsKey.length) {
     throw new ConfigurationError(
       `tlsCert (${tlsCert.length}) and tlsKey (${tlsKey.length}): each certificate needs its key, in the same order`,

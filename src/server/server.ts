@@ -138,7 +138,8 @@ class RunningServer implements Server {
     });
     this.listeners.push(listener);
     const url = await listen(listener, bind, { backlog, socketMode });
-    if (unixSocket && isEncrypted(bind)) throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
+    if (unixSocket && isEncrypted(bind))
+      throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
     listener.on('error', (error) => this.fail(error));
     return url;
   }

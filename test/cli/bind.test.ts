@@ -54,7 +54,15 @@ describe('parseBind', () => {
   });
 
   it('is undone by formatBind', () => {
-    for (const text of ['127.0.0.1:8000', '[::1]:1', ':80', 'unix:/run/a.sock', 'fd://3', 'scgi+unix:/run/a.sock', 'https://a:1']) {
+    for (const text of [
+      '127.0.0.1:8000',
+      '[::1]:1',
+      ':80',
+      'unix:/run/a.sock',
+      'fd://3',
+      'scgi+unix:/run/a.sock',
+      'https://a:1',
+    ]) {
       expect(formatBind(parseBind(text))).toBe(text);
     }
   });

@@ -287,7 +287,9 @@ function encrypted(kind: string, name: string): GatewayWay {
       });
       return {
         async ask(method, path) {
-          const client = new Client(server.url).send(`${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+          const client = new Client(server.url).send(
+            `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+          );
           return parseResponses(await client.all(), [method])[0];
         },
         errors: () => null,

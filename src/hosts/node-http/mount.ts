@@ -5,7 +5,7 @@ import { Server, type Socket } from 'node:net';
 import { AsyncInput } from '../../engine/async-input.ts';
 import type { RequestLine } from '../../environ/mount-environs.ts';
 import { connectionInfo, isGone, isUnixSocket } from '../../environ/peer.ts';
-import { tlsVariables } from '../../environ/tls.ts';
+import { type EncryptedSocket, tlsVariables } from '../../environ/tls.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import type { Application, AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
 import { behindPrefix } from '../../rules/prefix.ts';
@@ -33,7 +33,7 @@ export interface NodeListener extends MountLifespan {
 }
 
 /** What Node keeps in sockets that it has accepted, as far as it is asked. */
-type AcceptedSocket = Socket & { encrypted?: unknown; server?: unknown };
+type AcceptedSocket = Socket & EncryptedSocket & { encrypted?: unknown; server?: unknown };
 
 function lookAt(socket: AcceptedSocket): ConnectionInfo {
   const { server } = socket;

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigurationError } from '../../interface/errors.ts';
 import type { ResolvedOptions } from '../options.ts';
+import { reasonOf } from './reason.ts';
 
 type Files = Pick<ResolvedOptions, 'tlsCert' | 'tlsKey' | 'tlsCa'>;
 
@@ -89,10 +90,4 @@ function parsed<T>(setting: string, file: string, what: string, parse: () => T):
     const message = `${setting}: ${file} holds no ${what} (PEM) that can be used: ${reasonOf(error)}`;
     throw new ConfigurationError(message, { cause: error });
   }
-}
-
-/** `ENOENT`, `no start line`: what stands in a longer message of the system or of OpenSSL. */
-function reasonOf(error: unknown): string {
-  const { code, reason, message }: { code?: unknown; reason?: unknown; message?: unknown } = Object(error);
-  return String(reason ?? code ?? message);
 }

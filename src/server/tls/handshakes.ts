@@ -9,6 +9,7 @@ import type { Report } from '../report.ts';
 import type { Certificates } from './certificates.ts';
 import { ChangedFiles } from './changed-files.ts';
 import type { Encryption, OnSecured } from './encryption.ts';
+import { reasonOf } from './reason.ts';
 
 /** The protocols that a client may choose from (RFC 7301), so that one of another protocol is not answered by ours. */
 const PROTOCOLS = ['http/1.1', 'http/1.0'];
@@ -153,7 +154,7 @@ export class Handshakes implements Encryption {
 
   private failed(error: Error & { code?: string }, socket: TLSSocket): void {
     if (error.code === 'ERR_SSL_HTTP_REQUEST') this.find(socket)?.socket.write(PLAIN_HTTP);
-    this.tell(socket.remoteAddress, String(socket.authorizationError ?? error.message));
+    this.tell(socket.remoteAddress, String(socket.authorizationError ?? reasonOf(error)));
   }
 
   /** Clients that have gone, and those that knock at every door, are of interest to those only who look for them. */
