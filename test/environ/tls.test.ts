@@ -3,11 +3,13 @@ import type { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { tlsVariables } from '../../src/environ/tls.ts';
 
+const EMPTY = { toLegacyObject: () => ({}), toString: () => '' };
+
 const shown = (certificate: object) =>
   tlsVariables({
     authorized: false,
     authorizationError: 'CERT_HAS_EXPIRED',
-    getPeerX509Certificate: () => ({ toLegacyObject: () => ({}), ...certificate }) as X509Certificate,
+    getPeerX509Certificate: () => ({ ...EMPTY, ...certificate }) as X509Certificate,
   });
 
 test('G-202 alternative names are told apart as Node puts them in quotes', () => {

@@ -5,7 +5,7 @@ import { asyncToSync, syncToAsync } from 'quaich/shim';
 
 const MIB = new Uint8Array(1024 ** 2).fill(120);
 
-/** `/environ` tells what the connection is, `/zeros?N` sends N MiB, `/breaks` breaks off, `/echo` sends what it gets. */
+/** `/environ` tells what the connection is, `/zeros?N` sends N MiB; beside them `/breaks` and `/echo`. */
 const SHORT = {
   '/environ': (environ) => {
     const known = Object.entries(environ).filter(([name]) => /^(?:SSL_|HTTPS$|wsgi\.url_scheme$)/.test(name));
