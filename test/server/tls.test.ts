@@ -10,6 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { connectionInfo } from '../../src/environ/peer.ts';
+import type { Connection } from '../../src/protocols/connection.ts';
+import { Acceptor, goesOver, unsentBytes } from '../../src/server/accept.ts';
+import { type SocketContext, SocketHost } from '../../src/server/socket-host.ts';
 import { WAYS } from './all-ways.ts';
 import { Authority, type Issued } from './certificates.ts';
 import { Client, parseResponses, talk } from './client.ts';
@@ -160,7 +164,7 @@ describe.each(WAYS)('$way', (one) => {
     expect(zeros.complete && zeros.body === 'x'.repeat(20 * 1024 ** 2)).toBe(true);
   });
 
-  test('G-206 a response that breaks off is an error to its client, also where its end would be that of the connection', async () => {
+  test('G-206 a response that breaks off is an error, also where its end would be that of the connection', async () => {
     const server = await serveIt();
     const old = new Client(server.url).send('GET /breaks HTTP/1.0\r\n\r\n');
     expect(await old.all()).toContain('part');
@@ -173,14 +177,19 @@ describe.each(WAYS)('$way', (one) => {
     if (one.export.startsWith('bridged')) return; // of bridges the tests of bridges tell
     const apps = [{ module: ends, export: one.async ? 'asyncApp' : 'app', inline: 'inline' in one }];
     const server = await serveIt({ apps });
-    for (const leave of ['destroy', 'resetAndDestroy'] as const) {
-      const file = join(authority.folder, `${one.way.replace(' ', '-')}-${leave}`);
+    const ways: [string, (socket: net.Socket, secured: tls.TLSSocket) => void][] = [
+      ['closes', (socket) => socket.destroy()],
+      ['resets', (socket) => socket.resetAndDestroy()],
+      ['ends-and-resets', (socket, secured) => secured.end(() => setTimeout(() => socket.resetAndDestroy(), 100))],
+    ];
+    for (const [how, leave] of ways) {
+      const file = join(authority.folder, `${one.way.replace(' ', '-')}-${how}`);
       const socket = net.connect(portOf(server), '127.0.0.1');
       const secured = tls.connect({ socket, rejectUnauthorized: false });
       secured.on('error', () => {});
       secured.write(get(`/begun?${file}`));
       await once(secured, 'data');
-      socket[leave]();
+      leave(socket, secured);
       await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
       expect(readFileSync(file, 'utf8')).toContain('QUAICH_CLIENT_DISCONNECTED');
     }
@@ -447,6 +456,35 @@ describe('the life of a connection', () => {
     });
     await new Promise((resolve) => stuck.once('close', resolve).resume());
     expect(taken).toBeLessThan(32 * 1024 ** 2);
+  });
+
+  test.each([
+    ['its client', (_: SocketHost, remote: net.Socket) => remote.destroy()],
+    ['the server', (host: SocketHost) => host.destroy(true)],
+  ])('G-206 lent bytes are given back when %s ends the connection before they are taken', async (_, leave) => {
+    const listener = tls.createServer({ ...withCertificate(main) });
+    const raw = once(listener, 'connection');
+    const secured = once(listener, 'secureConnection');
+    await once(listener.listen(0, '127.0.0.1'), 'listening');
+    const { port } = listener.address() as net.AddressInfo;
+    const remote = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    remote.on('error', () => {}).pause();
+    const [[tcp], [socket]] = await Promise.all([raw, secured]);
+    goesOver(socket, tcp);
+    const connection = { receive() {}, ended() {}, drained() {}, flushed() {}, closed: vi.fn() };
+    const acceptor = await Acceptor.create(Buffer.alloc(65_536), true);
+    const context = { acceptor, closed() {} } as unknown as SocketContext; // what a socket without requests needs
+    const info = connectionInfo(socket, false, 'https');
+    const host = new SocketHost(socket, info, context, 0, () => connection as unknown as Connection);
+    const free = vi.fn();
+    expect(host.lend('before', new Uint8Array(new SharedArrayBuffer(32 * 1024 ** 2)), 'after', free)).toBe(false);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(free).not.toHaveBeenCalled();
+    expect(unsentBytes(socket)).toBeGreaterThan(0);
+    leave(host, remote);
+    await vi.waitFor(() => expect([free.mock.calls.length, connection.closed.mock.calls.length]).toEqual([1, 1]));
+    remote.destroy();
+    await new Promise((resolve) => listener.close(resolve));
   });
 
   test('G-206 L-08 L-12 a stop ends idle ones, and lets a response end', async () => {

@@ -108,10 +108,11 @@ export {};
 //: first handshake has settled.
 //:
 //: G-202: The `SSL_*` variables MUST come from the handshake alone. Their names and forms are those of Apache's
-//: mod_ssl: `SSL_PROTOCOL`, `SSL_CIPHER`, `SSL_SESSION_RESUMED` (`Initial` or `Resumed`), `SSL_TLS_SNI`, `SSL_CLIENT_VERIFY`
-//: (`NONE`, `SUCCESS`, `FAILED:reason`); of a client's certificate `SSL_CLIENT_M_SERIAL`, `SSL_CLIENT_V_START`,
-//: `SSL_CLIENT_V_END`, `SSL_CLIENT_S_DN` and `SSL_CLIENT_I_DN` (RFC 2253) with their parts (`_CN`, `_O`, `_OU_1`),
-//: `SSL_CLIENT_SAN_DNS_0` and `SSL_CLIENT_SAN_Email_0` with those that follow, and `SSL_CLIENT_CERT` (PEM).
+//: mod_ssl: `SSL_PROTOCOL`, `SSL_CIPHER`, `SSL_SESSION_RESUMED` (`Initial` or `Resumed`), `SSL_TLS_SNI`,
+//: `SSL_CLIENT_VERIFY` (`NONE`, `SUCCESS`, `FAILED:reason`); of a client's certificate `SSL_CLIENT_M_SERIAL`,
+//: `SSL_CLIENT_V_START`, `SSL_CLIENT_V_END`, `SSL_CLIENT_S_DN` and `SSL_CLIENT_I_DN` (RFC 2253) with their parts
+//: (`_CN`, `_O`, `_OU_1`), `SSL_CLIENT_SAN_DNS_0` and `SSL_CLIENT_SAN_Email_0` with those that follow, and
+//: `SSL_CLIENT_CERT` (PEM).
 //:
 //: G-203: Renewed certificates SHOULD be taken up for new connections while the server runs. Files that cannot be used
 //: MUST leave in place what was there before, and are told.
