@@ -77,11 +77,16 @@ export function transportOf(socket: net.Socket & { [BELOW]?: net.Socket }): net.
   return socket[BELOW] ?? socket;
 }
 
-/** Bytes that were written and that the system has not taken yet. */
+/**
+ * Bytes that were written and that the system has not taken yet. Under TLS a number that changes with them: the system
+ * gets the encrypted bytes in parts, and those of the part on its way count twice.
+ */
 export function unsentBytes(socket: net.Socket): number {
-  const { _handle: handle } = internalsOf(transportOf(socket));
+  const { _handle: handle } = internalsOf(socket);
+  const transport = transportOf(socket);
+  const below = transport === socket ? 0 : unsentBytes(transport);
   // What Node's own time-out of a socket looks at. `writableLength` tells less: it changes with whole blocks only.
-  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
+  return (typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength) + below;
 }
 
 /**
