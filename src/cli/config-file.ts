@@ -6,9 +6,8 @@ import { resolveModule } from '../pool/find-module.ts';
 import { type Exports, importModule } from '../pool/import-module.ts';
 import { type AppOptions, lookUp, parseApplication } from '../pool/load.ts';
 import { shown } from '../rules/show.ts';
-import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
-import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';
+import { checkApp, fromDirectory, readSetting, settingNames } from '../server/options.ts';
 import type { Layer } from './arguments.ts';
 import { MISCONFIGURED } from './exit-codes.ts';
 
@@ -31,7 +30,7 @@ export function findConfigFile(asked: string | undefined, directory: string): st
 }
 
 /**
- * Reads a configuration file. Its paths (modules, Unix sockets, the access log) are relative to itself.
+ * Reads a configuration file. Its paths (modules, Unix sockets, certificates, the access log) are relative to itself.
  *
  * @param time how often it has been read before; modules that it imports are read once
  * @throws ConfigurationError
@@ -74,12 +73,6 @@ async function importHere(file: string, label: string, directory: string, time: 
   } finally {
     process.off('exit', ended);
   }
-}
-
-function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
-  if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
-  if (name === 'accessLogFile' && typeof value === 'string' && value !== '-') return resolve(directory, value);
-  return value;
 }
 
 function readApps(given: unknown, label: string, directory: string): AppOptions[] {

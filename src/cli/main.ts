@@ -15,8 +15,8 @@ const serve = async (options: ServeOptions): Promise<RunningServer> => {
   return server.serve(options);
 };
 const probe = async (options: ResolvedOptions): Promise<readonly Kind[]> => {
-  const server = await import('../server/probe.ts');
-  return (await server.probe(options)).map(({ kind }) => kind);
+  const server = await import('../server/plan.ts');
+  return (await server.makePlan(options)).apps.map(({ kind }) => kind);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);

@@ -7,11 +7,12 @@ import { Acceptor } from './accept.ts';
 import { Gateway, type Route } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
-import { requestMemory } from './memory.ts';
+import { ADDRESSES_SIZE, requestMemory } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { mountsOf, type Plan } from './plan.ts';
 import type { Report } from './report.ts';
 import { noService, type Service } from './service.ts';
+import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
 import { Workers } from './workers.ts';
 
@@ -25,6 +26,7 @@ export interface Parts {
   /** In the order in which they are started; they are stopped the other way round. */
   readonly services: readonly Service[];
   readonly accessLog: AccessLog;
+  readonly encryption: Encryption;
 }
 
 /**
@@ -73,12 +75,14 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
   );
 
   const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
+  const encryption = await encryptionOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
   const gateway = new Gateway({
     parser,
     turn,
     acceptor,
+    encryption,
     routes,
     connection: {
       serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
@@ -96,7 +100,16 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     minRate: options.minRate,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
   });
-  return { gateway, services: [inline, workers], accessLog };
+  return { gateway, services: [inline, workers], accessLog, encryption };
+}
+
+async function encryptionOf({ certificates, options, layout }: Plan, report: Report): Promise<Encryption> {
+  if (certificates === null) return noEncryption;
+  // Loaded where it is needed: TLS takes memory.
+  const { Handshakes } = await import('./tls/handshakes.ts');
+  const { tlsClientCert, timeoutHead } = options;
+  const mostVariables = layout.connectionSize - ADDRESSES_SIZE;
+  return new Handshakes({ certificates, tlsClientCert, timeoutHead, mostVariables, report });
 }
 
 function accessLogOf(options: ResolvedOptions, report: Report): AccessLog | Promise<AccessLog> {

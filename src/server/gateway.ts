@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
+import type { ConnectionInfo } from '../environ/variables.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
@@ -21,6 +22,7 @@ import type { AccessLog } from './log/access-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
+import { type Encryption, noEncryption } from './tls/encryption.ts';
 import type { Turn } from './turn.ts';
 
 /** What answers requests: workers behind the rings, or applications on this thread. */
@@ -49,6 +51,8 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;
+  /** Where an address speaks TLS. */
+  encryption?: Encryption;
   routes: readonly Route[];
   connection: Omit<ConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
@@ -101,6 +105,7 @@ export class Gateway implements SocketContext {
   private readonly accessLog: AccessLog;
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
+  private readonly encryption: Encryption;
   private readonly hosts = new Set<SocketHost>();
   private readonly admission: Admission;
   private readonly ticker: NodeJS.Timeout;
@@ -125,6 +130,8 @@ export class Gateway implements SocketContext {
     this.turn = turn;
     this.acceptor = options.acceptor;
     this.admission = new Admission(options.maxConnections, options.maxConnectionsPerAddress ?? 0);
+    this.encryption = options.encryption ?? noEncryption;
+    this.encryption.onSecured((socket, info) => this.open(socket, info, 'https'));
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.accessLog = options.accessLog;
@@ -141,11 +148,18 @@ export class Gateway implements SocketContext {
 
   /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
   accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false): void {
-    const full = this.closing || this.admission.isFull;
+    const encrypted = protocol === 'https';
+    const full = this.closing || this.admission.isFull || this.encryption.size >= this.options.maxConnections;
     // Asked now, since the system forgets the address of a client that resets its connection.
-    const info = full ? null : connectionInfo(socket, unixSocket, 'http');
-    const refusal = info === null || isGone(info) ? null : this.admission.enter(info.remoteAddress);
-    if (info === null || refusal === null) {
+    const info = full ? null : connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http');
+    if (info === null || isGone(info)) socket.destroy();
+    else if (encrypted) this.encryption.begin(socket, info, this.turn.now);
+    else this.open(socket, info, protocol);
+  }
+
+  private open(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
+    const refusal = this.closing ? null : this.admission.enter(info.remoteAddress);
+    if (refusal === null) {
       socket.destroy();
       return;
     }
@@ -283,6 +297,7 @@ export class Gateway implements SocketContext {
     turn.now += Math.min(time - this.ticked, 2 * this.period);
     this.ticked = time;
     for (const host of this.hosts) host.checkDeadline(turn.now);
+    this.encryption.tick(turn.now);
     for (const destination of this.destinations) destination.tick(turn.now);
   }
 
@@ -293,6 +308,7 @@ export class Gateway implements SocketContext {
   async close(timeout: number): Promise<void> {
     this.closing = true;
     this.lingerLimit = LINGER_LIMIT_STOPPING;
+    this.encryption.abort();
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {

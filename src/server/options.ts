@@ -6,10 +6,10 @@ import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
-import { type Bind, formatBind, parseBind } from './bind.ts';
+import { type Bind, formatBind, isEncrypted, parseBind } from './bind.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
-import { choice, count, duration, expected, type Setting, size, toggle } from './setting-kinds.ts';
+import { choice, count, duration, expected, files, readPath, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
 
@@ -34,7 +34,7 @@ const bind: Setting<readonly string[], string | readonly string[]> = {
   default: ['127.0.0.1:8000'],
   short: 'b',
   separator: ',',
-  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with fastcgi+ or scgi+ before it for a front server of these protocols; port 0 takes a free one; repeatable',
+  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with https:// before it for TLS, with fastcgi+ or scgi+ for a front server of these protocols; port 0 takes a free one; repeatable',
   read(input) {
     const list: readonly unknown[] = Array.isArray(input) ? input : [input];
     if (list.length === 0) throw expected('at least one address', input);
@@ -84,10 +84,7 @@ const accessLogFile: Setting<string, string> = {
   default: '-',
   defaultText: 'standard output',
   text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
-  read(input) {
-    if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
-    return input;
-  },
+  read: readPath,
   show: String,
 };
 
@@ -123,6 +120,18 @@ export const settings = {
   ),
   socketMode,
   directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
+  tlsCert: files(
+    'TLS',
+    'Certificate for https addresses, its chain behind it (PEM); repeatable: a client gets the first one with the name that it asks for, else the first of all',
+  ),
+  tlsKey: files('TLS', 'Private key (PEM), one for each certificate, in their order; repeatable'),
+  tlsClientCert: choice(
+    'TLS',
+    'none',
+    ['none', 'optional', 'required'],
+    'Ask clients for a certificate; those with a bad one are refused, and where it is required those without one',
+  ),
+  tlsCa: files('TLS', 'Certificates (PEM) of those who may sign the certificates of clients; repeatable'),
   syncWorkers: count(
     'Workers',
     Math.max(2, cores),
@@ -364,7 +373,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const values: Record<string, unknown> = {};
   for (const name of settingNames) {
     const given: unknown = options[name];
-    values[name] = given === undefined ? settings[name].default : readSetting(name, given, name);
+    const value = given === undefined ? settings[name].default : readSetting(name, given, name);
+    values[name] = fromDirectory(name, value, directory);
   }
   const checked = values as Values; // the loop has put a value of its row under every name
   const { limitRequestLine: line, limitRequestHead: head } = checked;
@@ -373,13 +383,14 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
       `limitRequestLine (${line}) is more than limitRequestHead (${head}), which contains it`,
     );
   }
+  const binds = resolveBinds(checked.bind);
+  if (binds.some(isEncrypted)) checkCertificates(checked);
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
   return {
     ...checked,
-    bind: resolveBinds(checked.bind, directory),
+    bind: binds,
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
-    accessLogFile: checked.accessLogFile === '-' ? '-' : resolve(directory, checked.accessLogFile),
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
     apps: resolveApps(options.apps),
     directory,
@@ -388,8 +399,30 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   };
 }
 
-function resolveBinds(texts: readonly string[], directory: string): Bind[] {
-  const binds = texts.map((text) => parseBind(text, directory));
+/** The checked value of a setting, with its paths made absolute. */
+export function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
+  if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
+  if (settings[name].value !== 'PATH') return value;
+  const absolute = (path: unknown) => (path === '-' ? path : resolve(directory, String(path)));
+  return Array.isArray(value) ? value.map(absolute) : absolute(value);
+}
+
+/** What an https address needs, as far as it can be told without a look into the files. */
+function checkCertificates({ tlsCert, tlsKey, tlsCa, tlsClientCert }: Values): void {
+  if (tlsCert.length === 0)
+    throw new ConfigurationError('an https address needs a certificate: set tlsCert and tlsKey');
+  if (tlsCert.length !== tlsKey.length) {
+    throw new ConfigurationError(
+      `tlsCert (${tlsCert.length}) and tlsKey (${tlsKey.length}): each certificate needs its key, in the same order`,
+    );
+  }
+  if (tlsClientCert !== 'none' && tlsCa.length === 0) {
+    throw new ConfigurationError(`tlsClientCert is ${tlsClientCert}: set tlsCa, which says who may sign them`);
+  }
+}
+
+function resolveBinds(texts: readonly string[]): Bind[] {
+  const binds = texts.map((text) => parseBind(text));
   const seen = new Set<string>();
   for (const bind of binds) {
     const name = formatBind(bind);

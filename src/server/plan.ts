@@ -5,9 +5,11 @@ import type { Kind } from '../interface/types.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
+import { isEncrypted } from './bind.ts';
 import { requestLayout, variableLimits } from './memory.ts';
 import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
 import { probe } from './probe.ts';
+import type { Certificates } from './tls/certificates.ts';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 type Place = Kind | 'inline';
@@ -19,6 +21,8 @@ interface PlannedApp extends ResolvedApp {
 
 export interface Plan {
   readonly options: ResolvedOptions;
+  /** Null where no address speaks TLS. */
+  readonly certificates: Certificates | null;
   /** By mount. */
   readonly apps: readonly PlannedApp[];
   /** Of requests that come as CGI variables. */
@@ -28,12 +32,13 @@ export interface Plan {
 }
 
 /**
- * Loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18), and settles where each
- * runs.
+ * Reads the certificates; loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18),
+ * and settles where each runs.
  *
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
 export async function makePlan(options: ResolvedOptions): Promise<Plan> {
+  const certificates = await readCertificates(options);
   const found = await probe(options);
   const apps = options.apps.map((app, mount): PlannedApp => {
     const { kind } = found[mount];
@@ -42,7 +47,14 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
   const { syncWorkers, asyncWorkers } = options;
   const layout = requestLayout(options, workersAt('sync', syncWorkers), workersAt('async', asyncWorkers));
-  return { options, apps, variables: variableLimits(options), layout };
+  return { options, certificates, apps, variables: variableLimits(options), layout };
+}
+
+/** @throws ConfigurationError for files that are missing, wrong, or do not belong together */
+async function readCertificates(options: ResolvedOptions): Promise<Certificates | null> {
+  if (!options.bind.some(isEncrypted)) return null;
+  const { Certificates } = await import('./tls/certificates.ts');
+  return new Certificates(options);
 }
 
 /**

@@ -4,7 +4,7 @@ import { QuaichError } from '../interface/errors.ts';
 import { serveByEventLoop } from '../pool/this-thread.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
-import { type Bind, listen } from './bind.ts';
+import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts';
 import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
@@ -12,12 +12,13 @@ import { type ResolvedOptions, resolveOptions, type ServeOptions } from './optio
 import { makeNextPlan, makePlan, mountsOf, needsNewStart, type Plan } from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
+import type { Encryption } from './tls/encryption.ts';
 
 /** A server that answers requests. */
 export interface Server {
   /** Where it listens: the first of `urls`. */
   readonly url: string;
-  /** One for each bind: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
+  /** One for each bind: `http://127.0.0.1:8000`, `https://127.0.0.1:8443`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
@@ -40,6 +41,13 @@ export interface Server {
    *   QuaichError when an application does not start up. The old ones go on then.
    */
   reload(options: ServeOptions): Promise<readonly string[]>;
+  /**
+   * Reads the certificates again, for new connections, as the server does by itself soon after their files have
+   * changed.
+   *
+   * @throws ConfigurationError for those that cannot be used: those before stay
+   */
+  renewCertificates(): void;
 }
 
 /**
@@ -77,6 +85,7 @@ class RunningServer implements Server {
   private readonly gateway: Gateway;
   private readonly services: readonly Service[];
   private readonly accessLog: AccessLog;
+  private readonly encryption: Encryption;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
@@ -85,13 +94,14 @@ class RunningServer implements Server {
   private fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(plan: Plan, { gateway, services, accessLog }: Parts) {
+  constructor(plan: Plan, { gateway, services, accessLog, encryption }: Parts) {
     const { options } = plan;
     this.options = options;
     this.plan = plan;
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
+    this.encryption = encryption;
     this.grace = options.timeoutGraceful;
     // Ends: when a listening socket fails; else with the process.
     this.failed = new Promise<never>((_, reject) => {
@@ -135,10 +145,15 @@ class RunningServer implements Server {
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
     if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
+    this.encryption.renew();
     const { validate, env, earlyHints } = plan.options;
     const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints };
     for (const service of this.services) await service.reload(applications);
     return needsNewStart(this.plan, plan);
+  }
+
+  renewCertificates(): void {
+    this.encryption.renew();
   }
 
   private async listen(bind: Bind): Promise<string> {
@@ -153,6 +168,8 @@ class RunningServer implements Server {
     });
     this.listeners.push(listener);
     const url = await listen(listener, bind, { backlog, socketMode });
+    if (unixSocket && isEncrypted(bind))
+      throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
     listener.on('error', (error) => this.fail(error));
     return url;
   }

@@ -25,7 +25,7 @@ export interface Setting<T, I = T> {
   show(input: unknown): string;
 }
 
-export type Group = 'Sockets' | 'Workers' | 'Limits' | 'Timeouts' | 'Logs' | 'Responses and environ';
+export type Group = 'Sockets' | 'TLS' | 'Workers' | 'Limits' | 'Timeouts' | 'Logs' | 'Responses and environ';
 
 type Extra = Pick<Setting<unknown>, 'defaultText'>;
 type Range = readonly [min: number, max: number];
@@ -105,4 +105,19 @@ export function choice<const C extends string>(
     return value;
   };
   return { group, value: choices.join('|'), default: normal, text, read, show: String };
+}
+
+/** @throws ConfigurationError for what is no path */
+export function readPath(input: unknown): string {
+  if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
+  return input;
+}
+
+export function files(group: Group, text: string): Setting<readonly string[], string | readonly string[]> {
+  const read = (input: unknown): readonly string[] => {
+    const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+    return list.map(readPath);
+  };
+  const show = (input: unknown): string => read(input).join(', ');
+  return { group, value: 'PATH', default: [], defaultText: 'none', separator: ',', text, read, show };
 }

@@ -22,13 +22,18 @@ function folder(files: Record<string, string> = {}): string {
   return directory;
 }
 
+/** For settings whose default is none that could be given. */
+const samples: Record<string, string> = {
+  ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' },
+  ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x' },
+};
+
 const empty = folder();
 const read = (argv: string[], env: Environment = {}, directory = empty) =>
   configure(parseArguments(argv), env, directory);
 
 describe('parseArguments', () => {
   it('knows a flag for every setting, with a negative for every switch', () => {
-    const samples: Record<string, string> = { env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' };
     for (const name of settingNames) {
       const { value, default: normal } = settings[name];
       const flag = `--${flagName(name)}`;
@@ -94,7 +99,6 @@ describe('parseArguments', () => {
 
 describe('the environment', () => {
   it('has a variable for every setting', async () => {
-    const samples: Record<string, string> = { env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' };
     for (const name of settingNames) {
       const { origins } = await read([], { [variableName(name)]: samples[name] ?? String(settings[name].default) });
       expect(origins.get(name)).toBe(variableName(name));

@@ -272,6 +272,7 @@ describe('the help', () => {
     expect(text.match(/^[A-Z][\w ]+:$/gm)).toEqual([
       'Applications:',
       'Sockets:',
+      'TLS:',
       'Workers:',
       'Limits:',
       'Timeouts:',
