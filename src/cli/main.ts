@@ -1,9 +1,8 @@
 #!/usr/bin/env node
-import type { Kind } from '../interface/types.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
-import { type RunningServer, run } from './run.ts';
+import { type CheckedApplication, type RunningServer, run } from './run.ts';
 
 guardStream(process.stdout);
 guardStream(process.stderr);
@@ -13,9 +12,9 @@ const serve = async (options: ServeOptions): Promise<RunningServer> => {
   const server = await import('../server/index.ts');
   return server.serve(options);
 };
-const probe = async (options: ResolvedOptions): Promise<readonly Kind[]> => {
+const probe = async (options: ResolvedOptions): Promise<readonly CheckedApplication[]> => {
   const server = await import('../server/probe.ts');
-  return (await server.probe(options)).map(({ kind }) => kind);
+  return server.probe(options);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);

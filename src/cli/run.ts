@@ -1,17 +1,22 @@
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import type { ServedApplication } from '../server/index.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { type Configuration, configure, printConfiguration } from './configuration.ts';
 import type { Environment } from './environment.ts';
+import { PLACES } from './entry.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
-import { helpText } from './help.ts';
+import { helpText, shortHelp } from './help.ts';
+import { mountTable } from './mount-table.ts';
 import { version } from './version.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
   /** Where it listens: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
+  /** What it serves. */
+  readonly applications?: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /** Stops in order (L-08); rejects when a shutdown hook failed (L-10). */
@@ -20,6 +25,14 @@ export interface RunningServer {
   abort(): unknown;
   /** Opens the access log anew. */
   reopenLogs?(): void;
+}
+
+/** An application as `--check` shows it. */
+export interface CheckedApplication {
+  readonly kind: Kind;
+  /** `koa application`; null for one of the convention. */
+  readonly foreign: string | null;
+  readonly notes: readonly string[];
 }
 
 export type Serve = (options: ServeOptions) => Promise<RunningServer>;
@@ -33,8 +46,8 @@ export interface Surroundings {
   stdout(text: string): void;
   stderr(text: string): void;
   readonly serve: Serve;
-  /** Loads the applications without serving them, and tells their kinds. */
-  probe(options: ResolvedOptions): Promise<readonly Kind[]>;
+  /** Loads the applications without serving them, and tells what they are. */
+  probe(options: ResolvedOptions): Promise<readonly CheckedApplication[]>;
   /** Where signals are heard: the process. */
   readonly signals: {
     on(signal: Signal, listener: () => void): unknown;
@@ -55,7 +68,7 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
   try {
     const args = parseArguments(argv);
     if (args.command === 'help') {
-      io.stdout(helpText());
+      io.stdout(args.apps.includes('all') ? helpText() : shortHelp());
       return STOPPED;
     }
     if (args.command === 'version') {
@@ -69,7 +82,9 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
       return STOPPED;
     }
     if (!configuration.origins.has('apps')) {
-      throw new ConfigurationError('no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; see --help');
+      throw new ConfigurationError(
+        `no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; looked for in ${PLACES}; see --help`,
+      );
     }
     return await (args.command === 'check' ? check(configuration, io) : serveUntilStopped(configuration, io));
   } catch (error) {
@@ -79,13 +94,14 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
 
 async function check({ options }: Configuration, io: Surroundings): Promise<number> {
   const resolved = resolveOptions(options);
-  const kinds = await io.probe(resolved);
+  const found = await io.probe(resolved);
   for (const [index, app] of resolved.apps.entries()) {
-    const kind = kinds[index];
+    const { kind, foreign, notes } = found[index];
     if (app.inline && kind === 'sync') {
       throw new ConfigurationError(`${app.module} is a sync application: it cannot run inline`);
     }
-    io.stdout(`ok: ${app.prefix || '/'} = ${app.module}${app.export ? `:${app.export}` : ''} (${kind})\n`);
+    io.stdout(`ok: ${app.prefix || '/'} = ${app.module}${app.export ? `:${app.export}` : ''} (${foreign ?? kind})\n`);
+    for (const note of notes) io.stderr(`quaich: ${note}\n`);
   }
   return STOPPED;
 }
@@ -123,6 +139,7 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   for (const [signal, listener] of heard) io.signals.on(signal, listener);
   try {
     server = await io.serve(options);
+    if (tellsMounts(options)) io.stderr(mountTable(server.applications ?? [], io.directory));
     for (const url of server.urls) io.stderr(`listening on ${url}\n`);
     if (signals > 0) closing();
     await Promise.race([closed, server.failed]);
@@ -130,6 +147,11 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   } finally {
     for (const [signal, listener] of heard) io.signals.off(signal, listener);
   }
+}
+
+/** As messages of the level info are told. */
+function tellsMounts({ logLevel = 'info' }: ServeOptions): boolean {
+  return logLevel === 'info' || logLevel === 'debug';
 }
 
 function tell(error: unknown, io: Surroundings): number {

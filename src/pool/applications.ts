@@ -31,7 +31,7 @@ export class Applications {
         this.mounted.push(null);
         continue;
       }
-      const loaded = await loadApplication(mount.app, directory);
+      const loaded = await loadApplication(mount.app, directory, { known: mount.known });
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
       const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
       this.mounted.push(validate ? validated(started) : started);

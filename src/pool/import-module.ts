@@ -1,6 +1,7 @@
 /** Imports the modules of applications and configurations, also those in TypeScript. */
 import { pathToFileURL } from 'node:url';
 import { ConfigurationError } from '../interface/errors.ts';
+import { property } from '../rules/property.ts';
 import { nodeFlags, resolvePackage } from './find-module.ts';
 import { explain } from './module-error.ts';
 
@@ -16,10 +17,33 @@ export type Exports = Readonly<Record<string, unknown>>;
 export async function importModule(file: string, shown: string, directory: string): Promise<Exports> {
   if (/\.(?:[cm]?ts|[jt]sx)$/.test(file)) await loadTypeScript(file, shown, directory);
   try {
-    const exports: Exports = await import(pathToFileURL(file).href);
-    return exports;
+    return await quietly(() => import(pathToFileURL(file).href));
   } catch (error) {
     throw new ConfigurationError(`cannot load ${shown}: ${explain(error, file)}`, { cause: error });
+  }
+}
+
+/** Imports under way on this thread. */
+let importing = 0;
+let { emitWarning } = process;
+
+/** What modules warn of; not that Node had to look whether one is an ES module, which each thread would tell. */
+const filtered = (...args: unknown[]): void => {
+  if (args.some((given) => property(given, 'code') === 'MODULE_TYPELESS_PACKAGE_JSON')) return;
+  Reflect.apply(emitWarning, process, args);
+};
+
+async function quietly(load: () => Promise<Exports>): Promise<Exports> {
+  if (importing === 0) {
+    ({ emitWarning } = process);
+    process.emitWarning = filtered;
+  }
+  importing += 1;
+  try {
+    return await load();
+  } finally {
+    importing -= 1;
+    if (importing === 0 && process.emitWarning === filtered) process.emitWarning = emitWarning;
   }
 }
 

@@ -1,9 +1,11 @@
 /** What a server is going to be: found out and checked before any of it is made. */
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { requestLayout, variableLimits } from './memory.ts';
 import type { ResolvedApp, ResolvedOptions } from './options.ts';
 import { probe } from './probe.ts';
@@ -14,6 +16,7 @@ type Place = Kind | 'inline';
 interface PlannedApp extends ResolvedApp {
   kind: Kind;
   place: Place;
+  known: ProbedApplication;
 }
 
 export interface Plan {
@@ -26,6 +29,20 @@ export interface Plan {
   readonly layout: RingLayout;
 }
 
+/** An application that a server serves, in words. */
+export interface ServedApplication {
+  /** `/` or `/blog`. */
+  readonly prefix: string;
+  /** As it was given. */
+  readonly module: string;
+  /** The export; null where a server is served that its module lets listen. */
+  readonly export: string | null;
+  /** What it was recognised as: `sync application`, `express application`. */
+  readonly what: string;
+  /** What runs it: `3 async workers`, `inline`. */
+  readonly where: string;
+}
+
 /**
  * Loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18), and settles where each
  * runs.
@@ -35,8 +52,9 @@ export interface Plan {
 export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const found = await probe(options);
   const apps = options.apps.map((app, mount): PlannedApp => {
-    const { kind } = found[mount];
-    return { ...app, kind, place: placeOf(app, kind, options.inline) };
+    const known = found[mount];
+    const { kind } = known;
+    return { ...app, kind, place: placeOf(app, kind, options.inline), known };
   });
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
   const { syncWorkers, asyncWorkers } = options;
@@ -51,5 +69,24 @@ function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean
 
 /** The applications by mount, inline ones or the others; null in place of the rest. */
 export function mountsOf({ apps }: Plan, inline: boolean): (WorkerMount | null)[] {
-  return apps.map((app) => ((app.place === 'inline') === inline ? { prefix: app.prefix, app } : null));
+  return apps.map((app) => ((app.place === 'inline') === inline ? { prefix: app.prefix, app, known: app.known } : null));
+}
+
+/** What is served, by mount. */
+export function servedApplications({ apps, options }: Plan): ServedApplication[] {
+  const { syncWorkers: sync, asyncWorkers } = options;
+  const workers = (count: number, kind: Kind): string => `${count} ${kind} worker${count === 1 ? '' : 's'}`;
+  const where = { sync: workers(sync, 'sync'), async: workers(asyncWorkers, 'async'), inline: 'inline' };
+  return apps.map(({ prefix, module, place, known }) => ({
+    prefix: nativeToText(prefix) || '/',
+    module,
+    export: known.export,
+    what: nameOf(known),
+    where: where[place],
+  }));
+}
+
+/** What an application was recognised as. */
+export function nameOf({ foreign, kind }: Pick<ProbedApplication, 'foreign' | 'kind'>): string {
+  return foreign ?? `${kind} application`;
 }

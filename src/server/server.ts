@@ -9,7 +9,7 @@ import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
-import { makePlan } from './plan.ts';
+import { makePlan, type Plan, type ServedApplication, servedApplications } from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
 
@@ -19,6 +19,8 @@ export interface Server {
   readonly url: string;
   /** One for each bind: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
+  /** What it serves, and how, in words. */
+  readonly applications: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /**
@@ -42,8 +44,10 @@ export interface Server {
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const resolved = resolveOptions(options);
-  const parts = await build(await makePlan(resolved), createReport(resolved));
-  const server = new RunningServer(resolved, parts);
+  const plan = await makePlan(resolved);
+  const report = createReport(resolved);
+  for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
+  const server = new RunningServer(plan, await build(plan, report));
   try {
     await server.start();
   } catch (error) {
@@ -62,6 +66,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
 class RunningServer implements Server {
   readonly urls: string[] = [];
+  readonly applications: readonly ServedApplication[];
   readonly failed: Promise<never>;
   private readonly options: ResolvedOptions;
   private readonly gateway: Gateway;
@@ -73,8 +78,10 @@ class RunningServer implements Server {
   private fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(options: ResolvedOptions, { gateway, services, accessLog }: Parts) {
+  constructor(plan: Plan, { gateway, services, accessLog }: Parts) {
+    const { options } = plan;
     this.options = options;
+    this.applications = servedApplications(plan);
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;

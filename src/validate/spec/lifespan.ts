@@ -70,3 +70,11 @@ export {};
 //:
 //: L-21: The files that a worker has open MUST be closed when its thread has ended. One that the server is sending is
 //: sent to its end first, and never read when its number may be another file's already.
+//:
+//: L-22: What was found out of an application when it was first loaded (L-18): which export is served, its kind, what
+//: it is adapted from (B-70), MUST hold on every thread that loads it after that. On a thread where its module has
+//: something else, it does not start up.
+//:
+//: L-23: A module that lets a server of node:http listen itself SHOULD be served in place of that server, unless it
+//: exports an application: `listen` is noted and not carried out on any thread, the server is told that it listens, and
+//: the owner at the start that it does not. Servers that are started beside an application listen as they say.
