@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
@@ -36,7 +37,7 @@ function currentDirectory(): string {
 const streams = {
   directory: currentDirectory(),
   stdout: (text: string) => process.stdout.write(text),
-  stderr: (text: string) => process.stderr.write(text),
+  stderr: (text: string) => process.stderr.write(forDescriptor(2, text)),
 };
 
 /** A signal ends it with all that it has started, which the end of this process sees to. */

@@ -48,8 +48,7 @@ function patch(): void {
   patched = true;
   const { listen } = Server.prototype;
   const taking = function (this: Server, ...args: unknown[]): Server {
-    // Of all servers only those for HTTP emit it.
-    if (taker === null || this.listenerCount('request') === 0) return Reflect.apply(listen, this, args);
+    if (taker === null || !isForHttp(this)) return Reflect.apply(listen, this, args);
     taker.take(this, args);
     return this;
   };
@@ -63,6 +62,11 @@ function patch(): void {
         'name the module that lets it listen',
     );
   };
+}
+
+/** Of node:http or https, or of http2 by the event that all of these emit. */
+function isForHttp(server: Server): boolean {
+  return 'closeIdleConnections' in server || server.listenerCount('request') > 0;
 }
 
 /** Makes a server believe that it listens. */
