@@ -21,9 +21,11 @@ export const commands = {
 
 export type CommandName = keyof typeof commands;
 
-export const commandNames: readonly CommandName[] = Object.keys(commands).filter((key): key is CommandName =>
-  Object.hasOwn(commands, key),
-);
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(commands, name);
+}
+
+export const commandNames = Object.keys(commands).filter(isCommand);
 
 /** Values by setting, each with what messages call its origin. */
 export type Layer = Map<SettingName, { value: unknown; where: string }>;

@@ -97,6 +97,9 @@ and one for each address:
 listening on http://127.0.0.1:8000
 \`\`\`
 
+Where the access log is written as JSON, so are these: \`level\`, \`time\`, \`msg\` (\`mounted\` or \`listening\`), and \`prefix\`, \`module\`,
+\`export\`, \`what\` and \`where\`, or \`url\`.
+
 Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
 

@@ -1,5 +1,5 @@
 import { type SettingName, settingNames, settings } from '../server/options.ts';
-import { type CommandName, commandNames, commands, flagName } from './arguments.ts';
+import { type CommandName, commandNames, commands, flagName, isCommand } from './arguments.ts';
 
 const WIDTH = 100;
 const COLUMN = 36;
@@ -39,9 +39,7 @@ const APPLICATION: Entry = {
 
 /** The text of `--help`: a screen of at most 100 columns. */
 export function shortHelp(): string {
-  const entries = USUAL.map((name) =>
-    name in commands ? commandEntry(name as CommandName) : settingEntry(name as SettingName), // it is either
-  );
+  const entries = USUAL.map((name) => (isCommand(name) ? commandEntry(name) : settingEntry(name)));
   return `${USAGE}
 Serves what the module exports: an application (environ, startResponse), sync or async, or one of
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.

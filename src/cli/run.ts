@@ -8,7 +8,7 @@ import type { Environment } from './environment.ts';
 import { PLACES } from './entry.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText, shortHelp } from './help.ts';
-import { mountTable } from './mount-table.ts';
+import { startLines } from './start-lines.ts';
 import { version } from './version.ts';
 
 /** What the command needs of a server that answers requests. */
@@ -139,19 +139,13 @@ async function serveUntilStopped({ options }: Configuration, io: Surroundings): 
   for (const [signal, listener] of heard) io.signals.on(signal, listener);
   try {
     server = await io.serve(options);
-    if (tellsMounts(options)) io.stderr(mountTable(server.applications ?? [], io.directory));
-    for (const url of server.urls) io.stderr(`listening on ${url}\n`);
+    io.stderr(startLines(server, options, io.directory));
     if (signals > 0) closing();
     await Promise.race([closed, server.failed]);
     return signals > 1 ? FAILED : STOPPED;
   } finally {
     for (const [signal, listener] of heard) io.signals.off(signal, listener);
   }
-}
-
-/** As messages of the level info are told. */
-function tellsMounts({ logLevel = 'info' }: ServeOptions): boolean {
-  return logLevel === 'info' || logLevel === 'debug';
 }
 
 function tell(error: unknown, io: Surroundings): number {

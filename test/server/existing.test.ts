@@ -230,6 +230,18 @@ listening on ${url}
     expect(await stopped(quiet)).toBe(`listening on ${quietUrl}\n`);
   });
 
+  it('are told as objects where the access log has objects', async () => {
+    const command = quaich(['./koa.js', '--access-log-format', 'json', '--async-workers', '1']);
+    const [url] = await ready(command);
+    const said = (await stopped(command)).trimEnd().split('\n');
+    const time = expect.any(Number);
+    const mount = { prefix: '/', module: './koa.js', export: 'default', what: 'koa application', where: '1 async worker' };
+    expect(said.map((line) => JSON.parse(line))).toEqual([
+      { level: 30, time, msg: 'mounted', ...mount },
+      { level: 30, time, msg: 'listening', url },
+    ]);
+  });
+
   it('-p and --host make an address', async () => {
     const command = quaich(['./fetch.js', '--host', '0.0.0.0']);
     const [url] = await ready(command);
