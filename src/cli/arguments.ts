@@ -1,13 +1,16 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConfigurationError } from '../interface/errors.ts';
 import { nearest } from '../server/names.ts';
-import { ELSEWHERE } from './elsewhere.ts';
 import { readSetting, type SettingName, settingNames, settings } from '../server/options.ts';
+import { ELSEWHERE } from './elsewhere.ts';
 
 /** What the command line has beside the settings. */
 export const commands = {
   port: { value: 'PORT', short: 'p', text: 'Listen on this port: --bind with the usual host, or with that of --host' },
-  host: { value: 'HOST', text: 'Listen on this address, such as 0.0.0.0: --bind with the usual port, or with that of --port' },
+  host: {
+    value: 'HOST',
+    text: 'Listen on this address, such as 0.0.0.0: --bind with the usual port, or with that of --port',
+  },
   config: {
     value: 'PATH',
     short: 'c',

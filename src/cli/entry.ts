@@ -24,7 +24,10 @@ export function findEntry(directory: string): Entry | null {
     (path) => typeof path === 'string',
   );
   const tried = [
-    ...named.map((path) => ({ origin: 'package.json', paths: [path, ...extended(path), ...extended(`${path}/index`)] })),
+    ...named.map((path) => ({
+      origin: 'package.json',
+      paths: [path, ...extended(path), ...extended(`${path}/index`)],
+    })),
     { origin: 'a file of the usual name', paths: USUAL.flatMap(extended) },
   ];
   for (const { origin, paths } of tried) {

@@ -27,11 +27,12 @@ export interface AppOptions {
   inline?: boolean;
 }
 
-/** A loaded application with the hooks of L-01. */
-export type LoadedApplication = (
+type ApplicationOfKind =
   | { readonly kind: 'sync'; readonly app: Application }
-  | { readonly kind: 'async'; readonly app: AsyncApplication }
-) & {
+  | { readonly kind: 'async'; readonly app: AsyncApplication };
+
+/** A loaded application with the hooks of L-01. */
+export type LoadedApplication = ApplicationOfKind & {
   /** Called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
@@ -110,19 +111,19 @@ export async function loadApplication(
     const { name, value } = await pick(exports, spec, { known, idle, calls });
     const foreign = foreignOf(value, spec, known);
     adapted = foreign !== null;
-    const app = foreign === null ? checked(value, name, spec) : await adapt(foreign, value);
-    const startup = hook('startup', app, exports, spec);
-    const shutdown = hook('shutdown', app, exports, spec);
-    const kind = foreign === null ? (spec.kind ?? kindOf(app)) : 'async';
+    const made: ApplicationOfKind =
+      foreign === null
+        ? declared(checked(value, name, spec), spec.kind)
+        : { kind: 'async', app: await adapt(foreign, value) };
+    const startup = hook('startup', made.app, exports, spec);
+    const shutdown = hook('shutdown', made.app, exports, spec);
     const found: KnownApplication = {
-      kind,
+      kind: made.kind,
       foreign: foreign?.name ?? null,
       export: value === calls?.server ? null : name,
       listens: [...(calls?.addresses ?? [])],
     };
-    const more = { ...(startup && { startup }), ...(shutdown && { shutdown }), known: known ?? found };
-    // An adapter makes async ones, and what is `checked` can be called as either.
-    return kind === 'async' ? { kind, app, ...more } : { kind, app: app as Application, ...more };
+    return { ...made, ...(startup && { startup }), ...(shutdown && { shutdown }), known: known ?? found };
   } finally {
     // A program may call `listen` long after it was loaded, where that harms others: on each of several threads.
     if (!adapted || isMainThread) calls?.release();
@@ -146,6 +147,11 @@ function foreignOf(value: unknown, spec: AppOptions, known: KnownApplication | u
   // Whose kind was declared is an application of the convention.
   if (spec.kind !== undefined || (isCallable(value) && hasMark(value))) return null;
   return foreignInterface(value, spec.adapt);
+}
+
+/** What can be called as either is of the kind that its owner declares, or that it shows. */
+function declared(app: Application & AsyncApplication, kind = kindOf(app)): ApplicationOfKind {
+  return kind === 'async' ? { kind, app } : { kind, app };
 }
 
 /** @throws ConfigurationError for what cannot be an application */

@@ -69,7 +69,9 @@ function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean
 
 /** The applications by mount, inline ones or the others; null in place of the rest. */
 export function mountsOf({ apps }: Plan, inline: boolean): (WorkerMount | null)[] {
-  return apps.map((app) => ((app.place === 'inline') === inline ? { prefix: app.prefix, app, known: app.known } : null));
+  return apps.map((app) =>
+    (app.place === 'inline') === inline ? { prefix: app.prefix, app, known: app.known } : null,
+  );
 }
 
 /** What is served, by mount. */

@@ -118,8 +118,16 @@ describe('resolveOptions', () => {
   });
 
   it('B-70 says of all functions what they are, unless one is said to be something else', () => {
-    const apps = ['a', { prefix: '/b', module: 'b', adapt: 'fetch' as const }, { prefix: '/c', module: 'c', kind: 'sync' as const }];
-    expect(resolveOptions({ apps, adapt: 'node' }).apps.map(({ adapt }) => adapt)).toEqual(['node', 'fetch', undefined]);
+    const apps = [
+      'a',
+      { prefix: '/b', module: 'b', adapt: 'fetch' as const },
+      { prefix: '/c', module: 'c', kind: 'sync' as const },
+    ];
+    expect(resolveOptions({ apps, adapt: 'node' }).apps.map(({ adapt }) => adapt)).toEqual([
+      'node',
+      'fetch',
+      undefined,
+    ]);
     expect(resolveOptions({ apps }).apps.map(({ adapt }) => adapt)).toEqual([undefined, 'fetch', undefined]);
   });
 

@@ -203,7 +203,11 @@ describe('run', () => {
 describe('the help', () => {
   it('is a screen, and all of it with --help all', async () => {
     expect(shortHelp().split('\n').length).toBeLessThanOrEqual(50);
-    expect(shortHelp().split('\n').filter((line) => line.length > 100)).toEqual([]);
+    expect(
+      shortHelp()
+        .split('\n')
+        .filter((line) => line.length > 100),
+    ).toEqual([]);
     for (const [argv, text] of [
       [['--help'], shortHelp()],
       [['-h'], shortHelp()],

@@ -169,7 +169,10 @@ describe('loadApplication', () => {
     ['./empty.js', /it exports nothing$/],
     ['./empty.cjs', /it exports nothing$/],
     ['./nested.js:sites.text', /^"sites\.text" in \.\/nested\.js is "x", expected a function$/],
-    ['./unknown.js', /^"app" in .* is an object, expected a function; if .* start it with --adapt node or --adapt fetch$/],
+    [
+      './unknown.js',
+      /^"app" in .* is an object, expected a function; if .* start it with --adapt node or --adapt fetch$/,
+    ],
     ['./promise.js', /^"app" in \.\/promise\.js is a Promise, expected a function$/],
     ['./class.js', /^"app" in \.\/class\.js is a class: export a function/],
     ['./bad-hook.js', /^"startup" in \.\/bad-hook\.js is 5, expected a function$/],

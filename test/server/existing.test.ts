@@ -136,7 +136,8 @@ beforeAll(() => {
   }
 });
 
-const quaich = (argv: string[], place: Place = {}): Command => start([...argv, '-p', '0'], { cwd: directory, ...place });
+const quaich = (argv: string[], place: Place = {}): Command =>
+  start([...argv, '-p', '0'], { cwd: directory, ...place });
 
 async function stopped(command: Command): Promise<string> {
   command.child.kill('SIGTERM');
@@ -169,7 +170,10 @@ describe('an existing application', () => {
     [['./listener.js', '--adapt', 'node'], 'listener for node:http', 'hello /a'],
     [['./handler.js', '--adapt', 'fetch'], 'handler for fetch', 'hello GET'],
   ])('B-70, L-23 is known by what it does, or by word: %j', async (argv, what, answer) => {
-    for (const [way, ...flags] of [['1 async worker', '--async-workers', '1'], ['inline', '--inline']]) {
+    for (const [way, ...flags] of [
+      ['1 async worker', '--async-workers', '1'],
+      ['inline', '--inline'],
+    ]) {
       const command = quaich([...argv, ...flags]);
       const [url] = await ready(command);
       expect((await get(url, '/a')).text).toBe(answer);
@@ -194,7 +198,10 @@ describe('an existing application', () => {
 
   it.each([
     ['./listener.js', /^quaich: "default" in .* is served as a sync application.*\(req, res\).* --adapt node$/m],
-    ['./handler.js', /^quaich: "default" in .* is served as a sync application.* for fetch, start it with --adapt fetch$/m],
+    [
+      './handler.js',
+      /^quaich: "default" in .* is served as a sync application.* for fetch, start it with --adapt fetch$/m,
+    ],
   ])('B-70 a function stays an application, with a word to its owner: %s', async (file, line) => {
     const command = quaich([file]);
     await ready(command);
@@ -235,7 +242,13 @@ listening on ${url}
     const [url] = await ready(command);
     const said = (await stopped(command)).trimEnd().split('\n');
     const time = expect.any(Number);
-    const mount = { prefix: '/', module: './koa.js', export: 'default', what: 'koa application', where: '1 async worker' };
+    const mount = {
+      prefix: '/',
+      module: './koa.js',
+      export: 'default',
+      what: 'koa application',
+      where: '1 async worker',
+    };
     expect(said.map((line) => JSON.parse(line))).toEqual([
       { level: 30, time, msg: 'mounted', ...mount },
       { level: 30, time, msg: 'listening', url },
@@ -256,7 +269,10 @@ listening on ${url}
 
 describe('what is no application', () => {
   it.each([
-    ['./nothing.js', /^quaich: \.\/nothing\.js has no export .*: it exports nothing, and lets no server of node:http listen$/m],
+    [
+      './nothing.js',
+      /^quaich: \.\/nothing\.js has no export .*: it exports nothing, and lets no server of node:http listen$/m,
+    ],
     ['./waits.js', /it exports nothing, and lets no server of node:http listen$/m],
     ['./object-only.js', /^quaich: "app" in .* is an object, expected a function; .* --adapt node or --adapt fetch$/m],
     ['./cluster.cjs', /^quaich: cannot load \.\/cluster\.cjs: cluster\.fork\(\) is not for here/m],

@@ -68,7 +68,11 @@ describe('mistakes', () => {
     ['module', ['./directory.js'], 'name it directory.cjs, or write import and export\n'],
     ['module', ['./named.mjs'], 'it was read as an ES module by its name, .mjs: name it named.cjs, or write'],
     ['plain', ['./mixed.js'], 'it was read as an ES module since it has import or export: name it mixed.cjs, or write'],
-    ['plain', ['./site.js', '--workers', '4'], 'unknown option --workers: --sync-workers and --async-workers say how many'],
+    [
+      'plain',
+      ['./site.js', '--workers', '4'],
+      'unknown option --workers: --sync-workers and --async-workers say how many',
+    ],
     ['plain', ['./site.js', '--reload'], 'unknown option --reload: nothing is reloaded while the server runs'],
     ['plain', ['./site.js', '--watch'], 'unknown option --watch: nothing is reloaded while the server runs'],
     ['plain', ['./site.js', '--prot', '1'], 'unknown option --prot; did you mean --port?\n'],
