@@ -117,7 +117,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   return result;
 }
 
-/** Makes an address of its parts. They are no settings: of a service "quaich" Kubernetes sets QUAICH_PORT to its own. */
+/** Makes an address of its parts, which are no settings: of a service "quaich" Kubernetes sets QUAICH_PORT itself. */
 function setPlace({ port, host }: { port?: string; host?: string }, layer: Layer): void {
   const where = port === undefined ? '--host' : '--port';
   if (layer.has('bind')) throw new ConfigurationError(`${where}: an address is given by --bind already`);

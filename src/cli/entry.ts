@@ -11,7 +11,7 @@ const USUAL = ['server', 'app', 'index', 'src/server', 'src/app', 'src/index'];
 export const PLACES = `package.json, ${USUAL.join(', ')}`;
 
 export interface Entry {
-  /** From the directory: `./src/app.ts`. */
+  /** A path from the directory, such as `./app.ts`. */
   readonly module: string;
   /** What messages call its origin. */
   readonly origin: string;

@@ -27,9 +27,13 @@ export async function importModule(file: string, shown: string, directory: strin
 let importing = 0;
 let { emitWarning } = process;
 
-/** What modules warn of; not that Node had to look whether one is an ES module, which each thread would tell. */
+/**
+ * What modules warn of; not what Node has to say on the two kinds of modules: each thread would repeat that it had to
+ * look which kind one is, and of a wrong kind tells our message.
+ */
 const filtered = (...args: unknown[]): void => {
   if (args.some((given) => property(given, 'code') === 'MODULE_TYPELESS_PACKAGE_JSON')) return;
+  if (/^To load an ES module/.test(String(args[0]))) return;
   Reflect.apply(emitWarning, process, args);
 };
 

@@ -34,7 +34,7 @@ const FRAMEWORKS: Record<string, Framework> = {
     what: 'express router',
     load: `import { Router } from 'express';`,
     require: `const { Router } = require('express');`,
-    make: `const site = Router(); site.get('/', (req, res) => { res.send('hello router'); });`,
+    make: `const site = Router(); site.get('/', (req, res) => { res.end('hello router'); });`,
   },
   koa: {
     what: 'koa application',
@@ -55,12 +55,12 @@ const FRAMEWORKS: Record<string, Framework> = {
     what: 'hono application',
     load: `import { Hono } from 'hono';`,
     require: `const { Hono } = require('hono');`,
-    make: `const site = new Hono(); site.get('/', (context) => context.text('hello hono'));`,
+    make: `const site = new Hono(); site.get('*', (context) => context.text('hello hono'));`,
   },
   h3: {
     what: 'h3 application',
     load: `import { H3, serve } from 'h3';`,
-    make: `const site = new H3(); site.get('/', () => 'hello h3');`,
+    make: `const site = new H3(); site.get('/**', () => 'hello h3');`,
     listen: `serve(site, { port: 3000 });`,
   },
   object: {
@@ -79,20 +79,21 @@ const FRAMEWORKS: Record<string, Framework> = {
 };
 
 const files: Record<string, string> = { 'package.json': '{"type":"module"}' };
-/** File, what it is recognised as, and what it answers. */
-const served: [file: string, what: string, answer: string, listens?: true][] = [];
+/** Of each framework the ways to write a module, and what they are recognised as. */
+const ways: Record<string, { file: string; what: string; listens: boolean }[]> = {};
 for (const [name, { what, load, require, make, listen }] of Object.entries(FRAMEWORKS)) {
-  const add = (file: string, text: string, as = what, listens?: true): void => {
+  ways[name] = [];
+  const add = (file: string, text: string, as = what): void => {
     files[file] = text;
-    served.push([file, as, `hello ${name}`, listens]);
+    ways[name].push({ file, what: as, listens: listen !== undefined && text.includes(listen) });
   };
   add(`${name}.js`, `${load}\n${make}\nexport default site;`);
-  add(`${name}-app.ts`, `${load}\n${make}\nexport const app = site;`);
+  add(`${name}.ts`, `${load}\n${make}\nexport const app = site as unknown;`);
   if (require !== undefined) add(`${name}.cjs`, `${require}\n${make}\nmodule.exports = site;`);
   if (listen === undefined) continue;
-  add(`${name}-listens.js`, `${load}\n${make}\n${listen}`, 'http server', true);
-  add(`${name}-both.mjs`, `${load}\n${make}\n${listen}\nexport default site;`, what, true);
-  if (require !== undefined) add(`${name}-listens.cjs`, `${require}\n${make}\n${listen}`, 'http server', true);
+  add(`${name}-listens.js`, `${load}\n${make}\n${listen}`, 'http server');
+  add(`${name}-both.mjs`, `${load}\n${make}\n${listen}\nexport default site;`);
+  if (require !== undefined) add(`${name}-listens.cjs`, `${require}\n${make}\n${listen}`, 'http server');
 }
 
 Object.assign(files, {
@@ -147,16 +148,19 @@ async function stopped(command: Command): Promise<string> {
 }
 
 describe('an existing application', () => {
-  it.each(served)('B-70, L-23 is served as it is: %s, %s', async (file, what, answer, listens) => {
-    const command = quaich([`./${file}`, '--async-workers', '2']);
+  it.each(Object.keys(FRAMEWORKS))('B-70, L-23 is served as it is, in every way to write it: %s', async (name) => {
+    const argv = ways[name].map(({ file }, index) => `/${index}=./${file}`);
+    const command = quaich([...argv, '--async-workers', '2']);
     const [url] = await ready(command);
-    for (let count = 0; count < 3; count += 1) expect((await get(url)).text).toBe(answer);
-    expect((await get(url, '/nowhere')).status).not.toBe(500);
-    const said = (await stopped(command)).split('\n');
-    const note = `quaich: ./${file} calls listen(3000), which is left out: it is served here`;
+    for (const index of argv.keys()) {
+      for (let count = 0; count < 3; count += 1) expect((await get(url, `/${index}/`)).text).toBe(`hello ${name}`);
+      expect((await get(url, `/${index}/nowhere`)).status).not.toBe(500);
+    }
+    const said = (await stopped(command)).split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '));
+    const notes = ways[name].filter(({ listens }) => listens);
     expect(said).toEqual([
-      ...(listens ? [note] : []),
-      `/  ./${file}  ${what} · 2 async workers`,
+      ...notes.map(({ file }) => `quaich: ./${file} calls listen(3000), which is left out: it is served here`),
+      ...ways[name].map(({ file, what }, index) => `/${index}  ./${file}  ${what} · 2 async workers`),
       `listening on ${url}`,
       '',
     ]);
