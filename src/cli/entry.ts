@@ -10,7 +10,7 @@ const USUAL = ['server', 'app', 'index', 'src/server', 'src/app', 'src/index'];
 /** Where an entry is looked for, in words. */
 export const PLACES = `package.json, ${USUAL.join(', ')}`;
 
-export interface Entry {
+interface Entry {
   /** A path from the directory, such as `./app.ts`. */
   readonly module: string;
   /** What messages call its origin. */

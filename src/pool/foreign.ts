@@ -15,6 +15,7 @@ type Adapters = typeof import('../adapters/index.ts');
 interface Site extends RequestListener, RequestEmitter, FetchObject {
   callback(): RequestListener;
   handler: RequestListener;
+  handle(...parameters: [...Parameters<RequestListener>, done: (error: unknown) => void]): void;
   routing: RequestListener;
   ready(): Promise<unknown>;
   close(): Promise<void>;
@@ -33,6 +34,14 @@ export interface ForeignInterface {
 
 const byListener: ForeignInterface['adapt'] = (site, { fromNodeListener }) => fromNodeListener(site);
 const byFetch: ForeignInterface['adapt'] = (site, { fromFetchHandler }) => fromFetchHandler(site);
+/** A router leaves to who calls it what it has no route for, and errors. */
+const byRouter: ForeignInterface['adapt'] = (site, { fromNodeListener }) =>
+  fromNodeListener((request, response) =>
+    site.handle(request, response, (error) => {
+      if (error) response.destroy(error instanceof Error ? error : new Error(String(error)));
+      else response.writeHead(404).end();
+    }),
+  );
 /** Plugins are loaded by `ready`, and `onClose` hooks run by `close`. */
 const byFastify: ForeignInterface['adapt'] = (site, { fromNodeListener }) =>
   fromNodeListener((request, response) => site.routing(request, response), {
@@ -45,7 +54,7 @@ const byFastify: ForeignInterface['adapt'] = (site, { fromNodeListener }) =>
 /** The first that fits. */
 const KNOWN: readonly ForeignInterface[] = [
   { name: 'express application', type: 'function', methods: ['use', 'engine', 'render', 'listen'], adapt: byListener },
-  { name: 'express router', type: 'function', methods: ['use', 'route', 'param', 'handle'], adapt: byListener },
+  { name: 'express router', type: 'function', methods: ['use', 'route', 'param', 'handle'], adapt: byRouter },
   { name: 'connect application', type: 'function', methods: ['use', 'handle', 'listen'], adapt: byListener },
   { name: 'h3 handler', type: 'function', methods: ['fetch'], lacks: 'use', adapt: byFetch },
   { name: 'hono application', type: 'object', methods: ['fetch', 'request', 'basePath'], adapt: byFetch },

@@ -23,31 +23,38 @@ export async function importModule(file: string, shown: string, directory: strin
   }
 }
 
+/** What Node has to say on the two kinds of modules: each thread would repeat it, and our message has the remedy. */
+function isNoise(warning: unknown): boolean {
+  if (property(warning, 'code') === 'MODULE_TYPELESS_PACKAGE_JSON') return true;
+  return /^To load an ES module/.test(String(property(warning, 'message')));
+}
+
+/** Node warns in two ways: later, and at once. */
+const filters = {
+  emitWarning(...given: unknown[]): void {
+    if (!given.some(isNoise)) Reflect.apply(own.emitWarning, process, given);
+  },
+  emit(...given: unknown[]): unknown {
+    return given[0] === 'warning' && isNoise(given[1]) ? true : Reflect.apply(own.emit, process, given);
+  },
+};
+
 /** Imports under way on this thread. */
 let importing = 0;
-let { emitWarning } = process;
-
-/**
- * What modules warn of; not what Node has to say on the two kinds of modules: each thread would repeat that it had to
- * look which kind one is, and of a wrong kind tells our message.
- */
-const filtered = (...args: unknown[]): void => {
-  if (args.some((given) => property(given, 'code') === 'MODULE_TYPELESS_PACKAGE_JSON')) return;
-  if (/^To load an ES module/.test(String(args[0]))) return;
-  Reflect.apply(emitWarning, process, args);
-};
+/** The functions of Node, or of whoever has put others there. */
+let own: Pick<typeof process, keyof typeof filters> = process;
 
 async function quietly(load: () => Promise<Exports>): Promise<Exports> {
   if (importing === 0) {
-    ({ emitWarning } = process);
-    process.emitWarning = filtered;
+    own = { emitWarning: process.emitWarning, emit: process.emit };
+    Object.assign(process, filters);
   }
   importing += 1;
   try {
     return await load();
   } finally {
     importing -= 1;
-    if (importing === 0 && process.emitWarning === filtered) process.emitWarning = emitWarning;
+    if (importing === 0) Object.assign(process, own);
   }
 }
 

@@ -54,7 +54,7 @@ export interface KnownApplication {
   readonly listens: readonly string[];
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   /** What another thread has found out. */
   known?: KnownApplication | undefined;
   /**

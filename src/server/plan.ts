@@ -83,12 +83,7 @@ export function servedApplications({ apps, options }: Plan): ServedApplication[]
     prefix: nativeToText(prefix) || '/',
     module,
     export: known.export,
-    what: nameOf(known),
+    what: known.foreign ?? `${known.kind} application`,
     where: where[place],
   }));
-}
-
-/** What an application was recognised as. */
-export function nameOf({ foreign, kind }: Pick<ProbedApplication, 'foreign' | 'kind'>): string {
-  return foreign ?? `${kind} application`;
 }

@@ -34,7 +34,8 @@ const FRAMEWORKS: Record<string, Framework> = {
     what: 'express router',
     load: `import { Router } from 'express';`,
     require: `const { Router } = require('express');`,
-    make: `const site = Router(); site.get('/', (req, res) => { res.end('hello router'); });`,
+    make: `const site = Router(); site.get('/', (req, res) => { res.end('hello router'); });
+      site.get('/fails', async () => { throw new Error('no luck'); });`,
   },
   koa: {
     what: 'koa application',
@@ -164,6 +165,11 @@ describe('an existing application', () => {
       `listening on ${url}`,
       '',
     ]);
+  });
+
+  it('B-70 a router answers what it has no route for, and errors', async () => {
+    const [url] = await ready(quaich(['./router.js']));
+    expect([(await get(url, '/nowhere')).status, (await get(url, '/fails')).status]).toEqual([404, 500]);
   });
 
   it.each([
