@@ -45,7 +45,8 @@ Serves what the module exports: an application (environ, startResponse), sync or
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
 
 ${[APPLICATION, ...entries].map(formatEntry).join('')}
-\`quaich --help all\` lists every setting; \`quaich bench ./app.js\` measures which way serves best.
+\`quaich --help all\` lists every setting; \`quaich bench ./app.js\` measures which way serves best (see
+\`quaich bench --help\`).
 
 Examples:
   quaich ./app.js
