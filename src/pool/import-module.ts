@@ -26,7 +26,7 @@ export async function importModule(file: string, shown: string, directory: strin
 /** What Node has to say on the two kinds of modules: each thread would repeat it, and our message has the remedy. */
 function isNoise(warning: unknown): boolean {
   if (property(warning, 'code') === 'MODULE_TYPELESS_PACKAGE_JSON') return true;
-  return /^To load an ES module/.test(String(property(warning, 'message')));
+  return /^(?:To load an|Failed to load the) ES module/.test(String(property(warning, 'message')));
 }
 
 /** Node warns in two ways: later, and at once. */

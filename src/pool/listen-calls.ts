@@ -3,15 +3,23 @@
  * the module is loaded, and not carried out. The server believes that it listens: it emits 'listening', has an address,
  * and can be closed, since programs and frameworks go on after these.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import cluster from 'node:cluster';
 import { type AddressInfo, isIP, Server } from 'node:net';
 import { ConfigurationError } from '../interface/errors.ts';
 
-/** Who takes the calls on this thread; null where servers listen as they say. */
+/** Who takes the calls on this thread that belong to no module known; null where servers listen as they say. */
 let taker: ListenCalls | null = null;
+/** Whose module has led to a call: one that was loaded before may call late. */
+const modules = new AsyncLocalStorage<ListenCalls>();
 let patched = false;
 
-/** The servers that a module lets listen. One module at a time has its calls taken. */
+/** Ends the telling of modules from each other, which makes promises slow on Node 20. */
+export function forgetModules(): void {
+  modules.disable();
+}
+
+/** The servers that a module lets listen. */
 export class ListenCalls {
   /** What the servers were to listen on: `3000`, `/run/site.sock`. */
   readonly addresses = new Set<string>();
@@ -28,6 +36,11 @@ export class ListenCalls {
     });
     patch();
     taker = this;
+  }
+
+  /** Loads the module. */
+  during<T>(load: () => T): T {
+    return modules.run(this, load);
   }
 
   /** Lets servers listen again. */
@@ -49,7 +62,7 @@ function patch(): void {
   const { listen } = Server.prototype;
   const taking = function (this: Server, ...args: unknown[]): Server {
     if (taker === null || !isForHttp(this)) return Reflect.apply(listen, this, args);
-    taker.take(this, args);
+    (modules.getStore() ?? taker).take(this, args);
     return this;
   };
   Server.prototype.listen = taking as typeof listen; // it has all of its forms

@@ -9,7 +9,8 @@ import { lookUp, pick } from './find-export.ts';
 import { resolveModule } from './find-module.ts';
 import { adapt, type Declared, type ForeignInterface, foreignInterface, interfaceNamed } from './foreign.ts';
 import { type Exports, importModule } from './import-module.ts';
-import type { ListenCalls } from './listen-calls.ts';
+
+type ListenCallsModule = typeof import('./listen-calls.ts');
 
 /** Where an application is found and how it is run. Plain data: it travels to worker threads. */
 export interface AppOptions {
@@ -107,7 +108,8 @@ export async function loadApplication(
   const calls = takes ? await takeListenCalls() : null;
   let adapted = false;
   try {
-    const exports = await importModule(resolveModule(spec.module, directory), spec.module, directory);
+    const load = () => importModule(resolveModule(spec.module, directory), spec.module, directory);
+    const exports = await (calls === null ? load() : calls.during(load));
     const { name, value } = await pick(exports, spec, { known, idle, calls });
     const foreign = foreignOf(value, spec, known);
     adapted = foreign !== null;
@@ -130,9 +132,17 @@ export async function loadApplication(
   }
 }
 
-async function takeListenCalls(): Promise<ListenCalls> {
-  const { ListenCalls } = await import('./listen-calls.ts');
-  return new ListenCalls();
+/** Loaded by threads that need it. */
+let listenCalls: ListenCallsModule | null = null;
+
+async function takeListenCalls(): Promise<InstanceType<ListenCallsModule['ListenCalls']>> {
+  listenCalls ??= await import('./listen-calls.ts');
+  return new listenCalls.ListenCalls();
+}
+
+/** No application is loaded on this thread after those that have been. */
+export function endLoading(): void {
+  listenCalls?.forgetModules();
 }
 
 /** The interface that a value is adapted from; null for an application of the convention, or what is none at all. */

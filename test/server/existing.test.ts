@@ -50,7 +50,7 @@ const FRAMEWORKS: Record<string, Framework> = {
     require: `const Fastify = require('fastify');`,
     make: `const site = Fastify();
       site.register(async (scope) => { scope.get('/', async () => 'hello fastify'); });`,
-    listen: `site.listen({ port: 3000 }).then((address) => console.log('up', address));`,
+    listen: `await site.listen({ port: 3000 });`,
   },
   hono: {
     what: 'hono application',
@@ -86,7 +86,7 @@ for (const [name, { what, load, require, make, listen }] of Object.entries(FRAME
   ways[name] = [];
   const add = (file: string, text: string, as = what): void => {
     files[file] = text;
-    ways[name].push({ file, what: as, listens: listen !== undefined && text.includes(listen) });
+    ways[name].push({ file, what: as, listens: /-listens|-both/.test(file) });
   };
   add(`${name}.js`, `${load}\n${make}\nexport default site;`);
   add(`${name}.ts`, `${load}\n${make}\nexport const app = site as unknown;`);
@@ -94,7 +94,9 @@ for (const [name, { what, load, require, make, listen }] of Object.entries(FRAME
   if (listen === undefined) continue;
   add(`${name}-listens.js`, `${load}\n${make}\n${listen}`, 'http server');
   add(`${name}-both.mjs`, `${load}\n${make}\n${listen}\nexport default site;`);
-  if (require !== undefined) add(`${name}-listens.cjs`, `${require}\n${make}\n${listen}`, 'http server');
+  // CommonJS has no await.
+  if (require !== undefined)
+    add(`${name}-listens.cjs`, `${require}\n${make}\n${listen.replace('await ', '')}`, 'http server');
 }
 
 Object.assign(files, {
@@ -105,6 +107,11 @@ Object.assign(files, {
     import { once } from 'node:events';
     const server = createServer((request, response) => response.end(JSON.stringify(server.listening))).listen(3000);
     await once(server, 'listening');`,
+  'both-late.js': `import { createServer } from 'node:http';
+    export default { fetch: async () => new Response('exported') };
+    setTimeout(() => createServer((request, response) => response.end('wrong')).listen(3000), 20);`,
+  'later.js': `import { createServer } from 'node:http';
+    setTimeout(() => createServer((request, response) => response.end('hello later')).listen(3000), 400);`,
   'two.js': `import { createServer } from 'node:http';
     for (const port of [3000, 3001]) createServer((request, response) => response.end(String(port))).listen(port);`,
   'handler-listens.js': `import { createServer } from 'node:http';
@@ -189,6 +196,13 @@ describe('an existing application', () => {
       expect((await get(url, '/a')).text).toBe(answer);
       expect(await stopped(command)).toContain(`${argv[0]}  ${what} · ${way}\n`);
     }
+  });
+
+  it('L-23 a late call is that of the module that led to it', async () => {
+    const command = quaich(['/a=./both-late.js', '/b=./later.js', '--async-workers', '2']);
+    const [url] = await ready(command);
+    expect((await get(url, '/a')).text).toBe('exported');
+    for (let count = 0; count < 4; count += 1) expect((await get(url, '/b')).text).toBe('hello later');
   });
 
   it('L-23 of two servers the first is served', async () => {
