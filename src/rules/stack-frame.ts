@@ -52,10 +52,11 @@ export function framePosition(line: string): Position | null {
 /** The folder of this package's code. */
 const OWN = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The text with the frames of this package and of Node set back, so that those of its reader stand out. */
+/** The text with the frames of this package and of what runs it set back, so that those of its reader stand out. */
 export function dimFrames(text: string): string {
+  const others = [OWN, 'node:', '/node_modules/piscina/'];
   return text.replace(/^ {4}at .*$/gm, (frame) =>
-    frame.includes(OWN) || frame.includes('node:') ? `\x1b[2m${frame}\x1b[22m` : frame,
+    others.some((place) => frame.includes(place)) ? `\x1b[2m${frame}\x1b[22m` : frame,
   );
 }
 
