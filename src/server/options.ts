@@ -161,6 +161,12 @@ export const settings = {
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
   ),
+  adapt: choice(
+    'Workers',
+    'known',
+    ['known', 'node', 'fetch'],
+    'What functions are: with `known` those of frameworks are recognised and all others are applications (environ, startResponse); with `node` these others are listeners (request, response) for node:http, with `fetch` handlers from a Request to a Response',
+  ),
   maxRequests: count(
     'Workers',
     0,
@@ -336,7 +342,7 @@ export type ResolvedOptions = Omit<Values, 'bind'> & {
 };
 
 const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog'];
-const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'inline'];
+const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline'];
 
 /**
  * Checks one value and converts it.
@@ -392,7 +398,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     bind: binds,
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
-    apps: resolveApps(options.apps),
+    apps: resolveApps(options.apps, checked.adapt),
     directory,
     ...(accessLogStream && { accessLogStream }),
     ...(errorLog && { errorLog }),
@@ -433,7 +439,7 @@ function resolveBinds(texts: readonly string[]): Bind[] {
   return binds;
 }
 
-function resolveApps(given: unknown): ResolvedApp[] {
+function resolveApps(given: unknown, adapt: Values['adapt']): ResolvedApp[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
   if (list.length === 0) throw new ConfigurationError('no application: expected [PREFIX=]MODULE[:EXPORT]');
   const apps = list.map((app, index) => resolveApp(app, list.length > 1 ? `apps[${index}]` : 'apps'));
@@ -443,7 +449,8 @@ function resolveApps(given: unknown): ResolvedApp[] {
       throw new ConfigurationError(`prefix "${prefix || '/'}" is given twice, the second time for ${module}`);
     seen.add(prefix);
   }
-  return apps;
+  // Whose kind is given is an application of the convention.
+  return adapt === 'known' ? apps : apps.map((app) => (app.kind === undefined ? { adapt, ...app } : app));
 }
 
 function resolveApp(given: unknown, where: string): ResolvedApp {
@@ -460,7 +467,7 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
     );
   }
   checkNames(given, APP_OPTIONS, `key in ${where}`);
-  const { prefix, module, export: name, kind, inline }: Record<string, unknown> = { ...given };
+  const { prefix, module, export: name, kind, adapt, inline }: Record<string, unknown> = { ...given };
   const check = (good: boolean, key: string, what: string, value: unknown) => {
     if (!good) throw new ConfigurationError(`${where}.${key}: ${expected(what, value).message}`);
   };
@@ -468,6 +475,8 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
   check(prefix === undefined || typeof prefix === 'string', 'prefix', 'a string', prefix);
   check(name === undefined || (typeof name === 'string' && name !== ''), 'export', 'the name of an export', name);
   check(kind === undefined || kind === 'sync' || kind === 'async', 'kind', "'sync' or 'async'", kind);
+  check(adapt === undefined || adapt === 'node' || adapt === 'fetch', 'adapt', "'node' or 'fetch'", adapt);
+  check(adapt === undefined || kind === undefined, 'adapt', 'no kind beside it, since an adapter makes one', kind);
   check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
   check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
 }

@@ -2,9 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { isEncrypted } from './bind.ts';
 import { requestLayout, variableLimits } from './memory.ts';
 import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
@@ -17,6 +19,7 @@ type Place = Kind | 'inline';
 interface PlannedApp extends ResolvedApp {
   kind: Kind;
   place: Place;
+  known: ProbedApplication;
 }
 
 export interface Plan {
@@ -31,6 +34,20 @@ export interface Plan {
   readonly layout: RingLayout;
 }
 
+/** An application that a server serves, in words. */
+export interface ServedApplication {
+  /** `/` or `/blog`. */
+  readonly prefix: string;
+  /** As it was given. */
+  readonly module: string;
+  /** The export; null where a server is served that its module lets listen. */
+  readonly export: string | null;
+  /** What it was recognised as: `sync application`, `express application`. */
+  readonly what: string;
+  /** What runs it: `3 async workers`, `inline`. */
+  readonly where: string;
+}
+
 /**
  * Reads the certificates; loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18),
  * and settles where each runs.
@@ -41,8 +58,9 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const certificates = await readCertificates(options);
   const found = await probe(options);
   const apps = options.apps.map((app, mount): PlannedApp => {
-    const { kind } = found[mount];
-    return { ...app, kind, place: placeOf(app, kind, options.inline) };
+    const known = found[mount];
+    const { kind } = known;
+    return { ...app, kind, place: placeOf(app, kind, options.inline), known };
   });
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
   const { syncWorkers, asyncWorkers } = options;
@@ -99,5 +117,21 @@ function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean
 
 /** The applications by mount, inline ones or the others; null in place of the rest. */
 export function mountsOf({ apps }: Plan, inline: boolean): (WorkerMount | null)[] {
-  return apps.map((app) => ((app.place === 'inline') === inline ? { prefix: app.prefix, app } : null));
+  return apps.map((app) =>
+    (app.place === 'inline') === inline ? { prefix: app.prefix, app, known: app.known } : null,
+  );
+}
+
+/** What is served, by mount. */
+export function servedApplications({ apps, options }: Plan): ServedApplication[] {
+  const { syncWorkers: sync, asyncWorkers } = options;
+  const workers = (count: number, kind: Kind): string => `${count} ${kind} worker${count === 1 ? '' : 's'}`;
+  const where = { sync: workers(sync, 'sync'), async: workers(asyncWorkers, 'async'), inline: 'inline' };
+  return apps.map(({ prefix, module, place, known }) => ({
+    prefix: nativeToText(prefix) || '/',
+    module,
+    export: known.export,
+    what: known.foreign ?? `${known.kind} application`,
+    where: where[place],
+  }));
 }

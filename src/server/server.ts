@@ -9,7 +9,15 @@ import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
-import { makeNextPlan, makePlan, mountsOf, needsNewStart, type Plan } from './plan.ts';
+import {
+  makeNextPlan,
+  makePlan,
+  mountsOf,
+  needsNewStart,
+  type Plan,
+  type ServedApplication,
+  servedApplications,
+} from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
 import type { Encryption } from './tls/encryption.ts';
@@ -20,6 +28,8 @@ export interface Server {
   readonly url: string;
   /** One for each bind: `http://127.0.0.1:8000`, `https://127.0.0.1:8443`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
+  /** What it serves, and how, in words. */
+  readonly applications: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /**
@@ -60,7 +70,9 @@ export interface Server {
 export async function serve(options: ServeOptions): Promise<Server> {
   const resolved = resolveOptions(options);
   const plan = await makePlan(resolved);
-  const server = new RunningServer(plan, await build(plan, createReport(resolved)));
+  const report = createReport(resolved);
+  for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
+  const server = new RunningServer(plan, await build(plan, report));
   try {
     await server.start();
   } catch (error) {
@@ -79,6 +91,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
 class RunningServer implements Server {
   readonly urls: string[] = [];
+  readonly applications: readonly ServedApplication[];
   readonly failed: Promise<never>;
   private readonly options: ResolvedOptions;
   private readonly plan: Plan;
@@ -98,6 +111,7 @@ class RunningServer implements Server {
     const { options } = plan;
     this.options = options;
     this.plan = plan;
+    this.applications = servedApplications(plan);
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
