@@ -1,5 +1,5 @@
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import type { Kind } from '../interface/types.ts';
+import type { ProbedApplication } from '../pool/probe.ts';
 import type { ServedApplication } from '../server/index.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
@@ -30,12 +30,7 @@ export interface RunningServer {
 }
 
 /** An application as `--check` shows it. */
-export interface CheckedApplication {
-  readonly kind: Kind;
-  /** `koa application`; null for one of the convention. */
-  readonly foreign: string | null;
-  readonly notes: readonly string[];
-}
+export type CheckedApplication = Pick<ProbedApplication, 'kind' | 'foreign' | 'notes'>;
 
 export type Serve = (options: ServeOptions) => Promise<RunningServer>;
 

@@ -27,7 +27,7 @@ export interface ForeignInterface {
   readonly type: 'function' | 'object';
   /** What it is known by. */
   readonly methods: readonly string[];
-  /** A method that it has not. */
+  /** A method that it has not, which tells it from a router of the convention that has its methods. */
   readonly lacks?: string;
   readonly adapt: (site: Site, adapters: Adapters) => AsyncApplication;
 }
