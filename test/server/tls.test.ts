@@ -520,7 +520,7 @@ describe('the command', () => {
   });
 
   test.each([
-    ['a TCP socket', { port: 0, host: '127.0.0.1' }, /^listening on https:/],
+    ['a TCP socket', { port: 0, host: '127.0.0.1' }, /^listening on https:/m],
     ['a Unix socket, without TLS', { path: join(authority.folder, 'a.sock') }, /https\+fd:\/\/3: TLS is for TCP/],
   ])('inherits %s', async (_, where, told) => {
     const listener = net.createServer().listen(where);
