@@ -1,17 +1,19 @@
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import { version } from '../rules/version.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { type Configuration, configure, printConfiguration } from './configuration.ts';
 import type { Environment } from './environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText } from './help.ts';
-import { version } from './version.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
   /** Where it listens: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
+  /** Where it tells of itself; null: nowhere. */
+  readonly statusUrl?: string | null;
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /** Stops in order (L-08); rejects when a shutdown hook failed (L-10). */
@@ -154,6 +156,7 @@ async function serveUntilStopped(
   try {
     server = await io.serve(options);
     for (const url of server.urls) io.stderr(`listening on ${url}\n`);
+    if (server.statusUrl) io.stderr(`status on ${server.statusUrl}\n`);
     if (signals > 0) closing();
     else if (due) void reload();
     await Promise.race([closed, server.failed]);

@@ -6,7 +6,7 @@ import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
-import { type Bind, formatBind, parseBind } from './bind.ts';
+import { type Bind, formatBind, isGateway, parseBind } from './bind.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
 import { choice, count, duration, expected, type Setting, size, toggle } from './setting-kinds.ts';
@@ -86,6 +86,33 @@ const accessLogFile: Setting<string, string> = {
   text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
   read(input) {
     if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
+    return input;
+  },
+  show: String,
+};
+
+const healthPath: Setting<string | undefined, string> = {
+  group: 'Health and status',
+  value: 'PATH',
+  default: undefined,
+  defaultText: 'none',
+  text: 'Answer health checks at this path of every address, ahead of all applications: 200 while the server is ready, else 503',
+  read(input) {
+    if (typeof input === 'string' && /^\/[!-~]*$/.test(input) && !/[?#%]/.test(input)) return input;
+    throw expected('a path such as "/healthz"', input);
+  },
+  show: String,
+};
+
+const status: Setting<string | undefined, string> = {
+  group: 'Health and status',
+  value: 'ADDRESS',
+  default: undefined,
+  defaultText: 'none',
+  text: 'Tell of the server at HOST:PORT or unix:PATH: a page for people, /status as JSON, /metrics for Prometheus (needs the package prom-client), /live and /ready; for your own eyes, not for the world',
+  read(input) {
+    if (typeof input !== 'string') throw expected('an address such as "127.0.0.1:9000"', input);
+    if (isGateway(parseBind(input))) throw expected('an address for HTTP', input);
     return input;
   },
   show: String,
@@ -262,6 +289,14 @@ export const settings = {
     0,
     'For a request to come to a worker, after which it gets 503; 0 for no limit',
   ),
+  healthPath,
+  status,
+  timeoutDrain: duration(
+    'Health and status',
+    0,
+    0,
+    'Go on for so long after the signal to stop: health checks get 503, responses end their connections; then the stop begins',
+  ),
   accessLog: toggle('Logs', false, 'Write a line for each request', {
     defaultText: 'off; on where its format or file is given',
   }),
@@ -318,8 +353,9 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
 export type ResolvedApp = AppOptions & { prefix: string };
 
 /** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
-export type ResolvedOptions = Omit<Values, 'bind'> & {
+export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
   bind: Bind[];
+  status: Bind | undefined;
   apps: ResolvedApp[];
   directory: string;
   accessLogStream?: TextSink;
@@ -375,9 +411,11 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   }
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
+  const [binds, [statusBind]] = resolveBinds(directory, checked.bind, [checked.status ?? []].flat());
   return {
     ...checked,
-    bind: resolveBinds(checked.bind, directory),
+    bind: binds,
+    status: statusBind,
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
     accessLogFile: checked.accessLogFile === '-' ? '-' : resolve(directory, checked.accessLogFile),
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
@@ -388,10 +426,11 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   };
 }
 
-function resolveBinds(texts: readonly string[], directory: string): Bind[] {
-  const binds = texts.map((text) => parseBind(text, directory));
+/** Reads lists of addresses, of which none may stand twice. */
+function resolveBinds(directory: string, ...lists: readonly (readonly string[])[]): Bind[][] {
+  const binds = lists.map((texts) => texts.map((text) => parseBind(text, directory)));
   const seen = new Set<string>();
-  for (const bind of binds) {
+  for (const bind of binds.flat()) {
     const name = formatBind(bind);
     if (seen.has(name) && !(bind.type === 'tcp' && bind.port === 0))
       throw new ConfigurationError(`bind "${name}" is given twice`);

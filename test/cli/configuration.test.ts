@@ -26,9 +26,18 @@ const empty = folder();
 const read = (argv: string[], env: Environment = {}, directory = empty) =>
   configure(parseArguments(argv), env, directory);
 
+/** For settings whose default is nothing, or not what an owner would write. */
+const samples: Record<string, string> = {
+  env: 'A=1',
+  socketMode: '600',
+  bind: '127.0.0.1:1',
+  accessLogFile: 'x',
+  healthPath: '/healthz',
+  status: '127.0.0.1:2',
+};
+
 describe('parseArguments', () => {
   it('knows a flag for every setting, with a negative for every switch', () => {
-    const samples: Record<string, string> = { env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' };
     for (const name of settingNames) {
       const { value, default: normal } = settings[name];
       const flag = `--${flagName(name)}`;
@@ -94,7 +103,6 @@ describe('parseArguments', () => {
 
 describe('the environment', () => {
   it('has a variable for every setting', async () => {
-    const samples: Record<string, string> = { env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' };
     for (const name of settingNames) {
       const { origins } = await read([], { [variableName(name)]: samples[name] ?? String(settings[name].default) });
       expect(origins.get(name)).toBe(variableName(name));
@@ -227,6 +235,10 @@ describe('printConfiguration', () => {
       '3m',
       '--socket-mode',
       '640',
+      '--health-path',
+      '/healthz',
+      '--status',
+      '127.0.0.1:9000',
       '--env',
       'A="1"',
       '--access-log-format',
@@ -249,6 +261,8 @@ describe('printConfiguration', () => {
     expect(second.options).toMatchObject({
       limitBody: 3_145_728,
       socketMode: 0o640,
+      healthPath: '/healthz',
+      status: '127.0.0.1:9000',
       timeoutStep: 250,
       env: { A: '"1"' },
     });

@@ -95,3 +95,14 @@ export {};
 //: L-27: A server that is asked to reload, as by SIGHUP, MUST read its configuration again, load the applications in
 //: new workers, and give these all new requests; old ones end those that they have. Where the new do not load or start
 //: up, the old MUST go on, with a message. Settings that take effect with a new start only MUST be named.
+//:
+//: L-40: A server MAY answer health checks itself, at a path that its owner has named, on its public addresses. The
+//: answer MUST come ahead of all applications and queues: 200 while the server is ready, 503 while it starts, drains or
+//: stops, and while no worker of a kind is ready (L-20).
+//:
+//: L-41: A server MAY go on for a time after it was told to stop. Meanwhile health checks MUST get 503, each response
+//: MUST end its connection and say so, and idle connections stay. A second signal ends that time (L-11).
+//:
+//: L-42: What a server tells of itself (status, metrics) MUST have an address of its own, which exists only where its
+//: owner asks for it. Requests there MUST be answered ahead of all queues, and what is counted MUST agree with the
+//: access log to the request.
