@@ -194,13 +194,13 @@ describe('a moment', () => {
   it('L-42 shows event loops, memory and the heap of workers', async () => {
     const server = await start();
     await get(server.url, '/async/loop?0');
-    const metrics = await scrape(server.statusUrl);
-    for (const kind of ['gateway', 'async']) {
-      for (const state of ['active', 'idle'])
-        expect(metrics.value('quaich_event_loop_seconds_total', { kind, state }), `${kind} ${state}`).toBeGreaterThan(
-          0,
-        );
-    }
+    const metrics = await settled(server, (found) => {
+      for (const kind of ['gateway', 'async'])
+        for (const state of ['active', 'idle'])
+          expect(found.value('quaich_event_loop_seconds_total', { kind, state }), `${kind} ${state}`).toBeGreaterThan(
+            0,
+          );
+    });
     expect(metrics.value('process_resident_memory_bytes')).toBeGreaterThan(10_000_000);
     expect(metrics.value('process_cpu_seconds_total')).toBeGreaterThan(0);
     const [major, minor] = process.versions.node.split('.').map(Number);
