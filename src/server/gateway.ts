@@ -116,7 +116,8 @@ export class Gateway implements SocketContext {
   private readonly health: HealthCheck | undefined;
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
-  private readonly open = new Set<SocketHost>();
+  /** Connections that are open. */
+  readonly hosts = new Set<SocketHost>();
   private readonly admission: Admission;
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
@@ -172,7 +173,7 @@ export class Gateway implements SocketContext {
     }
     const host = new SocketHost(socket, info, this, this.turn.now, (one) => this.connect(one, protocol));
     host.refusal = refusal;
-    this.open.add(host);
+    this.hosts.add(host);
     this.traffic.opened(refusal === '' ? 'accepted' : 'refused');
     if (this.draining) host.connection.drain();
   }
@@ -312,11 +313,11 @@ export class Gateway implements SocketContext {
   }
 
   closed(host: SocketHost): void {
-    this.open.delete(host);
+    this.hosts.delete(host);
     this.traffic.closed(host);
     this.admission.leave(host.info.remoteAddress, host.refusal);
     this.waiting.delete(host);
-    if (this.open.size === 0) this.onEmpty();
+    if (this.hosts.size === 0) this.onEmpty();
   }
 
   private tick(): void {
@@ -325,13 +326,8 @@ export class Gateway implements SocketContext {
     // Ticks are always a little late; one that is very late counts as two.
     turn.now += Math.min(time - this.ticked, 2 * this.period);
     this.ticked = time;
-    for (const host of this.open) host.checkDeadline(turn.now);
+    for (const host of this.hosts) host.checkDeadline(turn.now);
     for (const destination of this.destinations) destination.tick(turn.now);
-  }
-
-  /** Connections that are open. */
-  get hosts(): ReadonlySet<SocketHost> {
-    return this.open;
   }
 
   /** Requests that wait for room. */
@@ -342,7 +338,7 @@ export class Gateway implements SocketContext {
   /** Goes on as before, but has each connection end with its next response (L-41). */
   drain(): void {
     this.draining = true;
-    for (const host of this.open) host.connection.drain();
+    for (const host of this.hosts) host.connection.drain();
   }
 
   /**
@@ -352,9 +348,9 @@ export class Gateway implements SocketContext {
   async close(timeout: number): Promise<void> {
     this.closing = true;
     this.lingerLimit = LINGER_LIMIT_STOPPING;
-    for (const host of this.open) host.connection.shutdown();
+    for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
-    if (this.open.size > 0) {
+    if (this.hosts.size > 0) {
       // Ends: with the last connection; `abort` drops them all.
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => this.abort(), timeout);
@@ -369,7 +365,7 @@ export class Gateway implements SocketContext {
 
   /** Drops all connections. */
   abort(): void {
-    for (const host of this.open) host.connection.abort();
+    for (const host of this.hosts) host.connection.abort();
     this.turn.schedule();
   }
 }

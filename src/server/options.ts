@@ -93,7 +93,7 @@ const accessLogFile: Setting<string, string> = {
 
 const healthPath: Setting<string | undefined, string> = {
   group: 'Health and status',
-  value: 'PATH',
+  value: '/PATH',
   default: undefined,
   defaultText: 'none',
   text: 'Answer health checks at this path of every address, ahead of all applications: 200 while the server is ready, else 503',
