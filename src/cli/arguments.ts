@@ -2,21 +2,33 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConfigurationError } from '../interface/errors.ts';
 import { nearest } from '../server/names.ts';
 import { readSetting, type SettingName, settingNames, settings } from '../server/options.ts';
+import { ELSEWHERE } from './elsewhere.ts';
 
 /** What the command line has beside the settings. */
 export const commands = {
+  port: { value: 'PORT', short: 'p', text: 'Listen on this port: --bind with the usual host, or with that of --host' },
+  host: {
+    value: 'HOST',
+    text: 'Listen on this address, such as 0.0.0.0: --bind with the usual port, or with that of --port',
+  },
   config: {
     value: 'PATH',
     short: 'c',
-    text: 'Read settings from this file; without it from quaich.config.js, .mjs or .ts in the current directory, if there is one',
+    text: 'Read settings from this file; without it from quaich.config.js, .mjs, .cjs, .ts, .mts, .cts or .json in the current directory, if there is one',
   },
   check: { value: '', text: 'Load the applications, check all settings, and do not serve' },
   printConfig: { value: '', text: 'Print every setting, with its origin, as a configuration file' },
-  help: { value: '', short: 'h', text: 'Print this text' },
+  help: { value: '', short: 'h', text: 'Print the usual settings; all of them with --help all' },
   version: { value: '', short: 'v', text: 'Print the version' },
 } as const satisfies Record<string, { value: string; short?: string; text: string }>;
 
-type CommandName = keyof typeof commands;
+export type CommandName = keyof typeof commands;
+
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(commands, name);
+}
+
+export const commandNames = Object.keys(commands).filter(isCommand);
 
 /** Values by setting, each with what messages call its origin. */
 export type Layer = Map<SettingName, { value: unknown; where: string }>;
@@ -25,7 +37,7 @@ export interface Arguments {
   apps: string[];
   layer: Layer;
   config: string | undefined;
-  command: 'serve' | Exclude<CommandName, 'config'>;
+  command: 'serve' | Exclude<CommandName, 'config' | 'port' | 'host'>;
 }
 
 /** `syncWorkers` becomes `sync-workers`. */
@@ -51,7 +63,7 @@ for (const name of settingNames) {
   meanings.set(`no-${flag}`, { name, value, negative: true });
   parserOptions[`no-${flag}`] = { type: 'boolean' };
 }
-for (const name of ['config', 'check', 'printConfig', 'help', 'version'] as const) {
+for (const name of commandNames) {
   const command: { value: string; short?: string } = commands[name];
   meanings.set(flagName(name), { name, value: command.value });
   parserOptions[flagName(name)] = {
@@ -77,14 +89,16 @@ export function parseArguments(argv: readonly string[]): Arguments {
   });
   const result: Arguments = { apps: [], layer: new Map(), config: undefined, command: 'serve' };
   const repeated = new Map<SettingName, string[]>();
+  const place: { port?: string; host?: string } = {};
   for (const token of tokens) {
     if (token.kind === 'positional') result.apps.push(token.value);
     if (token.kind !== 'option') continue;
     const meaning = meanings.get(token.name);
-    if (!meaning) throw unknownOption(token.rawName, [...meanings.keys()]);
+    if (!meaning) throw unknownOption(token.rawName, [...meanings.keys()], ELSEWHERE);
     const text = textOf(token, meaning.value);
     if (meaning.negative === undefined) {
       if (meaning.name === 'config') result.config = text;
+      else if (meaning.name === 'port' || meaning.name === 'host') Object.assign(place, { [meaning.name]: text });
       else result.command = meaning.name;
       continue;
     }
@@ -99,7 +113,19 @@ export function parseArguments(argv: readonly string[]): Arguments {
     const input = settings[name].separator === undefined ? text : texts;
     result.layer.set(name, { value: readSetting(name, input, where), where });
   }
+  if (place.port !== undefined || place.host !== undefined) setPlace(place, result.layer);
   return result;
+}
+
+/** Makes an address of its parts, which are no settings: of a service "quaich" Kubernetes sets QUAICH_PORT itself. */
+function setPlace({ port, host }: { port?: string; host?: string }, layer: Layer): void {
+  const where = port === undefined ? '--host' : '--port';
+  if (layer.has('bind')) throw new ConfigurationError(`${where}: an address is given by --bind already`);
+  const [usual] = settings.bind.default;
+  const colon = usual.lastIndexOf(':');
+  const name = host ?? usual.slice(0, colon);
+  const text = `${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port ?? usual.slice(colon + 1)}`;
+  layer.set('bind', { value: readSetting('bind', [text], where), where });
 }
 
 type OptionToken = { name: string; rawName: string; value?: string; inlineValue?: boolean };
@@ -122,8 +148,17 @@ export function textOf(token: OptionToken, value: string): string | undefined {
   return token.value;
 }
 
-/** @param known names without their dashes */
-export function unknownOption(rawName: string, known: readonly string[]): ConfigurationError {
+/**
+ * @param known names without their dashes
+ * @param elsewhere what other commands have, with what there is here
+ */
+export function unknownOption(
+  rawName: string,
+  known: readonly string[],
+  elsewhere: Readonly<Record<string, string>> = {},
+): ConfigurationError {
+  const name = rawName.slice(2);
+  if (Object.hasOwn(elsewhere, name)) return new ConfigurationError(`unknown option ${rawName}: ${elsewhere[name]}`);
   const meant = rawName.startsWith('--') ? nearest(rawName.slice(2), known) : undefined;
   return new ConfigurationError(`unknown option ${rawName}${meant ? `; did you mean --${meant}?` : '; see --help'}`);
 }

@@ -1,18 +1,18 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFully } from '../engine/error-stream.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { lookUp } from '../pool/find-export.ts';
 import { resolveModule } from '../pool/find-module.ts';
 import { type Exports, importModule } from '../pool/import-module.ts';
-import { type AppOptions, lookUp, parseApplication } from '../pool/load.ts';
+import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { shown } from '../rules/show.ts';
-import { formatBind, parseBind } from '../server/bind.ts';
 import { checkNames } from '../server/names.ts';
-import { checkApp, readSetting, type SettingName, settingNames } from '../server/options.ts';
+import { checkApp, fromDirectory, readSetting, settingNames } from '../server/options.ts';
 import type { Layer } from './arguments.ts';
 import { MISCONFIGURED } from './exit-codes.ts';
 
-const NAMES = ['quaich.config.js', 'quaich.config.mjs', 'quaich.config.ts'];
+const NAMES = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts', 'json'].map((ending) => `quaich.config.${ending}`);
 
 /**
  * The configuration file to read, if any: the one that was asked for, else the one in the directory.
@@ -31,7 +31,7 @@ export function findConfigFile(asked: string | undefined, directory: string): st
 }
 
 /**
- * Reads a configuration file. Its paths (modules, Unix sockets, the access log) are relative to itself.
+ * Reads a configuration file. Its paths (modules, Unix sockets, certificates, the access log) are relative to itself.
  *
  * @param time how often it has been read before; modules that it imports are read once
  * @throws ConfigurationError
@@ -39,10 +39,11 @@ export function findConfigFile(asked: string | undefined, directory: string): st
 export async function readConfigFile(file: string, time: number): Promise<{ layer: Layer; apps: AppOptions[] }> {
   const directory = dirname(file);
   const label = basename(file);
-  const found = lookUp(await importHere(file, label, directory, time), 'default');
+  const found = file.endsWith('.json') ? readJson(file, label) : await readModule(file, label, directory, time);
   if (typeof found !== 'object' || found === null || Array.isArray(found)) {
     const got = found === undefined ? 'it has none' : `that is ${shown(found)}`;
-    throw new ConfigurationError(`${label}: the default export must be an object of settings; ${got}`);
+    const what = file.endsWith('.json') ? 'it must have' : 'the default export must be';
+    throw new ConfigurationError(`${label}: ${what} an object of settings; ${got}`);
   }
   try {
     checkNames(found, [...settingNames, 'apps'], 'setting');
@@ -57,6 +58,18 @@ export async function readConfigFile(file: string, time: number): Promise<{ laye
     layer.set(name, { value: fromDirectory(name, value, directory), where: label });
   }
   return { layer, apps: readApps(given.apps, label, directory) };
+}
+
+function readJson(file: string, label: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigurationError(`cannot load ${label}: ${error instanceof Error ? error.message : shown(error)}`);
+  }
+}
+
+async function readModule(file: string, label: string, directory: string, time: number): Promise<unknown> {
+  return lookUp(await importHere(file, label, directory, time), 'default');
 }
 
 /**
@@ -74,12 +87,6 @@ async function importHere(file: string, label: string, directory: string, time: 
   } finally {
     process.off('exit', ended);
   }
-}
-
-function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
-  if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
-  if (name === 'accessLogFile' && typeof value === 'string' && value !== '-') return resolve(directory, value);
-  return value;
 }
 
 function readApps(given: unknown, label: string, directory: string): AppOptions[] {

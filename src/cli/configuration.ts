@@ -2,6 +2,7 @@ import { mostMemory, requestLayout } from '../server/memory.ts';
 import { resolveOptions, type ServeOptions, settingNames, settings } from '../server/options.ts';
 import type { Arguments } from './arguments.ts';
 import { findConfigFile, readConfigFile } from './config-file.ts';
+import { findEntry } from './entry.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 
 /** The settings of all sources put together. */
@@ -14,7 +15,7 @@ export interface Configuration {
 
 /**
  * Merges the sources: flags go before the environment, that before the configuration file, that before the defaults.
- * Applications are not merged: the first source that names any names all.
+ * Applications are not merged: the first source that names any names all. Where none does, the usual entry is taken.
  *
  * @param time how often this was done before in this process
  * @throws ConfigurationError
@@ -41,10 +42,15 @@ export async function configure(
     ['QUAICH_APPS', variables.apps],
     [file ?? '', fromFile.apps],
   ] as const;
-  const [origin, apps] = sources.find(([, list]) => list.length > 0) ?? ['', []];
+  const [origin, apps] = sources.find(([, list]) => list.length > 0) ?? usualEntry(directory);
   if (apps.length > 0) origins.set('apps', origin);
   const options: ServeOptions = { apps, directory };
   return { options: Object.assign(options, values), origins, warnings: variables.warnings };
+}
+
+function usualEntry(directory: string): readonly [origin: string, apps: readonly string[]] {
+  const entry = findEntry(directory);
+  return entry === null ? ['', []] : [entry.origin, [entry.module]];
 }
 
 /**

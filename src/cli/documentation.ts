@@ -24,7 +24,7 @@ Every setting can be given in four places. The first that has it counts:
 
 ## Applications
 
-\`quaich [OPTIONS] [PREFIX=]MODULE[:EXPORT]...\`
+\`quaich [OPTIONS] [[PREFIX=]MODULE[:EXPORT]...]\`
 
 - \`PREFIX\` is where the application is mounted: \`/\` (the default) or a path such as \`/api\`. It begins with \`/\`, ends at
   the first \`=\`, and is written as text, without percent escapes. For an absolute path with a \`=\` in it write
@@ -33,9 +33,12 @@ Every setting can be given in four places. The first that has it counts:
   looked up as \`import\` does (conditions given to Node with \`-C\` count), from the current directory, in a configuration
   file from that file. A JavaScript or TypeScript file of that name goes before a package.
 - \`EXPORT\` is the name of the export; dots lead into objects (\`sites.blog\`). Without it: \`application\`, then \`app\`, then
-  the default export.
+  the default export, then \`fetch\`, a handler for fetch.
+- Without any application: what \`package.json\` names as \`exports\` or \`main\`, then \`server\`, \`app\`, \`index\`,
+  \`src/server\`, \`src/app\`, \`src/index\` with any ending of JavaScript or TypeScript; the first file that exists.
 
-Applications are sync or async by what their function is: an async function or async generator function is async, and so
+Applications of Express, Koa, Fastify, Hono, h3 and their like, and programs that let a server listen, [run as they
+are](existing-applications.md). Applications of the convention are sync or async by what their function is: an async function or async generator function is async, and so
 is what \`markAsync\` marked; everything else is sync. Hooks \`startup\` and \`shutdown\` are properties of the application or
 exports of its module.
 
@@ -49,8 +52,9 @@ applications of the command line replace those of \`QUAICH_APPS\`, and those rep
 
 ## The configuration file
 
-\`quaich.config.js\`, \`quaich.config.mjs\` or \`quaich.config.ts\` in the current directory is read by itself, another one with
-\`--config\`. Its default export is an object with the keys below, and \`apps\`. Its relative paths start at the file.
+\`quaich.config.js\`, \`.mjs\`, \`.cjs\`, \`.ts\`, \`.mts\`, \`.cts\` or \`.json\` in the current directory is read by itself, another
+one with \`--config\`. Its default export is an object with the keys below, and \`apps\`. Its relative paths start at the
+file.
 
 \`\`\`js
 export default {
@@ -63,8 +67,9 @@ export default {
 };
 \`\`\`
 
-An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`) and, if it is async, \`inline\`, which goes before the
-setting of that name. A key that is not known is an error.
+An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`), or what it has to be adapted from (\`adapt: 'node'\` or
+\`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. A key that is not known is an
+error.
 
 ## Settings
 
@@ -83,7 +88,17 @@ ${table(
 ${memorySection()}
 ## Behaviour of the command
 
-Once requests can be answered, a line for each address appears on standard error: \`listening on http://127.0.0.1:8000\`.
+Once requests can be answered, standard error gets a line for each application, unless \`--log-level\` is \`warn\` or higher,
+and one for each address:
+
+\`\`\`
+/     ./site.js  express application · 3 async workers
+/api  ./api.js   sync application · 4 sync workers
+listening on http://127.0.0.1:8000
+\`\`\`
+
+Where the access log is written as JSON, so are these: \`level\`, \`time\`, \`msg\` (\`mounted\` or \`listening\`), and \`prefix\`, \`module\`,
+\`export\`, \`what\` and \`where\`, or \`url\`.
 
 Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.

@@ -1,5 +1,5 @@
-import { settingNames, settings } from '../server/options.ts';
-import { commands, flagName } from './arguments.ts';
+import { type SettingName, settingNames, settings } from '../server/options.ts';
+import { type CommandName, commandNames, commands, flagName, isCommand } from './arguments.ts';
 
 const WIDTH = 100;
 const COLUMN = 36;
@@ -10,33 +10,62 @@ interface Entry {
   text: string;
 }
 
-/** The text of `--help`: at most 100 columns. */
-export function helpText(): string {
-  const sections: [string, Entry[]][] = [
-    [
-      'Applications',
-      [
-        {
-          label: '[PREFIX=]MODULE[:EXPORT]',
-          text: 'MODULE is a path (JavaScript or TypeScript), a file URL or a package; without EXPORT: application, then app, then the default export; several applications need different prefixes',
-        },
-      ],
-    ],
-  ];
-  for (const name of settingNames) {
-    const { group, text } = settings[name];
-    const entry = { label: settingLabel(name), text: `${text} (default: ${defaultText(name)})` };
-    const section = sections.find(([title]) => title === group);
-    if (section) section[1].push(entry);
-    else sections.push([group, [entry]]);
-  }
-  sections.push([
-    'Commands',
-    Object.entries(commands).map(([name, command]) => ({ label: commandLabel(name, command), text: command.text })),
-  ]);
-  const body = sections.map(([title, entries]) => `${title}:\n${entries.map(formatEntry).join('')}`).join('\n');
-  return `Usage: quaich [OPTIONS] [PREFIX=]MODULE[:EXPORT]...
+/** What most people need. */
+const USUAL: readonly (SettingName | CommandName)[] = [
+  'port',
+  'host',
+  'bind',
+  'syncWorkers',
+  'asyncWorkers',
+  'inline',
+  'adapt',
+  'accessLog',
+  'timeoutGraceful',
+  'validate',
+  'config',
+  'check',
+  'printConfig',
+  'help',
+  'version',
+];
 
+const USAGE = `Usage: quaich [OPTIONS] [[PREFIX=]MODULE[:EXPORT]...]
+`;
+
+const APPLICATION: Entry = {
+  label: '[PREFIX=]MODULE[:EXPORT]',
+  text: 'MODULE is a path (JavaScript or TypeScript), a file URL or a package; without EXPORT: application, app, the default export or fetch; several applications need different prefixes; without any, package.json and the usual files are looked at',
+};
+
+/** The text of `--help`: a screen of at most 100 columns. */
+export function shortHelp(): string {
+  const entries = USUAL.map((name) => (isCommand(name) ? commandEntry(name) : settingEntry(name)));
+  return `${USAGE}
+Serves what the module exports: an application (environ, startResponse), sync or async, or one of
+Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
+
+${[APPLICATION, ...entries].map(formatEntry).join('')}
+\`quaich --help all\` lists every setting; \`quaich bench ./app.js\` measures which way serves best (see
+\`quaich bench --help\`).
+
+Examples:
+  quaich ./app.js
+  quaich --port 3000 /=./site.ts /api=./api.js:api
+`;
+}
+
+/** The text of `--help all`: at most 100 columns. */
+export function helpText(): string {
+  const sections: [string, Entry[]][] = [['Applications', [APPLICATION]]];
+  for (const name of settingNames) {
+    const { group } = settings[name];
+    const section = sections.find(([title]) => title === group);
+    if (section) section[1].push(settingEntry(name));
+    else sections.push([group, [settingEntry(name)]]);
+  }
+  sections.push(['Commands', commandNames.map(commandEntry)]);
+  const body = sections.map(([title, entries]) => `${title}:\n${entries.map(formatEntry).join('')}`).join('\n');
+  return `${USAGE}
 Serves WSGI applications for JavaScript, sync and async side by side.
 
 ${body}
@@ -53,6 +82,14 @@ Examples:
   quaich /=./site.ts:app /api=./api.js:api --bind 127.0.0.1:8080 --sync-workers 4 --async-workers 2
   quaich --config quaich.config.mjs --bind unix:/run/site.sock --access-log-format json
 `;
+}
+
+function settingEntry(name: SettingName): Entry {
+  return { label: settingLabel(name), text: `${settings[name].text} (default: ${defaultText(name)})` };
+}
+
+function commandEntry(name: CommandName): Entry {
+  return { label: commandLabel(name, commands[name]), text: commands[name].text };
 }
 
 /** The default in words. */

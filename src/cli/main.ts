@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { closeSync, openSync } from 'node:fs';
-import type { Kind } from '../interface/types.ts';
+import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
-import { type RunningServer, run } from './run.ts';
+import { type CheckedApplication, type RunningServer, run } from './run.ts';
 
 guardStream(process.stdout);
 guardStream(process.stderr);
@@ -14,9 +14,9 @@ const serve = async (options: ServeOptions): Promise<RunningServer> => {
   const server = await import('../server/index.ts');
   return server.serve(options);
 };
-const probe = async (options: ResolvedOptions): Promise<readonly Kind[]> => {
-  const server = await import('../server/probe.ts');
-  return (await server.probe(options)).map(({ kind }) => kind);
+const probe = async (options: ResolvedOptions): Promise<readonly CheckedApplication[]> => {
+  const server = await import('../server/plan.ts');
+  return (await server.makePlan(options)).apps.map(({ known }) => known);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -38,7 +38,7 @@ function currentDirectory(): string {
 const streams = {
   directory: currentDirectory(),
   stdout: (text: string) => process.stdout.write(text),
-  stderr: (text: string) => process.stderr.write(text),
+  stderr: (text: string) => process.stderr.write(forDescriptor(2, text)),
 };
 
 /** A signal ends it with all that it has started, which the end of this process sees to. */

@@ -1,12 +1,15 @@
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import { version } from '../rules/version.ts';
+import type { ServedApplication } from '../server/index.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { type Configuration, configure, printConfiguration } from './configuration.ts';
+import { PLACES } from './entry.ts';
 import type { Environment } from './environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
-import { helpText } from './help.ts';
+import { helpText, shortHelp } from './help.ts';
+import { startLines } from './start-lines.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
@@ -14,6 +17,8 @@ export interface RunningServer {
   readonly urls: readonly string[];
   /** Where it tells of itself; null: nowhere. */
   readonly statusUrl?: string | null;
+  /** What it serves. */
+  readonly applications?: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /** Stops in order (L-08); rejects when a shutdown hook failed (L-10). */
@@ -24,6 +29,14 @@ export interface RunningServer {
   reopenLogs?(): void;
   /** Loads the applications again (L-27), and tells which settings need a new start. */
   reload?(options: ServeOptions): Promise<readonly string[]>;
+}
+
+/** An application as `--check` shows it. */
+export interface CheckedApplication {
+  readonly kind: Kind;
+  /** `koa application`; null for one of the convention. */
+  readonly foreign: string | null;
+  readonly notes: readonly string[];
 }
 
 export type Serve = (options: ServeOptions) => Promise<RunningServer>;
@@ -37,8 +50,8 @@ export interface Surroundings {
   stdout(text: string): void;
   stderr(text: string): void;
   readonly serve: Serve;
-  /** Loads the applications without serving them, and tells their kinds. */
-  probe(options: ResolvedOptions): Promise<readonly Kind[]>;
+  /** Loads the applications without serving them, and tells what they are. */
+  probe(options: ResolvedOptions): Promise<readonly CheckedApplication[]>;
   /** Where signals are heard: the process. */
   readonly signals: {
     on(signal: Signal, listener: () => void): unknown;
@@ -61,7 +74,7 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
   try {
     const args = parseArguments(argv);
     if (args.command === 'help') {
-      io.stdout(helpText());
+      io.stdout(args.apps.includes('all') ? helpText() : shortHelp());
       return STOPPED;
     }
     if (args.command === 'version') {
@@ -75,7 +88,9 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
       return STOPPED;
     }
     if (!configuration.origins.has('apps')) {
-      throw new ConfigurationError('no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; see --help');
+      throw new ConfigurationError(
+        `no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; looked for in ${PLACES}; see --help`,
+      );
     }
     return await (args.command === 'check'
       ? check(configuration, io)
@@ -87,13 +102,14 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
 
 async function check({ options }: Configuration, io: Surroundings): Promise<number> {
   const resolved = resolveOptions(options);
-  const kinds = await io.probe(resolved);
+  const found = await io.probe(resolved);
   for (const [index, app] of resolved.apps.entries()) {
-    const kind = kinds[index];
+    const { kind, foreign, notes } = found[index];
     if (app.inline && kind === 'sync') {
       throw new ConfigurationError(`${app.module} is a sync application: it cannot run inline`);
     }
-    io.stdout(`ok: ${app.prefix || '/'} = ${app.module}${app.export ? `:${app.export}` : ''} (${kind})\n`);
+    io.stdout(`ok: ${app.prefix || '/'} = ${app.module}${app.export ? `:${app.export}` : ''} (${foreign ?? kind})\n`);
+    for (const note of notes) io.stderr(`quaich: ${note}\n`);
   }
   return STOPPED;
 }
@@ -155,7 +171,7 @@ async function serveUntilStopped(
   for (const [signal, listener] of heard) io.signals.on(signal, listener);
   try {
     server = await io.serve(options);
-    for (const url of server.urls) io.stderr(`listening on ${url}\n`);
+    io.stderr(startLines(server, options, io.directory));
     if (server.statusUrl) io.stderr(`status on ${server.statusUrl}\n`);
     if (signals > 0) closing();
     else if (due) void reload();

@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import type { ErrorStream } from '../interface/types.ts';
+import { forDescriptor } from '../rules/stack-frame.ts';
 import { isNotReady, whenReady } from './descriptors.ts';
 
 /**
@@ -64,8 +65,9 @@ export function createErrorStream(descriptor = 2, client?: (text: Uint8Array) =>
   function write(text: string): void {
     if (typeof text !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof text} (G-70)`);
     if (text === '') return;
-    const bytes = Buffer.from(text.replace(CONTROLS, visible), 'utf8');
-    if (client === undefined || !client(bytes)) writeFully(descriptor, bytes);
+    const shown = text.replace(CONTROLS, visible);
+    if (client?.(Buffer.from(shown, 'utf8'))) return;
+    writeFully(descriptor, Buffer.from(forDescriptor(descriptor, shown), 'utf8'));
   }
   return {
     write,

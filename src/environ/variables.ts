@@ -6,6 +6,7 @@ import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, ErrorStream, InputStream } from '../interface/types.ts';
 import { defaultPort, splitAuthority } from '../rules/grammar.ts';
 import { isNativeString } from '../rules/native-strings.ts';
+import type { TlsVariables } from './tls.ts';
 
 /** What a connection knows of itself. All strings are native strings, made once for each connection. */
 export interface ConnectionInfo {
@@ -19,6 +20,8 @@ export interface ConnectionInfo {
   scheme: 'http' | 'https';
   /** The peer is on a Unix socket: said by whoever listens there, never inferred from an address that is missing. */
   unixSocket: boolean;
+  /** SSL_* of an encrypted connection, where they are known. */
+  tls?: TlsVariables;
 }
 
 export type EnvironOf<Async extends boolean> = Async extends true ? AsyncEnviron : Environ;
@@ -150,7 +153,10 @@ export function setConnectionVariables(
     if (connection.remotePort !== '') environ.REMOTE_PORT = connection.remotePort; // G-06
   }
   if (serverSoftware !== undefined) environ.SERVER_SOFTWARE = serverSoftware;
-  if (connection.scheme === 'https') environ.HTTPS = 'on';
+  if (connection.scheme === 'https') {
+    environ.HTTPS = 'on';
+    Object.assign(environ, connection.tls);
+  }
   if (connection.unixSocket) environ['quaich.unix_socket'] = true; // G-182
 }
 

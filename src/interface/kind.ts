@@ -23,6 +23,11 @@ export function markSync<F extends Application>(app: F): F {
   return mark(app, 'sync');
 }
 
+/** Whether a kind was declared by `markAsync` or `markSync`. */
+export function hasMark(app: object): boolean {
+  return (app as Marked)[KIND] !== undefined; // `kindOf` looks at what it is
+}
+
 /**
  * The kind of an application, known without calling it (B-01): its mark, else async when it is an async function or an
  * async generator function, else sync. Never guessed from name or arity (G-02).

@@ -142,6 +142,8 @@ interface CommonEnviron {
   /** Sends a 103 ahead of the response; there only where the owner of the server wants it (G-152). */
   'quaich.early_hints'?: EarlyHints;
   [key: `HTTP_${string}`]: string | undefined;
+  /** Under TLS: what is known of the connection and of the client's certificate (G-38). */
+  [key: `SSL_${string}`]: string | undefined;
   [key: string]: unknown;
 }
 

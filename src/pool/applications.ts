@@ -3,7 +3,7 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { isInstance } from '../rules/failures.ts';
 import { describeError } from '../rules/show.ts';
 import { validator } from '../validate/index.ts';
-import { type LoadedApplication, loadApplication } from './load.ts';
+import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
 import { endThread } from './this-thread.ts';
 import type { WorkerMount } from './worker-data.ts';
 
@@ -31,11 +31,12 @@ export class Applications {
         this.mounted.push(null);
         continue;
       }
-      const loaded = await loadApplication(mount.app, directory);
+      const loaded = await loadApplication(mount.app, directory, { known: mount.known });
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
       const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
       this.mounted.push(validate ? validated(started) : started);
     }
+    endLoading();
     const run = new Set<unknown>();
     try {
       for (const application of this.mounted) {

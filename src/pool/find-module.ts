@@ -6,7 +6,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolveModuleURL } from 'exsolve';
 import { ConfigurationError } from '../interface/errors.ts';
 
-const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
+/** Of files that can be modules. */
+export const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
 /** The name of a package, perhaps with a subpath. */
 const PACKAGE = /^((?:@[^/\\]+\/)?[^@/\\.][^/\\]*)(?:\/.+)?$/;
 
@@ -44,7 +45,7 @@ function existing(file: string, module: string): string {
   );
 }
 
-function isFile(file: string): boolean {
+export function isFile(file: string): boolean {
   try {
     return statSync(file).isFile();
   } catch {

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { ConfigurationError } from '../interface/errors.ts';
+import { property } from '../rules/property.ts';
 import { nodeFlags, resolvePackage } from './find-module.ts';
 import { explain } from './module-error.ts';
 
@@ -24,10 +25,44 @@ export async function importModule(file: string, shown: string, directory: strin
       // Where it is a CommonJS module, Node goes by its file.
       delete createRequire(file).cache[file];
     }
-    const exports: Exports = await import(url.href);
-    return exports;
+    return await quietly(() => import(url.href));
   } catch (error) {
     throw new ConfigurationError(`cannot load ${shown}: ${explain(error, file)}`, { cause: error });
+  }
+}
+
+/** What Node has to say on the two kinds of modules: each thread would repeat it, and our message has the remedy. */
+function isNoise(warning: unknown): boolean {
+  if (property(warning, 'code') === 'MODULE_TYPELESS_PACKAGE_JSON') return true;
+  return /^(?:To load an|Failed to load the) ES module/.test(String(property(warning, 'message')));
+}
+
+/** Node warns in two ways: later, and at once. */
+const filters = {
+  emitWarning(...given: unknown[]): void {
+    if (!given.some(isNoise)) Reflect.apply(own.emitWarning, process, given);
+  },
+  emit(...given: unknown[]): unknown {
+    return given[0] === 'warning' && isNoise(given[1]) ? true : Reflect.apply(own.emit, process, given);
+  },
+};
+
+/** Imports under way on this thread. */
+let importing = 0;
+/** The functions of Node, or of whoever has put others there. */
+let own: Pick<typeof process, keyof typeof filters> = process;
+
+async function quietly(load: () => Promise<Exports>): Promise<Exports> {
+  if (importing === 0) {
+    own = { emitWarning: process.emitWarning, emit: process.emit };
+    Object.assign(process, filters);
+  }
+  importing += 1;
+  try {
+    return await load();
+  } finally {
+    importing -= 1;
+    if (importing === 0) Object.assign(process, own);
   }
 }
 

@@ -1,12 +1,16 @@
 /** Finds an application and its hooks. */
+import { isMainThread } from 'node:worker_threads';
 import { ConfigurationError } from '../interface/errors.ts';
 import { ownHook, type Stage } from '../interface/hooks.ts';
-import { kindOf } from '../interface/kind.ts';
+import { hasMark, kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
 import { shown } from '../rules/show.ts';
-import { adapterLine } from './adapter-line.ts';
+import { lookUp, pick } from './find-export.ts';
 import { resolveModule } from './find-module.ts';
+import { adapt, type Declared, type ForeignInterface, foreignInterface, interfaceNamed } from './foreign.ts';
 import { type Exports, importModule } from './import-module.ts';
+
+type ListenCallsModule = typeof import('./listen-calls.ts');
 
 /** Where an application is found and how it is run. Plain data: it travels to worker threads. */
 export interface AppOptions {
@@ -14,26 +18,52 @@ export interface AppOptions {
   prefix?: string;
   /** A path, a `file:` URL or the name of a package (`blog`, `@me/blog/wsgi`). */
   module: string;
-  /** The export, dots allowed (`sites.blog`). Without it: `application`, then `app`, then the default export. */
+  /** The export, dots allowed (`sites.blog`). Without it: `application`, `app`, the default export, or `fetch`. */
   export?: string;
-  /** Overrules what the function itself shows (B-01). */
+  /** Overrules what the function itself shows (B-01); and that it is an application of the convention. */
   kind?: Kind;
+  /** What a function is that is no application of the convention. Frameworks are recognised without it. */
+  adapt?: Declared;
   /** Runs this application on the gateway's own thread, if it is async. Without it the setting `inline` decides. */
   inline?: boolean;
 }
 
-/** A loaded application with the hooks of L-01. */
-export type LoadedApplication = (
+type ApplicationOfKind =
   | { readonly kind: 'sync'; readonly app: Application }
-  | { readonly kind: 'async'; readonly app: AsyncApplication }
-) & {
+  | { readonly kind: 'async'; readonly app: AsyncApplication };
+
+/** A loaded application with the hooks of L-01. */
+export type LoadedApplication = ApplicationOfKind & {
   /** Called without `this`. One and the same function for all mounts of its owner: application or module (L-19). */
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
   readonly shutdown?: Lifespan['shutdown'];
+  readonly known: KnownApplication;
 };
 
-const DEFAULT_EXPORTS = ['application', 'app', 'default'];
+/**
+ * What was found out of an application when it was first loaded, for the threads that load it after that, and decide
+ * nothing anew. Plain data.
+ */
+export interface KnownApplication {
+  readonly kind: Kind;
+  /** The name of the interface that it is adapted from, such as `koa application`; null for none. */
+  readonly foreign: string | null;
+  /** The export; null where a server is served that its module lets listen. */
+  readonly export: string | null;
+  /** What servers of its module were to listen on, and do not. */
+  readonly listens: readonly string[];
+}
+
+interface LoadOptions {
+  /** What another thread has found out. */
+  known?: KnownApplication | undefined;
+  /**
+   * Of the first thread: fulfils when nothing is left to run on it, so that a module that has not let a server listen
+   * never will. Without it, and if it is not known, servers listen as they say.
+   */
+  idle?: Promise<void>;
+}
 
 /**
  * Reads `[PREFIX=]MODULE[:EXPORT]`. A prefix begins with `/` and ends at the first `=`; an export follows the last
@@ -61,68 +91,94 @@ export function parseApplication(text: string): AppOptions {
 }
 
 /**
- * Loads an application: imports its module, picks the export, decides the kind (configuration, then `kindOf`) and finds
- * the lifespan hooks, which are properties of the application or else exports of the module (L-01). Nothing is called.
+ * Loads an application: imports its module, picks the export or the server that the module lets listen, adapts what was
+ * written for another interface, decides the kind (configuration, then `kindOf`) and finds the lifespan hooks, which
+ * are properties of the application or else exports of the module (L-01). Nothing is called.
  *
  * @param directory where relative paths and packages are looked up; an absolute path
  * @throws ConfigurationError in one line, for everything that the owner of the application has to mend
  */
-export async function loadApplication(spec: AppOptions, directory: string): Promise<LoadedApplication> {
-  const { exports, name, value } = await importExport(spec, directory);
-  const line = adapterLine(value, name);
-  if (!isCallable(value) || line !== null) {
-    const what = isCallable(value) ? "a framework's function" : `${shown(value)}, expected a function`;
-    throw new ConfigurationError(`"${name}" in ${spec.module} is ${what}${line === null ? '' : `; ${line}`}`);
-  }
-  if (/^class\b/.test(Function.prototype.toString.call(value))) {
-    throw new ConfigurationError(
-      `"${name}" in ${spec.module} is a class: export a function (environ, startResponse), for example one that ` +
-        'calls an instance',
-    );
-  }
-  const startup = hook('startup', value, exports, spec);
-  const shutdown = hook('shutdown', value, exports, spec);
-  const hooks = { ...(startup && { startup }), ...(shutdown && { shutdown }) };
-  return (spec.kind ?? kindOf(value)) === 'async'
-    ? { kind: 'async', app: value, ...hooks }
-    : { kind: 'sync', app: value, ...hooks };
-}
-
-/**
- * The export that is meant, whatever it is, with its name and the others of its module.
- *
- * @throws ConfigurationError, as `loadApplication`
- */
-export async function importExport(
+export async function loadApplication(
   spec: AppOptions,
   directory: string,
-): Promise<{ exports: Exports; name: string; value: unknown }> {
-  const exports = await importModule(resolveModule(spec.module, directory), spec.module, directory);
-  return { exports, ...pickExport(exports, spec) };
-}
-
-function pickExport(exports: Exports, spec: AppOptions): { name: string; value: unknown } {
-  for (const name of spec.export === undefined ? DEFAULT_EXPORTS : [spec.export]) {
-    const value = lookUp(exports, name);
-    if (value !== undefined) return { name, value };
+  { known, idle }: LoadOptions = {},
+): Promise<LoadedApplication> {
+  // Servers that are started beside an application of the convention are its own affair.
+  const takes = known === undefined ? idle !== undefined : known.foreign !== null;
+  const calls = takes ? await takeListenCalls() : null;
+  let adapted = false;
+  try {
+    const load = () => importModule(resolveModule(spec.module, directory), spec.module, directory);
+    const exports = await (calls === null ? load() : calls.during(load));
+    const { name, value } = await pick(exports, spec, { known, idle, calls });
+    const foreign = foreignOf(value, spec, known);
+    adapted = foreign !== null;
+    const made: ApplicationOfKind =
+      foreign === null
+        ? declared(checked(value, name, spec), spec.kind)
+        : { kind: 'async', app: await adapt(foreign, value) };
+    const startup = hook('startup', made.app, exports, spec);
+    const shutdown = hook('shutdown', made.app, exports, spec);
+    const found: KnownApplication = {
+      kind: made.kind,
+      foreign: foreign?.name ?? null,
+      export: value === calls?.server ? null : name,
+      listens: [...(calls?.addresses ?? [])],
+    };
+    return { ...made, ...(startup && { startup }), ...(shutdown && { shutdown }), known: known ?? found };
+  } finally {
+    // A program may call `listen` long after it was loaded, where that harms others: on each of several threads.
+    if (!adapted || isMainThread) calls?.release();
   }
-  const names = Object.keys(exports).filter((key) => key !== 'module.exports' && key !== '__esModule');
-  const wanted = spec.export === undefined ? '"application", "app" or default' : `"${spec.export}"`;
-  const there = names.length > 0 ? `it exports ${names.slice(0, 20).join(', ')}` : 'it exports nothing';
-  throw new ConfigurationError(`${spec.module} has no export ${wanted}: ${there}`);
 }
 
-/** An export; dots lead into objects. */
-export function lookUp(exports: Exports, path: string): unknown {
-  const [first, ...rest] = path.split('.');
-  // What a CommonJS module exports is the default export; beside it stand the named exports that Node could guess.
-  const whole = exports.default;
-  const compiled = isObject(whole) && whole.__esModule === true;
-  let value = exports[first];
-  if (first === 'default' && compiled) value = whole.default;
-  else if (value === undefined && isObject(whole) && Object.hasOwn(whole, first)) value = whole[first];
-  for (const key of rest) value = isObject(value) || typeof value === 'function' ? Reflect.get(value, key) : undefined;
-  return value;
+/** Loaded by threads that need it. */
+let listenCalls: ListenCallsModule | null = null;
+
+async function takeListenCalls(): Promise<InstanceType<ListenCallsModule['ListenCalls']>> {
+  listenCalls ??= await import('./listen-calls.ts');
+  return new listenCalls.ListenCalls();
+}
+
+/** No application is loaded on this thread after those that have been. */
+export function endLoading(): void {
+  listenCalls?.forgetModules();
+}
+
+/** The interface that a value is adapted from; null for an application of the convention, or what is none at all. */
+function foreignOf(value: unknown, spec: AppOptions, known: KnownApplication | undefined): ForeignInterface | null {
+  if (known !== undefined) {
+    if (known.foreign === null) return null;
+    const foreign = interfaceNamed(known.foreign, value);
+    if (foreign !== null) return foreign;
+    const what = `${spec.module} is ${shown(value)} on this thread, and was recognised on another as "${known.foreign}"`;
+    throw new ConfigurationError(`${what}: a module has to export the same on each`);
+  }
+  // Whose kind was declared is an application of the convention.
+  if (spec.kind !== undefined || (isCallable(value) && hasMark(value))) return null;
+  return foreignInterface(value, spec.adapt);
+}
+
+/** What can be called as either is of the kind that its owner declares, or that it shows. */
+function declared(app: Application & AsyncApplication, kind = kindOf(app)): ApplicationOfKind {
+  return kind === 'async' ? { kind, app } : { kind, app };
+}
+
+/** @throws ConfigurationError for what cannot be an application */
+function checked(value: unknown, name: string, { module }: AppOptions): Application & AsyncApplication {
+  const what = `"${name}" in ${module} is`;
+  if (!isCallable(value)) {
+    const hint =
+      typeof value === 'object' && value !== null && !(value instanceof Promise)
+        ? '; if it was written for node:http or fetch, export its listener or its handler and start it with --adapt node ' +
+          'or --adapt fetch'
+        : '';
+    throw new ConfigurationError(`${what} ${shown(value)}, expected a function${hint}`);
+  }
+  if (!/^class\b/.test(Function.prototype.toString.call(value))) return value;
+  throw new ConfigurationError(
+    `${what} a class: export a function (environ, startResponse), for example one that calls an instance`,
+  );
 }
 
 function hook(stage: Stage, app: Lifespan, exports: Exports, spec: AppOptions): Lifespan['startup'] {
@@ -131,10 +187,6 @@ function hook(stage: Stage, app: Lifespan, exports: Exports, spec: AppOptions): 
   if (value === null) return undefined;
   if (isCallable(value)) return ownHook(own === null ? exports : app, stage, value, app);
   throw new ConfigurationError(`"${stage}" in ${spec.module} is ${shown(value)}, expected a function`);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 // All that can be known before the first call (G-02); results are checked by the engine (B-02).

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { QuaichError } from '../interface/errors.ts';
 import { shown } from '../rules/show.ts';
 import { filePathOf, framePosition } from '../rules/stack-frame.ts';
+import { wrongSystem } from './module-system.ts';
 
 /** The error of a module in one line, with its position where that can be found out. */
 export function explain(error: unknown, file: string): string {
@@ -24,7 +25,8 @@ function explained(error: unknown, file: string): string {
   }
   if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
   const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? syntaxPosition(file) : undefined);
-  return `${error.name}: ${line}${position ? ` (at ${position})` : ''}`;
+  const wrong = wrongSystem(line, position?.replace(/(?::\d+){1,2}$/, '') ?? file);
+  return `${error.name}: ${line}${position ? ` (at ${position})` : ''}${wrong === null ? '' : `; ${wrong}`}`;
 }
 
 /** The first frame in somebody's own code, else the first that is a file at all. */

@@ -1,9 +1,10 @@
+import { hasMark } from '../interface/kind.ts';
 import { type Original, originalOf } from '../interface/original.ts';
-import type { Kind } from '../interface/types.ts';
 import { turn } from '../rules/event-loop.ts';
 import { describeFailure, type Failure } from './applications.ts';
 import { resolveModule } from './find-module.ts';
-import { type AppOptions, loadApplication } from './load.ts';
+import { likelyDeclaration } from './foreign.ts';
+import { type AppOptions, type KnownApplication, type LoadedApplication, loadApplication } from './load.ts';
 import { explain } from './module-error.ts';
 import { writeOutputDirectly } from './output.ts';
 
@@ -13,10 +14,11 @@ export interface ProbeTask {
 }
 
 /** What is known of an application once it has loaded. */
-export interface ProbedApplication {
-  readonly kind: Kind;
+export interface ProbedApplication extends KnownApplication {
   /** What an adapter has made it of; null where none has. */
   readonly adapted: Original['interface'] | null;
+  /** What its owner should hear: a sentence each. */
+  readonly notes: readonly string[];
 }
 
 export type ProbeMessage =
@@ -31,6 +33,8 @@ export async function probeApplications(
   post: (message: ProbeMessage) => void,
 ): Promise<void> {
   writeOutputDirectly();
+  // Ends: when nothing is left to run; the server, which waits for the outcome, has a limit.
+  const idle = new Promise<void>((resolve) => process.once('beforeExit', () => resolve()));
   const found: ProbedApplication[] = [];
   for (const app of apps) {
     const uncaught = (error: unknown): void => {
@@ -40,8 +44,9 @@ export async function probeApplications(
     process.on('uncaughtException', uncaught);
     post({ type: 'loading', module: app.module });
     try {
-      const loaded = await loadApplication(app, directory);
-      found.push({ kind: loaded.kind, adapted: originalOf(loaded.app)?.interface ?? null });
+      const loaded = await loadApplication(app, directory, { idle });
+      const adapted = originalOf(loaded.app)?.interface ?? null;
+      found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });
     } catch (error) {
       post({ type: 'failed', ...describeFailure(error) });
       return;
@@ -51,4 +56,22 @@ export async function probeApplications(
     process.off('uncaughtException', uncaught);
   }
   post({ type: 'loaded', found });
+}
+
+function notesOn({ module, kind }: AppOptions, { app, known }: LoadedApplication): string[] {
+  const notes: string[] = [];
+  if (known.foreign !== null && known.listens.length > 0) {
+    const calls = known.listens.map((address) => `listen(${address})`).join(' and ');
+    const first = known.export === null && known.listens.length > 1 ? ', by the first of these servers' : '';
+    notes.push(`${module} calls ${calls}, which is left out: it is served here${first}`);
+  }
+  const likely = known.foreign === null && kind === undefined && !hasMark(app) ? likelyDeclaration(app) : null;
+  if (likely !== null) {
+    const what = likely === 'node' ? 'a listener for node:http, (req, res) => ...' : 'a handler for fetch';
+    notes.push(
+      `"${known.export}" in ${module} is served as a ${known.kind} application, (environ, startResponse) => ...; ` +
+        `if it is ${what}, start it with --adapt ${likely}`,
+    );
+  }
+  return notes;
 }

@@ -1,6 +1,6 @@
 import type { RingLayout } from '../rings/index.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
-import type { AppOptions } from './load.ts';
+import type { AppOptions, KnownApplication } from './load.ts';
 
 /** A mount as a worker sees it; requests name it by its place in the list. */
 export interface WorkerMount {
@@ -8,6 +8,8 @@ export interface WorkerMount {
   prefix: string;
   /** With the kind that the server has settled on. */
   app: AppOptions;
+  /** What the server has found out by loading it; absent on the threads of bridges. */
+  known?: KnownApplication;
 }
 
 /**

@@ -81,9 +81,10 @@ export function ringEnviron<Async extends boolean>(
 
 /** The inverse of `SocketHost.connectionText`. */
 function connectionInfo(meta: string): ConnectionInfo {
-  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind] = meta.split('\n');
+  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = meta.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';
-  return { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket: kind === 'unix' };
+  const known = { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket: kind === 'unix' } as const;
+  return tls === undefined ? known : { ...known, tls: JSON.parse(tls) };
 }
 
 /**

@@ -2,6 +2,7 @@
  * The places that a stack names, as V8 writes it. Each line is read in a time linear in its length, whatever is in it.
  */
 import { isAbsolute } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 
 export interface Position {
@@ -46,4 +47,20 @@ export function framePosition(line: string): Position | null {
   if (!isPathAt(place, start)) return null;
   const file = filePathOf(place.slice(start));
   return file === null ? null : { file, line: Number(numbers[1]), column: Number(numbers[2]) };
+}
+
+/** The folder of this package's code. */
+const OWN = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The text with the frames of this package and of what runs it set back, so that those of its reader stand out. */
+export function dimFrames(text: string): string {
+  const others = [OWN, 'node:', '/node_modules/piscina/'];
+  return text.replace(/^ {4}at .*$/gm, (frame) =>
+    others.some((place) => frame.includes(place)) ? `\x1b[2m${frame}\x1b[22m` : frame,
+  );
+}
+
+/** Dims frames where a terminal shows them (https://no-color.org). */
+export function forDescriptor(descriptor: number, text: string): string {
+  return text.includes('\n    at ') && isatty(descriptor) && !process.env.NO_COLOR ? dimFrames(text) : text;
 }

@@ -33,7 +33,9 @@ function hear(socket: net.Socket, events: SocketEvents): HeardSocket {
 }
 
 function onEnd(this: HeardSocket): void {
-  this[EVENTS].ended();
+  // A paused stream tells of its end all the same: it comes behind bytes that its reader has put aside.
+  if (this.isPaused()) this.once('resume', onEnd);
+  else this[EVENTS].ended();
 }
 
 function onDrain(this: HeardSocket): void {
@@ -66,16 +68,34 @@ function internalsOf(socket: net.Socket): SocketInternals {
   return socket as unknown as SocketInternals;
 }
 
-/** Bytes that were written and that the system has not taken yet. */
+/** The TCP socket below one of TLS. */
+const BELOW = Symbol('below');
+
+/** Makes the TCP socket known on which a socket of TLS goes. */
+export function goesOver(socket: net.Socket, tcp: net.Socket): void {
+  Object.assign(socket, { [BELOW]: tcp });
+}
+
+/** What the system knows a socket by: the TCP socket below one of TLS, else the socket itself. */
+export function transportOf(socket: net.Socket & { [BELOW]?: net.Socket }): net.Socket {
+  return socket[BELOW] ?? socket;
+}
+
+/**
+ * Bytes that were written and that the system has not taken yet. Under TLS a number that changes with them: the system
+ * gets the encrypted bytes in parts, and those of the part on its way count twice.
+ */
 export function unsentBytes(socket: net.Socket): number {
   const { _handle: handle } = internalsOf(socket);
+  const transport = transportOf(socket);
+  const below = transport === socket ? 0 : unsentBytes(transport);
   // What Node's own time-out of a socket looks at. `writableLength` tells less: it changes with whole blocks only.
-  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength;
+  return (typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : socket.writableLength) + below;
 }
 
 /** Bytes that were written and that the system has taken. */
 export function takenBytes(socket: net.Socket): number {
-  const { _handle: handle } = internalsOf(socket);
+  const { _handle: handle } = internalsOf(transportOf(socket));
   // Bytes that Node still keeps count for `bytesWritten` of the socket, and not for that of the handle.
   if (typeof handle?.bytesWritten !== 'number' || typeof handle.writeQueueSize !== 'number') {
     return socket.bytesWritten - socket.writableLength;
@@ -88,7 +108,7 @@ export function takenBytes(socket: net.Socket): number {
  * once the peer has ended its side. Never true of a Unix socket.
  */
 export function isForgotten(socket: net.Socket): boolean {
-  const { _handle: handle } = internalsOf(socket);
+  const { _handle: handle } = internalsOf(transportOf(socket));
   // What `remoteAddress` asks, and remembers.
   return typeof handle?.getpeername === 'function' && Reflect.apply(handle.getpeername, handle, [{}]) !== 0;
 }
@@ -97,7 +117,7 @@ export function isForgotten(socket: net.Socket): boolean {
  * Reading an accepted socket straight into memory of our own saves an allocation and a copy for each read (about a
  * tenth of the cost of a small request). Node offers it for sockets that are made, not for those that are accepted:
  * the documented `onread` option together with the undocumented `handle` option. This module is the only place that
- * knows; where the feature test fails, sockets are read by 'data' events.
+ * knows; where the feature test fails, and under TLS, sockets are read by 'data' events.
  */
 export class Acceptor {
   /** Whether sockets are read straight into `readArea`. */
@@ -121,7 +141,8 @@ export class Acceptor {
 
   /** Takes over an accepted socket and starts to read. Use the returned socket, not the given one. */
   adopt(accepted: net.Socket, events: SocketEvents): net.Socket {
-    if (this.direct) return adoptHandle(accepted, this.readArea, events);
+    // What the handle of a TLS socket gives is not what was sent.
+    if (this.direct && transportOf(accepted) === accepted) return adoptHandle(accepted, this.readArea, events);
     hear(accepted, events).on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_SIZE) {
         const end = Math.min(at + READ_SIZE, chunk.length);

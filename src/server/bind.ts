@@ -6,7 +6,7 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { isPort } from '../rules/grammar.ts';
 
 /** What is spoken on a connection. */
-export type Protocol = 'http' | 'fastcgi' | 'scgi';
+export type Protocol = 'http' | 'https' | 'fastcgi' | 'scgi';
 
 /** A place to listen, and the protocol spoken there; HTTP where it is left out. */
 export type Bind = Place & { protocol?: Protocol };
@@ -29,17 +29,21 @@ export class BindError extends QuaichError {
 const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
 
 /**
- * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address), `unix:PATH` or `fd://N`; behind `fastcgi+` or `scgi+` for
- * these protocols, or with TCP as `fastcgi://HOST:PORT`.
+ * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address), `unix:PATH` or `fd://N`; behind `https+`, `fastcgi+` or
+ * `scgi+` for these protocols, or with TCP as `https://HOST:PORT`.
  *
  * @param directory what a relative socket path is relative to
  * @throws ConfigurationError
  */
 export function parseBind(text: string, directory = process.cwd()): Bind {
   const wrong = (reason: string) => new ConfigurationError(`address "${text}": ${reason}`);
-  const [, protocol, place] = /^(fastcgi|scgi)(?:\+|:\/\/)(?!fastcgi|scgi)(.*)$/s.exec(text) ?? [];
-  // The expression knows these two only.
-  if (place !== undefined) return { ...parseBind(place, directory), protocol: protocol as Protocol };
+  const [, protocol, place] = /^(https|fastcgi|scgi)(?:\+|:\/\/)(?!https|fastcgi|scgi)(.*)$/s.exec(text) ?? [];
+  if (place !== undefined) {
+    const bind = parseBind(place, directory);
+    if (protocol === 'https' && bind.type === 'unix') throw wrong('TLS is for TCP: use unix:PATH without it');
+    // The expression knows these only.
+    return { ...bind, protocol: protocol as Protocol };
+  }
   if (text.startsWith('unix:')) {
     const given = text.slice(5);
     if (given === '' || given.includes('\0')) throw wrong('expected unix:PATH');
@@ -54,7 +58,7 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
     return { type: 'fd', fd: Number(text.slice(5)) };
   }
   if (/^https?:/i.test(text)) throw wrong('expected HOST:PORT without a scheme');
-  if (/^[a-z]+:\/\//i.test(text)) throw wrong('the protocols are fastcgi, scgi and, without a name, HTTP');
+  if (/^[a-z]+:\/\//i.test(text)) throw wrong('the protocols are fastcgi, scgi and https, and HTTP without a name');
   if (/^\d+$/.test(text)) throw wrong(`expected HOST:PORT, for example "127.0.0.1:${text}"`);
   if (/^[^[]*:.*:/.test(text)) throw wrong('write an IPv6 address in brackets, as in "[::1]:8000"');
   const colon = text.lastIndexOf(':');
@@ -74,7 +78,11 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
 
 /** The inverse of `parseBind`. */
 export function formatBind(bind: Bind): string {
-  if (isGateway(bind)) return `${bind.protocol}+${formatBind({ ...bind, protocol: 'http' })}`;
+  const { protocol = 'http' } = bind;
+  if (protocol !== 'http') {
+    const joint = protocol === 'https' && bind.type === 'tcp' ? '://' : '+';
+    return `${protocol}${joint}${formatBind({ ...bind, protocol: 'http' })}`;
+  }
   if (bind.type === 'unix') return `unix:${bind.path}`;
   if (bind.type === 'fd') return `fd://${bind.fd}`;
   return `${bracketed(bind.host)}:${bind.port}`;
@@ -92,7 +100,12 @@ export function formatUrl(address: AddressInfo | string | null, protocol: Protoc
 
 /** Whether front servers connect there, and not the clients themselves. */
 export function isGateway(bind: Bind): boolean {
-  return bind.protocol !== undefined && bind.protocol !== 'http';
+  return bind.protocol === 'fastcgi' || bind.protocol === 'scgi';
+}
+
+/** Whether TLS is spoken there. */
+export function isEncrypted(bind: Bind): boolean {
+  return bind.protocol === 'https';
 }
 
 function bracketed(host: string): string {

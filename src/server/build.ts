@@ -8,7 +8,7 @@ import { Acceptor } from './accept.ts';
 import { Gateway, type Route } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
-import { requestMemory } from './memory.ts';
+import { ADDRESSES_SIZE, requestMemory } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { mountsOf, type Plan } from './plan.ts';
 import type { Report } from './report.ts';
@@ -17,6 +17,7 @@ import { loadMetrics } from './status/metrics.ts';
 import { Readiness } from './status/readiness.ts';
 import { noStatus, type StatusAddress, StatusServer } from './status/status-server.ts';
 import { CountedTraffic, noTraffic } from './status/traffic.ts';
+import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
 import { Workers } from './workers.ts';
 
@@ -32,6 +33,7 @@ export interface Parts {
   readonly accessLog: AccessLog;
   readonly readiness: Readiness;
   readonly status: StatusAddress;
+  readonly encryption: Encryption;
 }
 
 /**
@@ -89,6 +91,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
   );
 
   const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
+  const encryption = await encryptionOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
   const services = [inline, workers];
@@ -97,6 +100,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     parser,
     turn,
     acceptor,
+    encryption,
     routes,
     connection: {
       serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
@@ -121,7 +125,16 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     counting === null
       ? noStatus
       : new StatusServer({ ...counting, gateway, services, accessLog, readiness, names, report });
-  return { gateway, services, accessLog, readiness, status };
+  return { gateway, services, accessLog, encryption, readiness, status };
+}
+
+async function encryptionOf({ certificates, options, layout }: Plan, report: Report): Promise<Encryption> {
+  if (certificates === null) return noEncryption;
+  // Loaded where it is needed: TLS takes memory.
+  const { Handshakes } = await import('./tls/handshakes.ts');
+  const { tlsClientCert, timeoutHead } = options;
+  const mostVariables = layout.connectionSize - ADDRESSES_SIZE;
+  return new Handshakes({ certificates, tlsClientCert, timeoutHead, mostVariables, report });
 }
 
 function accessLogOf(options: ResolvedOptions, report: Report): AccessLog | Promise<AccessLog> {

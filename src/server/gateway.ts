@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import { connectionInfo, isGone } from '../environ/peer.ts';
+import type { ConnectionInfo } from '../environ/variables.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
@@ -23,6 +24,7 @@ import type { ResolvedOptions } from './options.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
 import type { Readiness } from './status/readiness.ts';
 import { noTraffic, type Traffic } from './status/traffic.ts';
+import { type Encryption, noEncryption } from './tls/encryption.ts';
 import type { Turn } from './turn.ts';
 
 /** What answers requests: workers behind the rings, or applications on this thread. */
@@ -57,6 +59,8 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   parser: Parser;
   turn: Turn;
   acceptor: Acceptor;
+  /** Where an address speaks TLS. */
+  encryption?: Encryption;
   routes: readonly Route[];
   connection: Omit<ConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
@@ -118,6 +122,7 @@ export class Gateway implements SocketContext {
   private readonly head: HeadReader;
   /** Connections that are open. */
   readonly hosts = new Set<SocketHost>();
+  private readonly encryption: Encryption;
   private readonly admission: Admission;
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
@@ -143,6 +148,8 @@ export class Gateway implements SocketContext {
     this.turn = turn;
     this.acceptor = options.acceptor;
     this.admission = new Admission(options.maxConnections, options.maxConnectionsPerAddress ?? 0);
+    this.encryption = options.encryption ?? noEncryption;
+    this.encryption.onSecured((socket, info) => this.open(socket, info, 'https'));
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.accessLog = options.accessLog;
@@ -162,13 +169,19 @@ export class Gateway implements SocketContext {
 
   /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
   accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false): void {
-    const full = this.closing || this.admission.isFull;
+    const encrypted = protocol === 'https';
+    const full = this.closing || this.admission.isFull || this.encryption.size >= this.options.maxConnections;
     // Asked now, since the system forgets the address of a client that resets its connection.
-    const info = full ? null : connectionInfo(socket, unixSocket, 'http');
-    const refusal = info === null || isGone(info) ? null : this.admission.enter(info.remoteAddress);
-    if (info === null || refusal === null) {
-      this.traffic.opened('dropped');
-      socket.destroy();
+    const info = full ? null : connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http');
+    if (info === null || isGone(info)) this.turnAway(socket);
+    else if (encrypted) this.encryption.begin(socket, info, this.turn.now);
+    else this.open(socket, info, protocol);
+  }
+
+  private open(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
+    const refusal = this.closing ? null : this.admission.enter(info.remoteAddress);
+    if (refusal === null) {
+      this.turnAway(socket);
       return;
     }
     const host = new SocketHost(socket, info, this, this.turn.now, (one) => this.connect(one, protocol));
@@ -176,6 +189,11 @@ export class Gateway implements SocketContext {
     this.hosts.add(host);
     this.traffic.opened(refusal === '' ? 'accepted' : 'refused');
     if (this.draining) host.connection.drain();
+  }
+
+  private turnAway(socket: net.Socket): void {
+    this.traffic.opened('dropped');
+    socket.destroy();
   }
 
   private connect(host: ConnectionHost, protocol: Protocol): Connection {
@@ -327,6 +345,7 @@ export class Gateway implements SocketContext {
     turn.now += Math.min(time - this.ticked, 2 * this.period);
     this.ticked = time;
     for (const host of this.hosts) host.checkDeadline(turn.now);
+    this.encryption.tick(turn.now);
     for (const destination of this.destinations) destination.tick(turn.now);
   }
 
@@ -348,6 +367,7 @@ export class Gateway implements SocketContext {
   async close(timeout: number): Promise<void> {
     this.closing = true;
     this.lingerLimit = LINGER_LIMIT_STOPPING;
+    this.encryption.abort();
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {

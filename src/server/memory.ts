@@ -3,7 +3,7 @@ import { MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import { createMemory, type RingLayout, ringLayout } from '../rings/index.ts';
-import { isGateway } from './bind.ts';
+import { isEncrypted, isGateway } from './bind.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
@@ -19,7 +19,17 @@ const LARGE_BODY_SIZE = 524_288;
 const OWN_VARIABLES = 64;
 const OWN_VARIABLES_SIZE = 16384;
 
-type Limits = Pick<ResolvedOptions, 'bind' | 'limitRequestHead' | 'limitRequestFields'>;
+/** Bytes of text about a connection: its addresses; what a handshake has settled; the certificate of its client. */
+export const ADDRESSES_SIZE = 512;
+const TLS_SIZE = 2048;
+const CLIENT_CERTIFICATE_SIZE = 16_384;
+
+type Limits = Pick<ResolvedOptions, 'bind' | 'limitRequestHead' | 'limitRequestFields' | 'tlsClientCert'>;
+
+function connectionSize({ bind, tlsClientCert }: Limits): number {
+  if (!bind.some(isEncrypted)) return ADDRESSES_SIZE;
+  return ADDRESSES_SIZE + TLS_SIZE + (tlsClientCert === 'none' ? 0 : CLIENT_CERTIFICATE_SIZE);
+}
 
 /**
  * What front servers send is as large as a head, and as many variables as fields; beside those of the server itself.
@@ -47,6 +57,7 @@ export function requestLayout(
       asyncWorkers: PLACES * asyncWorkers,
       headSize: size,
       maxFields: count,
+      connectionSize: connectionSize(options),
       bodySize: BODY_SIZE,
       largeBodies: LARGE_BODIES,
       largeBodySize: LARGE_BODY_SIZE,

@@ -6,10 +6,10 @@ import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
-import { type Bind, formatBind, isGateway, parseBind } from './bind.ts';
+import { type Bind, formatBind, isEncrypted, isGateway, parseBind } from './bind.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
-import { choice, count, duration, expected, type Setting, size, toggle } from './setting-kinds.ts';
+import { choice, count, duration, expected, files, readPath, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
 
@@ -34,7 +34,7 @@ const bind: Setting<readonly string[], string | readonly string[]> = {
   default: ['127.0.0.1:8000'],
   short: 'b',
   separator: ',',
-  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with fastcgi+ or scgi+ before it for a front server of these protocols; port 0 takes a free one; repeatable',
+  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with https:// before it for TLS, with fastcgi+ or scgi+ for a front server of these protocols; port 0 takes a free one; repeatable',
   read(input) {
     const list: readonly unknown[] = Array.isArray(input) ? input : [input];
     if (list.length === 0) throw expected('at least one address', input);
@@ -84,10 +84,7 @@ const accessLogFile: Setting<string, string> = {
   default: '-',
   defaultText: 'standard output',
   text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
-  read(input) {
-    if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
-    return input;
-  },
+  read: readPath,
   show: String,
 };
 
@@ -112,7 +109,8 @@ const status: Setting<string | undefined, string> = {
   text: 'Tell of the server at HOST:PORT or unix:PATH: a page for people, /status as JSON, /metrics for Prometheus (needs the package prom-client), /live and /ready; for your own eyes, not for the world',
   read(input) {
     if (typeof input !== 'string') throw expected('an address such as "127.0.0.1:9000"', input);
-    if (isGateway(parseBind(input))) throw expected('an address for HTTP', input);
+    const place = parseBind(input);
+    if (isGateway(place) || isEncrypted(place)) throw expected('an address for HTTP', input);
     return input;
   },
   show: String,
@@ -150,6 +148,18 @@ export const settings = {
   ),
   socketMode,
   directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
+  tlsCert: files(
+    'TLS',
+    'Certificate for https addresses, its chain behind it (PEM); repeatable: a client gets the first one with the name that it asks for, else the first of all',
+  ),
+  tlsKey: files('TLS', 'Private key (PEM), one for each certificate, in their order; repeatable'),
+  tlsClientCert: choice(
+    'TLS',
+    'none',
+    ['none', 'optional', 'required'],
+    'Ask clients for a certificate; those with a bad one are refused, and where it is required those without one',
+  ),
+  tlsCa: files('TLS', 'Certificates (PEM) of those who may sign the certificates of clients; repeatable'),
   syncWorkers: count(
     'Workers',
     Math.max(2, cores),
@@ -178,6 +188,12 @@ export const settings = {
     'Workers',
     false,
     "Run async applications on the gateway's own thread: fastest, but what blocks there blocks all",
+  ),
+  adapt: choice(
+    'Workers',
+    'known',
+    ['known', 'node', 'fetch'],
+    'What functions are: with `known` those of frameworks are recognised and all others are applications (environ, startResponse); with `node` these others are listeners (request, response) for node:http, with `fetch` handlers from a Request to a Response',
   ),
   maxRequests: count(
     'Workers',
@@ -363,7 +379,7 @@ export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
 };
 
 const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog'];
-const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'inline'];
+const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline'];
 
 /**
  * Checks one value and converts it.
@@ -400,7 +416,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const values: Record<string, unknown> = {};
   for (const name of settingNames) {
     const given: unknown = options[name];
-    values[name] = given === undefined ? settings[name].default : readSetting(name, given, name);
+    const value = given === undefined ? settings[name].default : readSetting(name, given, name);
+    values[name] = fromDirectory(name, value, directory);
   }
   const checked = values as Values; // the loop has put a value of its row under every name
   const { limitRequestLine: line, limitRequestHead: head } = checked;
@@ -409,26 +426,49 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
       `limitRequestLine (${line}) is more than limitRequestHead (${head}), which contains it`,
     );
   }
+  const [binds, [statusBind]] = resolveBinds(checked.bind, [checked.status ?? []].flat());
+  if (binds.some(isEncrypted)) checkCertificates(checked);
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
-  const [binds, [statusBind]] = resolveBinds(directory, checked.bind, [checked.status ?? []].flat());
   return {
     ...checked,
     bind: binds,
     status: statusBind,
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
-    accessLogFile: checked.accessLogFile === '-' ? '-' : resolve(directory, checked.accessLogFile),
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
-    apps: resolveApps(options.apps),
+    apps: resolveApps(options.apps, checked.adapt),
     directory,
     ...(accessLogStream && { accessLogStream }),
     ...(errorLog && { errorLog }),
   };
 }
 
+/** The checked value of a setting, with its paths made absolute. */
+export function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
+  if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
+  if (name === 'status' && typeof value === 'string') return formatBind(parseBind(value, directory));
+  if (settings[name].value !== 'PATH') return value;
+  const absolute = (path: unknown) => (path === '-' ? path : resolve(directory, String(path)));
+  return Array.isArray(value) ? value.map(absolute) : absolute(value);
+}
+
+/** What an https address needs, as far as it can be told without a look into the files. */
+function checkCertificates({ tlsCert, tlsKey, tlsCa, tlsClientCert }: Values): void {
+  if (tlsCert.length === 0)
+    throw new ConfigurationError('an https address needs a certificate: set tlsCert and tlsKey');
+  if (tlsCert.length !== tlsKey.length) {
+    throw new ConfigurationError(
+      `tlsCert (${tlsCert.length}) and tlsKey (${tlsKey.length}): each certificate needs its key, in the same order`,
+    );
+  }
+  if (tlsClientCert !== 'none' && tlsCa.length === 0) {
+    throw new ConfigurationError(`tlsClientCert is ${tlsClientCert}: set tlsCa, which says who may sign them`);
+  }
+}
+
 /** Reads lists of addresses, of which none may stand twice. */
-function resolveBinds(directory: string, ...lists: readonly (readonly string[])[]): Bind[][] {
-  const binds = lists.map((texts) => texts.map((text) => parseBind(text, directory)));
+function resolveBinds(...lists: readonly (readonly string[])[]): Bind[][] {
+  const binds = lists.map((texts) => texts.map((text) => parseBind(text)));
   const seen = new Set<string>();
   for (const bind of binds.flat()) {
     const name = formatBind(bind);
@@ -439,7 +479,7 @@ function resolveBinds(directory: string, ...lists: readonly (readonly string[])[
   return binds;
 }
 
-function resolveApps(given: unknown): ResolvedApp[] {
+function resolveApps(given: unknown, adapt: Values['adapt']): ResolvedApp[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
   if (list.length === 0) throw new ConfigurationError('no application: expected [PREFIX=]MODULE[:EXPORT]');
   const apps = list.map((app, index) => resolveApp(app, list.length > 1 ? `apps[${index}]` : 'apps'));
@@ -449,7 +489,8 @@ function resolveApps(given: unknown): ResolvedApp[] {
       throw new ConfigurationError(`prefix "${prefix || '/'}" is given twice, the second time for ${module}`);
     seen.add(prefix);
   }
-  return apps;
+  // Whose kind is given is an application of the convention.
+  return adapt === 'known' ? apps : apps.map((app) => (app.kind === undefined ? { adapt, ...app } : app));
 }
 
 function resolveApp(given: unknown, where: string): ResolvedApp {
@@ -466,7 +507,7 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
     );
   }
   checkNames(given, APP_OPTIONS, `key in ${where}`);
-  const { prefix, module, export: name, kind, inline }: Record<string, unknown> = { ...given };
+  const { prefix, module, export: name, kind, adapt, inline }: Record<string, unknown> = { ...given };
   const check = (good: boolean, key: string, what: string, value: unknown) => {
     if (!good) throw new ConfigurationError(`${where}.${key}: ${expected(what, value).message}`);
   };
@@ -474,6 +515,8 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
   check(prefix === undefined || typeof prefix === 'string', 'prefix', 'a string', prefix);
   check(name === undefined || (typeof name === 'string' && name !== ''), 'export', 'the name of an export', name);
   check(kind === undefined || kind === 'sync' || kind === 'async', 'kind', "'sync' or 'async'", kind);
+  check(adapt === undefined || adapt === 'node' || adapt === 'fetch', 'adapt', "'node' or 'fetch'", adapt);
+  check(adapt === undefined || kind === undefined, 'adapt', 'no kind beside it, since an adapter makes one', kind);
   check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
   check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
 }

@@ -2,12 +2,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
+import { nativeToText } from '../rules/native-strings.ts';
+import { isEncrypted } from './bind.ts';
 import { requestLayout, variableLimits } from './memory.ts';
 import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
 import { probe } from './probe.ts';
+import type { Certificates } from './tls/certificates.ts';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 type Place = Kind | 'inline';
@@ -15,10 +19,13 @@ type Place = Kind | 'inline';
 interface PlannedApp extends ResolvedApp {
   kind: Kind;
   place: Place;
+  known: ProbedApplication;
 }
 
 export interface Plan {
   readonly options: ResolvedOptions;
+  /** Null where no address speaks TLS. */
+  readonly certificates: Certificates | null;
   /** By mount. */
   readonly apps: readonly PlannedApp[];
   /** Of requests that come as CGI variables. */
@@ -27,22 +34,45 @@ export interface Plan {
   readonly layout: RingLayout;
 }
 
+/** An application that a server serves, in words. */
+export interface ServedApplication {
+  /** `/` or `/blog`. */
+  readonly prefix: string;
+  /** As it was given. */
+  readonly module: string;
+  /** The export; null where a server is served that its module lets listen. */
+  readonly export: string | null;
+  /** What it was recognised as: `sync application`, `express application`. */
+  readonly what: string;
+  /** What runs it: `3 async workers`, `inline`. */
+  readonly where: string;
+}
+
 /**
- * Loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18), and settles where each
- * runs.
+ * Reads the certificates; loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18),
+ * and settles where each runs.
  *
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
 export async function makePlan(options: ResolvedOptions): Promise<Plan> {
+  const certificates = await readCertificates(options);
   const found = await probe(options);
   const apps = options.apps.map((app, mount): PlannedApp => {
-    const { kind } = found[mount];
-    return { ...app, kind, place: placeOf(app, kind, options.inline) };
+    const known = found[mount];
+    const { kind } = known;
+    return { ...app, kind, place: placeOf(app, kind, options.inline), known };
   });
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
   const { syncWorkers, asyncWorkers } = options;
   const layout = requestLayout(options, workersAt('sync', syncWorkers), workersAt('async', asyncWorkers));
-  return { options, apps, variables: variableLimits(options), layout };
+  return { options, certificates, apps, variables: variableLimits(options), layout };
+}
+
+/** @throws ConfigurationError for files that are missing, wrong, or do not belong together */
+async function readCertificates(options: ResolvedOptions): Promise<Certificates | null> {
+  if (!options.bind.some(isEncrypted)) return null;
+  const { Certificates } = await import('./tls/certificates.ts');
+  return new Certificates(options);
 }
 
 /**
@@ -87,5 +117,21 @@ function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean
 
 /** The applications by mount, inline ones or the others; null in place of the rest. */
 export function mountsOf({ apps }: Plan, inline: boolean): (WorkerMount | null)[] {
-  return apps.map((app) => ((app.place === 'inline') === inline ? { prefix: app.prefix, app } : null));
+  return apps.map((app) =>
+    (app.place === 'inline') === inline ? { prefix: app.prefix, app, known: app.known } : null,
+  );
+}
+
+/** What is served, by mount. */
+export function servedApplications({ apps, options }: Plan): ServedApplication[] {
+  const { syncWorkers: sync, asyncWorkers } = options;
+  const workers = (count: number, kind: Kind): string => `${count} ${kind} worker${count === 1 ? '' : 's'}`;
+  const where = { sync: workers(sync, 'sync'), async: workers(asyncWorkers, 'async'), inline: 'inline' };
+  return apps.map(({ prefix, module, place, known }) => ({
+    prefix: nativeToText(prefix) || '/',
+    module,
+    export: known.export,
+    what: known.foreign ?? `${known.kind} application`,
+    where: where[place],
+  }));
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isStuck, surviveErrors } from './standard-streams.ts';
 
@@ -17,7 +18,8 @@ export function createReport({ logLevel, errorLog }: Pick<ResolvedOptions, 'logL
   return (level, message) => {
     if (SEVERITY[level] < least || isStuck(sink)) return;
     try {
-      sink.write(`quaich: ${message}\n`);
+      const text = `quaich: ${message}\n`;
+      sink.write(sink === process.stderr ? forDescriptor(2, text) : text);
     } catch {
       // Nobody is left to be told.
     }

@@ -4,25 +4,36 @@ import { QuaichError } from '../interface/errors.ts';
 import { serveByEventLoop } from '../pool/this-thread.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
-import { type Bind, listen } from './bind.ts';
+import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts';
 import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
-import { makeNextPlan, makePlan, mountsOf, needsNewStart, type Plan } from './plan.ts';
+import {
+  makeNextPlan,
+  makePlan,
+  mountsOf,
+  needsNewStart,
+  type Plan,
+  type ServedApplication,
+  servedApplications,
+} from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
 import type { Readiness } from './status/readiness.ts';
 import type { StatusAddress } from './status/status-server.ts';
+import type { Encryption } from './tls/encryption.ts';
 
 /** A server that answers requests. */
 export interface Server {
   /** Where it listens: the first of `urls`. */
   readonly url: string;
-  /** One for each bind: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
+  /** One for each bind: `http://127.0.0.1:8000`, `https://127.0.0.1:8443`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
   /** Where it tells of itself (`status`); null: nowhere. */
   readonly statusUrl: string | null;
+  /** What it serves, and how, in words. */
+  readonly applications: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /**
@@ -46,6 +57,13 @@ export interface Server {
    *   QuaichError when an application does not start up. The old ones go on then.
    */
   reload(options: ServeOptions): Promise<readonly string[]>;
+  /**
+   * Reads the certificates again, for new connections, as the server does by itself soon after their files have
+   * changed.
+   *
+   * @throws ConfigurationError for those that cannot be used: those before stay
+   */
+  renewCertificates(): void;
 }
 
 /**
@@ -58,7 +76,9 @@ export interface Server {
 export async function serve(options: ServeOptions): Promise<Server> {
   const resolved = resolveOptions(options);
   const plan = await makePlan(resolved);
-  const server = new RunningServer(plan, await build(plan, createReport(resolved)));
+  const report = createReport(resolved);
+  for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
+  const server = new RunningServer(plan, await build(plan, report));
   try {
     await server.start();
   } catch (error) {
@@ -77,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
 class RunningServer implements Server {
   readonly urls: string[] = [];
+  readonly applications: readonly ServedApplication[];
   readonly failed: Promise<never>;
   private readonly options: ResolvedOptions;
   private readonly plan: Plan;
@@ -85,6 +106,7 @@ class RunningServer implements Server {
   private readonly accessLog: AccessLog;
   private readonly readiness: Readiness;
   private readonly status: StatusAddress;
+  private readonly encryption: Encryption;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
@@ -95,15 +117,17 @@ class RunningServer implements Server {
   private fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(plan: Plan, { gateway, services, accessLog, readiness, status }: Parts) {
+  constructor(plan: Plan, { gateway, services, accessLog, encryption, readiness, status }: Parts) {
     const { options } = plan;
     this.options = options;
     this.plan = plan;
+    this.applications = servedApplications(plan);
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
     this.readiness = readiness;
     this.status = status;
+    this.encryption = encryption;
     this.grace = options.timeoutGraceful;
     // Ends: when a listening socket fails; else with the process.
     this.failed = new Promise<never>((_, reject) => {
@@ -155,10 +179,15 @@ class RunningServer implements Server {
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
     if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
+    this.encryption.renew();
     const { validate, env, earlyHints } = plan.options;
     const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints };
     for (const service of this.services) await service.reload(applications);
     return needsNewStart(this.plan, plan);
+  }
+
+  renewCertificates(): void {
+    this.encryption.renew();
   }
 
   private async listen(bind: Bind): Promise<string> {
@@ -173,6 +202,8 @@ class RunningServer implements Server {
     });
     this.listeners.push(listener);
     const url = await listen(listener, bind, { backlog, socketMode });
+    if (unixSocket && isEncrypted(bind))
+      throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
     listener.on('error', (error) => this.fail(error));
     return url;
   }

@@ -27,6 +27,7 @@ export interface Setting<T, I = T> {
 
 export type Group =
   | 'Sockets'
+  | 'TLS'
   | 'Workers'
   | 'Limits'
   | 'Timeouts'
@@ -112,4 +113,19 @@ export function choice<const C extends string>(
     return value;
   };
   return { group, value: choices.join('|'), default: normal, text, read, show: String };
+}
+
+/** @throws ConfigurationError for what is no path */
+export function readPath(input: unknown): string {
+  if (typeof input !== 'string' || input === '' || input.includes('\0')) throw expected('a path', input);
+  return input;
+}
+
+export function files(group: Group, text: string): Setting<readonly string[], string | readonly string[]> {
+  const read = (input: unknown): readonly string[] => {
+    const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+    return list.map(readPath);
+  };
+  const show = (input: unknown): string => read(input).join(', ');
+  return { group, value: 'PATH', default: [], defaultText: 'none', separator: ',', text, read, show };
 }

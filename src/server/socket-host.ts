@@ -12,7 +12,7 @@ import {
 } from '../protocols/host.ts';
 import type { IncomingBody } from '../protocols/request-body.ts';
 import { reset } from '../protocols/reset.ts';
-import { type Acceptor, isForgotten, type SocketEvents, takenBytes, unsentBytes } from './accept.ts';
+import { type Acceptor, isForgotten, type SocketEvents, takenBytes, transportOf, unsentBytes } from './accept.ts';
 import { Pace } from './pace.ts';
 
 /** What the sockets of one gateway have in common. */
@@ -92,9 +92,10 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   /** `info` for the rings: one text, its parts separated by line feeds. */
   get connectionText(): string {
     if (this.cachedText === null) {
-      const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket } = this.info;
+      const { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket, tls } = this.info;
       const kind = unixSocket ? 'unix' : '';
       this.cachedText = `${remoteAddress}\n${remotePort}\n${serverName}\n${serverPort}\n${scheme}\n${kind}`;
+      if (tls !== undefined) this.cachedText += `\n${JSON.stringify(tls)}`;
     }
     return this.cachedText;
   }
@@ -245,7 +246,8 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   }
 
   destroy(withReset: boolean): void {
-    if (withReset) reset(this.socket);
+    // A socket of TLS knows no reset; it is closed with the one below.
+    if (withReset) reset(transportOf(this.socket));
     else this.socket.destroy();
   }
 

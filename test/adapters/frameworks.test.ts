@@ -1,4 +1,4 @@
-/** B-68, B-69: Express, Koa, Fastify, Hono and h3 as applications, checked by the validator from below. */
+/** B-68 to B-70: Express, Koa, Fastify, Hono and h3 as applications, checked by the validator from below. */
 import { createServer } from 'node:http';
 import { Router } from 'express';
 import { defineHandler } from 'h3';
@@ -6,7 +6,7 @@ import Koa from 'koa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fromFetchHandler, fromNodeListener } from '../../src/adapters/index.ts';
 import { type AsyncApplication, kindOf } from '../../src/interface/index.ts';
-import { adapterLine } from '../../src/pool/adapter-line.ts';
+import { foreignInterface, likelyDeclaration } from '../../src/pool/foreign.ts';
 import { AsyncTestClient, type TestResponse } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 import { expressApp, fastify, h3, hono, koaListener, NODE_SITE, SITE } from './frameworks.ts';
@@ -67,25 +67,61 @@ describe.each(FRAMEWORKS)('$name', ({ name, app, requests, host }) => {
 
 describe('exported without an adapter', () => {
   it.each([
-    ['Express', expressApp, 'fromNodeListener(site)'],
-    ['a router of Express', Router(), 'fromNodeListener(site)'],
-    ['Koa', new Koa(), 'fromNodeListener(site.callback())'],
-    ['Fastify', fastify, 'fromNodeListener((request, response) => site.routing(request, response), {'],
-    ['Hono', hono, 'fromFetchHandler(site)'],
-    ['h3', h3, 'fromFetchHandler(site)'],
-    ['a handler of h3', defineHandler(() => ''), 'fromFetchHandler(site)'],
-    ['a server', createServer(), 'fromNodeListener(site)'],
-  ])('B-68, B-69 %s is told from an application', (_what, value, call) => {
-    expect(adapterLine(value, 'app')).toContain(`"export const app = ${call}`);
-    expect(adapterLine(value, 'default')).toContain(`"export default ${call}`);
+    ['express application', expressApp],
+    ['express router', Router()],
+    ['koa application', new Koa()],
+    ['fastify application', fastify],
+    ['hono application', hono],
+    ['h3 application', h3],
+    ['h3 handler', defineHandler(() => '')],
+    ['fetch object', { fetch: () => new Response() }],
+    ['elysia application', { fetch() {}, handle() {}, derive() {} }],
+    ['connect application', Object.assign(() => {}, { use() {}, handle() {}, listen() {} })],
+    ['polka application', { handler() {}, use() {}, listen() {} }],
+    ['http server', createServer()],
+  ])('B-70 is recognised by its methods: %s', (name, value) => {
+    expect(foreignInterface(value)?.name).toBe(name);
   });
 
-  it.each([fromNodeListener(expressApp), () => [], async () => [], {}, null, 'text', new Map()])(
-    'B-68, B-69 %o needs none, or is of no interface that has one',
-    (value) => {
-      expect(adapterLine(value, 'app')).toBe(null);
-    },
-  );
+  it.each([
+    fromNodeListener(expressApp),
+    () => [],
+    async () => [],
+    (_request: unknown, _response: unknown, _next: unknown) => {},
+    (_request: Request) => new Response(),
+    Object.assign((_environ: unknown, _startResponse: unknown) => [], { handle() {}, use() {}, fetch() {} }),
+    {},
+    null,
+    'text',
+    new Map(),
+  ])('B-70 nothing is by its parameters: %o', (value) => {
+    expect(foreignInterface(value)).toBe(null);
+  });
+
+  it('B-70 a function is what its owner says', () => {
+    const listener = () => {};
+    expect(foreignInterface(listener, 'node')?.name).toBe('listener for node:http');
+    expect(foreignInterface(listener, 'fetch')?.name).toBe('handler for fetch');
+    expect(foreignInterface(hono, 'node')?.name).toBe('hono application');
+    expect(foreignInterface({}, 'node')).toBe(null);
+  });
+
+  it.each([
+    [(req: unknown, res: unknown) => [req, res], 'node'],
+    [async (request: unknown, _response: unknown) => request, 'node'],
+    [
+      function handler(_req: unknown, res: unknown) {
+        return res;
+      },
+      'node',
+    ],
+    [(request: unknown) => request, 'fetch'],
+    [async (req: unknown, env: unknown) => [req, env], 'fetch'],
+    [(environ: unknown, startResponse: unknown) => [environ, startResponse], null],
+    [() => [], null],
+  ])('the names of parameters are good for a hint alone: %o', (value, likely) => {
+    expect(likelyDeclaration(value)).toBe(likely);
+  });
 });
 
 describe('Express below a mount', () => {

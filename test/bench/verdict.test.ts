@@ -73,7 +73,6 @@ describe('the report', () => {
     const ours = ways.filter((way) => way !== 'node:http');
     return reportText({
       application: './my site.js',
-      refused: false,
       cases: [judge(result, NAME, ways, 2)],
       ours: [judge(result, NAME, ours, 2)],
       flags: new Map(ours.map((way) => [way, `--${way}`])),

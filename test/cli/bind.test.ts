@@ -17,6 +17,9 @@ describe('parseBind', () => {
     ['fastcgi+[::1]:9000', { type: 'tcp', host: '::1', port: 9000, protocol: 'fastcgi' }],
     ['scgi+unix:site.sock', { type: 'unix', path: '/srv/site.sock', protocol: 'scgi' }],
     ['fastcgi+fd://0', { type: 'fd', fd: 0, protocol: 'fastcgi' }],
+    ['https://[::1]:8443', { type: 'tcp', host: '::1', port: 8443, protocol: 'https' }],
+    ['https://:443', { type: 'tcp', host: '', port: 443, protocol: 'https' }],
+    ['https+fd://3', { type: 'fd', fd: 3, protocol: 'https' }],
   ])('reads %s', (text, bind) => {
     expect(parseBind(text, '/srv')).toEqual(bind);
   });
@@ -43,12 +46,23 @@ describe('parseBind', () => {
     ['fastcgi://', 'the port is missing'],
     ['fastcgi+scgi+127.0.0.1:80', 'is not a host name'],
     ['uwsgi://127.0.0.1:80', 'the protocols are fastcgi, scgi and'],
+    ['https://localhost', 'the port is missing'],
+    ['https://localhost:443/', 'the port must be a number from 0 to 65535, not "443/"'],
+    ['https+unix:/run/a.sock', 'TLS is for TCP'],
   ])('refuses %j', (text, reason) => {
     expect(() => parseBind(text)).toThrow(reason);
   });
 
   it('is undone by formatBind', () => {
-    for (const text of ['127.0.0.1:8000', '[::1]:1', ':80', 'unix:/run/a.sock', 'fd://3', 'scgi+unix:/run/a.sock']) {
+    for (const text of [
+      '127.0.0.1:8000',
+      '[::1]:1',
+      ':80',
+      'unix:/run/a.sock',
+      'fd://3',
+      'scgi+unix:/run/a.sock',
+      'https://a:1',
+    ]) {
       expect(formatBind(parseBind(text))).toBe(text);
     }
   });

@@ -22,19 +22,17 @@ function folder(files: Record<string, string> = {}): string {
   return directory;
 }
 
-const empty = folder();
-const read = (argv: string[], env: Environment = {}, directory = empty) =>
-  configure(parseArguments(argv), env, directory);
-
-/** For settings whose default is nothing, or not what an owner would write. */
+/** For settings whose default is none that could be given. */
 const samples: Record<string, string> = {
-  env: 'A=1',
-  socketMode: '600',
-  bind: '127.0.0.1:1',
-  accessLogFile: 'x',
+  ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' },
+  ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x' },
   healthPath: '/healthz',
   status: '127.0.0.1:2',
 };
+
+const empty = folder();
+const read = (argv: string[], env: Environment = {}, directory = empty) =>
+  configure(parseArguments(argv), env, directory);
 
 describe('parseArguments', () => {
   it('knows a flag for every setting, with a negative for every switch', () => {
@@ -61,6 +59,16 @@ describe('parseArguments', () => {
     expect(apps).toEqual(['/a=x', 'y']);
     expect(config).toBe('f.js');
     expect(layer.get('bind')?.value).toEqual(['127.0.0.1:1', '[::1]:2']);
+  });
+
+  it.each([
+    [['-p', '3000'], '127.0.0.1:3000'],
+    [['--port=3000', '--host', '0.0.0.0'], '0.0.0.0:3000'],
+    [['--host', '::1'], '[::1]:8000'],
+    [['--host', '[::1]', '-p', '0'], '[::1]:0'],
+    [['--host', 'localhost', '-p', '1', '--port', '2'], 'localhost:2'],
+  ])('makes an address of %j', (argv, address) => {
+    expect(parseArguments(argv).layer.get('bind')?.value).toEqual([address]);
   });
 
   it('lets the last of two flags count', () => {
@@ -96,6 +104,11 @@ describe('parseArguments', () => {
     [['--bind', '127.0.0.1:1', '--bind', 'x'], '--bind: address "x": the port is missing'],
     [['--env', '=x'], '--env: expected KEY=VALUE, got "=x"'],
     [['--constructor'], 'unknown option --constructor'],
+    [['--port'], '--port needs a value: PORT'],
+    [['--port', '65536'], '--port: address "127.0.0.1:65536": the port must be a number from 0 to 65535'],
+    [['--host', '-p', '1'], '--host needs a value: HOST'],
+    [['--bind', ':1', '--host', 'a'], '--host: an address is given by --bind already'],
+    [['--threads', '2'], 'unknown option --threads: --sync-workers and --async-workers say how many threads serve'],
   ])('refuses %j', (argv, reason) => {
     expect(() => parseArguments(argv)).toThrow(reason);
   });

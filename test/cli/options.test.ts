@@ -109,6 +109,8 @@ describe('resolveOptions', () => {
     [[{ prefix: '/a' }], /^apps\.module: expected the path of a module/],
     [[{ module: 'a' }, { modul: 'a' }], /^unknown key in apps\[1\]: modul; did you mean module\?$/],
     [[{ module: 'a', kind: 'both' }], /^apps\.kind: expected 'sync' or 'async', got "both"$/],
+    [[{ module: 'a', adapt: 'koa' }], /^apps\.adapt: expected 'node' or 'fetch', got "koa"$/],
+    [[{ module: 'a', adapt: 'node', kind: 'async' }], /^apps\.adapt: expected no kind beside it/],
     [[{ module: 'a', kind: 'sync', inline: true }], /^apps\.inline: expected an async application/],
     [['/a=x', '/a/=y'], /^prefix "\/a" is given twice, the second time for y$/],
     [['x', '/=y'], /^prefix "\/" is given twice/],
@@ -118,6 +120,20 @@ describe('resolveOptions', () => {
     [[{ module: 'a', prefix: '/a\n' }], /^prefix "\/a\\n": expected a path/],
   ])('refuses the applications %j', (apps, expected) => {
     expect(message({ apps })).toMatch(expected);
+  });
+
+  it('B-70 says of all functions what they are, unless one is said to be something else', () => {
+    const apps = [
+      'a',
+      { prefix: '/b', module: 'b', adapt: 'fetch' as const },
+      { prefix: '/c', module: 'c', kind: 'sync' as const },
+    ];
+    expect(resolveOptions({ apps, adapt: 'node' }).apps.map(({ adapt }) => adapt)).toEqual([
+      'node',
+      'fetch',
+      undefined,
+    ]);
+    expect(resolveOptions({ apps }).apps.map(({ adapt }) => adapt)).toEqual([undefined, 'fetch', undefined]);
   });
 
   it('G-11 normalises prefixes', () => {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { configurationPage } from '../../src/cli/documentation.ts';
-import { helpText } from '../../src/cli/help.ts';
+import { helpText, shortHelp } from '../../src/cli/help.ts';
 import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
 import { ConfigurationError, QuaichError } from '../../src/interface/errors.ts';
 import { loadApplication } from '../../src/pool/load.ts';
@@ -30,7 +30,7 @@ class FakeServer implements RunningServer {
 }
 
 const probe: Surroundings['probe'] = ({ apps, directory }) =>
-  Promise.all(apps.map(async (app) => (await loadApplication(app, directory)).kind));
+  Promise.all(apps.map(async (app) => ({ ...(await loadApplication(app, directory)).known, notes: [] })));
 
 function command(argv: string[], serve: Serve, hungUp = false) {
   const signals = new EventEmitter();
@@ -260,6 +260,24 @@ describe('run', () => {
 });
 
 describe('the help', () => {
+  it('is a screen, and all of it with --help all', async () => {
+    expect(shortHelp().split('\n').length).toBeLessThanOrEqual(50);
+    expect(
+      shortHelp()
+        .split('\n')
+        .filter((line) => line.length > 100),
+    ).toEqual([]);
+    for (const [argv, text] of [
+      [['--help'], shortHelp()],
+      [['-h'], shortHelp()],
+      [['--help', 'all'], helpText()],
+    ] as const) {
+      const { output, code } = command([...argv], unused);
+      expect(await code).toBe(0);
+      expect(output.stdout).toBe(text);
+    }
+  });
+
   it('fits 100 columns and names every setting with its default, in groups', () => {
     const text = helpText();
     expect(text.split('\n').filter((line) => line.length > 100)).toEqual([]);
@@ -272,6 +290,7 @@ describe('the help', () => {
     expect(text.match(/^[A-Z][\w ]+:$/gm)).toEqual([
       'Applications:',
       'Sockets:',
+      'TLS:',
       'Workers:',
       'Limits:',
       'Timeouts:',

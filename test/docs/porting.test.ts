@@ -28,7 +28,7 @@ describe('the page about porting', () => {
   });
 
   it('says that nothing has to be ported', () => {
-    expect(page(PAGE)).toContain('[run as it is](adapters.md)');
+    expect(page(PAGE)).toContain('[runs as it is](existing-applications.md)');
   });
 
   it('Express: routes, JSON, query and cookies', async () => {

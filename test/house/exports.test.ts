@@ -4,9 +4,6 @@ import { type Exceptions, FINE, judged } from './exceptions.ts';
 import { filesOf, publicEntries, type Source, sourceOf } from './sources.ts';
 
 const UNREAD: Exceptions = {
-  'src/cli/bench/adapted.ts: app': 'the command serves it for `quaich bench`',
-  'src/cli/bench/adapted.ts: startup': 'as app',
-  'src/cli/bench/adapted.ts: shutdown': 'as app',
   'src/cli/bench/prepared.ts: sync': 'the command serves it for `quaich bench`',
   'src/cli/bench/prepared.ts: asynchronous': 'as sync',
 };

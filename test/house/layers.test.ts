@@ -9,8 +9,7 @@ const CIRCLES: Exceptions = {};
 const UNREACHED: Exceptions = {
   'src/cli/documentation.ts': 'makes docs/configuration.md for scripts/docs.mjs',
   'src/bench/load-autocannon.ts': 'a program that src/bench/load.ts starts',
-  'src/cli/bench/adapted.ts': 'a module that the command serves for `quaich bench`',
-  'src/cli/bench/prepared.ts': 'as adapted.ts',
+  'src/cli/bench/prepared.ts': 'a module that the command serves for `quaich bench`',
   'src/cli/bench/own-server.ts': 'a program that `quaich bench` starts',
 };
 

@@ -26,6 +26,11 @@ const files: Record<string, string> = {
   'h3.js': 'export const app = Object.assign(() => {}, { fetch() {} });',
   'router.js':
     'export const app = Object.assign((environ, startResponse) => [], { handle() {}, use() {}, fetch() {} });',
+  'fetch.js': 'export const fetch = async () => new Response();',
+  'fetch.cjs': 'exports.fetch = async () => new Response();',
+  'listener.js': 'export default (req, res) => res.end();',
+  'unknown.js': 'export const app = { handle() {} };',
+  'empty.cjs': '',
   'promise.js': 'export const app = Promise.resolve(() => []);',
   'class.js': 'export class App {}\nexport { App as app };',
   'empty.js': '',
@@ -162,17 +167,12 @@ describe('loadApplication', () => {
     ['./nested.js', /^\.\/nested\.js has no export "application", "app" or default: it exports sites$/],
     ['./nested.js:sites.shop', /^\.\/nested\.js has no export "sites\.shop": it exports sites$/],
     ['./empty.js', /it exports nothing$/],
+    ['./empty.cjs', /it exports nothing$/],
     ['./nested.js:sites.text', /^"sites\.text" in \.\/nested\.js is "x", expected a function$/],
     [
-      './object.js',
-      /^"app" in \.\/object\.js is an object, expected a function; make an application of it with fromFetchHandler/,
+      './unknown.js',
+      /^"app" in .* is an object, expected a function; if .* start it with --adapt node or --adapt fetch$/,
     ],
-    ['./express.js', /^"app" in .* is a framework's function; .*"export const app = fromNodeListener\(site\);"/],
-    ['./koa.js', /expected a function; .*"export default fromNodeListener\(site\.callback\(\)\);"/],
-    ['./fastify.js', /fromNodeListener\(\(request, response\) => site\.routing\(request, response\), \{ startup: /],
-    ['./polka.js', /"export const app = fromNodeListener\(site\.handler\);"/],
-    ['./server.cjs', /is a Server, expected a function; .*"export default fromNodeListener\(site\);"/],
-    ['./h3.js', /"import \{ fromFetchHandler \} from 'quaich\/adapters';"/],
     ['./promise.js', /^"app" in \.\/promise\.js is a Promise, expected a function$/],
     ['./class.js', /^"app" in \.\/class\.js is a class: export a function/],
     ['./bad-hook.js', /^"startup" in \.\/bad-hook\.js is 5, expected a function$/],
@@ -184,6 +184,40 @@ describe('loadApplication', () => {
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(String(error instanceof Error && error.message)).toMatch(expected);
     expect(String(error instanceof Error && error.message)).not.toContain('\n');
+  });
+
+  it.each([
+    ['./object.js', 'fetch object'],
+    ['./express.js', 'connect application'],
+    ['./fastify.js', 'fastify application'],
+    ['./polka.js', 'polka application'],
+    ['./server.cjs', 'http server'],
+    ['./h3.js', 'h3 handler'],
+    ['./fetch.js', 'fetch object'],
+    ['./fetch.js:fetch', 'fetch object'],
+    ['./fetch.cjs', 'fetch object'],
+  ])('B-70 adapts the export of %s: %s', async (text, foreign) => {
+    expect(await load(text)).toMatchObject({ kind: 'async', known: { kind: 'async', foreign, listens: [] } });
+  });
+
+  it('B-70 takes a function for what its owner says, and for an application where nobody says anything', async () => {
+    const spec = { module: './listener.js' };
+    const as = async (more: object) => (await loadApplication({ ...spec, ...more }, directory)).known;
+    expect(await as({ adapt: 'node' })).toMatchObject({ kind: 'async', foreign: 'listener for node:http' });
+    expect(await as({ adapt: 'fetch' })).toMatchObject({ kind: 'async', foreign: 'handler for fetch' });
+    expect(await as({})).toMatchObject({ kind: 'sync', foreign: null });
+  });
+
+  it('B-70 takes whose kind is declared for an application of the convention', async () => {
+    const { known } = await loadApplication({ module: './h3.js', kind: 'sync' }, directory);
+    expect(known).toEqual({ kind: 'sync', foreign: null, export: 'app', listens: [] });
+  });
+
+  it('L-28 refuses on another thread what is not what the first one found', async () => {
+    const known = { kind: 'async', foreign: 'koa application', export: 'app', listens: [] } as const;
+    await expect(loadApplication({ module: './h3.js' }, directory, { known })).rejects.toThrow(
+      /^\.\/h3\.js is a function on this thread, and was recognised on another as "koa application"/,
+    );
   });
 
   it('takes a function of two parameters for an application, whatever else it has', async () => {

@@ -1,5 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { framePosition } from '../../src/rules/stack-frame.ts';
+import { dimFrames, framePosition } from '../../src/rules/stack-frame.ts';
 
 it.each([
   ['    at f (/a/b.js:3:7)', '/a/b.js'],
@@ -25,4 +26,16 @@ it.each([
   'Error: /a/b.js:3:7',
 ])('finds no file in %j', (line) => {
   expect(framePosition(line)).toBeNull();
+});
+
+it('sets back the frames of this package and of Node, for a terminal', () => {
+  const own = `    at f (${fileURLToPath(new URL('../../src/engine/a.ts', import.meta.url))}:1:2)`;
+  const theirs = '    at g (/srv/site.js:3:4)';
+  const node = '    at h (node:internal/a:5:6)';
+  expect(dimFrames(['Error: x', theirs, own, node].join('\n')).split('\n')).toEqual([
+    'Error: x',
+    theirs,
+    `\x1b[2m${own}\x1b[22m`,
+    `\x1b[2m${node}\x1b[22m`,
+  ]);
 });

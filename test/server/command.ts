@@ -63,7 +63,8 @@ export function start(argv: string[], { cwd, env = {}, program = main, execArgv 
 /** The addresses of the ready lines, once there are as many as expected. */
 export async function ready(command: Command, count = 1): Promise<string[]> {
   for (;;) {
-    const urls = [...command.stderr.matchAll(/^listening on (.+)\n/gm)].map(([, url]) => url);
+    const lines = command.stderr.matchAll(/^(?:listening on |\{.*"msg":"listening","url":")(.+?)(?:"\})?\n/gm);
+    const urls = [...lines].map(([, url]) => url);
     if (urls.length >= count) return urls;
     const ended = await Promise.race([
       command.code.then(() => true),

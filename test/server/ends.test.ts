@@ -135,6 +135,16 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     expect([response?.status, response?.body]).toEqual([200, 'late']);
   });
 
+  it('G-184 so does one with a request behind a body, also where sockets are read by events', async () => {
+    for (const directReads of [true, false]) {
+      const { url } = await open({ directReads });
+      const first = 'POST /late?200 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody';
+      const client = new Client(url).send(first + get('/late?0'));
+      client.socket.end();
+      expect(parseResponses(await client.all()).map(({ status }) => status)).toEqual([200, 200]);
+    }
+  });
+
   const leaving: [how: string, path: string, leave: (socket: net.Socket) => void][] = [
     ['closes its socket within the response', '/begun', (socket) => socket.destroy()],
     ['resets its connection before the response', '/silent', (socket) => socket.resetAndDestroy()],

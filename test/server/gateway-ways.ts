@@ -16,6 +16,7 @@ import * as fastcgi from '../protocols/fastcgi-client.ts';
 import * as scgi from '../protocols/scgi-client.ts';
 import type { GatewayAnswer } from './application-check.ts';
 import { asyncApp, syncApp } from './apps/application-ways.ts';
+import { Authority } from './certificates.ts';
 import { Client, parseResponses } from './client.ts';
 import { listening, MemoryErrors } from './listening.ts';
 
@@ -271,9 +272,42 @@ function frontServers(kind: string, name: string, app: Application | AsyncApplic
   ];
 }
 
+/** The server itself, under TLS. */
+function encrypted(kind: string, name: string): GatewayWay {
+  return {
+    way: `TLS, ${kind}`,
+    exceptions: [],
+    async open() {
+      const authority = new Authority();
+      const { cert, key } = authority.issue('site', { subject: '/CN=site' });
+      const server = await serve({
+        apps: [{ module: fileURLToPath(new URL('./apps/application-ways.ts', import.meta.url)), export: name }],
+        ...{ bind: 'https://127.0.0.1:0', tlsCert: cert, tlsKey: key },
+        ...{ syncWorkers: 1, asyncWorkers: 1, inline: kind === 'inline' },
+      });
+      return {
+        async ask(method, path) {
+          const client = new Client(server.url).send(
+            `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+          );
+          return parseResponses(await client.all(), [method])[0];
+        },
+        errors: () => null,
+        close: async () => {
+          await server.close();
+          authority.remove();
+        },
+      };
+    },
+  };
+}
+
 export const GATEWAYS: GatewayWay[] = [
   ...mounts('async', asyncApp),
   ...mounts('sync', syncApp),
   ...frontServers('async', 'asyncApp', asyncApp),
   ...frontServers('sync', 'syncApp', syncApp),
+  encrypted('pooled sync', 'syncApp'),
+  encrypted('pooled async', 'asyncApp'),
+  encrypted('inline', 'asyncApp'),
 ];

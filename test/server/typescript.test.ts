@@ -66,6 +66,7 @@ describe('TypeScript with enums', () => {
     const [url] = await ready(command);
     expect((await get(url)).text).toBe('typed red test');
     command.child.kill('SIGTERM');
-    expect(await ended(command)).toMatchObject({ code: 0, stderr: `listening on ${url}\n` });
+    const mounted = `/  ./app.${extension}  sync application · 1 sync worker\n`;
+    expect(await ended(command)).toMatchObject({ code: 0, stderr: `${mounted}listening on ${url}\n` });
   });
 });

@@ -48,7 +48,6 @@ function reasons(error: unknown): string {
 async function bench(options: BenchOptions, io: BenchSurroundings): Promise<void> {
   const [generatorName, generator] = chooseGenerator(options.generator);
   const application = await inspectApplication(options.app, io.directory);
-  if (application.refused !== null) io.stdout(`Measured with an adapter around it, since ${application.refused}.\n\n`);
   const answers = await firstAnswers(waysOf(application, io.directory, options.workers), options);
   io.stdout(`${introduction(options, application, answers)}Load by ${generatorName}.\n\n`);
 
@@ -96,9 +95,9 @@ function introduction(
   answers: FirstAnswers,
 ): string {
   const { first, expect, leftOut } = answers;
-  const { kind, adapted } = known;
-  const made =
-    adapted === null ? '' : ` made of a ${adapted === 'fetch' ? 'handler for fetch' : 'listener for node:http'}`;
+  const { kind, adapted, foreign } = known;
+  const target = adapted === 'fetch' ? 'handler for fetch' : 'listener for node:http';
+  const made = foreign !== null ? ` (${foreign})` : adapted === null ? '' : ` made of a ${target}`;
   const lines = [
     `${application} is ${kind === 'sync' ? 'a sync' : 'an async'} application${made}.`,
     `${method} ${path} is answered with ${statusText(first.status)} and ${first.body.length} bytes, ` +
@@ -144,7 +143,7 @@ function alone(way: Way, generator: Generator, cases: readonly HttpCase[]): Cand
 
 function findingsOf(
   { application, rounds, connections }: BenchOptions,
-  { kind, refused }: BenchedApplication,
+  { kind }: BenchedApplication,
   { ways, first }: FirstAnswers,
   result: SuiteResult,
 ): Findings {
@@ -161,7 +160,6 @@ function findingsOf(
   const ours = ways.filter(({ flags }) => flags !== null);
   return {
     application,
-    refused: refused !== null,
     cases: judged(ways),
     ours: judged(ours),
     flags: new Map(ours.map(({ name, flags }) => [name, flags ?? ''])),

@@ -15,7 +15,9 @@ const port = Number(process.env.PORT);
 const [order, file] = process.argv.slice(2);
 const { app, directory }: AppOrder = JSON.parse(order);
 
-const loaded = await loadApplication(app, directory);
+// Ends: when nothing is left to run, which ends the program as well.
+const idle = new Promise<void>((resolve) => process.once('beforeExit', () => resolve()));
+const loaded = await loadApplication(app, directory, { idle });
 await loaded.startup?.({});
 const original = originalOf(loaded.app);
 // What fromNodeListener and fromFetchHandler have taken.

@@ -6,8 +6,6 @@ import type { CaseVerdict, Row } from './verdict.ts';
 export interface Findings {
   /** As it was given on the command line. */
   readonly application: string;
-  /** Whether serving refuses it without an adapter. */
-  readonly refused: boolean;
   /** Loads with the fewest connections first; judged among all ways. */
   readonly cases: readonly CaseVerdict[];
   /** The same, judged among those of Quaich. */
@@ -72,7 +70,7 @@ function hopText({ time, between }: Hop): string {
 }
 
 /** The command line for the most connections; others where fewer connections want another one. */
-function recommendations({ application, refused, cases, ours, flags }: Findings): string {
+function recommendations({ application, cases, ours, flags }: Findings): string {
   const lines: string[] = [];
   const told = new Set<string>();
   for (const [index, { case: name, best, rows }] of [...ours.entries()].reverse()) {
@@ -84,7 +82,6 @@ function recommendations({ application, refused, cases, ours, flags }: Findings)
     lines.push(...withoutQuaich(cases[index], best.way, flags));
   }
   if (told.has('inline')) lines.push('Inline, code that blocks its thread blocks all connections.');
-  if (refused) lines.push('The application needs its adapter first: see above.');
   return `${lines.join('\n')}\n`;
 }
 

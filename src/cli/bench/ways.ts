@@ -36,14 +36,13 @@ const workersOf = (kind: 'sync' | 'async', count: number): string => `${count} $
  * @param asked numbers of workers, in place of those that fit the machine
  */
 export function waysOf(application: BenchedApplication, directory: string, asked?: readonly number[]): Way[] {
-  const { kind, app, env } = application;
+  const { kind, app } = application;
   const cores = availableParallelism();
   const counts = asked ?? powersOfTwo(kind === 'sync' ? 2 * cores : cores);
   const by = (name: string, flags: string): Way => ({
     name,
     flags,
     server: quaich(app, [...flags.split(' '), ...(kind === 'async' && flags !== '--inline' ? ['--no-inline'] : [])], {
-      env,
       directory,
     }),
   });
@@ -71,13 +70,13 @@ function node(args: readonly string[], { env, directory }: Place): ServerCommand
 }
 
 /** The servers that a framework comes with; none below a prefix, which they know nothing of. */
-function ownServers({ adapted, app, env, file }: BenchedApplication, directory: string): Way[] {
+function ownServers({ adapted, app, file }: BenchedApplication, directory: string): Way[] {
   if (adapted === null || (app.prefix ?? '/') !== '/') return [];
   const order: AppOrder = { app, directory };
   const by = (name: string, ...more: string[]): Way => ({
     name,
     flags: null,
-    server: node([program('own-server.js'), JSON.stringify(order), ...more], { env, directory }),
+    server: node([program('own-server.js'), JSON.stringify(order), ...more], { directory }),
   });
   if (adapted === 'node:http') return [by(adapted)];
   return FETCH_SERVERS.flatMap((name) => {

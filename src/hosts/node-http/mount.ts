@@ -5,6 +5,7 @@ import { Server, type Socket } from 'node:net';
 import { AsyncInput } from '../../engine/async-input.ts';
 import type { RequestLine } from '../../environ/mount-environs.ts';
 import { connectionInfo, isGone, isUnixSocket } from '../../environ/peer.ts';
+import { type EncryptedSocket, tlsVariables } from '../../environ/tls.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import type { Application, AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
 import { behindPrefix } from '../../rules/prefix.ts';
@@ -31,37 +32,19 @@ export interface NodeListener extends MountLifespan {
   checkContinue(request: IncomingMessage, response: ServerResponse): void;
 }
 
-/** What the system tells of a connection, asked once. */
-interface KnownConnection {
-  info: ConnectionInfo;
-  /** G-38. */
-  tls: readonly [string, string][];
-}
+/** What Node keeps in sockets that it has accepted, as far as it is asked. */
+type AcceptedSocket = Socket & EncryptedSocket & { encrypted?: unknown; server?: unknown };
 
-/** A TLS socket, and what Node keeps in sockets that it has accepted, as far as they are asked. */
-type MaybeEncrypted = Socket & {
-  encrypted?: unknown;
-  server?: unknown;
-  getProtocol?(): unknown;
-  getCipher?(): { name?: unknown };
-};
-
-function lookAt(socket: MaybeEncrypted): KnownConnection {
+function lookAt(socket: AcceptedSocket): ConnectionInfo {
   const { server } = socket;
   const unixSocket = server instanceof Server && server.listening && isUnixSocket(server);
-  const encrypted = socket.encrypted === true;
-  const tls: [string, string][] = [];
-  if (encrypted) {
-    const protocol = socket.getProtocol?.();
-    const cipher = socket.getCipher?.()?.name;
-    if (typeof protocol === 'string') tls.push(['SSL_PROTOCOL', protocol]);
-    if (typeof cipher === 'string') tls.push(['SSL_CIPHER', cipher]);
-  }
-  return { info: connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http'), tls };
+  if (socket.encrypted !== true) return connectionInfo(socket, unixSocket, 'http');
+  return { ...connectionInfo(socket, unixSocket, 'https'), tls: tlsVariables(socket) };
 }
 
 class NodeMount extends Mount {
-  readonly #connections = new WeakMap<object, KnownConnection>();
+  /** What the system tells of a connection is asked once. */
+  readonly #connections = new WeakMap<object, ConnectionInfo>();
 
   constructor(app: Application | AsyncApplication, options: NodeListenerOptions) {
     super(app, { multiprocess: cluster.isWorker, ...options });
@@ -111,7 +94,7 @@ class NodeMount extends Mount {
 
   /** @param awaited the response, where the client waits for 100 Continue */
   #run(request: FrameworkRequest, transport: NodeTransport, line: RequestLine, awaited: ServerResponse | null): void {
-    const { info, tls } = this.#connection(request.socket);
+    const info = this.#connection(request.socket);
     if (isGone(info)) {
       request.socket.destroy();
       return;
@@ -139,12 +122,11 @@ class NodeMount extends Mount {
     // G-33: repeated ones are refused by the environ.
     if (environ.HTTP_HOST !== undefined) checkHost(environ.HTTP_HOST);
     else if (line.protocol !== 'HTTP/1.0') throw new RefusedRequest('an HTTP/1.1 request has no Host field (G-33)');
-    for (const [name, value] of tls) environ[name] = value;
     if (collected !== null) presentCollected(environ, collected);
     this.run(environ, transport);
   }
 
-  #connection(socket: Socket): KnownConnection {
+  #connection(socket: Socket): ConnectionInfo {
     let known = this.#connections.get(socket);
     if (known === undefined) {
       known = lookAt(socket);

@@ -121,3 +121,8 @@ export {};
 //:
 //: B-69: A handler for fetch under a bridge SHOULD have its `Response.body` read with one read outstanding, and
 //: cancelled when the response ends early. `Set-Cookie` is read by `getSetCookie`; an error `Response` becomes a 500.
+//:
+//: B-70: A server that serves what was written for another interface MUST know it by methods that its documentation
+//: names or that it has had for years, or by its owner's word, and never by the number or the names of parameters. A
+//: function that has no such methods, or whose kind is declared, is an application. What it was recognised as is told
+//: at the start.

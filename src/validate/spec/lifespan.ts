@@ -96,6 +96,13 @@ export {};
 //: new workers, and give these all new requests; old ones end those that they have. Where the new do not load or start
 //: up, the old MUST go on, with a message. Settings that take effect with a new start only MUST be named.
 //:
+//: L-28: What was found out of an application when it was first loaded (L-18): which export is served, its kind, what
+//: it is adapted from (B-70), MUST hold on every thread that loads it after that. On a thread where its module has
+//: something else, it does not start up.
+//:
+//: L-29: A module that lets a server of node:http listen itself SHOULD be served in place of that server, unless it
+//: exports an application: `listen` is noted and not carried out on any thread, the server is told that it listens, and
+//: the owner at the start that it does not. Servers that are started beside an application listen as they say.
 //: L-40: A server MAY answer health checks itself, at a path that its owner has named, on its public addresses. The
 //: answer MUST come ahead of all applications and queues: 200 while the server is ready, 503 while it starts, drains or
 //: stops, and while no worker of a kind is ready (L-20).

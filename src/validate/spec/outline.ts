@@ -115,7 +115,7 @@ export {};
 //: | `SERVER_NAME`, `SERVER_PORT` | always | where the request arrived | [G-24](#g-24) |
 //: | `SERVER_PROTOCOL` | always | the version of the request | [G-25](#g-25) |
 //: | `SERVER_SOFTWARE`, `GATEWAY_INTERFACE`, `REMOTE_ADDR`, `REMOTE_PORT` | should be | as in CGI | [G-37](#g-37) |
-//: | `HTTPS`, `SSL_*` | under TLS | `on`; what is known | [G-38](#g-38) |
+//: | `HTTPS`, `SSL_*` | under TLS | `on`; what is known | [G-38](#g-38), [G-202](#g-202) |
 //: | `wsgi.version` | always | `[1, 0]` | [G-40](#g-40) |
 //: | `wsgi.url_scheme` | always | `http` or `https` | [G-41](#g-41) |
 //: | `wsgi.input`, `wsgi.errors` | always | the streams | [G-42](#g-42) |

@@ -100,6 +100,31 @@ export {};
 //: G-38: Under TLS a server SHOULD set `HTTPS` to `on` and what it knows of the `SSL_*` variables; without TLS all of
 //: them are left out.
 //:
+//: G-200: A server that speaks TLS MUST offer version 1.2 and later ones only. It MUST show the first of its
+//: certificates with the name that the client asks for (SNI), else the first of all.
+//:
+//: G-201: Where clients are asked for a certificate, a request MUST NOT reach the application over a connection whose
+//: certificate is not verified, nor over one without, where it is required. A session that is resumed has what its
+//: first handshake has settled.
+//:
+//: G-202: The `SSL_*` variables MUST come from the handshake alone. Their names and forms are those of Apache's
+//: mod_ssl: `SSL_PROTOCOL`, `SSL_CIPHER`, `SSL_SESSION_RESUMED` (`Initial` or `Resumed`), `SSL_TLS_SNI`,
+//: `SSL_CLIENT_VERIFY` (`NONE`, `SUCCESS`, `FAILED:reason`); of a client's certificate `SSL_CLIENT_M_SERIAL`,
+//: `SSL_CLIENT_V_START`, `SSL_CLIENT_V_END`, `SSL_CLIENT_S_DN` and `SSL_CLIENT_I_DN` (RFC 2253) with their parts
+//: (`_CN`, `_O`, `_OU_1`), `SSL_CLIENT_SAN_DNS_0` and `SSL_CLIENT_SAN_Email_0` with those that follow, and
+//: `SSL_CLIENT_CERT` (PEM).
+//:
+//: G-203: Renewed certificates SHOULD be taken up for new connections while the server runs. Files that cannot be used
+//: MUST leave in place what was there before, and are told.
+//:
+//: G-204: A handshake MUST have a limit of time that no number of bytes extends, and counts as a connection. One that
+//: fails SHOULD NOT appear in the log unless its owner asks for that.
+//:
+//: G-205: A client that speaks plain HTTP where TLS is spoken SHOULD get an answer that says so.
+//:
+//: G-206: Everything else MUST be as without TLS: bodies and their backpressure, disconnects, limits, the order of a
+//: stop. A response that breaks off is an error to its client.
+//:
 //: G-39: Address, scheme and host MUST NOT be taken from `X-Forwarded-*` or `Forwarded` unless the peer is configured
 //: as trusted.
 

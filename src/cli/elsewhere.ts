@@ -1,0 +1,29 @@
+const WORKERS = '--sync-workers and --async-workers say how many threads serve';
+const RELOAD = 'nothing is reloaded while the server runs; start it again';
+const TLS = 'a front server sees to TLS: see docs/front-servers.md';
+const TIMEOUTS = 'each limit of time has a flag of its own: see "Timeouts" in --help all';
+
+/** Flags that other servers have, by their names without dashes, and what there is here. */
+export const ELSEWHERE: Readonly<Record<string, string>> = {
+  workers: WORKERS,
+  threads: WORKERS,
+  instances: WORKERS,
+  cluster: WORKERS,
+  concurrency: '--async-requests says how many requests an async worker works on at a time',
+  reload: RELOAD,
+  watch: RELOAD,
+  listen: '--bind, or --port and --host',
+  address: '--bind, or --port and --host',
+  hostname: '--host',
+  socket: '--bind unix:PATH',
+  log: '--access-log writes a line for each request, and --log-level says what else is told',
+  'access-logfile': '--access-log-file',
+  timeout: TIMEOUTS,
+  'keep-alive': '--timeout-keep-alive',
+  tls: TLS,
+  https: TLS,
+  ssl: TLS,
+  cert: TLS,
+  key: TLS,
+  inspect: 'it is a flag of Node: node --inspect node_modules/quaich/dist/src/cli/main.js',
+};

@@ -1,0 +1,172 @@
+import type net from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { connectionInfo } from '../../environ/peer.ts';
+import { type TlsVariables, tlsVariables } from '../../environ/tls.ts';
+import type { ConnectionInfo } from '../../environ/variables.ts';
+import { goesOver } from '../accept.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { Report } from '../report.ts';
+import type { Certificates } from './certificates.ts';
+import { ChangedFiles } from './changed-files.ts';
+import type { Encryption, OnSecured } from './encryption.ts';
+import { reasonOf } from './reason.ts';
+
+/** The protocols that a client may choose from (RFC 7301), so that one of another protocol is not answered by ours. */
+const PROTOCOLS = ['http/1.1', 'http/1.0'];
+/** Milliseconds from one look at the files to the next. */
+const LOOK_EVERY = 1000;
+/** Node would end a handshake by a clock of its own. */
+const NO_LIMIT = 2 ** 31 - 1;
+const SPEAK_TLS = 'This address is https, and the request came without TLS.\n';
+/** For a client that speaks plain HTTP. The system takes so little at once, before the socket is closed. */
+const PLAIN_HTTP =
+  `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: ${SPEAK_TLS.length}\r\n` +
+  `Connection: close\r\n\r\n${SPEAK_TLS}`;
+
+interface HandshakesOptions extends Pick<ResolvedOptions, 'tlsClientCert' | 'timeoutHead'> {
+  certificates: Certificates;
+  /** Bytes that the variables of a connection may have, as JSON. */
+  mostVariables: number;
+  report: Report;
+}
+
+/** A connection whose handshake is under way. */
+interface Handshake {
+  readonly socket: net.Socket;
+  readonly info: ConnectionInfo;
+  /** Milliseconds of the gateway's clock. */
+  readonly begun: number;
+}
+
+/**
+ * Connections become encrypted here. The gateway gives a TCP socket and its addresses; a tls.Server, which listens
+ * nowhere itself, makes a socket of TLS of it; that goes back to the gateway, with what the handshake has settled. A
+ * handshake ends by success, by failure, by its time limit (`timeoutHead`), or with the server.
+ */
+export class Handshakes implements Encryption {
+  private readonly options: HandshakesOptions;
+  private readonly server: Server;
+  private readonly files: ChangedFiles;
+  /** By the addresses of both ends: Node does not tell which TCP socket is below one of TLS. */
+  private readonly pending = new Map<string, Handshake>();
+  private secured: OnSecured | null = null;
+  private looked = 0;
+  private looking = false;
+
+  constructor(options: HandshakesOptions) {
+    const { certificates, tlsClientCert } = options;
+    this.options = options;
+    this.files = new ChangedFiles(certificates.files);
+    this.server = createServer({
+      ...certificates.first,
+      SNICallback: (name, done) => done(null, certificates.find(name)),
+      ALPNProtocols: PROTOCOLS,
+      requestCert: tlsClientCert !== 'none',
+      rejectUnauthorized: tlsClientCert === 'required',
+      handshakeTimeout: NO_LIMIT,
+    });
+    this.server.on('secureConnection', (socket) => this.succeeded(socket));
+    this.server.on('tlsClientError', (error, socket) => this.failed(error, socket));
+  }
+
+  onSecured(callback: OnSecured): void {
+    this.secured = callback;
+  }
+
+  get size(): number {
+    return this.pending.size;
+  }
+
+  begin(socket: net.Socket, info: ConnectionInfo, now: number): void {
+    const key = keyOf(info);
+    const handshake = { socket, info, begun: now };
+    this.pending.set(key, handshake);
+    socket.on('close', () => {
+      // The system may have given the addresses to another connection.
+      if (this.pending.get(key) === handshake) this.pending.delete(key);
+    });
+    this.server.emit('connection', socket);
+  }
+
+  tick(now: number): void {
+    const { timeoutHead } = this.options;
+    for (const { socket, begun } of this.pending.values()) {
+      if (now - begun >= timeoutHead) socket.destroy(new Error(`it took longer than ${timeoutHead} ms`));
+    }
+    if (now - this.looked < LOOK_EVERY || this.looking) return;
+    this.looked = now;
+    void this.look();
+  }
+
+  renew(): void {
+    const { certificates } = this.options;
+    certificates.renew();
+    this.server.setSecureContext(certificates.first);
+  }
+
+  abort(): void {
+    for (const { socket } of this.pending.values()) socket.destroy();
+  }
+
+  /** Takes up certificates that have been renewed; where they cannot be used, those before stay. */
+  private async look(): Promise<void> {
+    const { report } = this.options;
+    this.looking = true;
+    try {
+      if (!(await this.files.haveChanged())) return;
+      this.renew();
+      report('info', 'the certificates have changed and were read again');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      report('error', `the certificates have changed and cannot be used, those before stay: ${reason}`);
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private succeeded(socket: TLSSocket): void {
+    const handshake = this.find(socket);
+    if (handshake === undefined) {
+      // The client has gone, and its address with it.
+      socket.destroy();
+      return;
+    }
+    this.pending.delete(keyOf(handshake.info));
+    const tls = tlsVariables(socket);
+    const refusal = this.refusal(socket, tls);
+    if (refusal !== '') {
+      this.tell(handshake.info.remoteAddress, refusal);
+      socket.destroy();
+      return;
+    }
+    goesOver(socket, handshake.socket);
+    this.secured?.(socket, { ...handshake.info, tls });
+  }
+
+  /** Why a client is not served although the handshake has succeeded; '' where it is. */
+  private refusal(socket: TLSSocket, tls: TlsVariables): string {
+    const { tlsClientCert, mostVariables } = this.options;
+    const accepted = tlsClientCert === 'required' ? ['SUCCESS'] : ['SUCCESS', 'NONE'];
+    // Node lets others through: with a bad certificate where none is required, or none where a session is resumed.
+    if (!accepted.includes(tls.SSL_CLIENT_VERIFY)) return `its certificate: ${socket.authorizationError ?? 'none'}`;
+    return JSON.stringify(tls).length > mostVariables ? 'its name or certificate is too large' : '';
+  }
+
+  private failed(error: Error & { code?: string }, socket: TLSSocket): void {
+    if (error.code === 'ERR_SSL_HTTP_REQUEST') this.find(socket)?.socket.write(PLAIN_HTTP);
+    this.tell(socket.remoteAddress, String(socket.authorizationError ?? reasonOf(error)));
+  }
+
+  /** Clients that have gone, and those that knock at every door, are of interest to those only who look for them. */
+  private tell(address: string | undefined, reason: string): void {
+    this.options.report('debug', `a TLS handshake failed (${address ?? 'its client has gone'}): ${reason}`);
+  }
+
+  private find(socket: TLSSocket): Handshake | undefined {
+    return this.pending.get(keyOf(connectionInfo(socket, false, 'https')));
+  }
+}
+
+function keyOf({ remoteAddress, remotePort, serverName, serverPort }: ConnectionInfo): string {
+  return `${remoteAddress} ${remotePort} ${serverName} ${serverPort}`;
+}
