@@ -103,8 +103,8 @@ Where the access log is written as JSON, so are these: \`level\`, \`time\`, \`ms
 Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
 
-- \`SIGTERM\` and \`SIGINT\` stop it in order: no new connections, running requests end within
-  \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
+- \`SIGTERM\` and \`SIGINT\` stop it in order: it goes on for \`timeoutDrain\` ([draining](production.md#stopping)); then
+  there are no new connections, running requests end within \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
   at once, as \`SIGKILL\` does, since nothing else ends one with a thread inside native code; during the start a second one does.
   During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
 - \`SIGHUP\` reads the configuration again and loads the applications in new workers, one after the other. They take all new

@@ -1,5 +1,6 @@
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
+import { version } from '../rules/version.ts';
 import type { ServedApplication } from '../server/index.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
@@ -9,12 +10,13 @@ import type { Environment } from './environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText, shortHelp } from './help.ts';
 import { startLines } from './start-lines.ts';
-import { version } from './version.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
   /** Where it listens: `http://127.0.0.1:8000`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
+  /** Where it tells of itself; null: nowhere. */
+  readonly statusUrl?: string | null;
   /** What it serves. */
   readonly applications?: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
@@ -165,6 +167,7 @@ async function serveUntilStopped(
   try {
     server = await io.serve(options);
     io.stderr(startLines(server, options, io.directory));
+    if (server.statusUrl) io.stderr(`status on ${server.statusUrl}\n`);
     if (signals > 0) closing();
     else if (due) void reload();
     await Promise.race([closed, server.failed]);

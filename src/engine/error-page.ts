@@ -14,7 +14,7 @@ interface ErrorPage {
  * The page of a server in place of a response, of one line: for a request that failed fixed, without details (G-140);
  * with the framing of any other response (G-144).
  *
- * @param status 400 to 599
+ * @param status 400 to 599; 200 for a health check
  * @param message behind the reason phrase, for a request that was refused: ISO-8859-1
  * @param retryAfter seconds (RFC 9110, 10.2.3); 0 for no such field
  */

@@ -3,6 +3,7 @@ import Negotiator from 'negotiator';
 import { statusFor } from '../engine/error-page.ts';
 import { report } from '../engine/report.ts';
 import type { HeaderField } from '../interface/types.ts';
+import { escapeHtml } from '../rules/html.ts';
 import { describeError } from '../rules/show.ts';
 import { framePosition, type Position } from '../rules/stack-frame.ts';
 import { statusLine } from '../rules/status-line.ts';
@@ -75,15 +76,6 @@ function excerpt(error: unknown): string {
     return `${file}:${line}:${column}\n\n${shown.join('\n')}\n`;
   }
   return '';
-}
-
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
 }
 
 function page(title: string, request: string, source: string, stack: string): string {

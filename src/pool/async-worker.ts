@@ -29,6 +29,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
     data.environ,
   );
   const run = (request: AsyncRingRequest): void => {
+    if (data.timed) request.claim();
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data.earlyHints);

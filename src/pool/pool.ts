@@ -22,6 +22,20 @@ export interface Loss {
   inUse: ReadonlySet<number>;
 }
 
+/** Why workers are replaced: the names of metrics. */
+export type Cause =
+  /** They have served their number of requests. */
+  | 'requests'
+  | 'reload'
+  /** An error outside of any request, which nobody caught. */
+  | 'error'
+  /** They took too long, and were ended. */
+  | 'timeout'
+  /** Their thread ended by itself. */
+  | 'died'
+  /** Their thread did not start up. */
+  | 'startup';
+
 const NOTHING: Loss = { served: false, requests: [], inUse: new Set() };
 
 interface PoolEvents {
@@ -68,6 +82,8 @@ const LAST_WAIT = 1000;
 export class WorkerPool<Data> {
   /** Shutdown hooks that threw or had to be cut short (L-10). */
   shutdownFailures = 0;
+  /** Workers that have been replaced, or have ended so that others were started, while the pool runs. */
+  readonly replacements: Record<Cause, number> = { requests: 0, reload: 0, error: 0, timeout: 0, died: 0, startup: 0 };
   readonly #options: PoolOptions<Data>;
   /** What the next thread gets. */
   #data: Data;
@@ -78,6 +94,7 @@ export class WorkerPool<Data> {
   #stopping = false;
   /** A ready thread whose successor is starting. */
   #due: WorkerThread | null = null;
+  #dueFor: Cause = 'requests';
   /** The same, or an earlier one, where it is due for an error that nobody caught. */
   #failing: WorkerThread | null = null;
   /** Starts that failed in a row. */
@@ -117,12 +134,13 @@ export class WorkerPool<Data> {
    *
    * @returns false where there is no place for one now, or another worker is missing or being replaced
    */
-  replace(index: number): boolean {
+  replace(index: number, cause: Cause = 'requests'): boolean {
     const thread = this.#threads[index];
     if (thread?.state !== READY || this.#due !== null || this.#stopping || !this.#threads.includes(null)) return false;
     if (this.#count((other) => other.living) !== this.#options.size || performance.now() < this.#notBefore)
       return false;
     this.#due = thread;
+    this.#dueFor = cause;
     this.#fill();
     return true;
   }
@@ -152,7 +170,7 @@ export class WorkerPool<Data> {
   async #reload(thread: WorkerThread): Promise<void> {
     if (this.#stopping) throw new Error('the server is stopping');
     // Ends: at the latest with the time limit of a startup; without one, with the thread.
-    if (this.replace(thread.place)) {
+    if (this.replace(thread.place, 'reload')) {
       await this.#threads.find((other) => other?.state === STARTING)?.started;
       return;
     }
@@ -201,6 +219,11 @@ export class WorkerPool<Data> {
     });
     this.#cut = null;
     return killed;
+  }
+
+  /** By place; null where there is none. */
+  get threads(): readonly (WorkerThread | null)[] {
+    return this.#threads;
   }
 
   /** Threads that the system could not end. */
@@ -263,6 +286,7 @@ export class WorkerPool<Data> {
     if (this.#count(({ state }) => state === READY) <= this.#options.size) return;
     // Nobody is due where the one that was has died, and its successor was one too many.
     const surplus = this.#due ?? thread;
+    if (surplus === this.#due) this.replacements[this.#dueFor]++;
     // The request that left an error behind may wait for what failed, for ever.
     surplus.replaced(surplus === this.#failing ? (this.#options.leaveTimeout ?? 0) : 0);
     this.#due = null;
@@ -274,7 +298,7 @@ export class WorkerPool<Data> {
     const { kind, replaceUncaught = true } = this.#options;
     const now = performance.now();
     let text = `an error outside of any request in ${kind} worker ${thread.place}`;
-    if (replaceUncaught && now - this.#lastUncaught >= REPLACE_EVERY && this.replace(thread.place)) {
+    if (replaceUncaught && now - this.#lastUncaught >= REPLACE_EVERY && this.replace(thread.place, 'error')) {
       this.#lastUncaught = now;
       this.#failing = thread;
       text += ', which is replaced and ends the requests that it has';
@@ -288,6 +312,9 @@ export class WorkerPool<Data> {
     const { served, requests, inUse } = this.#events.lost(place, thread.files) ?? NOTHING;
     closeOpenFiles(thread.files, inUse);
     if (thread.hooksCut) this.shutdownFailures++;
+    if (this.#running && !this.#stopping && !thread.wasReplaced) {
+      this.replacements[failure !== null ? 'startup' : thread.wasKilled ? 'timeout' : 'died']++;
+    }
     this.#threads[place] = null;
     const initial = !this.#running && thread.readySince === 0;
     const expected = left || initial || (this.#stopping && requests.length === 0 && !thread.hooksCut);

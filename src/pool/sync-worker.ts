@@ -46,6 +46,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
       if (end.leaving) return;
       continue;
     }
+    if (data.timed) current.claim();
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
     const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data.earlyHints);

@@ -19,6 +19,7 @@ import {
   STARTED,
   STARTING,
 } from './states.ts';
+import { Vitals } from './vitals.ts';
 
 /** What a worker reports of itself. Control only: requests never travel this way. */
 export type WorkerMessage =
@@ -103,6 +104,9 @@ export class WorkerThread {
   /** Fulfils with `ready`, rejects with StartupError. */
   readonly started: Promise<void>;
   readonly ended: Promise<void>;
+  readonly vitals: Vitals;
+  /** Another thread has taken its part. */
+  wasReplaced = false;
   #state = STARTING;
   /** The event that its end began with, and the state that it was in; -1 before. */
   #endedBy = -1;
@@ -157,6 +161,7 @@ export class WorkerThread {
       (error: unknown) => this.#fail(describeError(error), false),
     );
     const [thread] = this.#piscina.threads;
+    this.vitals = new Vitals(thread);
     thread.on('error', (error: unknown) => {
       this.cause ||= describeError(error);
     });
@@ -206,6 +211,7 @@ export class WorkerThread {
   /** Another thread has taken its part: it ends the requests that it has, within `limit` milliseconds; 0: no limit. */
   replaced(limit: number): void {
     this.#state = nextLife(this.#state, REPLACED);
+    this.wasReplaced = true;
     this.hurry(limit);
   }
 

@@ -28,6 +28,8 @@ export interface WorkerData {
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
   earlyHints: boolean;
+  /** Whether workers note when they take a request. */
+  timed: boolean;
   /** Whether an async worker may have several requests in progress (G-09, G-44). */
   multithread: boolean;
 }

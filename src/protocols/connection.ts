@@ -55,6 +55,8 @@ export abstract class Connection implements ResponseConnection, InputReader {
   protected readonly queue = new ExchangeQueue();
   /** SOCKET_* state. */
   protected socket: number = SOCKET_OPEN;
+  /** The server is to stop: the next response is the last, and says so. */
+  protected draining = false;
   /** The server stops: the connection ends with its last response. */
   protected closing = false;
   /** Requests that have begun. */
@@ -188,8 +190,14 @@ export abstract class Connection implements ResponseConnection, InputReader {
     }
   }
 
+  /** The server is to stop: the connection ends with its next response, which says so (L-41). */
+  drain(): void {
+    this.draining = true;
+  }
+
   /** The server stops: idle connections end at once, the others with the response in progress (L-12). */
   shutdown(): void {
+    this.draining = true;
     this.closing = true;
     if (this.queue.front === null && !this.inHead) this.finish();
   }

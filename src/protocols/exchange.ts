@@ -9,6 +9,9 @@ import {
   StateError,
 } from './http/states.ts';
 
+/** In place of a status where the client has left, as in nginx. */
+const CLIENT_LEFT = 499;
+
 /** What stands behind an exchange: an application on this thread, or a slot of the rings. Called by the connection. */
 export interface ExchangeOwner {
   /**
@@ -82,8 +85,12 @@ export class Exchange {
   owner: ExchangeOwner | null = null;
   /** For the host's own use: what the access log needs. */
   record: unknown = null;
-  /** Milliseconds, set by the host. */
+  /** The number of the mount that it came to, set by the host; -1: none. */
+  mount = -1;
+  /** Milliseconds, set by the host where it times requests. */
   startTime = 0;
+  /** When its application got it; likewise. */
+  takenTime = 0;
   /** RESPONSE_* state. */
   state: number = RESPONSE_AWAITED;
   /** The status for the client, and for the access log, when the owner gives up without an answer. */
@@ -125,6 +132,16 @@ export class Exchange {
     this.expectsContinue = expectsContinue;
   }
 
+  /** For the access log and for metrics. */
+  get finalStatus(): number {
+    return this.status || this.unanswered;
+  }
+
+  /** The client left before the end of the response. */
+  get wasLeft(): boolean {
+    return this.unanswered === CLIENT_LEFT;
+  }
+
   /** A body follows the head, be it of unknown length (G-55). */
   get hasBody(): boolean {
     return this.bodyLength !== 0;
@@ -152,12 +169,12 @@ export class Exchange {
 
   /**
    * Nobody wants the response any more, and the owner is told. A client that has gone without one is a 499 of the
-   * access log, as in nginx.
+   * access log; one that has got all of it has not left early.
    */
   breakOff(givenUp: boolean): void {
     if (this.state === RESPONSE_OVER) return;
     this.state = nextResponse(this.state, RESPONSE_BREAK);
-    if (!givenUp) this.unanswered = 499;
+    if (!givenUp && this.state === RESPONSE_BROKEN) this.unanswered = CLIENT_LEFT;
     this.held = null;
     this.owner?.disconnected(givenUp);
   }

@@ -205,7 +205,7 @@ export abstract class VariablesConnection extends Connection {
       return;
     }
     const isLast = ++this.requests >= mostRequests;
-    const exchange = new Exchange(this, flags, persist && keepAlive && !isLast && !this.closing, false, false);
+    const exchange = new Exchange(this, flags, persist && keepAlive && !isLast && !this.draining, false, false);
     exchange.bodyLength = length;
     this.queue.append(exchange);
     // What the body needs must stand before the host is asked: it may answer at once.

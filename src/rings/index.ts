@@ -37,6 +37,7 @@
  * slot, and the epoch of a worker, keep a thread that comes back late from touching what belongs to its successor.
  */
 export { AsyncRingRequest, AsyncWorkerEnd } from './async-worker-end.ts';
+export { claimTime } from './clock.ts';
 export { GatewayEnd } from './gateway-end.ts';
 export {
   CANCEL_ABORTED,
@@ -50,4 +51,5 @@ export {
 } from './layout.ts';
 export type { HeadMessage, LentBlocks, ResponseHandler } from './response-reader.ts';
 export type { RingRequest } from './ring-request.ts';
+export { survey } from './survey.ts';
 export { SyncRingRequest, SyncWorkerEnd } from './sync-worker-end.ts';

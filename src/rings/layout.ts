@@ -166,6 +166,8 @@ export const WAITING = 49;
 export const BODY_WANTED = 50;
 /** 1: an entry for this request lies in the inbox of its async worker. Set by the gateway, cleared by the worker. */
 export const SIGNALLED = 51;
+/** When the worker took the request, in two words (clock.ts). Written only where requests are timed. */
+export const CLAIMED = 52;
 /** First word of the head record (assembly/layout.ts); the text follows directly. */
 export const RECORD = 64;
 

@@ -2,6 +2,7 @@ import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
+import { noteClaim } from './clock.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,
@@ -106,6 +107,11 @@ export abstract class RingRequest {
     this.writer = writer;
     this.layout = layout;
     this.header = header;
+  }
+
+  /** Notes that the worker takes the request now, for a gateway that times requests (`claimTime`). */
+  claim(): void {
+    noteClaim(this.words, this.header);
   }
 
   /**

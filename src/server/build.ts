@@ -2,6 +2,7 @@
 import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { describeFailure } from '../pool/applications.ts';
 import { Parser } from '../protocols/http/parser.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { createSharedMemory } from '../rules/webassembly.ts';
 import { Acceptor } from './accept.ts';
 import { Gateway, type Route } from './gateway.ts';
@@ -12,6 +13,10 @@ import type { ResolvedOptions } from './options.ts';
 import { mountsOf, type Plan } from './plan.ts';
 import type { Report } from './report.ts';
 import { noService, type Service } from './service.ts';
+import { loadMetrics } from './status/metrics.ts';
+import { Readiness } from './status/readiness.ts';
+import { noStatus, type StatusAddress, StatusServer } from './status/status-server.ts';
+import { CountedTraffic, noTraffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
 import { Workers } from './workers.ts';
@@ -26,16 +31,25 @@ export interface Parts {
   /** In the order in which they are started; they are stopped the other way round. */
   readonly services: readonly Service[];
   readonly accessLog: AccessLog;
+  readonly readiness: Readiness;
+  readonly status: StatusAddress;
   readonly encryption: Encryption;
 }
 
 /**
  * Makes the parts of a server.
  *
- * @throws ConfigurationError when the access log cannot be opened; QuaichError where the system has no memory
+ * @throws ConfigurationError when the access log cannot be opened, or a package is missing; QuaichError where the
+ *   system has no memory
  */
 export async function build(plan: Plan, report: Report): Promise<Parts> {
   const { options, layout } = plan;
+  const { status: bind, socketMode } = options;
+  const counting =
+    bind === undefined
+      ? null
+      : { bind, socketMode, traffic: new CountedTraffic(plan.apps.length), writeMetrics: await loadMetrics() };
+  const traffic = counting?.traffic ?? noTraffic;
   const memory = layout.workers > 0 ? requestMemory(layout) : createSharedMemory(PARSER_END);
   const parser = new Parser({
     memory,
@@ -47,7 +61,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
   });
   const turn = new Turn();
 
-  const inline = new InlineApplications({ ...options, mounts: mountsOf(plan, true), report }, parser, turn);
+  const inline = new InlineApplications({ ...options, mounts: mountsOf(plan, true), traffic, report }, parser, turn);
   let workers = noService;
   if (layout.workers > 0) {
     workers = new Workers(
@@ -62,8 +76,10 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
           environ: options.env,
           multithread: options.asyncRequests !== 1,
           earlyHints: options.earlyHints,
+          timed: traffic.isCounted,
         },
         leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
+        traffic,
         report,
       },
       parser,
@@ -78,6 +94,8 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
   const encryption = await encryptionOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
+  const services = [inline, workers];
+  const readiness = new Readiness(services);
   const gateway = new Gateway({
     parser,
     turn,
@@ -94,13 +112,20 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     variables: plan.variables,
     deadlines: options,
     accessLog,
+    traffic,
+    health: options.healthPath === undefined ? undefined : { path: options.healthPath, readiness },
     maxConnections: options.maxConnections,
     maxConnectionsPerAddress: options.maxConnectionsPerAddress,
     limitQueue: options.limitQueue,
     minRate: options.minRate,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
   });
-  return { gateway, services: [inline, workers], accessLog, encryption };
+  const names = plan.apps.map(({ prefix, place }) => ({ mount: nativeToText(prefix) || '/', kind: place }));
+  const status =
+    counting === null
+      ? noStatus
+      : new StatusServer({ ...counting, gateway, services, accessLog, readiness, names, report });
+  return { gateway, services, accessLog, encryption, readiness, status };
 }
 
 async function encryptionOf({ certificates, options, layout }: Plan, report: Report): Promise<Encryption> {

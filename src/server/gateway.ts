@@ -22,6 +22,8 @@ import type { AccessLog } from './log/access-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
+import type { Readiness } from './status/readiness.ts';
+import { noTraffic, type Traffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
 import type { Turn } from './turn.ts';
 
@@ -47,6 +49,12 @@ export interface Route extends Mounted {
 /** Limits that are off where they are left out. */
 type ClientLimits = Pick<ResolvedOptions, 'limitQueue' | 'maxConnectionsPerAddress' | 'minRate'>;
 
+/** Where a health check asks on a public address, and what it is told (L-40). */
+interface HealthCheck {
+  readonly path: string;
+  readonly readiness: Readiness;
+}
+
 interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partial<ClientLimits> {
   parser: Parser;
   turn: Turn;
@@ -59,6 +67,9 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   variables: VariableLimits;
   deadlines: Deadlines;
   accessLog: AccessLog;
+  /** Who counts requests; nobody where left out. */
+  traffic?: Traffic;
+  health?: HealthCheck | undefined;
   /** An exchange is over, also one that was refused before it came to a destination. */
   onFinished?(): void;
   /** Something threw that must not; its connection is dropped. */
@@ -103,10 +114,15 @@ export class Gateway implements SocketContext {
   private readonly routes: MountTable<Route>;
   private readonly destinations: readonly Destination[];
   private readonly accessLog: AccessLog;
+  private readonly traffic: Traffic;
+  /** Somebody wants to know when requests come and how long they take. */
+  private readonly isTimed: boolean;
+  private readonly health: HealthCheck | undefined;
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
+  /** Connections that are open. */
+  readonly hosts = new Set<SocketHost>();
   private readonly encryption: Encryption;
-  private readonly hosts = new Set<SocketHost>();
   private readonly admission: Admission;
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
@@ -118,6 +134,8 @@ export class Gateway implements SocketContext {
   private waiting = new Map<SocketHost, Route>();
   private dateText = '';
   private dateUntil = 0;
+  /** Each connection ends with its next response. */
+  private draining = false;
   private closing = false;
   private onEmpty: () => void = nothing;
 
@@ -135,6 +153,9 @@ export class Gateway implements SocketContext {
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.accessLog = options.accessLog;
+    this.traffic = options.traffic ?? noTraffic;
+    this.isTimed = this.accessLog.isKept || this.traffic.isCounted;
+    this.health = options.health;
     this.onFinished = options.onFinished ?? nothing;
     this.head = new HeadReader(parser.words, parser.bytes);
     this.limits = limitsByWait(deadlines);
@@ -152,7 +173,7 @@ export class Gateway implements SocketContext {
     const full = this.closing || this.admission.isFull || this.encryption.size >= this.options.maxConnections;
     // Asked now, since the system forgets the address of a client that resets its connection.
     const info = full ? null : connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http');
-    if (info === null || isGone(info)) socket.destroy();
+    if (info === null || isGone(info)) this.turnAway(socket);
     else if (encrypted) this.encryption.begin(socket, info, this.turn.now);
     else this.open(socket, info, protocol);
   }
@@ -160,12 +181,19 @@ export class Gateway implements SocketContext {
   private open(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
     const refusal = this.closing ? null : this.admission.enter(info.remoteAddress);
     if (refusal === null) {
-      socket.destroy();
+      this.turnAway(socket);
       return;
     }
     const host = new SocketHost(socket, info, this, this.turn.now, (one) => this.connect(one, protocol));
     host.refusal = refusal;
     this.hosts.add(host);
+    this.traffic.opened(refusal === '' ? 'accepted' : 'refused');
+    if (this.draining) host.connection.drain();
+  }
+
+  private turnAway(socket: net.Socket): void {
+    this.traffic.opened('dropped');
+    socket.destroy();
   }
 
   private connect(host: ConnectionHost, protocol: Protocol): Connection {
@@ -184,9 +212,18 @@ export class Gateway implements SocketContext {
   /** See `ConnectionHost.request`. */
   request(exchange: Exchange, host: SocketHost): boolean {
     const head = this.head.at(PARSED_HEAD, this.parser.headStart);
+    if (this.isTimed) {
+      if (exchange.startTime === 0) exchange.startTime = host.requestedAt || performance.now();
+      host.requestedAt = 0;
+    }
     if (this.accessLog.isKept) keepFacts(exchange, head);
+    if (host.refusal !== '') exchange.persist = false;
+    if (this.health !== undefined && head.path === this.health.path) {
+      const { objection } = this.health.readiness;
+      exchange.connection.answer(exchange, objection === '' ? 200 : 503, objection || 'ready');
+      return true;
+    }
     if (host.refusal !== '') {
-      exchange.persist = false;
       exchange.connection.answer(exchange, 503, host.refusal);
       return true;
     }
@@ -199,12 +236,14 @@ export class Gateway implements SocketContext {
       exchange.connection.answer(exchange, 404);
       return true;
     }
+    exchange.mount = route.mount;
     if (route.destination.accept(route.mount, exchange, host)) return true;
     const { limitQueue = 0 } = this.options;
     if (limitQueue > 0 && this.waiting.size >= limitQueue) {
       exchange.connection.answer(exchange, 503, BUSY);
       return true;
     }
+    host.requestedAt = exchange.startTime;
     this.waiting.set(host, route);
     this.turn.isAwaited = true;
     return false;
@@ -215,8 +254,16 @@ export class Gateway implements SocketContext {
   }
 
   finished(exchange: Exchange, host: SocketHost): void {
-    if (this.accessLog.isKept) this.log(exchange, host);
+    if (this.isTimed) this.account(exchange, host);
     this.onFinished();
+  }
+
+  private account(exchange: Exchange, host: SocketHost): void {
+    // One that is refused while it waits for room does not come to `request` again.
+    if (exchange.startTime === 0) exchange.startTime = host.requestedAt;
+    if (exchange.startTime === host.requestedAt) host.requestedAt = 0;
+    if (this.accessLog.isKept) this.log(exchange, host);
+    this.traffic.finished(exchange);
   }
 
   private log(exchange: Exchange, host: SocketHost): void {
@@ -228,7 +275,7 @@ export class Gateway implements SocketContext {
       method: facts.method,
       target: facts.target,
       protocol: facts.protocol,
-      status: exchange.status || exchange.unanswered,
+      status: exchange.finalStatus,
       bytes: exchange.sent,
       durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
       referer: facts.referer,
@@ -285,6 +332,7 @@ export class Gateway implements SocketContext {
 
   closed(host: SocketHost): void {
     this.hosts.delete(host);
+    this.traffic.closed(host);
     this.admission.leave(host.info.remoteAddress, host.refusal);
     this.waiting.delete(host);
     if (this.hosts.size === 0) this.onEmpty();
@@ -299,6 +347,17 @@ export class Gateway implements SocketContext {
     for (const host of this.hosts) host.checkDeadline(turn.now);
     this.encryption.tick(turn.now);
     for (const destination of this.destinations) destination.tick(turn.now);
+  }
+
+  /** Requests that wait for room. */
+  get queued(): number {
+    return this.waiting.size;
+  }
+
+  /** Goes on as before, but has each connection end with its next response (L-41). */
+  drain(): void {
+    this.draining = true;
+    for (const host of this.hosts) host.connection.drain();
   }
 
   /**
@@ -343,5 +402,4 @@ function keepFacts(exchange: Exchange, head: HeadReader): void {
   };
   if (remoteAddress !== undefined) facts.remoteAddress = remoteAddress;
   exchange.record = facts;
-  exchange.startTime = performance.now();
 }

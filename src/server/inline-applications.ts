@@ -14,6 +14,8 @@ import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
+import type { Traffic } from './status/traffic.ts';
+import type { ServiceStatus } from './status/workers.ts';
 import type { Turn } from './turn.ts';
 
 type InlineSettings = Pick<
@@ -24,6 +26,7 @@ type InlineSettings = Pick<
 interface InlineOptions extends InlineSettings {
   /** Null where an application runs elsewhere. */
   mounts: readonly (WorkerMount | null)[];
+  traffic: Traffic;
   report: Report;
 }
 
@@ -45,6 +48,8 @@ async function within(promise: Promise<void>, timeout: number, what: string): Pr
 export class InlineApplications implements Service {
   /** None of this thread's making. */
   readonly stuck = 0;
+  /** This thread is there as long as the server is. */
+  readonly isDown = false;
   private readonly options: InlineOptions;
   private readonly turn: Turn;
   private readonly runner: InlineRunner;
@@ -60,7 +65,13 @@ export class InlineApplications implements Service {
   constructor(options: InlineOptions, parser: Parser, turn: Turn) {
     this.options = options;
     this.turn = turn;
-    this.runner = new InlineRunner(parser, options.earlyHints, () => this.done());
+    const { earlyHints, traffic } = options;
+    this.runner = new InlineRunner(
+      parser,
+      earlyHints,
+      (exchange) => traffic.answered(exchange),
+      () => this.done(),
+    );
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
   }
 
@@ -100,6 +111,10 @@ export class InlineApplications implements Service {
     return failures;
   }
 
+  status(): ServiceStatus {
+    return { inProgress: this.inProgress, queued: 0, workers: [], replaced: {} };
+  }
+
   /** The hooks on this thread have their limit; nothing else can cut them short. */
   abort(): void {}
 
@@ -108,6 +123,7 @@ export class InlineApplications implements Service {
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
     if (this.inProgress >= this.mostRequests) return false;
     this.inProgress++;
+    if (this.options.traffic.isCounted) exchange.takenTime = performance.now();
     const request = this.runner.run(runnable, exchange, host);
     if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) {
       request.since = this.turn.now;

@@ -13,24 +13,27 @@ import type { SocketHost } from './socket-host.ts';
 export class InlineRunner {
   private readonly parser: Parser;
   private readonly offersHints: boolean;
+  private readonly onHead: (exchange: Exchange) => void;
   private readonly onDone: () => void;
   /** That of the maker of the server; requests that follow another one on its connection are begun in that one's. */
   private readonly context = new Context();
 
   /**
    * @param offersHints `quaich.early_hints` is there (G-152)
+   * @param onHead called with the head of each response
    * @param onDone called with the end of each request
    */
-  constructor(parser: Parser, offersHints: boolean, onDone: () => void) {
+  constructor(parser: Parser, offersHints: boolean, onHead: (exchange: Exchange) => void, onDone: () => void) {
     this.parser = parser;
     this.offersHints = offersHints;
+    this.onHead = onHead;
     this.onDone = onDone;
   }
 
   /** Begins the request whose head lies in the memory of the parser. */
   run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost): InlineRequest {
     const { parser } = this;
-    const request = new InlineRequest(exchange, parser, this.onDone);
+    const request = new InlineRequest(exchange, parser, this.onHead, this.onDone);
     exchange.owner = request;
     const text = parser.headText();
     const input = new AsyncInput(exchange.hasBody ? request : null);

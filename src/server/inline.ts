@@ -36,6 +36,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private readonly connection: ResponseConnection;
   private readonly exchange: Exchange;
   private readonly parser: Parser;
+  private readonly onHead: (exchange: Exchange) => void;
   private readonly onDone: () => void;
   private gone: Error | null = null;
   /** Made for the first chunk that has to wait: most responses are short. */
@@ -58,11 +59,15 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   /** Its client was answered by `expire`. */
   private expired = false;
 
-  /** @param onDone called once, when the request is over and its body closed */
-  constructor(exchange: Exchange, parser: Parser, onDone: () => void) {
+  /**
+   * @param onHead called with the head of its response
+   * @param onDone called once, when the request is over and its body closed
+   */
+  constructor(exchange: Exchange, parser: Parser, onHead: (exchange: Exchange) => void, onDone: () => void) {
     this.exchange = exchange;
     this.connection = exchange.connection;
     this.parser = parser;
+    this.onHead = onHead;
     this.onDone = onDone;
     this.bodyComplete = !exchange.hasBody;
   }
@@ -73,7 +78,10 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       if (final === DONE) this.done();
       return final === MORE ? Promise.reject(this.gone) : undefined;
     }
-    if (head !== null) connection.respond(exchange, head, final !== MORE);
+    if (head !== null) {
+      this.onHead(exchange);
+      connection.respond(exchange, head, final !== MORE);
+    }
     let wanted = true;
     if (chunk !== null && chunk.length >= LENT_PIECE) wanted = this.lend(chunk);
     else if (chunk !== null && chunk.length > 0) wanted = connection.data(exchange, chunk, 0, chunk.length);
@@ -99,6 +107,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
 
   sendFile(head: ResponseHead, descriptor: number, length: number): Wait<true> {
     if (this.gone !== null) return Promise.reject(this.gone);
+    this.onHead(this.exchange);
     this.connection.respond(this.exchange, head, true);
     return sendFile(this.exchange, descriptor, length, () => this.drain());
   }

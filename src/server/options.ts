@@ -6,7 +6,7 @@ import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
-import { type Bind, formatBind, isEncrypted, parseBind } from './bind.ts';
+import { type Bind, formatBind, isEncrypted, isGateway, parseBind } from './bind.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
 import { choice, count, duration, expected, files, readPath, type Setting, size, toggle } from './setting-kinds.ts';
@@ -85,6 +85,34 @@ const accessLogFile: Setting<string, string> = {
   defaultText: 'standard output',
   text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
   read: readPath,
+  show: String,
+};
+
+const healthPath: Setting<string | undefined, string> = {
+  group: 'Health and status',
+  value: '/PATH',
+  default: undefined,
+  defaultText: 'none',
+  text: 'Answer health checks at this path of every address, ahead of all applications: 200 while the server is ready, else 503',
+  read(input) {
+    if (typeof input === 'string' && /^\/[!-~]*$/.test(input) && !/[?#%]/.test(input)) return input;
+    throw expected('a path such as "/healthz"', input);
+  },
+  show: String,
+};
+
+const status: Setting<string | undefined, string> = {
+  group: 'Health and status',
+  value: 'ADDRESS',
+  default: undefined,
+  defaultText: 'none',
+  text: 'Tell of the server at HOST:PORT or unix:PATH: a page for people, /status as JSON, /metrics for Prometheus (needs the package prom-client), /live and /ready; for your own eyes, not for the world',
+  read(input) {
+    if (typeof input !== 'string') throw expected('an address such as "127.0.0.1:9000"', input);
+    const place = parseBind(input);
+    if (isGateway(place) || isEncrypted(place)) throw expected('an address for HTTP', input);
+    return input;
+  },
   show: String,
 };
 
@@ -277,6 +305,14 @@ export const settings = {
     0,
     'For a request to come to a worker, after which it gets 503; 0 for no limit',
   ),
+  healthPath,
+  status,
+  timeoutDrain: duration(
+    'Health and status',
+    0,
+    0,
+    'Go on for so long after the signal to stop: health checks get 503, responses end their connections; then the stop begins',
+  ),
   accessLog: toggle('Logs', false, 'Write a line for each request', {
     defaultText: 'off; on where its format or file is given',
   }),
@@ -333,8 +369,9 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
 export type ResolvedApp = AppOptions & { prefix: string };
 
 /** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
-export type ResolvedOptions = Omit<Values, 'bind'> & {
+export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
   bind: Bind[];
+  status: Bind | undefined;
   apps: ResolvedApp[];
   directory: string;
   accessLogStream?: TextSink;
@@ -389,13 +426,14 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
       `limitRequestLine (${line}) is more than limitRequestHead (${head}), which contains it`,
     );
   }
-  const binds = resolveBinds(checked.bind);
+  const [binds, [statusBind]] = resolveBinds(checked.bind, [checked.status ?? []].flat());
   if (binds.some(isEncrypted)) checkCertificates(checked);
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
   return {
     ...checked,
     bind: binds,
+    status: statusBind,
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
     apps: resolveApps(options.apps, checked.adapt),
@@ -408,6 +446,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
 /** The checked value of a setting, with its paths made absolute. */
 export function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
   if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
+  if (name === 'status' && typeof value === 'string') return formatBind(parseBind(value, directory));
   if (settings[name].value !== 'PATH') return value;
   const absolute = (path: unknown) => (path === '-' ? path : resolve(directory, String(path)));
   return Array.isArray(value) ? value.map(absolute) : absolute(value);
@@ -427,10 +466,11 @@ function checkCertificates({ tlsCert, tlsKey, tlsCa, tlsClientCert }: Values): v
   }
 }
 
-function resolveBinds(texts: readonly string[]): Bind[] {
-  const binds = texts.map((text) => parseBind(text));
+/** Reads lists of addresses, of which none may stand twice. */
+function resolveBinds(...lists: readonly (readonly string[])[]): Bind[][] {
+  const binds = lists.map((texts) => texts.map((text) => parseBind(text)));
   const seen = new Set<string>();
-  for (const bind of binds) {
+  for (const bind of binds.flat()) {
     const name = formatBind(bind);
     if (seen.has(name) && !(bind.type === 'tcp' && bind.port === 0))
       throw new ConfigurationError(`bind "${name}" is given twice`);

@@ -5,12 +5,14 @@ import { BUSY } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/index.ts';
 import type { Gate } from '../rules/gate.ts';
+import type { Traffic } from './status/traffic.ts';
 import type { Turn } from './turn.ts';
 
 /** What the pooled requests of a gateway need from it. */
 export interface PooledContext {
   readonly rings: GatewayEnd;
   readonly turn: Turn;
+  readonly traffic: Traffic;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
   /** As many requests wait for a sync worker as may. */

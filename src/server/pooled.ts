@@ -7,6 +7,7 @@ import type { Exchange } from '../protocols/exchange.ts';
 import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import {
   CANCEL_ABORTED,
+  claimTime,
   FILE_SENT,
   FILE_SHORT,
   type HeadMessage,
@@ -282,6 +283,11 @@ export class PooledRequests implements ResponseHandler {
     const { exchange } = request;
     if (exchange === null) return null;
     request.answered = true;
+    const { rings, traffic } = this.context;
+    if (traffic.isCounted) {
+      exchange.takenTime = claimTime(rings, slot);
+      traffic.answered(exchange);
+    }
     const head = this.responseHead;
     head.status = sent.status;
     head.flags = sent.flags;

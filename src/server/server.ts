@@ -20,6 +20,8 @@ import {
 } from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
+import type { Readiness } from './status/readiness.ts';
+import type { StatusAddress } from './status/status-server.ts';
 import type { Encryption } from './tls/encryption.ts';
 
 /** A server that answers requests. */
@@ -28,14 +30,18 @@ export interface Server {
   readonly url: string;
   /** One for each bind: `http://127.0.0.1:8000`, `https://127.0.0.1:8443`, `unix:/run/site.sock`. */
   readonly urls: readonly string[];
+  /** Where it tells of itself (`status`); null: nowhere. */
+  readonly statusUrl: string | null;
   /** What it serves, and how, in words. */
   readonly applications: readonly ServedApplication[];
   /** Rejects when the server cannot go on. */
   readonly failed: Promise<never>;
   /**
-   * Stops: no new connections; running requests may end within `timeoutGraceful`; then the shutdown hooks run (L-08).
-   * Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook threw or did not end (L-10),
-   * and with QUAICH_STUCK where a thread cannot be ended, because it is inside native code.
+   * Goes on for `timeoutDrain`, but tells health checks that it is to stop, and ends connections with their next
+   * response (L-41). Then it stops: no new connections; running requests may end within `timeoutGraceful`; then the
+   * shutdown hooks run (L-08). Fulfils when threads, sockets, files and timers are gone; rejects when a shutdown hook
+   * threw or did not end (L-10), and with QUAICH_STUCK where a thread cannot be ended, because it is inside native
+   * code.
    */
   close(): Promise<void>;
   /** Cuts the waiting of `close` short (L-11). */
@@ -98,16 +104,20 @@ class RunningServer implements Server {
   private readonly gateway: Gateway;
   private readonly services: readonly Service[];
   private readonly accessLog: AccessLog;
+  private readonly readiness: Readiness;
+  private readonly status: StatusAddress;
   private readonly encryption: Encryption;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
+  private aborted = false;
+  private endDrain: () => void = nothing;
   /** Fulfils when the last reload that was asked for is over. */
   private reloaded: Promise<unknown> = Promise.resolve();
   private fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(plan: Plan, { gateway, services, accessLog, encryption }: Parts) {
+  constructor(plan: Plan, { gateway, services, accessLog, encryption, readiness, status }: Parts) {
     const { options } = plan;
     this.options = options;
     this.plan = plan;
@@ -115,6 +125,8 @@ class RunningServer implements Server {
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
+    this.readiness = readiness;
+    this.status = status;
     this.encryption = encryption;
     this.grace = options.timeoutGraceful;
     // Ends: when a listening socket fails; else with the process.
@@ -129,10 +141,16 @@ class RunningServer implements Server {
     return this.urls[0];
   }
 
+  get statusUrl(): string | null {
+    return this.status.url;
+  }
+
   async start(): Promise<void> {
+    await this.status.start();
     for (const service of this.services) await service.start();
     this.leaveEventLoop = serveByEventLoop("the server's own thread");
     for (const bind of this.options.bind) this.urls.push(await this.listen(bind));
+    this.readiness.stage = 'ready';
   }
 
   close(): Promise<void> {
@@ -141,6 +159,8 @@ class RunningServer implements Server {
   }
 
   abort(): void {
+    this.aborted = true;
+    this.endDrain();
     this.grace = 0;
     this.gateway.abort();
     for (const service of this.services) service.abort();
@@ -188,7 +208,25 @@ class RunningServer implements Server {
     return url;
   }
 
+  /** Goes on, until front servers have learnt to send their requests elsewhere (L-41). */
+  private async drain(): Promise<void> {
+    const { timeoutDrain } = this.options;
+    if (timeoutDrain === 0 || this.readiness.stage !== 'ready' || this.aborted) return;
+    this.readiness.stage = 'draining';
+    this.gateway.drain();
+    // Ends: after that time, or by `abort`.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutDrain);
+      this.endDrain = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   private async stop(): Promise<void> {
+    await this.drain();
+    this.readiness.stage = 'stopping';
     const started = performance.now();
     // Hooks get a moment even where the requests have used up all the grace.
     const left = () => Math.max(HOOK_LIMIT, this.grace - (performance.now() - started));
@@ -201,6 +239,7 @@ class RunningServer implements Server {
     let failures = 0;
     for (const service of this.services.toReversed()) failures += await service.stop(left());
     await this.accessLog.close();
+    await this.status.close();
     this.leaveEventLoop();
     const stuck = this.services.reduce((sum, service) => sum + service.stuck, 0);
     if (stuck > 0) throw new QuaichError('QUAICH_STUCK', `${stuck} threads are inside native code and cannot be ended`);

@@ -1,6 +1,7 @@
 import type { WorkerData } from '../pool/worker-data.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Destination } from './gateway.ts';
+import type { ServiceStatus } from './status/workers.ts';
 
 /** What workers can be given anew. */
 export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'environ' | 'earlyHints'>;
@@ -23,6 +24,10 @@ export interface Service extends Destination {
   abort(): void;
   /** Threads that `stop` could not end. */
   readonly stuck: number;
+  /** No worker of one of its kinds is ready, or its end is being made good for (L-20). */
+  readonly isDown: boolean;
+  /** What it has to do, and who does it. */
+  status(): ServiceStatus;
 }
 
 /** In place of the workers where all applications run inline. */
@@ -32,6 +37,8 @@ export const noService: Service = {
   stop: async () => 0,
   abort: nothing,
   stuck: 0,
+  isDown: false,
+  status: () => ({ inProgress: 0, queued: 0, workers: [], replaced: {} }),
   accept() {
     throw new Error('a request for workers that there are none of');
   },

@@ -25,7 +25,15 @@ export interface Setting<T, I = T> {
   show(input: unknown): string;
 }
 
-export type Group = 'Sockets' | 'TLS' | 'Workers' | 'Limits' | 'Timeouts' | 'Logs' | 'Responses and environ';
+export type Group =
+  | 'Sockets'
+  | 'TLS'
+  | 'Workers'
+  | 'Limits'
+  | 'Timeouts'
+  | 'Health and status'
+  | 'Logs'
+  | 'Responses and environ';
 
 type Extra = Pick<Setting<unknown>, 'defaultText'>;
 type Range = readonly [min: number, max: number];

@@ -53,6 +53,8 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   readonly info: ConnectionInfo;
   /** Why its requests are refused; '': they are not. */
   refusal = '';
+  /** Milliseconds of the arrival of the request that waits for room, where requests are timed; 0: none does. */
+  requestedAt = 0;
   private readonly context: SocketContext;
   private readonly socket: net.Socket;
   private cachedText: string | null = null;
@@ -96,6 +98,15 @@ export class SocketHost implements ConnectionHost, SocketEvents {
       if (tls !== undefined) this.cachedText += `\n${JSON.stringify(tls)}`;
     }
     return this.cachedText;
+  }
+
+  /** Bytes that have come, and that the system has taken. */
+  get received(): number {
+    return this.socket.bytesRead;
+  }
+
+  get sent(): number {
+    return takenBytes(this.socket);
   }
 
   /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */

@@ -15,6 +15,8 @@ import { type ApplicationLimits, PooledRequests } from './pooled.ts';
 import type { Report } from './report.ts';
 import type { Reloaded, Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
+import type { Traffic } from './status/traffic.ts';
+import { type ServiceStatus, workerStatuses } from './status/workers.ts';
 import type { Turn } from './turn.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -58,6 +60,7 @@ interface WorkersOptions extends WorkerSettings {
   data: Omit<WorkerData, 'multiprocess'>;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
+  traffic: Traffic;
   report: Report;
 }
 
@@ -134,6 +137,7 @@ export class Workers implements Service {
     this.requests = new PooledRequests({
       rings: this.rings,
       turn,
+      traffic: options.traffic,
       scheduleRings: () => this.schedule(),
       isFull: () => this.isFull(),
       queued: () => {
@@ -181,6 +185,15 @@ export class Workers implements Service {
 
   get stuck(): number {
     return this.pools.reduce((sum, { pool }) => sum + pool.stuck, 0);
+  }
+
+  get isDown(): boolean {
+    return this.pools.some(({ isDown }) => isDown);
+  }
+
+  status(): ServiceStatus {
+    const replaced = Object.fromEntries(this.pools.map(({ kind, pool }) => [kind, pool.replacements]));
+    return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places), replaced };
   }
 
   abort(): void {

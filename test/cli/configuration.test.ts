@@ -26,6 +26,8 @@ function folder(files: Record<string, string> = {}): string {
 const samples: Record<string, string> = {
   ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' },
   ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x' },
+  healthPath: '/healthz',
+  status: '127.0.0.1:2',
 };
 
 const empty = folder();
@@ -246,6 +248,10 @@ describe('printConfiguration', () => {
       '3m',
       '--socket-mode',
       '640',
+      '--health-path',
+      '/healthz',
+      '--status',
+      '127.0.0.1:9000',
       '--env',
       'A="1"',
       '--access-log-format',
@@ -268,6 +274,8 @@ describe('printConfiguration', () => {
     expect(second.options).toMatchObject({
       limitBody: 3_145_728,
       socketMode: 0o640,
+      healthPath: '/healthz',
+      status: '127.0.0.1:9000',
       timeoutStep: 250,
       env: { A: '"1"' },
     });

@@ -294,6 +294,7 @@ describe('the help', () => {
       'Workers:',
       'Limits:',
       'Timeouts:',
+      'Health and status:',
       'Logs:',
       'Responses and environ:',
       'Commands:',

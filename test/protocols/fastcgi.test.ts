@@ -455,6 +455,16 @@ describe('the end of a connection', () => {
     expect(busy.fin).toBe(true);
   });
 
+  it('L-41 an idle one ends with its next response when the server is to stop', () => {
+    const d = new Driver().feed(request(1));
+    d.last.answer();
+    d.connection.drain();
+    expect(d.fin).toBe(false);
+    d.feed(request(2));
+    d.last.answer();
+    expect(d.fin).toBe(true);
+  });
+
   it('an idle one has a deadline', () => {
     const d = new Driver().feed(request(1));
     d.last.answer();

@@ -47,6 +47,8 @@ describe.each([
       ],
       syncWorkers: 2,
       asyncWorkers: 1,
+      // They answer parts of small bodies.
+      bufferSmallBody: 0,
       accessLog: true,
       accessLogStream: { write: (text: string) => lines.push(text) },
     });

@@ -161,12 +161,14 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   });
 
   it('during a stop changes nothing', async () => {
-    write('site.js', site('async', 'text', 300));
+    write('site.js', site('async', 'text', 1000));
     const command = quaich('./site.js');
     const [url] = await ready(command);
     const slow = get(url, '/slow');
     await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
     command.child.kill('SIGTERM');
+    // It takes no connections any more.
+    await vi.waitFor(() => expect(get(url)).rejects.toThrow(), 20_000);
     command.child.kill('SIGHUP');
     expect((await slow).text).toBe('text');
     const { code, stderr } = await ended(command);

@@ -199,7 +199,7 @@ export class HttpConnection extends Connection {
     if (exchange.isCut) return;
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
-    const last = exchange.next === null && (this.closing || this.inputEnded);
+    const last = exchange.next === null && (this.draining || this.inputEnded);
     const persist = exchange.persist && !last && !this.endsWith(exchange, complete);
     const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
     if (!exchange.persist) {
@@ -317,7 +317,7 @@ export class HttpConnection extends Connection {
     const { limitBody, keepAlive, mostRequests = Number.POSITIVE_INFINITY } = this.options;
     const isLast = ++this.requests >= mostRequests;
     const hasBody = bodyLength !== 0;
-    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && keepAlive && !isLast && !this.closing;
+    const persist = (flags & FLAG_KEEP_ALIVE) !== 0 && keepAlive && !isLast && !this.draining;
     const expectsContinue = (flags & FLAG_EXPECT_CONTINUE) !== 0 && hasBody;
     const exchange = new Exchange(this, flags, persist, isSafe && !hasBody, expectsContinue);
     exchange.bodyLength = bodyLength;

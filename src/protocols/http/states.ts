@@ -38,8 +38,10 @@
  *   asked to pause (`paused`); `retry` goes on. Never so unless the socket is open.
  * - `blocked` (output.ts): the transport is over its high-water mark, since the client does not take what it gets.
  *   Owners wait (`stalled`), reading goes on. Ends with `drained`.
- * - `closing` (connection.ts): the server stops. The exchange that is the last when its head is sent says so; without
- *   one, and without part of a head, the connection ends at once.
+ * - `draining` (connection.ts): the server is to stop. The next response is the last, and says so; an idle connection
+ *   stays as it is.
+ * - `closing` (connection.ts): the server stops, which follows on `draining`. The exchange that is the last when its
+ *   head is sent says so; without one, and without part of a head, the connection ends at once.
  * - `inputEnded` (connection.ts): the client has sent its last byte, whatever the protocol.
  * - `aborting` (connection.ts): a broken-off exchange was given up by us, so the access log has no 499 for it.
  *

@@ -103,3 +103,13 @@ export {};
 //: L-29: A module that lets a server of node:http listen itself SHOULD be served in place of that server, unless it
 //: exports an application: `listen` is noted and not carried out on any thread, the server is told that it listens, and
 //: the owner at the start that it does not. Servers that are started beside an application listen as they say.
+//: L-40: A server MAY answer health checks itself, at a path that its owner has named, on its public addresses. The
+//: answer MUST come ahead of all applications and queues: 200 while the server is ready, 503 while it starts, drains or
+//: stops, and while no worker of a kind is ready (L-20).
+//:
+//: L-41: A server MAY go on for a time after it was told to stop. Meanwhile health checks MUST get 503, each response
+//: MUST end its connection and say so, and idle connections stay. A second signal ends that time (L-11).
+//:
+//: L-42: What a server tells of itself (status, metrics) MUST have an address of its own, which exists only where its
+//: owner asks for it. Requests there MUST be answered ahead of all queues, and what is counted MUST agree with the
+//: access log to the request.

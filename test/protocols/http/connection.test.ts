@@ -702,6 +702,41 @@ describe('shutdown', () => {
   });
 });
 
+describe('drain', () => {
+  it('L-41 an idle connection stays, and ends with its next response, which says so', () => {
+    const d = new Driver().feed(GET);
+    d.last.answer();
+    d.take();
+    d.connection.drain();
+    expect(d.fin).toBe(false);
+    d.feed(GET + GET);
+    expect(d.requests).toHaveLength(2);
+    d.last.answer();
+    expect(d.take()).toBe(LAST_OK);
+    expect(d.fin).toBe(true);
+  });
+
+  it('L-41 a response already begun, which could not say so, ends no connection', () => {
+    const d = new Driver().feed(GET);
+    d.last.start(2);
+    d.connection.drain();
+    d.last.data('ok');
+    d.last.end();
+    d.last.done();
+    expect([d.take(), d.fin]).toEqual([OK, false]);
+    d.feed(GET);
+    d.last.answer();
+    expect([d.take(), d.fin]).toEqual([LAST_OK, true]);
+  });
+
+  it('L-41 of requests that have begun, the response to the last one says so', () => {
+    const d = new Driver().feed(GET + GET);
+    d.connection.drain();
+    for (const request of d.requests) request.answer();
+    expect([d.take(), d.fin]).toEqual([OK + LAST_OK, true]);
+  });
+});
+
 describe('properties', () => {
   it('G-183 no connection ends behind a complete response that could have said so, and did not', () => {
     const body = 'x'.repeat(1000);

@@ -1,0 +1,38 @@
+// Applications whose requests are counted by the tests of health checks and metrics.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const STATUSES = { '/moved': '302 Found', '/missing': '404 Not Found' };
+
+/** The number in the query string. */
+const asked = (environ) => Number(environ.QUERY_STRING);
+
+function answer(environ, startResponse) {
+  const path = environ.PATH_INFO;
+  if (path === '/fail') throw new RangeError('on purpose');
+  if (path === '/exit') process.exit(3);
+  startResponse(STATUSES[path] ?? '200 OK', [['Content-Type', 'text/plain']]);
+  return [Buffer.from(path)];
+}
+
+/** `/sleep?100` blocks its thread for 100 ms, `/loop?100` computes for so long. */
+export function app(environ, startResponse) {
+  const end = performance.now() + asked(environ);
+  if (environ.PATH_INFO === '/sleep') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, asked(environ));
+  if (environ.PATH_INFO === '/loop') while (performance.now() < end);
+  return answer(environ, startResponse);
+}
+
+/** `/stream` never ends. */
+export async function asyncApp(environ, startResponse) {
+  if (environ.PATH_INFO === '/sleep') await sleep(asked(environ));
+  if (environ.PATH_INFO === '/stream') {
+    startResponse('200 OK', []);
+    return (async function* () {
+      for (;;) {
+        yield Buffer.from('more\n');
+        await sleep(10);
+      }
+    })();
+  }
+  return answer(environ, startResponse);
+}

@@ -1,0 +1,42 @@
+/** Metrics as a parser of the format reads them. */
+import { getMetricsFromIterator, type PromHistogramData, type PromMetrics } from 'prom2javascript';
+import { get } from './command.ts';
+
+type Labels = Record<string, string>;
+
+export class Scrape {
+  readonly text: string;
+  readonly parsed: PromMetrics;
+
+  constructor(text: string, parsed: PromMetrics) {
+    this.text = text;
+    this.parsed = parsed;
+  }
+
+  #find(name: string, labels: Labels) {
+    return (this.parsed[name]?.data ?? []).filter((one) =>
+      Object.entries(labels).every(([label, value]) => one.labels[label] === value),
+    );
+  }
+
+  /** The sum of the values of a metric that have these labels. */
+  value(name: string, labels: Labels = {}): number {
+    return this.#find(name, labels).reduce((sum, one) => sum + ('value' in one ? one.value : Number.NaN), 0);
+  }
+
+  /** The counts of a histogram with these labels, from the least bucket on; the sum in seconds. */
+  histogram(name: string, labels: Labels): { count: number; sum: number; buckets: number[] } {
+    const [found] = this.#find(name, labels) as PromHistogramData[]; // as its type says
+    const { count, sum = Number.NaN, buckets } = found;
+    const ends = Object.keys(buckets).sort(
+      (a, b) => Number(a.replace('+Inf', 'Infinity')) - Number(b.replace('+Inf', 'Infinity')),
+    );
+    return { count, sum, buckets: ends.map((end) => buckets[end]) };
+  }
+}
+
+export async function scrape(statusUrl: string | null): Promise<Scrape> {
+  const { status, text } = await get(String(statusUrl), '/metrics');
+  if (status !== 200) throw new Error(`status ${status}: ${text}`);
+  return new Scrape(text, await getMetricsFromIterator(text.split('\n')[Symbol.iterator]()));
+}
