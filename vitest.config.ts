@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Tests with servers wait for most of their time: on two cores, too, two files at a time are faster than one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         // No sockets, no worker threads: seconds.

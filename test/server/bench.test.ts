@@ -129,7 +129,7 @@ describe('quaich bench fails', { timeout: 120_000 }, () => {
     await vi.waitFor(() => expect(loads(command.child.pid)).not.toBe(''), { timeout: 30_000, interval: 100 });
     command.child.kill(signal);
     expect(await command.code).toBe(1);
-    await vi.waitFor(() => expect(processes().filter((line) => line.includes(folder))).toEqual([]));
+    await vi.waitFor(() => expect(processes().filter((line) => line.includes(folder))).toEqual([]), 10_000);
     expect(readdirSync(temporary)).toEqual([]);
   });
 

@@ -238,10 +238,10 @@ describe('the access log', () => {
     ]);
     const [url] = await ready(command);
     await get(url, '/first');
-    await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toContain('/first'));
+    await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toContain('/first'), 10_000);
     renameSync(file, `${file}.1`);
     command.child.kill('SIGUSR2');
-    await vi.waitFor(() => expect(existsSync(file)).toBe(true));
+    await vi.waitFor(() => expect(existsSync(file)).toBe(true), 10_000);
     await get(url, '/second');
     command.child.kill('SIGTERM');
     expect(await command.code).toBe(0);

@@ -30,6 +30,16 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+it('L-11 a stop that is cut short at once ends connections whose end is on its way', async () => {
+  const server = await serve({ apps: [{ module, export: 'asyncApp' }], bind: '127.0.0.1:0', asyncWorkers: 1 });
+  const idle = new Client(server.url).send(get());
+  await idle.until((text) => text.includes('\r\n\r\n'));
+  const closed = server.close();
+  server.abort();
+  await closed;
+  await idle.all();
+});
+
 describe('startup', () => {
   it('L-03 L-04 no request is answered before startup, which is awaited, is complete', async () => {
     const gate = join(mkdtempSync(join(tmpdir(), 'quaich-gate-')), 'open');

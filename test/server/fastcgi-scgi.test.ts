@@ -183,7 +183,7 @@ describe.each([
       await client.until((text) => text.length > 100_000);
       client.socket.destroy();
     }
-    await vi.waitFor(() => expect(lines.slice(before).join('').split(' 200 ').length - 1).toBe(2));
+    await vi.waitFor(() => expect(lines.slice(before).join('').split(' 200 ').length - 1).toBe(2), 10_000);
   });
 
   test('G-63 a front server that goes away within the body fails the read', async () => {
@@ -228,7 +228,7 @@ describe.each([
   test.skipIf(inline)('G-147 a worker that dies costs its own request', async () => {
     const { response } = await ask({ PATH_INFO: '/exit' });
     expect(head(response)).toMatch(/^Status: 500 /);
-    await vi.waitFor(async () => expect(body((await ask({ PATH_INFO: '/ignore' })).response)).toBe('not read'));
+    await vi.waitFor(async () => expect(body((await ask({ PATH_INFO: '/ignore' })).response)).toBe('not read'), 10_000);
   });
 });
 

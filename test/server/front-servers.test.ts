@@ -161,7 +161,7 @@ describe.skipIf(!isInstalled('nginx'))('nginx', () => {
       const [response]: IncomingMessage[] = await once(outgoing, 'response');
       await once(response, 'data');
       outgoing.destroy();
-      await vi.waitFor(() => expect(readFileSync(errorLog, 'utf8').length).toBeGreaterThan(before));
+      await vi.waitFor(() => expect(readFileSync(errorLog, 'utf8').length).toBeGreaterThan(before), 10_000);
     }
     // The workers are free again.
     expect((await ask(front, '/ignore')).body).toBe('not read');

@@ -140,9 +140,9 @@ describe('a client that leaves', () => {
       return [];
     });
     const client = new Client(url).send(get('/1') + get('/2'));
-    await vi.waitFor(() => expect(started).toEqual(['/1', '/2']));
+    await vi.waitFor(() => expect(started).toEqual(['/1', '/2']), 10_000);
     client.socket.destroy();
-    await vi.waitFor(() => expect(aborted.toSorted()).toEqual(['/1', '/2']));
+    await vi.waitFor(() => expect(aborted.toSorted()).toEqual(['/1', '/2']), 10_000);
   });
 
   test('G-177 many requests sent ahead take one listener of the socket, not one each', async () => {
@@ -167,7 +167,7 @@ describe('a client that leaves', () => {
     });
     running.push(one);
     const client = new Client(one.url).send(get().repeat(39) + get('/', LAST));
-    await vi.waitFor(() => expect(came).toBe(40));
+    await vi.waitFor(() => expect(came).toBe(40), 10_000);
     const [socket] = sockets;
     expect([sockets.size, socket.listenerCount('close')]).toEqual([1, expect.toSatisfy((count) => count < 5)]);
     go();
@@ -263,7 +263,7 @@ describe('a response that breaks', () => {
       { errors },
     );
     const client = new Client(url).send(get('/1') + get('/2') + get('/3'));
-    await vi.waitFor(() => expect(errors.text).toContain('Error: late'));
+    await vi.waitFor(() => expect(errors.text).toContain('Error: late'), 10_000);
     go();
     const responses = parseResponses(await client.all());
     expect(responses[0]).toMatchObject({ status: 200, body: '/1', complete: true });
@@ -490,7 +490,7 @@ describe('what the host has done before', () => {
       response.writeHead(503, { 'Content-Length': '4' });
       response.write('b');
       go();
-      void vi.waitFor(() => expect(errors.text).not.toBe('')).finally(() => response.end('usy'));
+      void vi.waitFor(() => expect(errors.text).not.toBe(''), 10_000).finally(() => response.end('usy'));
     });
     running.push(one);
     const [response] = parseResponses(await new Client(one.url).send(get('/', LAST)).all());

@@ -100,7 +100,7 @@ describe('metrics of a counted load', () => {
     expect(metrics.value('quaich_requests_total', { mount: '', status: '4xx' })).toBe(2);
     expect(metrics.value('quaich_requests_in_progress')).toBe(0);
     expect(metrics.value('quaich_disconnects_total')).toBe(0);
-    await vi.waitFor(() => expect(lines.join('').trim().split('\n')).toHaveLength(272));
+    await vi.waitFor(() => expect(lines.join('').trim().split('\n')).toHaveLength(272), 10_000);
 
     const carried = (which: 'bytesRead' | 'bytesWritten') => [...sockets].reduce((sum, one) => sum + one[which], 0);
     expect(metrics.value('quaich_connections_total', { outcome: 'accepted' })).toBe(sockets.size);

@@ -258,7 +258,7 @@ describe('handshakes', () => {
     expect(await Promise.all([silent.all(), dripping.all()])).toEqual(['', '']);
     clearInterval(drip);
     expect(performance.now() - begun).toBeGreaterThan(350);
-    await vi.waitFor(() => expect(log.match(/handshake failed.*longer than 400 ms/g)).toHaveLength(2));
+    await vi.waitFor(() => expect(log.match(/handshake failed.*longer than 400 ms/g)).toHaveLength(2), 10_000);
   });
 
   test('G-204 one that fails is told to those only who look for it', async () => {
@@ -274,7 +274,7 @@ describe('handshakes', () => {
       );
       net.connect(portOf(server), '127.0.0.1').destroy();
       await talk(server.url, get('/environ'));
-      if (lines > 0) await vi.waitFor(() => expect(log.split('\n').length).toBeGreaterThan(lines));
+      if (lines > 0) await vi.waitFor(() => expect(log.split('\n').length).toBeGreaterThan(lines), 10_000);
       for (const line of log.split('\n').slice(0, -1))
         expect(line).toMatch(/^quaich: a TLS handshake failed \(.+\): ./);
       if (lines === 0) expect(log).toBe('');
@@ -482,7 +482,10 @@ describe('the life of a connection', () => {
     expect(free).not.toHaveBeenCalled();
     expect(unsentBytes(socket)).toBeGreaterThan(0);
     leave(host, remote);
-    await vi.waitFor(() => expect([free.mock.calls.length, connection.closed.mock.calls.length]).toEqual([1, 1]));
+    await vi.waitFor(
+      () => expect([free.mock.calls.length, connection.closed.mock.calls.length]).toEqual([1, 1]),
+      10_000,
+    );
     remote.destroy();
     await new Promise((resolve) => listener.close(resolve));
   });
@@ -492,7 +495,7 @@ describe('the life of a connection', () => {
     const idle = new Client(server.url).send(get('/late?0'));
     await idle.until((text) => text.endsWith('late') || text.includes('0\r\n\r\n'));
     const late = new Client(server.url).send(get('/late?500'));
-    await vi.waitFor(() => expect(late.socket.bytesWritten).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(late.socket.bytesWritten).toBeGreaterThan(0), 10_000);
     await new Promise((resolve) => setTimeout(resolve, 200));
     const closed = server.close();
     await idle.until(() => false);

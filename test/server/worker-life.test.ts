@@ -131,7 +131,7 @@ describe('a thread that starts', () => {
 
   it('can be ended meanwhile, whatever it does', async () => {
     const life = begin(['uncaught', 'sleep']);
-    await vi.waitFor(() => expect(life.told).toContain('uncaught: said so'));
+    await vi.waitFor(() => expect(life.told).toContain('uncaught: said so'), 10_000);
     life.thread.kill('no time');
     expect(life.thread.state).toBe(ENDING);
     await expect(life.thread.started).rejects.toThrow('no time');
@@ -183,7 +183,7 @@ describe.each([
   it('G-146 tells of an error that nobody caught, and goes on', async () => {
     const life = await reach(['uncaught']);
     goOn(life);
-    await vi.waitFor(() => expect(life.told).toContain('uncaught: said so'));
+    await vi.waitFor(() => expect(life.told).toContain('uncaught: said so'), 10_000);
     expect(life.thread.state).toBe(state);
     life.thread.kill('the test is over');
     await life.thread.ended;
@@ -230,7 +230,7 @@ describe('a thread whose shutdown hooks run', () => {
 describe('a thread that is being ended', () => {
   it.each([[['ready', 'leaving', 'left']], [['failed']]])('says what it says too late: %j', async (steps) => {
     const life = begin(['uncaught', 'await', ...steps, 'signal', 'sleep']);
-    await vi.waitFor(() => expect(life.told).toContain('uncaught: said so'));
+    await vi.waitFor(() => expect(life.told).toContain('uncaught: said so'), 10_000);
     goOnUnheard(life);
     life.thread.kill('too late');
     await life.thread.ended;
