@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 /**
  * Drops a connection so that its peer sees an error and not an end. `resetAndDestroy` of Node 20 ends it first, which
  * later versions do not; this does as they do. Only TCP knows a reset: other sockets just close. So does one whose end
- * is on its way behind all that was written: the system refuses to reset that, and Node would never tell that it closed.
+ * is on its way behind all that was written: the system refuses to reset that, and Node would never tell that it
+ * closed.
  */
 export function reset(socket: Socket): void {
   const ending = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
