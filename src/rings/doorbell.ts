@@ -30,19 +30,6 @@ export function ringBell(words: Int32Array, index: number): void {
   }
 }
 
-/**
- * Wakes the owner of the bell, which is blocked for a moment where the word at `latch` is 1: then only that wait ends,
- * and the bell stays as it is.
- */
-export function ringOrRelease(words: Int32Array, latch: number, index: number): void {
-  // As in `ringBell`. Who clears the word has published before, so that its owner finds that, woken or timed out.
-  if (Atomics.load(words, latch) === 1 && Atomics.compareExchange(words, latch, 1, 0) === 1) {
-    Atomics.notify(words, latch, 1);
-  } else {
-    ringBell(words, index);
-  }
-}
-
 /** The owner's side: one thread, one wait at a time. */
 export class Sleeper {
   readonly #words: Int32Array;

@@ -28,7 +28,6 @@ import {
   FLAGS,
   GATEWAY_BELL,
   GATEWAY_THREAD,
-  GATEWAY_WAITS,
   GENERATION,
   INBOX_TAIL,
   inboxEntry,
@@ -446,23 +445,6 @@ export class GatewayEnd {
    */
   arm(callback: () => void): boolean {
     return this.#sleeper.arm(callback);
-  }
-
-  /**
-   * Blocks this thread until a worker has published something, for `milliseconds` at most. Being woken so costs less
-   * than by the event loop. False where nothing has come; else there is something to drain, of which `arm` may not
-   * tell.
-   */
-  await(milliseconds: number): boolean {
-    const { words } = this;
-    const latch = this.layout.control + GATEWAY_WAITS;
-    // Before the look for messages, as in `Sleeper.arm`.
-    Atomics.store(words, latch, 1);
-    // Ends: with a message, and after that time.
-    if (!this.#reader.hasMessages()) Atomics.wait(words, latch, 1, milliseconds);
-    // Before the second look: a worker that has found 1, and so rings no bell, has published before.
-    Atomics.store(words, latch, 0);
-    return this.#reader.hasMessages();
   }
 
   /**

@@ -94,8 +94,6 @@ export const STOP = 0;
 export const GATEWAY_THREAD = 1;
 /** Doorbell of the gateway (see doorbell.ts). */
 export const GATEWAY_BELL = 16;
-/** 1: the gateway's thread itself waits here. Set by the gateway, cleared by the worker that wakes it. */
-export const GATEWAY_WAITS = 17;
 /** Entries ever put into the sync queue. Written by the gateway. */
 export const QUEUE_TAIL = 32;
 /** Sequence number on which idle sync workers wait. Written by the gateway. */

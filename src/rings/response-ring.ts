@@ -3,12 +3,11 @@
  * message is contiguous and is published by one store of RING_TAIL, so a thread killed at any point leaves no half
  * message.
  */
-import { ringOrRelease } from './doorbell.ts';
+import { ringBell } from './doorbell.ts';
 import {
   BLOCK_FREE,
   EPOCH,
   GATEWAY_BELL,
-  GATEWAY_WAITS,
   RING_HEAD,
   RING_TAIL,
   type RingLayout,
@@ -71,7 +70,6 @@ export class ResponseWriter {
   readonly #worker: number;
   readonly #control: number;
   readonly #bell: number;
-  readonly #latch: number;
   readonly #start: number;
   readonly #size: number;
   readonly #epoch: number;
@@ -91,7 +89,6 @@ export class ResponseWriter {
     this.#worker = worker;
     this.#control = layout.worker + worker * WORKER_WORDS;
     this.#bell = layout.control + GATEWAY_BELL;
-    this.#latch = layout.control + GATEWAY_WAITS;
     this.#start = layout.response + worker * layout.responseSize;
     this.#size = layout.responseSize;
     // The gateway has reset these words before it let this thread start; the start itself orders them.
@@ -178,7 +175,7 @@ export class ResponseWriter {
     this.#tail = (this.#tail + words[(address >>> 2) + MESSAGE_SIZE]) | 0;
     // Releases the whole message; sequentially consistent against the gateway's way to sleep (see doorbell.ts).
     Atomics.store(words, this.#control + RING_TAIL, this.#tail);
-    ringOrRelease(words, this.#latch, this.#bell);
+    ringBell(words, this.#bell);
   }
 
   /** Index of the header at an address of `reserve`, filled in. */

@@ -27,12 +27,6 @@ const MOST_TOLD = 20;
 /** Characters of their targets. */
 const MOST_SHOWN = 200;
 
-/**
- * Milliseconds that the answer to a lone request is waited for by the thread itself: nothing else happens meanwhile.
- */
-const LONE_WAIT = 0.2;
-/** Most lone requests that are not waited for after one that took longer. */
-const MOST_SKIPPED = 1024;
 
 const NO_WORKER = 'no worker is ready';
 
@@ -113,11 +107,6 @@ export class Workers implements Service {
   /** Requests that sync workers have, or are to have. */
   private syncRequests = 0;
   private ringsDirty = false;
-  /** Requests without a body that this turn has handed to workers. */
-  private dispatched = 0;
-  /** Lone requests that are not waited for, and how many there will be after the next wait in vain. */
-  private skipped = 0;
-  private toSkip = 1;
 
   constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
     this.options = options;
@@ -219,7 +208,6 @@ export class Workers implements Service {
     if (pool.kind === 'async') rings.dispatchAsync(slot, worker);
     else if (awaited > 0) this.requests.hold(slot, awaited);
     else this.requests.dispatchSync(slot);
-    if (!hasBody) this.dispatched++;
     this.schedule();
     return true;
   }
@@ -238,24 +226,6 @@ export class Workers implements Service {
     if (!this.ringsDirty) return;
     this.ringsDirty = false;
     this.rings.flush();
-    if (this.dispatched === 1 && this.rings.inUse === 1) this.awaitLone();
-    this.dispatched = 0;
-  }
-
-  /**
-   * Waits for the answer to a request that is the only one: this thread would go to sleep, and be woken by the event
-   * loop, which costs more. After a wait in vain the next requests are not waited for, twice as many each time.
-   */
-  private awaitLone(): void {
-    if (this.skipped > 0) {
-      this.skipped--;
-    } else if (this.rings.await(LONE_WAIT)) {
-      this.toSkip = 1;
-      this.drain();
-    } else {
-      this.skipped = this.toSkip;
-      this.toSkip = Math.min(2 * this.toSkip, MOST_SKIPPED);
-    }
   }
 
   /** With every tick of the clock: looks for applications that do not move, and for a queue that does not. */

@@ -186,9 +186,8 @@ export class ModelGateway implements ResponseHandler {
   /** One turn of the event loop: drains when woken, and goes back to sleep. True when anything happened. */
   turn(): boolean {
     this.gateway.flush();
-    let messages = this.requests.size === 1 && this.gateway.await(1) ? this.drain() : 0;
-    if (!this.#awake) return messages > 0;
-    messages += this.drain();
+    if (!this.#awake) return false;
+    const messages = this.drain();
     this.#awake = !this.gateway.arm(() => {
       this.#awake = true;
     });

@@ -460,38 +460,6 @@ test('no message is lost to a gateway that goes to sleep, whenever it is publish
   }
 });
 
-test('no message is lost to a gateway that waits for a moment, whenever it is published', () => {
-  for (let step = 0; ; step++) {
-    const { gateway, memory, layout, acquire, recorder, stage } = setUp({ syncWorkers: 1 });
-    gateway.dispatchSync(acquire());
-    const request = new SyncWorkerEnd(memory, layout, 0).take()!;
-    let calls = 0;
-    let woken = false;
-    expect(
-      gateway.arm(() => {
-        woken = true;
-      }),
-    ).toBe(true);
-    stage.interleave = () => {
-      if (calls++ !== step) return;
-      stage.interleave = () => {};
-      request.send(head(), null, DONE);
-    };
-    const came = gateway.await(1);
-    if (calls <= step) {
-      expect([came, woken]).toEqual([false, false]);
-      stage.interleave = () => {};
-      request.send(head(), null, DONE);
-      expect(woken).toBe(true);
-      stage.close();
-      return;
-    }
-    expect(came).toBe(true);
-    expect(gateway.drain(recorder)).toBe(1);
-    stage.close();
-  }
-});
-
 test('B-40 a worker that dies at any step takes neither a queued request nor the wake-up for it along', () => {
   for (let step = 0; ; step++) {
     const { gateway, memory, layout, acquire, recorder, stage } = setUp({ syncWorkers: 2 });

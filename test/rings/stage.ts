@@ -50,7 +50,7 @@ export class Stage {
       notify: (array: Int32Array, index: number, count = Number.POSITIVE_INFINITY) =>
         mine(array) ? this.#notify(index, count) : notify(array, index, count),
       wait: (array: Int32Array, index: number, value: number, timeout?: number) =>
-        mine(array) ? this.#wait(index, value, timeout) : wait(array, index, value, timeout),
+        mine(array) ? this.#wait(index, value) : wait(array, index, value, timeout),
       waitAsync: (array: Int32Array, index: number, value: number) =>
         mine(array) ? this.#waitAsync(index, value) : waitAsync(array, index, value),
     });
@@ -75,16 +75,12 @@ export class Stage {
     return count - left;
   }
 
-  #wait(index: number, value: number, timeout = Number.POSITIVE_INFINITY): string {
+  #wait(index: number, value: number): string {
     this.interleave();
     if (this.#words[index] !== value) return 'not-equal';
     const waiter = { index, woken: false, callback: null };
     this.#waiters.push(waiter);
     try {
-      if (timeout < Number.POSITIVE_INFINITY) {
-        this.interleave();
-        return waiter.woken ? 'ok' : 'timed-out';
-      }
       while (!waiter.woken) if (!this.advance() && !waiter.woken) throw new Error(`a wake-up was lost: word ${index}`);
     } finally {
       const at = this.#waiters.indexOf(waiter);
