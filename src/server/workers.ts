@@ -27,7 +27,6 @@ const MOST_TOLD = 20;
 /** Characters of their targets. */
 const MOST_SHOWN = 200;
 
-
 const NO_WORKER = 'no worker is ready';
 
 /** The settings that workers and their supervision go by. */
