@@ -99,14 +99,16 @@ function script({ method = 'GET', headers = {}, body, path }: LoadRequest, pipel
   return lines.join('\n') + REPORT;
 }
 
+/** Exit code of a shell whose command SIGINT has ended. */
+const INTERRUPTED = 130;
 /** Milliseconds that wrk may take beyond the time it was given. */
 const GRACE = 30_000;
 
 /**
  * What a command prints that puts load on a server for so many seconds, and what its processes have used by then. It
- * ends with this process, with all that it has started.
+ * ends with this process, with all that it has started. Null where its time was over before it had begun.
  */
-async function printed(command: readonly string[], seconds: number): Promise<string> {
+async function printed(command: readonly string[], seconds: number): Promise<string | null> {
   // The shell tells what its children have used. It outlives the signal, which ends the load.
   const child = spawn('sh', ['-c', 'trap : INT; "$@" && times', 'sh', ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -121,7 +123,8 @@ async function printed(command: readonly string[], seconds: number): Promise<str
     let stderr = '';
     child.stdout.on('data', (text: Buffer) => (stdout += text.toString('latin1')));
     child.stderr.on('data', (text: Buffer) => (stderr += text.toString('latin1')));
-    const [code] = await once(child, 'close');
+    const [code, signal] = await once(child, 'close');
+    if (code === INTERRUPTED || signal === 'SIGINT') return null;
     if (code !== 0) throw new LoadFailed(`${command.join(' ')} ended with code ${code}: ${stderr}`);
     return stdout;
   } finally {
@@ -143,6 +146,7 @@ async function wrk(origin: string, request: LoadRequest, options: LoadOptions): 
     const limit = ['-d', `${Math.ceil(seconds) + 1}s`, '--timeout', '10s'];
     const command = ['wrk', '-t1', `-c${connections}`, ...limit, '-s', file, origin];
     const stdout = await printed(command, seconds);
+    if (stdout === null) return { requests: 0, seconds, bytes: 0, latency: {} };
     const figures = stdout.slice(stdout.indexOf('{'), stdout.lastIndexOf('}') + 1);
     if (figures === '') throw new LoadFailed(`wrk said something else: ${stdout}`);
     const { requests, us, bytes, refused, broken, ...latency } = JSON.parse(figures) as Record<string, number>;

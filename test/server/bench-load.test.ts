@@ -21,10 +21,10 @@ const peer = (answer: string): ServerCommand => ({
 
 const request: LoadRequest = { path: '/', expect: { status: 200, body: Buffer.from('right') } };
 
-async function measure(answer: string, generator: Generator, wanted = request) {
+async function measure(answer: string, generator: Generator, wanted = request, seconds = 1) {
   const running = await startHttp(peer(answer), generator);
   try {
-    return await running.measure({ name: 'trial', request: wanted, connections: 2 }, 1);
+    return await running.measure({ name: 'trial', request: wanted, connections: 2 }, seconds);
   } finally {
     await running.stop();
   }
@@ -40,6 +40,11 @@ describe.each([...generators])('load by %s', (_name, generator) => {
     expect(sample.cpu).toBeGreaterThan(1);
     expect(sample.memory).toBeGreaterThan(20);
     expect(sample.load).toBeGreaterThan(0);
+  });
+
+  it('goes on for longer where there was no time for a single answer', async () => {
+    const sample = await measure(`setTimeout(() => s.end('right'), 20)`, generator, request, 0.001);
+    expect(sample.rate).toBeGreaterThan(1);
   });
 
   it('measures an answer of another status where that is right', async () => {
