@@ -155,30 +155,32 @@ export class WorkerPool<Data> {
     const before = this.#data;
     const due = this.#threads.filter((thread) => thread?.living);
     this.#data = data;
+    let started = false;
     try {
       for (const thread of due) {
         // It may have ended by itself: what was started in its stead has the new data.
-        while (thread?.living) await this.#reload(thread);
+        while (thread?.living) if (await this.#reload(thread)) started = true;
       }
     } catch (error) {
-      if (due.every((thread) => thread?.living)) this.#data = before;
+      if (!started) this.#data = before;
       throw error;
     }
   }
 
-  /** Replaces one worker, or waits for a moment where that cannot be done now. */
-  async #reload(thread: WorkerThread): Promise<void> {
+  /** Replaces one worker; false, after a moment, where that cannot be done now. */
+  async #reload(thread: WorkerThread): Promise<boolean> {
     if (this.#stopping) throw new Error('the server is stopping');
     // Ends: at the latest with the time limit of a startup; without one, with the thread.
     if (this.replace(thread.place, 'reload')) {
       await this.#threads.find((other) => other?.state === STARTING)?.started;
-      return;
+      return true;
     }
     if (!this.#threads.includes(null)) {
       // Earlier ones have all places, with requests that may never end.
       for (const other of this.#threads) other?.hurry(this.#options.leaveTimeout ?? 0);
     }
     await delay(RELOAD_PAUSE);
+    return false;
   }
 
   /** Milliseconds until the next start, where no thread is in service or starting; 0 elsewhere. */
