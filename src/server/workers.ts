@@ -154,10 +154,12 @@ export class Workers implements Service {
   }
 
   async reload({ mounts, ...others }: Reloaded): Promise<void> {
-    this.data = { ...this.data, ...others, mounts };
+    const before = this.data;
+    this.data = { ...before, ...others, mounts };
     try {
       for (const { kind, pool } of this.pools) await pool.reload(this.dataFor(kind));
     } catch (error) {
+      this.data = before;
       throw error instanceof StartupError ? failureError(error) : error;
     }
   }
