@@ -15,8 +15,8 @@ const MOST_GROWTH = 9;
 /** Growth that needs no other step, which would take minutes. */
 const CUBIC = 40;
 const REPETITIONS = 7;
-/** What takes longer than this many milliseconds is repeated less often: it stands out from the noise. */
-const LONG = 10;
+/** Milliseconds for all repetitions: what takes long is repeated less often, since it stands out from the noise. */
+const ENOUGH = 100;
 
 /** Milliseconds of work of this process: those of the clock grow with whatever else the machine does. */
 function worked(): number {
@@ -26,8 +26,8 @@ function worked(): number {
 
 /** The least of some runs, as other threads only ever add; the first of at most `enough` will do. */
 export function least(run: () => void, enough = 0): number {
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < (best > LONG ? 3 : REPETITIONS) && best > enough; i++) {
+  let best = Number.MAX_VALUE;
+  for (let i = 0; i < REPETITIONS && i * best < ENOUGH && best > enough; i++) {
     const start = worked();
     run();
     best = Math.min(best, worked() - start);
@@ -37,7 +37,8 @@ export function least(run: () => void, enough = 0): number {
 
 /**
  * Null where the time grows no faster than the input, else what was measured: in two steps, each of which has to be too
- * large, since the collection of garbage begins at some size.
+ * large, since the collection of garbage begins at some size. The first of the sizes compared takes longer than the
+ * floor: what takes less is lost in the noise of a busy machine.
  *
  * @param prepare makes the input, of so many units; what it returns is what is measured
  * @param floor milliseconds that it may take in any case
@@ -45,14 +46,14 @@ export function least(run: () => void, enough = 0): number {
 export function superlinear(prepare: (units: number) => () => void, floor = FLOOR): string | null {
   for (const size of [SMALL, SIZE]) {
     if (least(prepare(size), floor) <= floor) continue;
-    const times = [least(prepare(size / FACTOR))];
-    for (let units = size; times.length < 3; units *= FACTOR) {
+    const times = [least(prepare(size))];
+    for (let units = size * FACTOR; times.length < 3; units *= FACTOR) {
       const time = least(prepare(units));
       const growth = time / times[times.length - 1];
       if (growth <= MOST_GROWTH) break;
       times.push(time);
       if (times.length === 3 || growth > CUBIC) {
-        return times.map((each, index) => `${each.toFixed(2)} ms for ${(size / FACTOR) * FACTOR ** index}`).join(', ');
+        return times.map((each, index) => `${each.toFixed(2)} ms for ${size * FACTOR ** index}`).join(', ');
       }
     }
   }
