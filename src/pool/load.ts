@@ -109,7 +109,8 @@ export async function loadApplication(
   let adapted = false;
   try {
     const load = () => importModule(resolveModule(spec.module, directory), spec.module, directory);
-    const exports = await (calls === null ? load() : calls.during(load));
+    const loading = calls === null ? load() : calls.during(load);
+    const exports = await (idle === undefined ? loading : Promise.race([loading, never(spec, idle)]));
     const { name, value } = await pick(exports, spec, { known, idle, calls });
     const foreign = foreignOf(value, spec, known);
     adapted = foreign !== null;
@@ -130,6 +131,12 @@ export async function loadApplication(
     // A program may call `listen` long after it was loaded, where that harms others: on each of several threads.
     if (!adapted || isMainThread) calls?.release();
   }
+}
+
+/** Rejects when nothing is left to run on a thread that imports. */
+async function never({ module }: AppOptions, idle: Promise<void>): Promise<never> {
+  await idle;
+  throw new ConfigurationError(`cannot load ${module}: its top-level await never settles`);
 }
 
 /** Loaded by threads that need it. */

@@ -1,6 +1,7 @@
 import { hasMark } from '../interface/kind.ts';
 import { type Original, originalOf } from '../interface/original.ts';
 import { turn } from '../rules/event-loop.ts';
+import { nothing } from '../rules/promises.ts';
 import { describeFailure, type Failure } from './applications.ts';
 import { resolveModule } from './find-module.ts';
 import { likelyDeclaration } from './foreign.ts';
@@ -33,8 +34,6 @@ export async function probeApplications(
   post: (message: ProbeMessage) => void,
 ): Promise<void> {
   writeOutputDirectly();
-  // Ends: when nothing is left to run; the server, which waits for the outcome, has a limit.
-  const idle = new Promise<void>((resolve) => process.once('beforeExit', () => resolve()));
   const found: ProbedApplication[] = [];
   for (const app of apps) {
     const uncaught = (error: unknown): void => {
@@ -43,6 +42,12 @@ export async function probeApplications(
     };
     process.on('uncaughtException', uncaught);
     post({ type: 'loading', module: app.module });
+    let isIdle = nothing;
+    // Ends: when nothing is left to run; the server, which waits for the outcome, has a limit.
+    const idle = new Promise<void>((resolve) => {
+      isIdle = resolve;
+    });
+    process.once('beforeExit', isIdle);
     try {
       const loaded = await loadApplication(app, directory, { idle });
       const adapted = originalOf(loaded.app)?.interface ?? null;
@@ -54,6 +59,7 @@ export async function probeApplications(
     // Promises that it left rejected become known in the next turn.
     await turn();
     process.off('uncaughtException', uncaught);
+    process.off('beforeExit', isIdle);
   }
   post({ type: 'loaded', found });
 }

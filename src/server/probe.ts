@@ -4,9 +4,6 @@ import { failureError } from '../pool/applications.ts';
 import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** The exit code of Node for a module whose top-level `await` nothing can end any more. */
-const UNSETTLED = 13;
-
 /**
  * Loads the applications on a thread of their own and tells what they are (B-01, L-18).
  *
@@ -32,13 +29,7 @@ export async function probe({
       });
       const cannotLoad = (reason: string): void => reject(new ConfigurationError(`cannot load ${loading}: ${reason}`));
       worker.on('error', (error: unknown) => cannotLoad(error instanceof Error ? error.message : String(error)));
-      worker.on('exit', (code) =>
-        cannotLoad(
-          code === UNSETTLED
-            ? 'its top-level await never settles'
-            : `it ended its thread as process.exit does, with exit code ${code}`,
-        ),
-      );
+      worker.on('exit', (code) => cannotLoad(`it ended its thread as process.exit does, with exit code ${code}`));
       timer = setTimeout(
         () => reject(new QuaichError('QUAICH_STARTUP', `loading ${loading} took longer than ${timeoutStartup} ms`)),
         timeoutStartup,
