@@ -4,7 +4,7 @@
  * module, which names its storages at its top level.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import { Context } from '../../engine/context.ts';
+import { Context, KEEPS_ENTERED } from '../../engine/context.ts';
 import { crossing, type WireEntries } from './wire.ts';
 
 const storages = new Map<string, AsyncLocalStorage<unknown>>();
@@ -45,8 +45,16 @@ export function withContext(context: WireEntries, run: () => void): void {
 /** Runs a step in the context of a request. */
 export type Within = <T>(step: () => T) => T;
 
-/** Keeps the context of this moment (B-60). */
+/** Keeps the context of this moment (B-60), with what the steps enter in it (G-190). */
 export function keepContext(): Within {
-  const context = new Context();
-  return (step) => context.runInAsyncScope(step);
+  let context = new Context();
+  if (KEEPS_ENTERED) return (step) => context.runInAsyncScope(step);
+  return (step) =>
+    context.runInAsyncScope(() => {
+      try {
+        return step();
+      } finally {
+        context = new Context();
+      }
+    });
 }
