@@ -1,5 +1,6 @@
 /** Applications written for fetch: Hono, h3, or any function from a Request to a Response (B-69). */
 
+import { textBody } from '../engine/pooled-text.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { markAsync } from '../interface/kind.ts';
 import { markOriginal } from '../interface/original.ts';
@@ -109,7 +110,7 @@ export function fromFetchHandler(
       if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
         start();
         if (body === null || method === 'HEAD') return [];
-        return [typeof body === 'string' ? Buffer.from(body) : body];
+        return typeof body === 'string' ? textBody(body) : [body];
       }
       const reason = (): unknown => (gone?.aborted ? request.signal.reason : undefined);
       return sendStream(new ReadAheadBody(body, reason), start, method === 'HEAD', gone);

@@ -1,8 +1,9 @@
 /** The connection on which a listener for node:http meets one request of ours. */
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
+import { PooledText } from '../engine/pooled-text.ts';
 import { ApplicationError } from '../interface/errors.ts';
-import type { AsyncEnviron } from '../interface/types.ts';
+import type { AsyncBody, AsyncEnviron } from '../interface/types.ts';
 import { type BodySink, PulledBody } from './pulled-body.ts';
 import { bodyLength } from './request-fields.ts';
 import { type RequestTarget, requestTarget } from './request-target.ts';
@@ -44,6 +45,8 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
   #ended = false;
   /** Set when the gateway has taken the response, all of it. */
   #over = false;
+  /** A large text that was written when nothing else was left to be taken: it is in the next piece. */
+  #text: PooledText | null = null;
   #wake: (() => void) | null = null;
   #timer: NodeJS.Timeout | undefined = undefined;
 
@@ -194,6 +197,31 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
     });
   }
 
+  /** Takes what has come of the body; null for nothing. */
+  takePiece(): Uint8Array | null {
+    const piece = this.response.takePiece();
+    return piece === null ? null : this.#unpooled(piece);
+  }
+
+  /** Takes the body of a response that is complete. */
+  takeBody(): AsyncBody {
+    const piece = this.response.takePiece();
+    if (piece === null) return [];
+    const text = this.#text;
+    if (text?.bytes !== piece) return [this.#unpooled(piece)];
+    this.#text = null;
+    return text;
+  }
+
+  #unpooled(piece: Uint8Array): Uint8Array {
+    const text = this.#text;
+    if (text === null) return piece;
+    const own = piece.buffer === text.bytes.buffer ? new Uint8Array(piece) : piece;
+    this.#text = null;
+    text.close();
+    return own;
+  }
+
   /** The gateway has taken what was written: the listener may go on. */
   release(): void {
     const written = this.#written;
@@ -230,6 +258,19 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
 
   broken(error: unknown): void {
     this.fail(error);
+  }
+
+  override write(chunk: unknown, encoding?: BufferEncoding | Callback | null, callback?: Callback): boolean {
+    let bytes = chunk;
+    if (typeof chunk === 'string' && (!encoding || encoding === 'utf8') && this.#isEmpty()) {
+      this.#text = PooledText.of(chunk);
+      bytes = this.#text?.bytes ?? chunk;
+    }
+    return super.write(bytes, encoding as BufferEncoding, callback); // Node takes the callback in either place
+  }
+
+  #isEmpty(): boolean {
+    return this.#text === null && this.writableLength === 0 && this.writable;
   }
 
   override _read(): void {}

@@ -49,7 +49,7 @@ class ListenerBody implements AsyncIterableIterator<Uint8Array> {
     if (!socket.response.hasPiece) socket.release();
     for (;;) {
       if (socket.failed && !socket.cut) throw socket.reason;
-      const value = socket.response.takePiece();
+      const value = socket.takePiece();
       if (value !== null) return { done: false, value };
       if (socket.failed) throw socket.reason;
       if (socket.response.complete) {
@@ -167,9 +167,9 @@ export function listenerApplication(
       const head = response.head ?? (await headOf(socket));
       const write = startResponse(head.status, head.headers);
       if (response.complete) {
-        const piece = response.takePiece();
+        const body = socket.takeBody();
         socket.release();
-        return piece === null ? [] : [piece];
+        return body;
       }
       // `flushHeaders`: the head goes ahead of the body (G-81).
       if (!socket.ready || (socket.cut && !response.hasPiece)) await write(NOTHING);

@@ -15,6 +15,7 @@ import { disregard, nothing, whenSettled } from '../rules/promises.ts';
 import { Context, KEEPS_ENTERED } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from './options.ts';
+import { PooledText } from './pooled-text.ts';
 import {
   APPLICATION_THREW,
   BODY_FAILED,
@@ -119,6 +120,10 @@ class AsyncRun implements RunningRequest {
     }
     if (this.sending !== null) {
       this.sending.then(() => this.returned(body)); // how fast the client reads changes no response
+      return;
+    }
+    if (PooledText.is(body)) {
+      this.returned(body.lent);
       return;
     }
     try {

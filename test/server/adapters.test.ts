@@ -10,7 +10,7 @@ import { type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fastify, h3, hono, NODE_SITE, SITE } from '../adapters/frameworks.ts';
 import { LISTENERS, type WireRequest } from '../adapters/listeners.ts';
-import { NODE_LISTENERS } from './apps/adapted.ts';
+import { NODE_LISTENERS, textAt } from './apps/adapted.ts';
 import { Client, parseResponses, type WireResponse } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/adapted.ts', import.meta.url));
@@ -137,6 +137,24 @@ describe.each([
     await expect
       .poll(async () => JSON.parse((await ask(server.url, 'endless', { path: '/events' })).body).at(-1))
       .toBe('close');
+  });
+
+  it.each([
+    { title: 'B-68 a listener, in one piece', name: 'text', times: 1 },
+    { title: 'B-68 a listener, in two pieces', name: 'texts', times: 2 },
+    { title: 'B-69 a handler for fetch', name: 'fetch text', times: 1 },
+  ])('large texts do not mix, however slowly they are read: $title', async ({ name, times }) => {
+    const paths = Array.from({ length: 24 }, (_, index) => `/${9000 + index * 14_000}`);
+    const clients = paths.map((path) => new Client(server.url).send(textOf(name, { path })));
+    for (const { socket } of clients) socket.pause();
+    // More than the system takes for one connection, and more blocks than are kept.
+    await ask(server.url, name, { path: '/300000' });
+    for (const { socket } of clients) socket.resume();
+    for (const [index, client] of clients.entries()) {
+      const [{ body, complete }] = parseResponses(await client.all());
+      const expected = Buffer.from(textAt(paths[index]).repeat(times)).toString('latin1');
+      expect([paths[index], complete, body === expected]).toEqual([paths[index], true, true]);
+    }
   });
 
   it('B-68 a client that leaves within the body closes the response, without finish', async () => {

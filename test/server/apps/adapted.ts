@@ -7,6 +7,9 @@ import { serveConnection } from '../../../dist/src/adapters/served-socket.js';
 import { endless, expressApp, fastify, h3, hono, koaListener } from '../../adapters/frameworks.ts';
 import { LISTENERS } from '../../adapters/listeners.ts';
 
+/** A large text that no other path has: `/NUMBER`, in as many units. */
+export const textAt = (path: string): string => `${path} is \u00e9\n`.repeat(Math.ceil(Number(path.slice(1)) / 12));
+
 /** By name; numbers are those of the table of listeners. */
 export const NODE_LISTENERS: Readonly<Record<string, RequestListener>> = {
   ...Object.fromEntries(LISTENERS.map(({ listener }, index) => [index, listener])),
@@ -14,9 +17,18 @@ export const NODE_LISTENERS: Readonly<Record<string, RequestListener>> = {
   koa: koaListener,
   fastify: (request, response) => fastify.routing(request, response),
   endless,
+  text: ({ url = '' }, response) => response.setHeader('Content-Type', 'text/plain').end(textAt(url)),
+  texts: ({ url = '' }, response) => {
+    response.setHeader('Content-Type', 'text/plain').write(textAt(url));
+    response.end(textAt(url));
+  },
 };
 
-const fetchers: Record<string, AsyncApplication> = { hono: fromFetchHandler(hono), h3: fromFetchHandler(h3) };
+const fetchers: Record<string, AsyncApplication> = {
+  hono: fromFetchHandler(hono),
+  h3: fromFetchHandler(h3),
+  'fetch text': fromFetchHandler(({ url }) => new Response(textAt(new URL(url).pathname))),
+};
 
 function choosing(adapt: (listener: RequestListener) => AsyncApplication): AsyncApplication {
   const apps = { ...fetchers };
