@@ -58,7 +58,10 @@ interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeou
   places?: number;
   /** Makes a port for the thread of a place, also for each successor, that is handed over with its task. */
   link?(index: number): MessagePort;
-  /** Milliseconds for the shutdown hooks of a worker that leaves; those of `stop` where left out. */
+  /**
+   * Milliseconds for the shutdown hooks of a worker that leaves, and before them for the requests of one that was
+   * replaced because of an error or stands in the way of another; where left out, `stop` is the only limit.
+   */
   leaveTimeout?: number;
   /** Whether a worker with an error outside of any request is replaced, or goes on (G-146). */
   replaceUncaught?: boolean;

@@ -287,8 +287,9 @@ export class AsyncWorkerEnd {
   readonly #everSeen: Uint8Array;
   #inboxHead: number;
   #turns = 0;
-  /** Requests that wait for room in the ring, and messages without payload that do: [kind, slot, generation]. */
+  /** Requests that wait for room in the ring. */
   #blocked: AsyncRingRequest[] = [];
+  /** Messages that wait for room in the ring, in their order: each call puts one there, false where it finds none. */
   readonly #backlog: (() => boolean)[] = [];
 
   /**

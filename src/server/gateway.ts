@@ -81,6 +81,7 @@ const DISCARD_LIMIT = 256 * 1024;
 const CONNECT = METHODS.indexOf('CONNECT');
 const REFERER = FIELD_NAMES.indexOf('referer');
 const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
+/** Milliseconds between two looks at the deadlines, at most. */
 const SLOWEST_TICK = 250;
 /** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
 const LINGER_LIMIT = 30_000;
