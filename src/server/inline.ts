@@ -20,7 +20,7 @@ import { sendFile } from './send-file.ts';
 const { slice } = Uint8Array.prototype;
 
 /** Body bytes (per request) kept for an application that does not read yet, beside those of one read of the socket. */
-const HIGH_WATER = 65536;
+const MOST_UNREAD = 65536;
 
 /**
  * One request of an application that runs on the gateway's own thread: the connection calls it as the owner of the
@@ -157,7 +157,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   body(address: number, length: number): number {
     this.blocks.push(this.parser.copy(address, address + length));
     this.size += length;
-    this.isFull = this.size > HIGH_WATER;
+    this.isFull = this.size > MOST_UNREAD;
     this.wakeReader();
     return length;
   }
@@ -208,7 +208,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       }
       this.size -= block.length;
       this.moved = true;
-      if (this.isFull && this.size <= HIGH_WATER) {
+      if (this.isFull && this.size <= MOST_UNREAD) {
         this.isFull = false;
         this.connection.wantBody(this.exchange);
       }
