@@ -1,4 +1,4 @@
-import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver } from '../interface/errors.ts';
 import {
   type BodySource,
   DONE,
@@ -194,7 +194,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
-    if (this.isDone) return Promise.reject(new RequestAborted('the request is over'));
+    if (this.isDone) return Promise.reject(requestOver());
     const first = this.blocks[0];
     if (first !== undefined) {
       const from = this.at;

@@ -1,5 +1,5 @@
 /** The near side on an event loop: an async gateway's request that a sync application on another thread answers. */
-import { RequestAborted } from '../../interface/errors.ts';
+import { requestOver } from '../../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../../interface/types.ts';
 import { tellsDisconnect } from '../closing.ts';
 import { keepContext, type Within } from '../link/context.ts';
@@ -90,7 +90,7 @@ export class AsyncCall extends Replay<AsyncWrite, true> {
 
   protected refuseStep(): void {
     if (this.lost !== null) throw this.lost;
-    if (this.over) throw this.#signal?.reason ?? new RequestAborted('the request is over');
+    if (this.over) throw this.#signal?.reason ?? requestOver();
   }
 
   protected ending(): void {
