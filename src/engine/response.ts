@@ -49,7 +49,7 @@ import {
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
 import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
-import { argumentError, givenError } from '../rules/head.ts';
+import { argumentError, givenError, noHead } from '../rules/head.ts';
 import { describeError } from '../rules/show.ts';
 import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
@@ -183,11 +183,8 @@ export class ResponseState {
   /** @throws ApplicationError where the application has not given one (G-102) */
   requireHead(): ResponseHead {
     if (this.head !== null) return this.head;
-    throw new ApplicationError(
-      this.called
-        ? 'the body began although startResponse had refused the head (G-102)'
-        : 'startResponse was not called before the first non-empty chunk or the end of the body (G-102)',
-    );
+    if (!this.called) throw noHead();
+    throw new ApplicationError('the body began although startResponse had refused the head (G-102)');
   }
 
   /** Whether the response has no body whatever the application says (G-128, G-129). */
