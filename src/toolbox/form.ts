@@ -4,7 +4,7 @@ import type { PartHead } from './multipart-head.ts';
 import { FormReader, MULTIPART } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
 import { contentType, decoded, isAsyncRequest } from './request-body.ts';
-import { unsupported } from './request-data-error.ts';
+import { limit, unsupported } from './request-data-error.ts';
 import { readUrlencoded, URLENCODED } from './urlencoded.ts';
 
 /** Sizes in bytes. */
@@ -37,8 +37,9 @@ function kindOfForm(environ: Environ | AsyncEnviron): 'multipart' | 'urlencoded'
   throw unsupported(`the request body must be a form: ${URLENCODED} or ${MULTIPART}`);
 }
 
-function limitsOf({ maxParts, maxFieldSize, maxFileSize, maxSize = MOST }: FormLimits): MultipartLimits {
-  return { maxParts, maxFieldSize, maxFileSize: maxFileSize ?? maxSize, maxTotalSize: maxSize };
+function limitsOf({ maxParts, maxFieldSize, maxFileSize, maxSize }: FormLimits): MultipartLimits {
+  const most = limit(maxSize, MOST, 'maxSize');
+  return { maxParts, maxFieldSize, maxFileSize: maxFileSize ?? most, maxTotalSize: most };
 }
 
 function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormData> {
