@@ -1,4 +1,5 @@
-import { FLAG_CHUNKED, FLAG_CONTENT_LENGTH, HEAD_FLAGS, HEAD_METHOD, HEAD_RECORD } from '../../../assembly/layout.ts';
+import { FLAG_CHUNKED, FLAG_CONTENT_LENGTH, HEAD_FLAGS, HEAD_METHOD } from '../../../assembly/layout.ts';
+import { PARSED_HEAD } from '../../environ/head-record.ts';
 import type { Exchange } from '../exchange.ts';
 import type { RefusedLine } from '../host.ts';
 import type { IncomingBody } from '../request-body.ts';
@@ -77,12 +78,12 @@ export class RequestReader {
 
   /** FLAG_* bits of the head just parsed. */
   get flags(): number {
-    return this.parser.words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
+    return this.parser.words[PARSED_HEAD + HEAD_FLAGS];
   }
 
   /** The method of the head just parsed is safe. */
   get isSafe(): boolean {
-    return SAFE_METHODS.has(this.parser.words[(HEAD_RECORD >> 2) + HEAD_METHOD]);
+    return SAFE_METHODS.has(this.parser.words[PARSED_HEAD + HEAD_METHOD]);
   }
 
   /** Bytes of the body behind the head just parsed; -1: it is chunked. */
