@@ -1,9 +1,10 @@
+import { isAsyncEnviron } from '../interface/kind.ts';
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import type { PartHead } from './multipart-head.ts';
 import { FormReader, MULTIPART } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
-import { contentType, decoded, isAsyncRequest } from './request-body.ts';
+import { contentType, decoded } from './request-body.ts';
 import { limit, unsupported } from './request-data-error.ts';
 import { readUrlencoded, URLENCODED } from './urlencoded.ts';
 
@@ -62,5 +63,5 @@ function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormD
 export function form(environ: Environ, limits?: FormLimits): FormData;
 export function form(environ: AsyncEnviron, limits?: FormLimits): Promise<FormData>;
 export function form(environ: Environ | AsyncEnviron, limits: FormLimits = {}): FormData | Promise<FormData> {
-  return isAsyncRequest(environ) ? awaitSteps(read(environ, limits)) : runSteps(read(environ, limits));
+  return isAsyncEnviron(environ) ? awaitSteps(read(environ, limits)) : runSteps(read(environ, limits));
 }
