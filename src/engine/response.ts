@@ -50,7 +50,7 @@ import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
 import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
 import { argumentError, givenError, noHead } from '../rules/head.ts';
-import { describeError } from '../rules/show.ts';
+import { describeError, shownRequest } from '../rules/show.ts';
 import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
@@ -524,8 +524,7 @@ export class ResponseState {
   }
 
   private get request(): string {
-    const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-    return `${text(this.method) || '-'} ${JSON.stringify(text(this.script) + text(this.path))}`;
+    return shownRequest(this.method, this.script, this.path);
   }
 
   /** Reports an error of the application, unless it only says that the client has gone (G-143). */
