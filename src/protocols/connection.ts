@@ -35,6 +35,16 @@ import { Input, type InputReader } from './input.ts';
 import { Output } from './output.ts';
 import type { IncomingBody } from './request-body.ts';
 
+/** What all protocols are told. */
+export interface ConnectionOptions {
+  /** Largest request body in bytes; above it 413. */
+  limitBody: number;
+  /** False: every connection ends with its first response. */
+  keepAlive: boolean;
+  /** Requests on one connection, which ends with the response to the last; absent: any number. */
+  mostRequests?: number;
+}
+
 /**
  * A server's connection without I/O: bytes and events in, bytes and events out; no socket, no timer, no clock. This
  * class has what all protocols share: the state of the socket, the output, the waits with their deadlines, the end of

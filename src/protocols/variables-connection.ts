@@ -5,7 +5,7 @@ import { cgiHead } from '../rules/head-parts.ts';
 import { latin1Slice } from '../rules/latin1.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
 import { BUSY, TOO_LARGE } from './answer.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { Exchange } from './exchange.ts';
 import {
   type ConnectionHost,
@@ -22,14 +22,8 @@ import { TEXT_PIECE } from './output.ts';
 import { IncomingBody } from './request-body.ts';
 import { type VariableLimits, writeVariables } from './variables-record.ts';
 
-export interface VariablesConnectionOptions {
-  /** Largest request body in bytes; above it 413. */
-  limitBody: number;
+export interface VariablesConnectionOptions extends ConnectionOptions {
   variables: VariableLimits;
-  /** False: every connection ends with its first response. */
-  keepAlive: boolean;
-  /** Requests on one connection, which ends with the response to the last; absent: any number. */
-  mostRequests?: number;
 }
 
 /**

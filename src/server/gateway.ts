@@ -7,7 +7,7 @@ import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
 import type { ConnectionHost, RefusedLine } from '../protocols/host.ts';
-import { type ConnectionOptions, HttpConnection } from '../protocols/http/connection.ts';
+import { HttpConnection, type HttpConnectionOptions } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { ScgiConnection } from '../protocols/scgi/connection.ts';
@@ -62,7 +62,7 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   /** Where an address speaks TLS. */
   encryption?: Encryption;
   routes: readonly Route[];
-  connection: Omit<ConnectionOptions, 'limitDiscard'>;
+  connection: Omit<HttpConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
   variables: VariableLimits;
   deadlines: Deadlines;
@@ -109,7 +109,7 @@ export class Gateway implements SocketContext {
   readonly minRate: number;
   lingerLimit = LINGER_LIMIT;
   private readonly options: GatewayOptions;
-  private readonly connection: ConnectionOptions;
+  private readonly connection: HttpConnectionOptions;
   private readonly parser: Parser;
   private readonly turn: Turn;
   private readonly routes: MountTable<Route>;
