@@ -17,9 +17,9 @@ import {
   WAIT_ROOM,
 } from './host.ts';
 import type { Parser } from './http/parser.ts';
-import { nextResponse, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_OPEN } from './http/states.ts';
 import { TEXT_PIECE } from './output.ts';
 import { IncomingBody } from './request-body.ts';
+import { nextResponse, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_OPEN } from './states.ts';
 import { type VariableLimits, writeVariables } from './variables-record.ts';
 
 export interface VariablesConnectionOptions extends ConnectionOptions {

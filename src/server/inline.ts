@@ -11,8 +11,8 @@ import {
 import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import { LENT_PIECE } from '../protocols/output.ts';
+import { RESPONSE_AWAITED } from '../protocols/states.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
 

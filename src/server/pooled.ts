@@ -3,7 +3,7 @@ import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../inte
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
+import { RESPONSE_AWAITED } from '../protocols/states.ts';
 import {
   CANCEL_ABORTED,
   claimTime,

@@ -17,10 +17,6 @@ import {
 } from '../host.ts';
 import { block, HIGH_WATER, LENT_PIECE, TEXT_PIECE } from '../output.ts';
 import { IncomingBody } from '../request-body.ts';
-import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
-import { type Parser, rule } from './parser.ts';
-import { refusedLine } from './refused-line.ts';
-import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 import {
   nextResponse,
   READ_BODY,
@@ -32,7 +28,11 @@ import {
   RESPONSE_OVER,
   SOCKET_CLOSED,
   SOCKET_OPEN,
-} from './states.ts';
+} from '../states.ts';
+import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
+import { type Parser, rule } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
+import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 
 export interface HttpConnectionOptions extends ConnectionOptions {
   /** `Server` field line with CR LF, or ''. */

@@ -3,8 +3,6 @@ import { PARSED_HEAD } from '../../environ/head-record.ts';
 import type { Exchange } from '../exchange.ts';
 import type { RefusedLine } from '../host.ts';
 import type { IncomingBody } from '../request-body.ts';
-import type { Parser, SuspendedBody, SuspendedHead } from './parser.ts';
-import { refusedLine } from './refused-line.ts';
 import {
   nextReading,
   READ_BODY,
@@ -20,7 +18,9 @@ import {
   READ_REQUEST,
   READ_REQUEST_WITH_BODY,
   READ_STOP,
-} from './states.ts';
+} from '../states.ts';
+import type { Parser, SuspendedBody, SuspendedHead } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
 import { METHODS } from './wasm/tables.ts';
 
 /** Values of HEAD_METHOD whose requests change nothing (RFC 9110 9.2.1). */
