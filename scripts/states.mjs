@@ -1,9 +1,9 @@
-// Writes docs/connection-states.md and docs/worker-states.md from the tables of src/protocols/http/states.ts and
+// Writes docs/connection-states.md and docs/worker-states.md from the tables of src/protocols/states.ts and
 // src/pool/states.ts.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** @typedef {import('../src/protocols/http/states.ts').Machine} Machine */
+/** @typedef {import('../src/rules/state-machine.ts').Machine} Machine */
 
 /** @param {Machine} machine */
 function diagram({ states, events, initial, transitions }) {
@@ -35,7 +35,7 @@ const DEFECT = 'An event without a cell is a defect of the server and throws.';
 export function renderConnection(machines) {
   return render(
     '# The states of a connection',
-    `Generated from \`src/protocols/http/states.ts\` by \`npm run docs\`. Three machines run side by side: what the next bytes from the client are and whether the socket is still ours (one each a connection), and how far a response has come (one an exchange). ${DEFECT}`,
+    `Generated from \`src/protocols/states.ts\` by \`npm run docs\`. Three machines run side by side: what the next bytes from the client are and whether the socket is still ours (one each a connection), and how far a response has come (one an exchange). ${DEFECT}`,
     machines,
   );
 }
@@ -59,7 +59,7 @@ function render(title, introduction, machines) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { READING, RESPONDING, SOCKET } = await import('../dist/src/protocols/http/states.js');
+  const { READING, RESPONDING, SOCKET } = await import('../dist/src/protocols/states.js');
   const { SUPERVISION } = await import('../dist/src/pool/states.js');
   const write = (page, text) => writeFileSync(new URL(`../docs/${page}.md`, import.meta.url), text);
   write('connection-states', renderConnection([READING, RESPONDING, SOCKET]));

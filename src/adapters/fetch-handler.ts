@@ -16,12 +16,13 @@ import type {
 import { isAwaitable } from '../rules/body.ts';
 import { nothing } from '../rules/promises.ts';
 import { typeName } from '../rules/show.ts';
+import { usualReason } from '../rules/status-line.ts';
 import { replaceGlobals } from './fetch-globals.ts';
 import { applicationFields, partsOf } from './fetch-response.ts';
 import { requestMaker } from './lazy-request.ts';
 import { ReadAheadBody } from './read-ahead-body.ts';
 import { urlOf } from './request-url.ts';
-import { statusOf, usualReason } from './response-fields.ts';
+import { statusOf } from './response-fields.ts';
 
 /** From a Request to a Response. What else it takes, the option `arguments` gives. */
 export type FetchHandler = (request: Request, ...more: never[]) => Response | Promise<Response>;

@@ -10,7 +10,7 @@ import { report } from '../engine/report.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import { markOriginal } from '../interface/original.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
-import { describeError } from '../rules/show.ts';
+import { describeError, shownRequest } from '../rules/show.ts';
 import { ListenerSocket } from './listener-socket.ts';
 import { OWN_MESSAGES, serveMessages } from './own-messages.ts';
 import type { ParsedHead } from './response-parser.ts';
@@ -82,9 +82,9 @@ function call(listen: RequestListener, socket: ListenerSocket, ...parameters: Pa
 
 function threw(socket: ListenerSocket, error: unknown): void {
   if (socket.response.complete) {
-    const { 'wsgi.errors': errors, REQUEST_METHOD: method, PATH_INFO: path } = socket.environ;
+    const { 'wsgi.errors': errors, REQUEST_METHOD: method, SCRIPT_NAME: script, PATH_INFO: path } = socket.environ;
     const what = 'the listener failed after its response was complete';
-    report(errors, `${method} ${JSON.stringify(path)}`, what, describeError(error));
+    report(errors, shownRequest(method, script, path), what, describeError(error));
   }
   socket.fail(error);
 }

@@ -1,11 +1,6 @@
 /** Status and header fields of responses that were made for node:http or fetch, as `startResponse` takes them. */
-import { STATUS_CODES } from 'node:http';
+import { usualReason } from '../rules/status-line.ts';
 import { trimmed } from '../rules/trimmed.ts';
-
-/** The reason of the registry. */
-export function usualReason(code: number): string {
-  return STATUS_CODES[code] ?? 'Unknown';
-}
 
 /**
  * The status line; an empty reason stays empty (RFC 9112, 4). Blanks that G-88 refuses become plain ones or go, and

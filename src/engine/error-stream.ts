@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import type { ErrorStream } from '../interface/types.ts';
+import { checkErrorText, joinedLines } from '../rules/error-text.ts';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import { isNotReady, whenReady } from './descriptors.ts';
 
@@ -39,20 +40,6 @@ export function writeFully(descriptor: number, bytes: Uint8Array): void {
 }
 
 /**
- * The lines of `writelines`, which adds no newlines and writes all of them or, where one is none, nothing.
- *
- * @throws TypeError for anything but strings
- */
-export function joinedLines(lines: Iterable<string>): string {
-  let text = '';
-  for (const line of lines) {
-    if (typeof line !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof line} (G-70)`);
-    text += line;
-  }
-  return text;
-}
-
-/**
  * An error stream over a descriptor. Text is UTF-8, lone surrogates become U+FFFD (G-71); control characters other than
  * newline and tab are shown as `\x1b`. Nothing is held back, so `flush` has nothing to do. A descriptor that is closed
  * or full is no error for the application: the text is dropped.
@@ -63,7 +50,7 @@ export function joinedLines(lines: Iterable<string>): string {
 export function createErrorStream(descriptor = 2, client?: (text: Uint8Array) => boolean): ErrorStream {
   /** @throws TypeError for anything but a string */
   function write(text: string): void {
-    if (typeof text !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof text} (G-70)`);
+    checkErrorText(text);
     if (text === '') return;
     const shown = text.replace(CONTROLS, visible);
     if (client?.(Buffer.from(shown, 'utf8'))) return;

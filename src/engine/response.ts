@@ -49,8 +49,8 @@ import {
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
 import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
-import { argumentError, givenError } from '../rules/head.ts';
-import { describeError } from '../rules/show.ts';
+import { argumentError, givenError, noHead } from '../rules/head.ts';
+import { describeError, shownRequest } from '../rules/show.ts';
 import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
@@ -183,11 +183,8 @@ export class ResponseState {
   /** @throws ApplicationError where the application has not given one (G-102) */
   requireHead(): ResponseHead {
     if (this.head !== null) return this.head;
-    throw new ApplicationError(
-      this.called
-        ? 'the body began although startResponse had refused the head (G-102)'
-        : 'startResponse was not called before the first non-empty chunk or the end of the body (G-102)',
-    );
+    if (!this.called) throw noHead();
+    throw new ApplicationError('the body began although startResponse had refused the head (G-102)');
   }
 
   /** Whether the response has no body whatever the application says (G-128, G-129). */
@@ -527,8 +524,7 @@ export class ResponseState {
   }
 
   private get request(): string {
-    const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-    return `${text(this.method) || '-'} ${JSON.stringify(text(this.script) + text(this.path))}`;
+    return shownRequest(this.method, this.script, this.path);
   }
 
   /** Reports an error of the application, unless it only says that the client has gone (G-143). */

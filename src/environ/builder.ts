@@ -46,8 +46,6 @@ import {
   variableOf,
 } from './variables.ts';
 
-export type { ConnectionInfo, EnvironOf, InputOf } from './variables.ts';
-
 /** What is the same for all requests of a worker. */
 export interface EnvironTemplate<Async extends boolean = boolean> extends EnvironSettings<Async> {
   /**

@@ -10,7 +10,7 @@ import { nameServer } from './variables.ts';
 export type Variables = Record<string, string>;
 
 /** Not for applications: httpoxy (G-35, G-172), names that have a variable of their own (G-28), framing (G-36). */
-const HIDDEN = ['HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING'] as const;
+const NEVER_SHOWN = ['HTTP_PROXY', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING'] as const;
 /** Front servers send these empty where the request has none. */
 const LEFT_OUT_WHEN_EMPTY = ['CONTENT_TYPE', 'CONTENT_LENGTH', 'HTTPS'] as const;
 
@@ -21,7 +21,7 @@ const LEFT_OUT_WHEN_EMPTY = ['CONTENT_TYPE', 'CONTENT_LENGTH', 'HTTPS'] as const
  * @throws RefusedRequest for a method or a length that is none
  */
 export function repairVariables(variables: Variables): void {
-  for (const name of HIDDEN) delete variables[name];
+  for (const name of NEVER_SHOWN) delete variables[name];
   for (const name of LEFT_OUT_WHEN_EMPTY) if (variables[name] === '') delete variables[name];
   // The keys of the interface are the gateway's own.
   for (const name in variables) if (/^(?:wsgi|quaich)\./.test(name)) delete variables[name];
@@ -64,10 +64,7 @@ function repairPath(variables: Variables, requested: string): void {
   variables.PATH_INFO = path === '' && script === '' ? '/' : path;
 }
 
-/**
- * Puts a SCRIPT_NAME that is repeated at the front of PATH_INFO out of it, as IIS needs it (G-173). Before
- * `repairVariables`.
- */
+/** Cuts SCRIPT_NAME off the front of PATH_INFO, where IIS repeats it (G-173). To be called before `repairVariables`. */
 export function cutScriptName(variables: Variables): void {
   const { SCRIPT_NAME: script = '', PATH_INFO: path = '' } = variables;
   if (script !== '' && `${path}/`.startsWith(`${script}/`)) variables.PATH_INFO = path.slice(script.length);

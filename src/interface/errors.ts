@@ -51,6 +51,21 @@ export class ConfigurationError extends QuaichError {
   }
 }
 
+/** What a read or write gets that comes, or still waits, when the request is over (G-154). */
+export function requestOver(): RequestAborted {
+  return new RequestAborted('the request is over');
+}
+
+/** What the requests of a worker get that is ended while they wait. */
+export function serverStopping(): RequestAborted {
+  return new RequestAborted('the server is stopping');
+}
+
+/** What reads get of a body beyond a limit of `most` bytes (G-65). */
+export function bodyBeyond(most: number): RequestBodyError {
+  return new RequestBodyError(`the request body is larger than ${most} bytes`, 413);
+}
+
 /** What is told of a file that turned out shorter than was announced (G-122, G-164). */
 export function shortFile(length: number): Error {
   return new Error(`the file ended before the ${length} bytes that were announced (G-122)`);

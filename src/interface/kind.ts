@@ -1,4 +1,4 @@
-import type { Application, AsyncApplication, Kind } from './types.ts';
+import type { Application, AsyncApplication, AsyncEnviron, Environ, Kind } from './types.ts';
 
 // A registered symbol, so that marks survive two copies of this package in one process.
 const KIND = Symbol.for('quaich.kind');
@@ -36,4 +36,9 @@ export function kindOf(app: (...args: never[]) => unknown): Kind {
   const marked = (app as Marked)[KIND];
   if (marked === 'sync' || marked === 'async') return marked;
   return app instanceof AsyncFunction || app instanceof AsyncGeneratorFunction ? 'async' : 'sync';
+}
+
+/** Whether the async convention is in force for the call with this environ (G-47). */
+export function isAsyncEnviron(environ: Environ | AsyncEnviron): environ is AsyncEnviron {
+  return environ['quaich.async'] === true;
 }

@@ -1,5 +1,5 @@
-import Negotiator from 'negotiator';
 import { ConfigurationError } from '../interface/errors.ts';
+import { acceptedOf } from './accept-encoding.ts';
 import { decided } from './decision.ts';
 import { middleware } from './define.ts';
 import { type ContentCoding, canStream, encoder, hasZstd, type Levels } from './encoders.ts';
@@ -29,15 +29,8 @@ const COMPRESSIBLE =
 /** No body, or not the whole representation. */
 const WITHOUT = new Set([204, 205, 206, 304]);
 
-/** `encodings` of negotiator 1 has a second argument that its types lack. */
-interface Negotiation {
-  encodings(available: readonly string[], options: { preferred: readonly string[] }): string[];
-}
-
 function choose(accept: string, available: readonly ContentCoding[]): ContentCoding | null {
-  const negotiation: Negotiation = new Negotiator({ headers: { 'accept-encoding': accept } });
-  const order = [...available, 'identity'];
-  const best = negotiation.encodings(order, { preferred: order })[0];
+  const [best] = acceptedOf([...available, 'identity'], accept);
   return available.find((coding) => coding === best) ?? null;
 }
 

@@ -34,10 +34,6 @@ export function isAsync(app: AnyApplication): app is AsyncApplication {
   return kindOf(app) === 'async';
 }
 
-export function isAsyncEnviron(environ: AnyEnviron): environ is AsyncEnviron {
-  return environ['quaich.async'];
-}
-
 /** What to do about an application of the wrong kind. */
 function bridge(from: Kind): string {
   return from === 'async'

@@ -4,7 +4,7 @@ import { statusFor } from '../engine/error-page.ts';
 import { report } from '../engine/report.ts';
 import type { HeaderField } from '../interface/types.ts';
 import { escapeHtml } from '../rules/html.ts';
-import { describeError } from '../rules/show.ts';
+import { describeError, shownRequest } from '../rules/show.ts';
 import { framePosition, type Position } from '../rules/stack-frame.ts';
 import { statusLine } from '../rules/status-line.ts';
 import { checkSwitches } from './decision.ts';
@@ -91,9 +91,8 @@ ${section(source)}${section(stack)}</html>
 `;
 }
 
-/** `GET /path`, with the path's bytes shown as they are written in a URL. */
-function requestLine(environ: AnyEnviron): string {
-  return `${environ.REQUEST_METHOD} ${JSON.stringify((environ.SCRIPT_NAME ?? '') + (environ.PATH_INFO ?? ''))}`;
+function requestOf({ REQUEST_METHOD: method, SCRIPT_NAME: script, PATH_INFO: path }: AnyEnviron): string {
+  return shownRequest(method, script, path);
 }
 
 function wantsHtml(environ: AnyEnviron): boolean {
@@ -122,14 +121,14 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
           text: `${line}\n\n${source}${source === '' ? '' : '\n'}${stack}\n`,
         };
       }
-      return { type: 'text/html; charset=utf-8', text: page(line, requestLine(environ), source, stack) };
+      return { type: 'text/html; charset=utf-8', text: page(line, requestOf(environ), source, stack) };
     }
     const plain = { type: 'text/plain; charset=utf-8', text: `${line}\n` };
     try {
       return custom?.(status, environ) ?? plain;
     } catch (failure) {
       // It must not take the place of the error that it is for.
-      report(environ['wsgi.errors'], requestLine(environ), 'the page for an error failed', describeError(failure));
+      report(environ['wsgi.errors'], requestOf(environ), 'the page for an error failed', describeError(failure));
       return plain;
     }
   }
@@ -154,7 +153,7 @@ export function errorPage(options: ErrorPageOptions = {}): Middleware {
         // Only now: an error that went on is reported by the gateway. A client's fault is not the application's.
         onAnswered(error) {
           if (statusFor(error) >= 500)
-            report(environ['wsgi.errors'], requestLine(environ), 'the application failed', describeError(error));
+            report(environ['wsgi.errors'], requestOf(environ), 'the application failed', describeError(error));
         },
       };
     },

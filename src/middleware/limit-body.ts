@@ -1,11 +1,12 @@
-import { ConfigurationError, RequestBodyError } from '../interface/errors.ts';
+import { bodyBeyond, ConfigurationError } from '../interface/errors.ts';
+import { isAsyncEnviron } from '../interface/kind.ts';
 import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { AsyncInputStream, InputStream } from '../interface/types.ts';
 import { DIGITS } from '../rules/grammar.ts';
 import { nothing } from '../rules/promises.ts';
 import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { plainAnswer } from './answers.ts';
-import { isAsyncEnviron, middleware } from './define.ts';
+import { middleware } from './define.ts';
 import type { AnyEnviron, Middleware } from './types.ts';
 
 export interface LimitBodyOptions {
@@ -39,7 +40,7 @@ class Allowance {
   take(block: Uint8Array, size?: number | null): Uint8Array {
     if (size === 0) return block;
     this.#left -= block.byteLength;
-    if (this.#left < 0) throw new RequestBodyError(`the request body is larger than ${this.#maximum} bytes`, 413);
+    if (this.#left < 0) throw bodyBeyond(this.#maximum);
     return block;
   }
 }

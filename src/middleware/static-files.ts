@@ -1,16 +1,16 @@
 import { closeSync, realpathSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { mimes } from 'mrmime';
-import Negotiator from 'negotiator';
 import { ConfigurationError } from '../interface/errors.ts';
-import { markAsync, markSync } from '../interface/kind.ts';
+import { isAsyncEnviron, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, HeaderField, Kind } from '../interface/types.ts';
 import { percentEncodeBytes } from '../rules/native-strings.ts';
 import { statusLine } from '../rules/status-line.ts';
 import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
+import { acceptedOf } from './accept-encoding.ts';
 import { emptyAnswer, plainAnswer } from './answers.ts';
 import { checkSwitches } from './decision.ts';
-import { isAsyncEnviron, middleware } from './define.ts';
+import { middleware } from './define.ts';
 import { Head, standFor } from './head.ts';
 import { evaluate, FAILED, NOT_MODIFIED } from './preconditions.ts';
 import { asyncFileBody, type FilePart, syncFileBody } from './static/file.ts';
@@ -50,19 +50,13 @@ const VARIANTS = [
   ['gzip', '.gz'],
 ] as const;
 
-/** `encodings` of negotiator 1 has a second argument that its types lack. */
-interface Negotiation {
-  encodings(available: readonly string[], options: { preferred: readonly string[] }): string[];
-}
-
 const CODINGS = [...VARIANTS.map(([coding]) => coding), 'identity'];
 
 /** Codings that the client accepts and likes better than none. */
 function acceptedCodings(environ: AnyEnviron): string[] {
   const accept = environ.HTTP_ACCEPT_ENCODING;
   if (accept === undefined) return [];
-  const negotiation: Negotiation = new Negotiator({ headers: { 'accept-encoding': accept } });
-  const all = negotiation.encodings(CODINGS, { preferred: CODINGS });
+  const all = acceptedOf(CODINGS, accept);
   const identity = all.indexOf('identity');
   return identity < 0 ? all : all.slice(0, identity);
 }

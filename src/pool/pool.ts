@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
+import { FIRST_DELAY, HEALTHY_AFTER, LONGEST_DELAY } from './delays.ts';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 import { ENDED, ENDING, READY, STARTING } from './states.ts';
 import { WorkerThread, type WorkerThreadOptions } from './thread.ts';
@@ -58,17 +59,15 @@ interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeou
   places?: number;
   /** Makes a port for the thread of a place, also for each successor, that is handed over with its task. */
   link?(index: number): MessagePort;
-  /** Milliseconds for the shutdown hooks of a worker that leaves; those of `stop` where left out. */
+  /**
+   * Milliseconds for the shutdown hooks of a worker that leaves, and before them for the requests of one that was
+   * replaced because of an error or stands in the way of another; where left out, `stop` is the only limit.
+   */
   leaveTimeout?: number;
   /** Whether a worker with an error outside of any request is replaced, or goes on (G-146). */
   replaceUncaught?: boolean;
 }
 
-/** Milliseconds before a start that failed is tried again: doubles with each failure in a row (L-05). */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 10_000;
-/** A thread that ended by itself sooner (milliseconds), without a request, has not really started. */
-const HEALTHY_AFTER = 10_000;
 /**
  * Milliseconds between two replacements for errors that nobody caught: an application that makes one with every request
  * goes on, instead of starting threads all the time.

@@ -1,7 +1,7 @@
 /**
  * The life of a worker thread: every transition there is. `docs/worker-states.md` is generated from this table.
  */
-import { compile, type Machine } from '../protocols/http/states.ts';
+import { compile, type Machine } from '../rules/state-machine.ts';
 
 /** Loads the applications and runs their startup hooks. */
 export const STARTING = 0;

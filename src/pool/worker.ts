@@ -1,13 +1,7 @@
 import { createErrorStream } from '../engine/error-stream.ts';
 import { addExtensions } from '../engine/extensions.ts';
-import {
-  type ConnectionInfo,
-  EnvironBuilder,
-  type EnvironOf,
-  type EnvironTemplate,
-  type InputOf,
-} from '../environ/builder.ts';
-import { SOFTWARE } from '../environ/variables.ts';
+import { EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
+import { type ConnectionInfo, type EnvironOf, type InputOf, SOFTWARE } from '../environ/variables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';

@@ -1,6 +1,7 @@
 import { FLAG_HEAD_METHOD } from '../../assembly/layout.ts';
 import { plainPage } from '../engine/error-page.ts';
 import type { ResponseHead } from '../interface/transport.ts';
+import { StateError } from '../rules/state-machine.ts';
 import type { Exchange, ResponseConnection } from './exchange.ts';
 import { ExchangeQueue } from './exchange-queue.ts';
 import {
@@ -14,6 +15,9 @@ import {
   WAIT_ROOM,
 } from './host.ts';
 import type { Parser } from './http/parser.ts';
+import { Input, type InputReader } from './input.ts';
+import { Output } from './output.ts';
+import type { IncomingBody } from './request-body.ts';
 import {
   nextResponse,
   nextSocket,
@@ -29,17 +33,23 @@ import {
   SOCKET_GONE,
   SOCKET_LINGERING,
   SOCKET_OPEN,
-  StateError,
-} from './http/states.ts';
-import { Input, type InputReader } from './input.ts';
-import { Output } from './output.ts';
-import type { IncomingBody } from './request-body.ts';
+} from './states.ts';
+
+/** What all protocols are told. */
+export interface ConnectionOptions {
+  /** Largest request body in bytes; above it 413. */
+  limitBody: number;
+  /** False: every connection ends with its first response. */
+  keepAlive: boolean;
+  /** Requests on one connection, which ends with the response to the last; absent: any number. */
+  mostRequests?: number;
+}
 
 /**
  * A server's connection without I/O: bytes and events in, bytes and events out; no socket, no timer, no clock. This
  * class has what all protocols share: the state of the socket, the output, the waits with their deadlines, the end of
  * the connection, and bytes that are put aside. A protocol reads requests (`read`) and frames responses (`respond`,
- * `data`). The theory of operation stands in http/states.ts.
+ * `data`). The theory of operation stands in states.ts.
  *
  * Many connections share one parser: the host reads fresh bytes to READ_AREA of the parser's memory and calls
  * `receive`.

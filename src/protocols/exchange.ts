@@ -1,4 +1,5 @@
 import type { ResponseHead } from '../interface/transport.ts';
+import { StateError } from '../rules/state-machine.ts';
 import {
   nextResponse,
   RESPONSE_AWAITED,
@@ -6,8 +7,7 @@ import {
   RESPONSE_BROKEN,
   RESPONSE_OVER,
   RESPONSE_STARTED,
-  StateError,
-} from './http/states.ts';
+} from './states.ts';
 
 /** In place of a status where the client has left, as in nginx. */
 const CLIENT_LEFT = 499;

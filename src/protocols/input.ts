@@ -1,7 +1,7 @@
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { StateError } from '../rules/state-machine.ts';
 import type { ConnectionHost } from './host.ts';
 import type { Parser } from './http/parser.ts';
-import { StateError } from './http/states.ts';
 import type { Output } from './output.ts';
 
 /** The protocol that reads an Input. */

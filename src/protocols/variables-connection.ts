@@ -5,7 +5,7 @@ import { cgiHead } from '../rules/head-parts.ts';
 import { latin1Slice } from '../rules/latin1.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
 import { BUSY, TOO_LARGE } from './answer.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { Exchange } from './exchange.ts';
 import {
   type ConnectionHost,
@@ -17,19 +17,13 @@ import {
   WAIT_ROOM,
 } from './host.ts';
 import type { Parser } from './http/parser.ts';
-import { nextResponse, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_OPEN } from './http/states.ts';
 import { TEXT_PIECE } from './output.ts';
 import { IncomingBody } from './request-body.ts';
+import { nextResponse, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_OPEN } from './states.ts';
 import { type VariableLimits, writeVariables } from './variables-record.ts';
 
-export interface VariablesConnectionOptions {
-  /** Largest request body in bytes; above it 413. */
-  limitBody: number;
+export interface VariablesConnectionOptions extends ConnectionOptions {
   variables: VariableLimits;
-  /** False: every connection ends with its first response. */
-  keepAlive: boolean;
-  /** Requests on one connection, which ends with the response to the last; absent: any number. */
-  mostRequests?: number;
 }
 
 /**

@@ -20,7 +20,6 @@ import {
   HEAD_METHOD_LENGTH,
   HEAD_PATH_LENGTH,
   HEAD_PATH_START,
-  HEAD_RECORD,
   HEAD_TARGET_LENGTH,
   HEAD_TARGET_START,
   HEAD_WORDS,
@@ -29,11 +28,11 @@ import {
 } from '../../assembly/layout.ts';
 import '../rules/latin1.ts';
 import type { Variables } from '../environ/cgi-variables.ts';
+import { PARSED_HEAD } from '../environ/head-record.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
 import type { Parser } from './http/parser.ts';
 import { FIELD_NAMES, METHODS } from './http/wasm/tables.ts';
 
-const RECORD = HEAD_RECORD >> 2;
 /** Number of the field REMOTE_ADDR. No field of a head has it. */
 export const REMOTE_ADDRESS = FIELD_NAMES.length;
 /** Variables that the access log looks for by the number of their field. */
@@ -62,22 +61,22 @@ export function writeVariables(parser: Parser, variables: Variables, limits: Var
   const method = variables.REQUEST_METHOD;
   let text = method; // first, as in a head
   let count = 0;
-  words.fill(0, RECORD, RECORD + HEAD_WORDS);
+  words.fill(0, PARSED_HEAD, PARSED_HEAD + HEAD_WORDS);
   const most = Math.min(limits.count, MAX_FIELDS);
   for (const name in variables) {
     if (count === most || name.length > 0xffff) throw new RefusedRequest('too many variables', 431);
     const value = variables[name];
-    const field = RECORD + HEAD_WORDS + FIELD_WORDS * count++;
+    const field = PARSED_HEAD + HEAD_WORDS + FIELD_WORDS * count++;
     words[field + FIELD_NAME_START] = text.length;
     words[field + FIELD_NAME] = name.length | ((NUMBERS[name] ?? 0) << 16);
     words[field + FIELD_VALUE_START] = text.length + name.length;
     words[field + FIELD_VALUE_LENGTH] = value.length;
     if (name === 'REQUEST_URI') {
-      words[RECORD + HEAD_TARGET_START] = text.length + name.length;
-      words[RECORD + HEAD_TARGET_LENGTH] = value.length;
+      words[PARSED_HEAD + HEAD_TARGET_START] = text.length + name.length;
+      words[PARSED_HEAD + HEAD_TARGET_LENGTH] = value.length;
     } else if (name === 'PATH_INFO') {
-      words[RECORD + HEAD_PATH_START] = text.length + name.length;
-      words[RECORD + HEAD_PATH_LENGTH] = value.length;
+      words[PARSED_HEAD + HEAD_PATH_START] = text.length + name.length;
+      words[PARSED_HEAD + HEAD_PATH_LENGTH] = value.length;
     }
     text += name + value;
   }
@@ -93,13 +92,13 @@ export function writeVariables(parser: Parser, variables: Variables, limits: Var
   } else {
     const length = Number(variables.CONTENT_LENGTH);
     flags |= FLAG_CONTENT_LENGTH;
-    words[RECORD + HEAD_CONTENT_LENGTH_LOW] = length | 0;
-    words[RECORD + HEAD_CONTENT_LENGTH_HIGH] = Math.floor(length / 4294967296);
+    words[PARSED_HEAD + HEAD_CONTENT_LENGTH_LOW] = length | 0;
+    words[PARSED_HEAD + HEAD_CONTENT_LENGTH_HIGH] = Math.floor(length / 4294967296);
   }
-  words[RECORD + HEAD_LENGTH] = text.length;
-  words[RECORD + HEAD_FLAGS] = flags;
-  words[RECORD + HEAD_METHOD] = Math.max(0, METHODS.indexOf(method));
-  words[RECORD + HEAD_METHOD_LENGTH] = method.length;
-  words[RECORD + HEAD_FIELD_COUNT] = count;
+  words[PARSED_HEAD + HEAD_LENGTH] = text.length;
+  words[PARSED_HEAD + HEAD_FLAGS] = flags;
+  words[PARSED_HEAD + HEAD_METHOD] = Math.max(0, METHODS.indexOf(method));
+  words[PARSED_HEAD + HEAD_METHOD_LENGTH] = method.length;
+  words[PARSED_HEAD + HEAD_FIELD_COUNT] = count;
   return flags;
 }

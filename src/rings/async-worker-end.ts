@@ -1,4 +1,4 @@
-import { RequestAborted } from '../interface/errors.ts';
+import { RequestAborted, requestOver, serverStopping } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import { Sleeper } from './doorbell.ts';
@@ -233,7 +233,7 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
 
   /** The server is stopping: ends every wait. */
   stop(): void {
-    const error = new RequestAborted('the server is stopping');
+    const error = serverStopping();
     this.state = COMPLETE;
     this.#cancel(error);
     this.#rejectAll(error);
@@ -262,7 +262,7 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
     this.onCancel = null;
     // An error costs more than the rest of the request; only where somebody still waits.
     if (this.#send !== null || this.#file !== null || this.#read !== null) {
-      this.#rejectAll(new RequestAborted('the request is over'));
+      this.#rejectAll(requestOver());
     }
     this.#end.finished(this.slot);
   }
@@ -287,8 +287,9 @@ export class AsyncWorkerEnd {
   readonly #everSeen: Uint8Array;
   #inboxHead: number;
   #turns = 0;
-  /** Requests that wait for room in the ring, and messages without payload that do: [kind, slot, generation]. */
+  /** Requests that wait for room in the ring. */
   #blocked: AsyncRingRequest[] = [];
+  /** Messages that wait for room in the ring, in their order: each call puts one there, false where it finds none. */
   readonly #backlog: (() => boolean)[] = [];
 
   /**

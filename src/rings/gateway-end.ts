@@ -196,9 +196,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Takes a request out of the sync queue again; false where a worker has it already. The slot is then the caller's,
-   * for
-   * `release`. Those that came first go first, so that nothing settled piles up behind what still waits.
+   * Takes a request out of the sync queue again, whose slot the caller then releases; false where a worker has it
+   * already. Those that came first go first, so that nothing settled piles up behind what still waits.
    */
   withdraw(slot: number): boolean {
     const { words, layout } = this;

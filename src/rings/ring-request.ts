@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
-import { ClientDisconnected, RequestAborted, RequestBodyError, shortFile } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
 import { noteClaim } from './clock.ts';
 import {
@@ -144,7 +144,7 @@ export abstract class RingRequest {
   }
 
   #assertOurs(): void {
-    if (!this.#ours) throw new RequestAborted('the request is over');
+    if (!this.#ours) throw requestOver();
   }
 
   /** The error of a cancelled request, or null. */

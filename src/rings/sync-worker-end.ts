@@ -1,5 +1,5 @@
 import { threadId } from 'node:worker_threads';
-import { RequestAborted } from '../interface/errors.ts';
+import { serverStopping } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import {
@@ -64,7 +64,7 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
 
   #put(head: ResponseHead | null, chunk: Uint8Array | null, from: number, count: number, final: Final): void {
     while (!this.put(head, chunk, from, count, final)) {
-      if (!this.#end.awaitSpace()) throw new RequestAborted('the server is stopping');
+      if (!this.#end.awaitSpace()) throw serverStopping();
     }
   }
 
@@ -77,7 +77,7 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
     this.#check();
     this.assertFits(head);
     while (!this.putFile(head, descriptor, length)) {
-      if (!this.#end.awaitSpace()) throw new RequestAborted('the server is stopping');
+      if (!this.#end.awaitSpace()) throw serverStopping();
     }
     for (;;) {
       // The number before the flag: a change after the look at the flag makes the wait fail.
@@ -132,7 +132,7 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
   #pause(event: number): void {
     if (this.#end.stopped) {
       this.state = COMPLETE;
-      throw new RequestAborted('the server is stopping');
+      throw serverStopping();
     }
     // Before the comparison in `wait`: the gateway changes EVENT and then looks at this.
     Atomics.store(this.words, this.header + WAITING, 1);

@@ -26,7 +26,8 @@ export function isDisconnect(error: unknown): error is ClientDisconnected | Requ
 }
 
 /**
- * Whether the client is at fault: its request body broke off or a limit. Answered, but no failure of the application.
+ * Whether the client is at fault: its request body ended early, had bad framing or went beyond a limit. It gets an
+ * answer; the application has not failed.
  */
 export function isClientFault(error: unknown): boolean {
   return isInstance(error, RequestBodyError);

@@ -45,6 +45,13 @@ export function headError(fault: HeadFault): ApplicationError {
   return new ApplicationError(`startResponse: ${wordsOf(fault)}`);
 }
 
+/** What a body runs into that needs a head before `startResponse` was called. */
+export function noHead(): ApplicationError {
+  return new ApplicationError(
+    'startResponse was not called before the first non-empty chunk or the end of the body (G-102)',
+  );
+}
+
 /** What `startResponse` throws for a third argument that is no Error (G-85). */
 export function argumentError(fault: HeadFault): TypeError {
   return new TypeError(`startResponse: ${wordsOf(fault)}`);

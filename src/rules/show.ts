@@ -149,3 +149,9 @@ export function typeName(value: unknown): string {
   if (value === null) return 'null';
   return typeof value === 'object' ? className(value) : typeof value;
 }
+
+/** A request for reports, by its method and the two parts of its path: `GET "/mount/path"`. */
+export function shownRequest(method: unknown, script: unknown, path: unknown): string {
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  return `${text(method) || '-'} ${JSON.stringify(text(script) + text(path))}`;
+}

@@ -1,7 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 
+/** The reason phrase of the registry. */
+export function usualReason(code: number): string {
+  return STATUS_CODES[code] ?? 'Unknown';
+}
+
 /** `'404 Not Found'` for 404; a code without a registered reason gives `'599 Unknown'` (U-51). */
 export function statusLine(code: number): string {
   if (!Number.isInteger(code) || code < 100 || code > 999) throw new RangeError(`not a status code: ${code}`);
-  return `${code} ${STATUS_CODES[code] ?? 'Unknown'}`;
+  return `${code} ${usualReason(code)}`;
 }

@@ -7,7 +7,7 @@ import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
 import type { ConnectionHost, RefusedLine } from '../protocols/host.ts';
-import { type ConnectionOptions, HttpConnection } from '../protocols/http/connection.ts';
+import { HttpConnection, type HttpConnectionOptions } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { ScgiConnection } from '../protocols/scgi/connection.ts';
@@ -62,7 +62,7 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   /** Where an address speaks TLS. */
   encryption?: Encryption;
   routes: readonly Route[];
-  connection: Omit<ConnectionOptions, 'limitDiscard'>;
+  connection: Omit<HttpConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
   variables: VariableLimits;
   deadlines: Deadlines;
@@ -81,6 +81,7 @@ const DISCARD_LIMIT = 256 * 1024;
 const CONNECT = METHODS.indexOf('CONNECT');
 const REFERER = FIELD_NAMES.indexOf('referer');
 const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
+/** Milliseconds between two looks at the deadlines, at most. */
 const SLOWEST_TICK = 250;
 /** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
 const LINGER_LIMIT = 30_000;
@@ -108,7 +109,7 @@ export class Gateway implements SocketContext {
   readonly minRate: number;
   lingerLimit = LINGER_LIMIT;
   private readonly options: GatewayOptions;
-  private readonly connection: ConnectionOptions;
+  private readonly connection: HttpConnectionOptions;
   private readonly parser: Parser;
   private readonly turn: Turn;
   private readonly routes: MountTable<Route>;

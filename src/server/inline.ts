@@ -1,4 +1,4 @@
-import { ClientDisconnected, RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver } from '../interface/errors.ts';
 import {
   type BodySource,
   DONE,
@@ -11,8 +11,8 @@ import {
 import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
 import { LENT_PIECE } from '../protocols/output.ts';
+import { RESPONSE_AWAITED } from '../protocols/states.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
 
@@ -20,7 +20,7 @@ import { sendFile } from './send-file.ts';
 const { slice } = Uint8Array.prototype;
 
 /** Body bytes (per request) kept for an application that does not read yet, beside those of one read of the socket. */
-const HIGH_WATER = 65536;
+const MOST_UNREAD = 65536;
 
 /**
  * One request of an application that runs on the gateway's own thread: the connection calls it as the owner of the
@@ -157,7 +157,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   body(address: number, length: number): number {
     this.blocks.push(this.parser.copy(address, address + length));
     this.size += length;
-    this.isFull = this.size > HIGH_WATER;
+    this.isFull = this.size > MOST_UNREAD;
     this.wakeReader();
     return length;
   }
@@ -194,7 +194,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   read(max: number): Uint8Array | null | Promise<Uint8Array | null> {
-    if (this.isDone) return Promise.reject(new RequestAborted('the request is over'));
+    if (this.isDone) return Promise.reject(requestOver());
     const first = this.blocks[0];
     if (first !== undefined) {
       const from = this.at;
@@ -208,7 +208,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       }
       this.size -= block.length;
       this.moved = true;
-      if (this.isFull && this.size <= HIGH_WATER) {
+      if (this.isFull && this.size <= MOST_UNREAD) {
         this.isFull = false;
         this.connection.wantBody(this.exchange);
       }

@@ -1,10 +1,9 @@
 import { writeFully } from '../engine/error-stream.ts';
-import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import { RESPONSE_AWAITED } from '../protocols/http/states.ts';
+import { RESPONSE_AWAITED } from '../protocols/states.ts';
 import {
   CANCEL_ABORTED,
   claimTime,
@@ -14,14 +13,16 @@ import {
   type LentBlocks,
   type ResponseHandler,
 } from '../rings/index.ts';
+import { isDisconnect } from '../rules/failures.ts';
 import { Gate } from '../rules/gate.ts';
+import { property } from '../rules/property.ts';
 import { type FileTransfer, type PooledContext, PooledRequest } from './pooled-request.ts';
 import { sendFile } from './send-file.ts';
 
 /** FILE_DONE for what `sendFile` rejects with; of a client that has gone the worker knows. */
 function fileEnd(error: unknown): number {
-  if (error instanceof ClientDisconnected || error instanceof RequestAborted) return FILE_SENT;
-  const errno: unknown = Reflect.get(Object(error), 'errno');
+  if (isDisconnect(error)) return FILE_SENT;
+  const errno = property(error, 'errno');
   return typeof errno === 'number' && errno < 0 ? errno : FILE_SHORT;
 }
 

@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import type { ConnectionInfo } from '../environ/builder.ts';
+import type { ConnectionInfo } from '../environ/variables.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import {

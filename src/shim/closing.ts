@@ -1,5 +1,5 @@
 /** The end of bodies that a gateway did not take to theirs: closing them, and saying what went wrong with that. */
-import { ResponseState } from '../engine/response.ts';
+import { CLOSE_FAILED, RETURN_FAILED, ResponseState } from '../engine/response.ts';
 import { RequestAborted } from '../interface/errors.ts';
 import { isAbortError } from '../rules/failures.ts';
 
@@ -25,10 +25,10 @@ export function tellsDisconnect({ aborted, reason }: AbortSignal): boolean {
  */
 export function reportReturn(environ: Record<string, unknown>, error: unknown, gone: boolean): void {
   if (gone && isAbortError(error)) return;
-  new ResponseState(environ, undefined).logError('return() of the body failed', error);
+  new ResponseState(environ, undefined).logError(RETURN_FAILED, error);
 }
 
 /** The same of `close()`, of a body that the gateway did not get. */
 export function reportClose(environ: Record<string, unknown>, error: unknown): void {
-  new ResponseState(environ, undefined).logError('close() of the body failed', error);
+  new ResponseState(environ, undefined).logError(CLOSE_FAILED, error);
 }

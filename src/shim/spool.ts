@@ -7,7 +7,7 @@ import { readSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RequestAborted, RequestBodyError } from '../interface/errors.ts';
+import { RequestBodyError, requestOver } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
 import { blocksOf, declaredLength, readableBytes } from './near/input.ts';
@@ -75,7 +75,7 @@ export class Spool implements BodySource<false> {
   }
 
   read(max: number): Uint8Array | null {
-    if (this.#closed) throw new RequestAborted('the request is over');
+    if (this.#closed) throw requestOver();
     if (this.#file !== null) {
       const block = new Uint8Array(Math.min(max, this.size - this.#position));
       const count = block.byteLength === 0 ? 0 : readSync(this.#file.fd, block, 0, block.byteLength, this.#position);

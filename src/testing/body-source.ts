@@ -1,5 +1,5 @@
 /** Request bodies of tests, pulled piece by piece as the application reads. */
-import { ClientDisconnected, RequestBodyError } from '../interface/errors.ts';
+import { bodyBeyond, ClientDisconnected } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
@@ -49,7 +49,7 @@ class Pieces {
     if (bytes.byteLength === 0) return;
     this.came += bytes.byteLength;
     if (this.came > this.limit) {
-      this.failure = new RequestBodyError(`the request body is larger than ${this.limit} bytes`, 413);
+      this.failure = bodyBeyond(this.limit);
       throw this.failure;
     }
     this.rest = bytes;

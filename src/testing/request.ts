@@ -1,7 +1,9 @@
 /** Requests as a test writes them, and the environ that a gateway would make of them. */
-import { HEAD_RECORD, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import '../rules/latin1.ts';
-import { type ConnectionInfo, EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
+import { EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
+import { PARSED_HEAD } from '../environ/head-record.ts';
+import type { ConnectionInfo } from '../environ/variables.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, HeaderField, InputStream } from '../interface/types.ts';
 import { Parser, rule } from '../protocols/http/parser.ts';
@@ -118,7 +120,7 @@ export function buildEnviron(
   };
   const text = parser.headText();
   const builder = new EnvironBuilder({ ...template, fieldNames: FIELD_NAMES, methods: METHODS });
-  const environ = builder.build(text, 0, parser.words, HEAD_RECORD >> 2, connection, prefix, input);
+  const environ = builder.build(text, 0, parser.words, PARSED_HEAD, connection, prefix, input);
   if (environ.SCRIPT_NAME !== prefix || !/^(?:$|\/|\*$)/.test(environ.PATH_INFO)) {
     throw new ConfigurationError(`the path of the request does not lie in the mount ${prefix} (G-14)`);
   }

@@ -1,10 +1,11 @@
+import { isAsyncEnviron } from '../interface/kind.ts';
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import type { PartHead } from './multipart-head.ts';
 import { FormReader, MULTIPART } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
-import { contentType, decoded, isAsyncRequest } from './request-body.ts';
-import { unsupported } from './request-data-error.ts';
+import { contentType, decoded } from './request-body.ts';
+import { limit, unsupported } from './request-data-error.ts';
 import { readUrlencoded, URLENCODED } from './urlencoded.ts';
 
 /** Sizes in bytes. */
@@ -37,8 +38,9 @@ function kindOfForm(environ: Environ | AsyncEnviron): 'multipart' | 'urlencoded'
   throw unsupported(`the request body must be a form: ${URLENCODED} or ${MULTIPART}`);
 }
 
-function limitsOf({ maxParts, maxFieldSize, maxFileSize, maxSize = MOST }: FormLimits): MultipartLimits {
-  return { maxParts, maxFieldSize, maxFileSize: maxFileSize ?? maxSize, maxTotalSize: maxSize };
+function limitsOf({ maxParts, maxFieldSize, maxFileSize, maxSize }: FormLimits): MultipartLimits {
+  const most = limit(maxSize, MOST, 'maxSize');
+  return { maxParts, maxFieldSize, maxFileSize: maxFileSize ?? most, maxTotalSize: most };
 }
 
 function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormData> {
@@ -61,5 +63,5 @@ function* read(environ: Environ | AsyncEnviron, limits: FormLimits): Steps<FormD
 export function form(environ: Environ, limits?: FormLimits): FormData;
 export function form(environ: AsyncEnviron, limits?: FormLimits): Promise<FormData>;
 export function form(environ: Environ | AsyncEnviron, limits: FormLimits = {}): FormData | Promise<FormData> {
-  return isAsyncRequest(environ) ? awaitSteps(read(environ, limits)) : runSteps(read(environ, limits));
+  return isAsyncEnviron(environ) ? awaitSteps(read(environ, limits)) : runSteps(read(environ, limits));
 }

@@ -1,4 +1,5 @@
 import type { ErrorStream } from '../interface/types.ts';
+import { checkErrorText, joinedLines } from '../rules/error-text.ts';
 
 /**
  * `wsgi.errors` that keeps what is written to it (U-07). For tests: its memory is not bounded. Its methods need no
@@ -10,12 +11,12 @@ export class MemoryErrorStream implements ErrorStream {
 
   /** @throws TypeError for anything but a string (G-70) */
   readonly write = (text: string): void => {
-    if (typeof text !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof text} (G-70)`);
+    checkErrorText(text);
     this.text += text;
   };
 
   readonly writelines = (lines: Iterable<string>): void => {
-    for (const line of lines) this.write(line);
+    this.write(joinedLines(lines));
   };
 
   flush(): void {}

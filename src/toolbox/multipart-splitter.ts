@@ -10,7 +10,7 @@ import { type FailureReason, make as headersParser } from 'multipasta/HeadersPar
 import { make as search } from 'multipasta/Search';
 import { latin1Decode } from '../rules/native-strings.ts';
 import { type PartHead, partHead } from './multipart-head.ts';
-import { malformed, tooLarge } from './request-data-error.ts';
+import { limit, malformed, tooLarge } from './request-data-error.ts';
 
 /** Sizes in bytes. Above a limit: 413. */
 export interface MultipartLimits {
@@ -46,10 +46,7 @@ export function multipartLimits(limits: MultipartLimits): Required<MultipartLimi
   const all = { ...DEFAULTS };
   // They are the keys of the literal above.
   for (const name of Object.keys(DEFAULTS) as (keyof MultipartLimits)[]) {
-    const value = limits[name];
-    if (value === undefined) continue;
-    if (typeof value !== 'number' || !(value >= 0)) throw new TypeError(`${name} must be a number of at least 0`);
-    all[name] = value;
+    all[name] = limit(limits[name], all[name], name);
   }
   return all;
 }

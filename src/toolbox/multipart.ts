@@ -1,11 +1,12 @@
 /** Forms with files: multipart/form-data (RFC 7578), part by part as it arrives, in both conventions. */
+import { isAsyncEnviron } from '../interface/kind.ts';
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { awaitSteps, runSteps } from '../rules/steps.ts';
 import type { Headers } from './headers.ts';
 import type { PartHead } from './multipart-head.ts';
 import { FormReader, type PartData } from './multipart-reader.ts';
 import type { MultipartLimits } from './multipart-splitter.ts';
-import { BLOCK, decoded, isAsyncRequest } from './request-body.ts';
+import { BLOCK, decoded } from './request-body.ts';
 
 /** One part of a form, whose data are read as they arrive. Iterating it gives its blocks. */
 export interface Part extends PartHead, Iterable<Uint8Array> {
@@ -101,5 +102,5 @@ export function multipart(
   environ: Environ | AsyncEnviron,
   limits: MultipartLimits = {},
 ): Iterable<Part> | AsyncIterable<AsyncPart> {
-  return isAsyncRequest(environ) ? asyncParts(environ, limits) : syncParts(environ, limits);
+  return isAsyncEnviron(environ) ? asyncParts(environ, limits) : syncParts(environ, limits);
 }

@@ -1,4 +1,5 @@
 /** Reading a request body as a whole, within a limit, in both conventions. */
+import { isAsyncEnviron } from '../interface/kind.ts';
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { type ParameterizedValue, parseParameterized } from './media-type.ts';
 import { limit, tooLarge, unsupported } from './request-data-error.ts';
@@ -12,10 +13,6 @@ export const DEFAULT_MAX_SIZE = 1048576;
 export interface BodyOptions {
   /** Most bytes of the body; 1 MiB by default. */
   maxSize?: number;
-}
-
-export function isAsyncRequest(environ: Environ | AsyncEnviron): environ is AsyncEnviron {
-  return environ['quaich.async'] === true;
 }
 
 /** Joins blocks that are `size` bytes together. */
@@ -131,7 +128,7 @@ export function readWhole<T>(
   check: () => void,
   use: (bytes: Uint8Array) => T,
 ): T | Promise<T> {
-  if (!isAsyncRequest(environ)) {
+  if (!isAsyncEnviron(environ)) {
     check();
     return use(collect(environ, maxSize));
   }

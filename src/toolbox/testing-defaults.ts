@@ -4,18 +4,18 @@ import type { AsyncEnviron, AsyncInputStream, Environ, InputStream } from '../in
 import { defaultPort } from '../rules/grammar.ts';
 import { MemoryErrorStream } from './memory-error-stream.ts';
 
-function nothing(): Uint8Array {
+function noBytes(): Uint8Array {
   return new Uint8Array(0);
 }
 
 /** A request body without a byte (G-53). */
 class EmptyInput implements InputStream {
   read(): Uint8Array {
-    return nothing();
+    return noBytes();
   }
 
   readline(): Uint8Array {
-    return nothing();
+    return noBytes();
   }
 
   readlines(): Uint8Array[] {
@@ -28,11 +28,11 @@ class EmptyInput implements InputStream {
 /** As `EmptyInput`, for the async convention. */
 class EmptyAsyncInput implements AsyncInputStream {
   async read(): Promise<Uint8Array> {
-    return nothing();
+    return noBytes();
   }
 
   async readline(): Promise<Uint8Array> {
-    return nothing();
+    return noBytes();
   }
 
   async readlines(): Promise<Uint8Array[]> {

@@ -3,6 +3,7 @@
  * become visible.
  */
 import { type Side, ValidationError } from './validation-error.ts';
+import { entryText } from './values.ts';
 
 /**
  * The key in environ under which a validator leaves its link for those further in. A symbol, so that applications that
@@ -15,10 +16,7 @@ export const LINK = Symbol('quaich.validator');
  * difference.
  */
 export function requestTargetOf(environ: unknown): string {
-  const read = (key: string): string => {
-    const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
-    return typeof value === 'string' ? value : '';
-  };
+  const read = (key: string): string => entryText(environ, key);
   return `${read('REQUEST_METHOD')} ${read('SCRIPT_NAME')}${read('PATH_INFO')}?${read('QUERY_STRING')}`;
 }
 

@@ -29,7 +29,7 @@ import { Settings, type ValidatorOptions } from './settings.ts';
 import { checkedStartResponse } from './start-response.ts';
 import { strictBody } from './strict-properties.ts';
 import { track, type UnclosedBody, unclosed } from './unclosed.ts';
-import { type Callable, isCallable } from './values.ts';
+import { type Callable, entryText, isCallable } from './values.ts';
 
 /** Wraps an application in the checks; keeps its kind (B-03) and its lifespan hooks (L-14). */
 export interface Validator {
@@ -109,15 +109,11 @@ function call(app: Application | AsyncApplication, args: unknown[], settings: Se
 function exchangeOf([environ]: readonly unknown[], settings: Settings): CheckedExchange {
   const found: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, LINK) : undefined;
   const link = new Link(Link.nearest(found), requestTargetOf(environ));
-  const read = (key: string): string => {
-    const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
-    return typeof value === 'string' ? value : '';
-  };
-  const method = read('REQUEST_METHOD');
+  const method = entryText(environ, 'REQUEST_METHOD');
   return new CheckedExchange(
     settings,
     link,
-    `${method || '-'} ${shown(read('SCRIPT_NAME') + read('PATH_INFO')).slice(1, -1)}`,
+    `${method || '-'} ${shown(entryText(environ, 'SCRIPT_NAME') + entryText(environ, 'PATH_INFO')).slice(1, -1)}`,
     method === 'HEAD',
   );
 }

@@ -18,3 +18,9 @@ export function callMethod(object: unknown, key: string | symbol, args: readonly
   const method: unknown = Reflect.get(object, key);
   return typeof method === 'function' ? Reflect.apply(method, object, args) : undefined;
 }
+
+/** An entry of what should be an environ; `''` where it is no string. */
+export function entryText(environ: unknown, key: string): string {
+  const value: unknown = typeof environ === 'object' && environ !== null ? Reflect.get(environ, key) : undefined;
+  return typeof value === 'string' ? value : '';
+}

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type net from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ConnectionInfo } from '../../src/environ/builder.ts';
+import type { ConnectionInfo } from '../../src/environ/variables.ts';
 import type { Connection } from '../../src/protocols/connection.ts';
 import { WAIT_LINGERING } from '../../src/protocols/host.ts';
 import { Parser } from '../../src/protocols/http/parser.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SyncInput } from '../../src/engine/sync-input.ts';
-import { type ConnectionInfo, EnvironBuilder, type EnvironTemplate } from '../../src/environ/builder.ts';
+import { EnvironBuilder, type EnvironTemplate } from '../../src/environ/builder.ts';
+import type { ConnectionInfo } from '../../src/environ/variables.ts';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { MemoryErrors } from '../engine/environs.ts';
 import { FIELD_NAMES, headRecord, METHODS } from '../engine/head-record.ts';

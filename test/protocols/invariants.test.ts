@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FastCgiConnection } from '../../src/protocols/fastcgi/connection.ts';
-import { RESPONSE_AWAITED, RESPONSE_STARTED } from '../../src/protocols/http/states.ts';
+import { RESPONSE_AWAITED, RESPONSE_STARTED } from '../../src/protocols/states.ts';
 import { ABORT_REQUEST, begin, PARAMS, pairs, record, request, STDIN, stream, VARIABLES } from './fastcgi-client.ts';
 import { chunked, Driver, GET, HostDriver, parser, post, type Recorder } from './http/connection-driver.ts';
 

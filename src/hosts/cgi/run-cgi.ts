@@ -26,7 +26,7 @@ export interface CgiOptions {
   kind?: Kind;
   /** The variables of the request and of the process; `readEnviron()` by default. */
   environ?: Readonly<Record<string, string>>;
-  /** Takes a SCRIPT_NAME that is repeated at the front of PATH_INFO out of it, for IIS (G-173). */
+  /** Cuts SCRIPT_NAME off the front of PATH_INFO, where IIS repeats it (G-173). */
   iis?: boolean;
   /** Descriptors; 0, 1 and 2 by default. */
   stdin?: number;
@@ -62,7 +62,7 @@ export async function runCgi(app: Application | AsyncApplication, options: CgiOp
     repairVariables(variables);
   } catch (error) {
     if (!(error instanceof RefusedRequest)) throw error;
-    const { head, body } = plainPage(error.status, false, error.message, error.status === 503 ? 1 : 0);
+    const { head, body } = plainPage(error.status, false, error.message);
     writeAllSync(stdout, Buffer.concat([Buffer.from(cgiHead(head), 'latin1'), body ?? new Uint8Array(0)]));
     return;
   }

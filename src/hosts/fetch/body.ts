@@ -1,5 +1,5 @@
 /** The request body of a fetch `Request` (G-54, G-63, G-65). */
-import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../interface/errors.ts';
+import { bodyBeyond, ClientDisconnected, RequestBodyError, requestOver } from '../../interface/errors.ts';
 import { bytesOf } from '../../rules/bytes.ts';
 import type { MountBody } from '../mount-transport.ts';
 
@@ -50,7 +50,7 @@ export class FetchBody implements MountBody {
    * hosts break the connection, and the response with it.
    */
   abandon(): void {
-    this.fail(new RequestAborted('the request is over'));
+    this.fail(requestOver());
     const reader = this.#reader;
     this.#reader = null;
     try {
@@ -103,7 +103,7 @@ export class FetchBody implements MountBody {
     const bytes = this.#announced < 0 ? whole : whole.subarray(0, this.#announced - this.#came);
     this.#came += bytes.byteLength;
     if (this.#came > this.#limit) {
-      throw new RequestBodyError(`the request body is larger than ${this.#limit} bytes`, 413);
+      throw bodyBeyond(this.#limit);
     }
     if (bytes.byteLength > 0) this.#rest = bytes;
   }

@@ -1,7 +1,7 @@
 /** The request body of a node:http request (G-54 to G-67, G-178). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isUint8Array } from 'node:util/types';
-import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../interface/errors.ts';
+import { bodyBeyond, ClientDisconnected, requestOver } from '../../interface/errors.ts';
 import type { BodySource } from '../../interface/transport.ts';
 import { Gate } from '../../rules/gate.ts';
 import type { MountBody } from '../mount-transport.ts';
@@ -45,7 +45,7 @@ export class NodeBody implements MountBody {
 
   /** What was not read is read and thrown away, so that the next request can follow (G-64). */
   abandon(): void {
-    this.fail(new RequestAborted('the request is over'));
+    this.fail(requestOver());
     if (!this.#started) return; // Node does it by itself for a stream that nobody has touched
     const request = this.#request;
     request.off('readable', this.#wakeReader);
@@ -79,7 +79,7 @@ export class NodeBody implements MountBody {
     this.#came += block.byteLength;
     // A copy: Node gives a view on what it read from the socket, where the rest of the body lies too (G-66).
     if (this.#came <= this.#limit) return new Uint8Array(block);
-    this.#failure = new RequestBodyError(`the request body is larger than ${this.#limit} bytes`, 413);
+    this.#failure = bodyBeyond(this.#limit);
     return Promise.reject(this.#failure);
   }
 

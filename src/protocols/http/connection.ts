@@ -2,7 +2,7 @@ import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE 
 import type { ResponseHead } from '../../interface/transport.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
 import { BUSY, TOO_LARGE } from '../answer.ts';
-import { Connection } from '../connection.ts';
+import { Connection, type ConnectionOptions } from '../connection.ts';
 import { Exchange } from '../exchange.ts';
 import {
   type ConnectionHost,
@@ -17,10 +17,6 @@ import {
 } from '../host.ts';
 import { block, HIGH_WATER, LENT_PIECE, TEXT_PIECE } from '../output.ts';
 import { IncomingBody } from '../request-body.ts';
-import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
-import { type Parser, rule } from './parser.ts';
-import { refusedLine } from './refused-line.ts';
-import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 import {
   nextResponse,
   READ_BODY,
@@ -32,21 +28,19 @@ import {
   RESPONSE_OVER,
   SOCKET_CLOSED,
   SOCKET_OPEN,
-} from './states.ts';
+} from '../states.ts';
+import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
+import { type Parser, rule } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
+import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 
-export interface ConnectionOptions {
+export interface HttpConnectionOptions extends ConnectionOptions {
   /** `Server` field line with CR LF, or ''. */
   serverLine: string;
-  /** Largest request body in bytes; above it 413. */
-  limitBody: number;
   /** Unread body bytes that are read and dropped to keep the connection, where the response can still say so (G-64). */
   limitDiscard: number;
   /** Requests of one connection in progress at a time; more wait unread. */
   pipelined: number;
-  /** False: every connection ends with its first response. */
-  keepAlive: boolean;
-  /** Requests on one connection, which ends with the response to the last; absent: any number. */
-  mostRequests?: number;
 }
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -57,14 +51,14 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
  */
 export class HttpConnection extends Connection {
   readonly takesErrors = false;
-  private readonly options: ConnectionOptions;
+  private readonly options: HttpConnectionOptions;
   private readonly reader: RequestReader;
   /** The next request has waited for room too long. */
   private late = false;
   /** The exchange whose client ended its side when the response had begun; null: none. */
   private leaving: Exchange | null = null;
 
-  constructor(host: ConnectionHost, parser: Parser, options: ConnectionOptions) {
+  constructor(host: ConnectionHost, parser: Parser, options: HttpConnectionOptions) {
     super(host, parser);
     this.options = options;
     this.reader = new RequestReader(parser);

@@ -24,7 +24,8 @@ export function chunkSizeLine(length: number): string {
  * The response head as it goes on the wire (RFC 9112 4 to 6), and the framing of the body noted in the exchange:
  * a length where it is known, else the chunked coding, else (HTTP/1.0) the end of the connection (G-125).
  *
- * @param date the `Date` line, @param server the `Server` line: both with CR LF
+ * @param date the `Date` line, with CR LF
+ * @param server the `Server` line, with CR LF
  */
 export function frameHead(
   exchange: Exchange,

@@ -34,7 +34,6 @@ import {
   HEAD_CONTENT_LENGTH_LOW,
   HEAD_FIELD_COUNT,
   HEAD_LENGTH,
-  HEAD_RECORD,
   HEAD_STATE,
   HEAD_WORDS,
   LIMIT_CHUNK_EXTENSIONS,
@@ -57,6 +56,7 @@ import {
   STATE_WORDS,
   TRAILER_RECORD,
 } from '../../../assembly/layout.ts';
+import { PARSED_HEAD } from '../../environ/head-record.ts';
 import { createSharedMemory, type SharedMemory, type WasmModule, wasm } from '../../rules/webassembly.ts';
 import { scalar, simd } from './wasm/base64.ts';
 import { RULES } from './wasm/tables.ts';
@@ -227,30 +227,30 @@ export class Parser {
   head(from: number, to: number): number {
     const after = this.#head(from, to);
     this.headStart =
-      after > 0 ? after - this.words[(HEAD_RECORD >> 2) + HEAD_LENGTH] : this.words[(HEAD_STATE >> 2) + STATE_START];
+      after > 0 ? after - this.words[PARSED_HEAD + HEAD_LENGTH] : this.words[(HEAD_STATE >> 2) + STATE_START];
     return after;
   }
 
   /** The head just parsed as a native string; the offsets of its record count from the first unit. */
   headText(): string {
-    return this.bytes.latin1Slice(this.headStart, this.headStart + this.words[(HEAD_RECORD >> 2) + HEAD_LENGTH]);
+    return this.bytes.latin1Slice(this.headStart, this.headStart + this.words[PARSED_HEAD + HEAD_LENGTH]);
   }
 
   /** Content-Length of the head just parsed, in bytes; meaningful with FLAG_CONTENT_LENGTH. */
   contentLength(): number {
-    const low = this.words[(HEAD_RECORD >> 2) + HEAD_CONTENT_LENGTH_LOW] >>> 0;
-    return this.words[(HEAD_RECORD >> 2) + HEAD_CONTENT_LENGTH_HIGH] * 4294967296 + low;
+    const low = this.words[PARSED_HEAD + HEAD_CONTENT_LENGTH_LOW] >>> 0;
+    return this.words[PARSED_HEAD + HEAD_CONTENT_LENGTH_HIGH] * 4294967296 + low;
   }
 
   /** Takes away what an incomplete head (`head` returned 0) has left. */
   suspendHead(): SuspendedHead {
     const state = this.words.slice(HEAD_STATE >> 2, (HEAD_STATE >> 2) + STATE_WORDS);
-    const fields = this.words[(HEAD_RECORD >> 2) + HEAD_FIELD_COUNT];
+    const fields = this.words[PARSED_HEAD + HEAD_FIELD_COUNT];
     return {
       begun: state[STATE_PHASE] !== PHASE_LEADING,
       bytes: this.copy(state[STATE_START], state[STATE_END]),
       state,
-      record: this.words.slice(HEAD_RECORD >> 2, (HEAD_RECORD >> 2) + HEAD_WORDS + fields * FIELD_WORDS),
+      record: this.words.slice(PARSED_HEAD, PARSED_HEAD + HEAD_WORDS + fields * FIELD_WORDS),
     };
   }
 
@@ -261,7 +261,7 @@ export class Parser {
   resumeHead(suspended: SuspendedHead): number {
     const from = READ_AREA - suspended.bytes.length;
     this.bytes.set(suspended.bytes, from);
-    this.words.set(suspended.record, HEAD_RECORD >> 2);
+    this.words.set(suspended.record, PARSED_HEAD);
     this.words.set(suspended.state, HEAD_STATE >> 2);
     this.words[(HEAD_STATE >> 2) + STATE_RESUME] = 1;
     return from;

@@ -1,9 +1,8 @@
-import { FLAG_CHUNKED, FLAG_CONTENT_LENGTH, HEAD_FLAGS, HEAD_METHOD, HEAD_RECORD } from '../../../assembly/layout.ts';
+import { FLAG_CHUNKED, FLAG_CONTENT_LENGTH, HEAD_FLAGS, HEAD_METHOD } from '../../../assembly/layout.ts';
+import { PARSED_HEAD } from '../../environ/head-record.ts';
 import type { Exchange } from '../exchange.ts';
 import type { RefusedLine } from '../host.ts';
 import type { IncomingBody } from '../request-body.ts';
-import type { Parser, SuspendedBody, SuspendedHead } from './parser.ts';
-import { refusedLine } from './refused-line.ts';
 import {
   nextReading,
   READ_BODY,
@@ -19,7 +18,9 @@ import {
   READ_REQUEST,
   READ_REQUEST_WITH_BODY,
   READ_STOP,
-} from './states.ts';
+} from '../states.ts';
+import type { Parser, SuspendedBody, SuspendedHead } from './parser.ts';
+import { refusedLine } from './refused-line.ts';
 import { METHODS } from './wasm/tables.ts';
 
 /** Values of HEAD_METHOD whose requests change nothing (RFC 9110 9.2.1). */
@@ -77,12 +78,12 @@ export class RequestReader {
 
   /** FLAG_* bits of the head just parsed. */
   get flags(): number {
-    return this.parser.words[(HEAD_RECORD >> 2) + HEAD_FLAGS];
+    return this.parser.words[PARSED_HEAD + HEAD_FLAGS];
   }
 
   /** The method of the head just parsed is safe. */
   get isSafe(): boolean {
-    return SAFE_METHODS.has(this.parser.words[(HEAD_RECORD >> 2) + HEAD_METHOD]);
+    return SAFE_METHODS.has(this.parser.words[PARSED_HEAD + HEAD_METHOD]);
   }
 
   /** Bytes of the body behind the head just parsed; -1: it is chunked. */

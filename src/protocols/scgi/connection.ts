@@ -4,7 +4,7 @@ import { BYTE_COUNT } from '../../rules/grammar.ts';
 import { VariablesConnection } from '../variables-connection.ts';
 
 /** Most digits of a netstring's length. */
-const DIGITS = 9;
+const MOST_DIGITS = 9;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 
@@ -56,7 +56,7 @@ export class ScgiConnection extends VariablesConnection {
 
   private readLength(byte: number): void {
     if (byte !== COLON) {
-      if (byte < 0x30 || byte > 0x39 || this.digits === '0' || this.digits.length === DIGITS) this.drop(true);
+      if (byte < 0x30 || byte > 0x39 || this.digits === '0' || this.digits.length === MOST_DIGITS) this.drop(true);
       else this.digits += String.fromCharCode(byte);
       return;
     }

@@ -5,7 +5,7 @@
 import { fileWrapper } from '../../engine/file-wrapper.ts';
 import { runSync } from '../../engine/run-sync.ts';
 import { SyncInput } from '../../engine/sync-input.ts';
-import { RequestAborted } from '../../interface/errors.ts';
+import { RequestAborted, requestOver } from '../../interface/errors.ts';
 import type { BodySource, Final, ResponseHead, Transport } from '../../interface/transport.ts';
 import type { Application, Environ } from '../../interface/types.ts';
 import { withContext } from '../link/context.ts';
@@ -82,7 +82,7 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
 
   /** See `BodySource`. */
   read(max: number, line = false): Uint8Array | null {
-    if (this.over) throw new RequestAborted('the request is over');
+    if (this.over) throw requestOver();
     const block = this.#block ?? this.#ask(max, line);
     this.#block = null;
     if (block === null || block.byteLength <= max) return block;

@@ -2,7 +2,7 @@
 import { AsyncInput } from '../../engine/async-input.ts';
 import { asyncFileWrapper } from '../../engine/file-wrapper.ts';
 import { type RunningRequest, runAsync } from '../../engine/run-async.ts';
-import { RequestAborted } from '../../interface/errors.ts';
+import { RequestAborted, requestOver } from '../../interface/errors.ts';
 import type { Final, ResponseHead, Transport } from '../../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
 import { isDisconnect } from '../../rules/failures.ts';
@@ -16,8 +16,6 @@ interface Waiting {
   resolve(): void;
   reject(error: unknown): void;
 }
-
-const requestOver = (): RequestAborted => new RequestAborted('the request is over');
 
 export class LoopTransport extends Relay implements Transport<true> {
   readonly #call: Call;

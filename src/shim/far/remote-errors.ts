@@ -2,8 +2,9 @@
  * `wsgi.errors` on the far side of a bridge: its text is out of this thread when the call returns (G-72), and goes on
  * to the error stream of the near side.
  */
-import { createErrorStream, joinedLines } from '../../engine/error-stream.ts';
+import { createErrorStream } from '../../engine/error-stream.ts';
 import type { ErrorStream } from '../../interface/types.ts';
+import { checkErrorText, joinedLines } from '../../rules/error-text.ts';
 import type { FarMessage } from '../link/wire.ts';
 
 type Post = (message: FarMessage) => void;
@@ -19,7 +20,7 @@ export class RemoteErrors {
   constructor(id: number, post: Post) {
     const direct = createErrorStream();
     const write = (text: string): void => {
-      if (typeof text !== 'string') throw new TypeError(`wsgi.errors takes strings, got ${typeof text} (G-70)`);
+      checkErrorText(text);
       if (text === '') return;
       if (this.#over || this.#onTheWay + text.length > MOST_LOGGED) {
         direct.write(text);

@@ -4,6 +4,7 @@
  */
 import { isUint8Array } from 'node:util/types';
 import type { MessagePort } from 'node:worker_threads';
+import { VERSION } from '../../environ/variables.ts';
 import {
   ApplicationError,
   ClientDisconnected,
@@ -13,6 +14,7 @@ import {
 } from '../../interface/errors.ts';
 import type { HeaderField } from '../../interface/types.ts';
 import { chunkOf } from '../../rules/body.ts';
+import { property } from '../../rules/property.ts';
 import { describeError } from '../../rules/show.ts';
 import { BridgeError, DeadlockError } from '../errors.ts';
 
@@ -96,12 +98,8 @@ export function cost(chunk: Uint8Array): number {
 const MOST_CAUSES = 5;
 
 function text(value: object, name: string): string {
-  try {
-    const found: unknown = Reflect.get(value, name);
-    return typeof found === 'string' ? found : '';
-  } catch {
-    return ''; // a getter that throws (G-145)
-  }
+  const found = property(value, name);
+  return typeof found === 'string' ? found : '';
 }
 
 /** Anything thrown, as strings. Never throws. */
@@ -247,8 +245,6 @@ function entryOf(environ: Record<string, unknown>, name: string): unknown {
     return undefined;
   }
 }
-
-const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
 
 /** An environ with null prototype (G-05), still without its streams. */
 export function environFromWire(entries: WireEntries): Record<string, unknown> {

@@ -1,6 +1,7 @@
 /** The near side on an event loop: an async gateway's request that a sync application on another thread answers. */
-import { RequestAborted } from '../../interface/errors.ts';
+import { requestOver } from '../../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../../interface/types.ts';
+import { awaitSteps } from '../../rules/steps.ts';
 import { tellsDisconnect } from '../closing.ts';
 import { keepContext, type Within } from '../link/context.ts';
 import type { LoopEnd } from '../link/link.ts';
@@ -90,7 +91,7 @@ export class AsyncCall extends Replay<AsyncWrite, true> {
 
   protected refuseStep(): void {
     if (this.lost !== null) throw this.lost;
-    if (this.over) throw this.#signal?.reason ?? new RequestAborted('the request is over');
+    if (this.over) throw this.#signal?.reason ?? requestOver();
   }
 
   protected ending(): void {
@@ -114,19 +115,4 @@ export class AsyncCall extends Replay<AsyncWrite, true> {
       close: () => awaitSteps(this.close()),
     };
   }
-}
-
-/** Runs steps, waiting for each promise. */
-async function awaitSteps<T>(steps: ReplaySteps<T>): Promise<T> {
-  let turn = steps.next();
-  while (turn.done !== true) {
-    let settled: { value: unknown } | { error: unknown };
-    try {
-      settled = { value: await turn.value };
-    } catch (error) {
-      settled = { error };
-    }
-    turn = 'error' in settled ? steps.throw(settled.error) : steps.next(settled.value);
-  }
-  return turn.value;
 }

@@ -5,6 +5,7 @@
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
 import type { Body, Environ, StartResponse, Write } from '../../interface/types.ts';
 import { isDisconnect } from '../../rules/failures.ts';
+import { shownRequest } from '../../rules/show.ts';
 import { reportClose } from '../closing.ts';
 import { BridgeError } from '../errors.ts';
 import { errorFromWire, errorToWire, type NearMessage, type WireError } from '../link/wire.ts';
@@ -129,7 +130,7 @@ export class BlockingCall extends Replay<Write, false> {
 
   #request(): string {
     const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ;
-    return `${REQUEST_METHOD} ${JSON.stringify(`${SCRIPT_NAME}${PATH_INFO}`)}`;
+    return shownRequest(REQUEST_METHOD, SCRIPT_NAME, PATH_INFO);
   }
 
   #checkDisconnect(): void {

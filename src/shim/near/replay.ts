@@ -11,9 +11,9 @@
  * (`BlockingCall`).
  */
 import { isPromise } from 'node:util/types';
-import { ApplicationError } from '../../interface/errors.ts';
 import type { Wait } from '../../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../../interface/types.ts';
+import { noHead } from '../../rules/head.ts';
 import type { BridgeError } from '../errors.ts';
 import { contextToWire } from '../link/context.ts';
 import {
@@ -268,7 +268,7 @@ export abstract class Replay<W, Async extends boolean> {
     if (item.type === 'failed') throw errorFromWire(item.error);
     if (item.head !== null) this.#start(item.head);
     if (item.type === 'end') {
-      if (!this.#started) throw noHead();
+      if (!this.#started) throw noHead(); // B-52
       return { done: true, value: undefined };
     }
     this.#queuedCost -= cost(item.chunk);
@@ -312,11 +312,4 @@ export abstract class Replay<W, Async extends boolean> {
     const error = this.takeClosing(step);
     if (error !== undefined) throw errorFromWire(error);
   }
-}
-
-/** The error that any gateway has for it; never an endless wait (B-52). */
-function noHead(): ApplicationError {
-  return new ApplicationError(
-    'startResponse was not called before the first non-empty chunk or the end of the body (G-102)',
-  );
 }

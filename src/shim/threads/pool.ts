@@ -8,6 +8,7 @@ import { RequestAborted } from '../../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
 import { StartupError, WorkerPool } from '../../pool/pool.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
+import { shownRequest } from '../../rules/show.ts';
 import { BridgeError } from '../errors.ts';
 import { LoopEnd } from '../link/link.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
@@ -231,7 +232,7 @@ export class BlockingThreads {
     const { terminateTimeout } = this.#limits;
     if (terminateTimeout === 0) return;
     place.timer = setTimeout(() => {
-      const request = JSON.stringify(`${environ.REQUEST_METHOD} ${environ.SCRIPT_NAME}${environ.PATH_INFO}`);
+      const request = shownRequest(environ.REQUEST_METHOD, environ.SCRIPT_NAME, environ.PATH_INFO);
       this.#target.report(`${request} did not end within ${terminateTimeout} ms, its thread is terminated (B-40)`);
       this.#pool?.kill(this.#places.indexOf(place), 'its request did not end (B-40)');
     }, terminateTimeout);

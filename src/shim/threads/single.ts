@@ -2,6 +2,7 @@
 import { createErrorStream } from '../../engine/error-stream.ts';
 import { ApplicationError } from '../../interface/errors.ts';
 import type { Body, Environ, StartResponse } from '../../interface/types.ts';
+import { HEALTHY_AFTER } from '../../pool/delays.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
 import { BridgeError } from '../errors.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
@@ -15,11 +16,6 @@ import { BridgeTarget, type ThreadOptions } from './target.ts';
 const LOOK_EVERY = 50;
 /** Milliseconds for an event loop to show that it still turns. */
 const PING_TIMEOUT = 1000;
-/**
- * A thread that died sooner (milliseconds), without a request that could have killed it, counts as one that did not
- * start.
- */
-const HEALTHY_AFTER = 10_000;
 
 export class BridgeLine implements Line {
   readonly ahead: number;

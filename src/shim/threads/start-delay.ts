@@ -1,6 +1,4 @@
-/** Milliseconds before a start that failed is tried again; doubles with each failure in a row (G-147). */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 10_000;
+import { FIRST_DELAY, LONGEST_DELAY } from '../../pool/delays.ts';
 
 /**
  * When threads may be started again: at once, but for those whose start failed. So a request that kills its thread

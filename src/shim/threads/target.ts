@@ -21,7 +21,7 @@ export interface ThreadOptions {
   startupTimeout?: number;
   /** For running requests and shutdown hooks at the end; then the thread is terminated. 10000 by default (L-11). */
   shutdownTimeout?: number;
-  /** For `return()` and `close()` of a body; 5000 by default (B-13, B-56). */
+  /** For `return()` and `close()` of a body; 5000 by default, and for 0 (B-13, B-56). */
   closeTimeout?: number;
   /** Heap of each thread, MiB. */
   maxOldGenerationSizeMb?: number;
@@ -86,7 +86,7 @@ export class BridgeTarget {
     this.ahead = options.ahead ?? 65536;
     this.startupTimeout = options.startupTimeout ?? 60_000;
     this.shutdownTimeout = options.shutdownTimeout ?? 10_000;
-    this.closeTimeout = options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
+    this.closeTimeout = options.closeTimeout || DEFAULT_CLOSE_TIMEOUT;
     this.#kind = kind;
     this.bells = createBells(size);
     const report = options.report ?? ((message) => createErrorStream().write(`quaich: ${message}\n`));
@@ -127,7 +127,7 @@ export class BridgeTarget {
       bells: this.bells,
       chain: descendants(this.reference),
       multiprocess: this.size > 1,
-      closeTimeout: this.closeTimeout || DEFAULT_CLOSE_TIMEOUT,
+      closeTimeout: this.closeTimeout,
     };
   }
 }

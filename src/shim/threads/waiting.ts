@@ -1,16 +1,19 @@
-/** Requests that wait for a thread of a `syncToAsync` bridge, in the order in which they came (B-22). */
 interface Waiting<T> {
   /** Undefined: it has waited too long. */
   take(thread: T | undefined): void;
   refuse(error: unknown): void;
 }
 
+/** Requests that wait for a thread of a `syncToAsync` bridge, in the order in which they came (B-22). */
 export class WaitingRequests<T> {
   readonly #waiting: Waiting<T>[] = [];
   readonly #limit: number;
   readonly #timeout: number;
 
-  /** @param limit how many may wait. @param timeout milliseconds for each; 0: no limit */
+  /**
+   * @param limit how many may wait
+   * @param timeout milliseconds for each; 0: no limit
+   */
   constructor(limit: number, timeout: number) {
     this.#limit = limit;
     this.#timeout = timeout;
@@ -53,11 +56,9 @@ export class WaitingRequests<T> {
     });
   }
 
-  /** Gives a thread to the request that waits longest; false where none waits. */
-  give(thread: T): boolean {
-    const next = this.#waiting.shift();
-    next?.take(thread);
-    return next !== undefined;
+  /** Gives a thread to the request that waits longest, if one waits. */
+  give(thread: T): void {
+    this.#waiting.shift()?.take(thread);
   }
 
   refuseAll(error: unknown): void {

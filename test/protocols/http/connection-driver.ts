@@ -2,12 +2,12 @@ import { READ_AREA, READ_SIZE } from '../../../assembly/layout.ts';
 import type { Connection } from '../../../src/protocols/connection.ts';
 import type { Exchange, ExchangeOwner } from '../../../src/protocols/exchange.ts';
 import type { ConnectionHost, RefusedLine } from '../../../src/protocols/host.ts';
-import { type ConnectionOptions, HttpConnection } from '../../../src/protocols/http/connection.ts';
+import { HttpConnection, type HttpConnectionOptions } from '../../../src/protocols/http/connection.ts';
 import { Parser } from '../../../src/protocols/http/parser.ts';
 
 export const parser = new Parser();
 
-const OPTIONS: ConnectionOptions = {
+const OPTIONS: HttpConnectionOptions = {
   serverLine: '',
   limitBody: 1 << 20,
   limitDiscard: 65536,
@@ -217,7 +217,7 @@ export class HostDriver implements ConnectionHost {
 
 /** The same for HTTP. */
 export class Driver extends HostDriver {
-  constructor(options: Partial<ConnectionOptions> = {}) {
+  constructor(options: Partial<HttpConnectionOptions> = {}) {
     super((host) => new HttpConnection(host, parser, { ...OPTIONS, ...options }));
   }
 }

@@ -11,7 +11,7 @@ import {
   WAIT_REQUEST,
   WAIT_ROOM,
 } from '../../../src/protocols/host.ts';
-import { StateError } from '../../../src/protocols/http/states.ts';
+import { StateError } from '../../../src/rules/state-machine.ts';
 import { chunked, Driver, GET, parser, post, type Recorder } from './connection-driver.ts';
 
 const OLD = 'GET / HTTP/1.0\r\n\r\n';

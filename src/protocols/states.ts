@@ -47,6 +47,7 @@
  *
  * Which states go together is written down as code: `invariant` of each connection.
  */
+import { compile, type Machine } from '../rules/state-machine.ts';
 
 // What the next bytes are.
 export const READ_HEAD = 0;
@@ -86,15 +87,6 @@ export const RESPONSE_DONE = 3;
 export const SOCKET_FIN = 0;
 export const SOCKET_FLUSHED = 1;
 export const SOCKET_GONE = 2;
-
-/** A machine as people read it: state by state, the event and where it leads. */
-export interface Machine {
-  title: string;
-  states: readonly string[];
-  events: readonly string[];
-  initial: number;
-  transitions: readonly (readonly [from: number, event: number, to: number])[];
-}
 
 export const READING: Machine = {
   title: 'What the next bytes from the client are',
@@ -163,23 +155,6 @@ export const SOCKET: Machine = {
     [SOCKET_CLOSED, SOCKET_GONE, SOCKET_CLOSED],
   ],
 };
-
-/** Thrown when our own code drives a machine where it cannot go: a defect of the server, never of a client. */
-export class StateError extends Error {
-  override name = 'StateError';
-}
-
-/** The transitions of a machine as a function; it throws StateError where there is none. */
-export function compile(machine: Machine): (state: number, event: number) => number {
-  const width = machine.events.length;
-  const table = new Int8Array(machine.states.length * width).fill(-1);
-  for (const [from, event, to] of machine.transitions) table[from * width + event] = to;
-  return (state, event) => {
-    const to = table[state * width + event];
-    if (to < 0) throw new StateError(`${machine.title}: ${machine.events[event]} while ${machine.states[state]}`);
-    return to;
-  };
-}
 
 export const nextReading = compile(READING);
 export const nextResponse = compile(RESPONDING);

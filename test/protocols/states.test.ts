@@ -1,18 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { renderConnection, renderWorker } from '../../../scripts/states.mjs';
-import { SUPERVISION } from '../../../src/pool/states.ts';
-import {
-  type Machine,
-  nextReading,
-  READING,
-  RESPONDING,
-  SOCKET,
-  StateError,
-} from '../../../src/protocols/http/states.ts';
+import { renderConnection, renderWorker } from '../../scripts/states.mjs';
+import { SUPERVISION } from '../../src/pool/states.ts';
+import { nextReading, READING, RESPONDING, SOCKET } from '../../src/protocols/states.ts';
+import { type Machine, StateError } from '../../src/rules/state-machine.ts';
 
 const machines: Machine[] = [READING, RESPONDING, SOCKET, SUPERVISION];
-const page = (name: string): string => readFileSync(new URL(`../../../docs/${name}.md`, import.meta.url), 'utf8');
+const page = (name: string): string => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8');
 
 describe('the state machines of connections and workers', () => {
   it('docs/connection-states.md is what the tables say (npm run docs)', () => {

@@ -1,0 +1,7 @@
+/** How soon a thread that does not start, or does not last, is started again, by the server and by bridges (G-147). */
+
+/** Milliseconds before a start that failed is tried again; doubled with each failure in a row. */
+export const FIRST_DELAY = 100;
+export const LONGEST_DELAY = 10_000;
+/** A thread that ended by itself sooner (milliseconds), without a request, counts as one that did not start. */
+export const HEALTHY_AFTER = 10_000;
