@@ -17,10 +17,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const exists = (file: string): boolean => existsSync(root + file);
 
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
-  ...readdirSync(`${root}docs`)
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => `docs/${file}`),
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'],
+  ...['docs', 'docs/deploy'].flatMap((folder) =>
+    readdirSync(root + folder)
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `${folder}/${file}`),
+  ),
 ];
 const prose = (page: string): string => read(page).replace(/^```[\s\S]*?^```$/gm, '');
 

@@ -58,10 +58,12 @@ const sources = filesOf(['src', 'workers', 'assembly', 'scripts', 'test', 'bench
   .map((file) => sourceOf(file));
 
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
-  ...readdirSync(new URL('../../docs/', import.meta.url))
-    .filter((file) => file.endsWith('.md') && !WRITTEN.has(file))
-    .map((file) => `docs/${file}`),
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'],
+  ...['docs', 'docs/deploy'].flatMap((folder) =>
+    readdirSync(new URL(`../../${folder}/`, import.meta.url))
+      .filter((file) => file.endsWith('.md') && !WRITTEN.has(file))
+      .map((file) => `${folder}/${file}`),
+  ),
 ];
 
 describe('comments', () => {

@@ -190,6 +190,8 @@ describe.each(['simd', 'scalar'] as const)('the head record (%s)', (build) => {
     ['Host: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n', 'CONTENT_LENGTH_REPEATED'],
     ['Host: a\r\nContent-Length: \r\n', 'CONTENT_LENGTH'],
     ['Host: a\r\nContent-Length: 1, 1\r\n', 'CONTENT_LENGTH'],
+    ['Host: a\r\nContent-Length: 1 1\r\n', 'CONTENT_LENGTH'],
+    ['Host: a\r\nContent-Length: 0x1\r\n', 'CONTENT_LENGTH'],
     ['Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n', 'TRANSFER_ENCODING_LENGTH'],
     ['Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', 'TRANSFER_ENCODING_FINAL'],
     ['Host: a\r\nTransfer-Encoding: chunked, gzip\r\n', 'TRANSFER_ENCODING_FINAL'],

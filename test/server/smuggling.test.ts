@@ -1,0 +1,39 @@
+/** The attacks of docs/smuggling.md, byte by byte as they stand there, against real servers. */
+import { fileURLToPath } from 'node:url';
+import { type Server, serve } from 'quaich';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attacks } from '../corpus/attacks.ts';
+import { Client, parseResponses } from './client.ts';
+
+const module = fileURLToPath(new URL('./apps/describe.mjs', import.meta.url));
+const NEXT = 'GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+describe.each(['sync', 'async', 'inline', 'inline without direct reads'])('request smuggling: %s', (way) => {
+  let server: Server;
+
+  beforeAll(async () => {
+    server = await serve({
+      apps: [{ module, export: way === 'sync' ? 'syncApp' : 'asyncApp', inline: way.startsWith('inline') }],
+      bind: '127.0.0.1:0',
+      syncWorkers: 1,
+      asyncWorkers: 1,
+      directReads: !way.includes('without'),
+    });
+  });
+
+  afterAll(() => server.close());
+
+  it.each(attacks)('$name', async ({ bytes, statuses, closes }) => {
+    const responses = parseResponses(await new Client(server.url).send(bytes + NEXT).all());
+    expect(responses.map(({ status }) => status)).toEqual(closes ? statuses : [...statuses, 200]);
+    const served = responses.filter(({ status }) => status === 200).map(({ body }) => JSON.parse(body).target);
+    expect(served).not.toContain('/smuggled');
+    expect(served.at(-1) === '/next').toBe(!closes);
+  });
+
+  it('an absolute form goes before the field Host', async () => {
+    const { bytes } = attacks.find(({ name }) => name.startsWith('an absolute form whose host'))!;
+    const [response] = parseResponses(await new Client(server.url).send(bytes + NEXT).all());
+    expect(JSON.parse(response.body).fields.HTTP_HOST).toBe('b');
+  });
+});
