@@ -150,7 +150,10 @@ class Serving {
 
   /** Stops without waiting for requests; as a second signal to stop where one has come already. */
   private quit(): void {
-    if (this.server === undefined) return this.io.kill();
+    if (this.server === undefined) {
+      this.io.kill();
+      return;
+    }
     if (this.stops === 0) {
       this.quits = true;
       this.stop();

@@ -9,7 +9,9 @@ import type { ResolvedOptions } from './options.ts';
 /** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
 export const PLACES = 2;
 
-/** Sync workers that there is room for: at least so many, however few are started, and at most as many as may be set. */
+/**
+ * Sync workers that there is room for: at least so many, however few are started, and at most as many as may be set.
+ */
 const LEAST_ROOM = 8;
 const MOST_ROOM = 256;
 

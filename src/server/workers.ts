@@ -10,7 +10,7 @@ import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
 import { Deaths } from './deaths.ts';
-import { KindPool, type SupervisionOptions, type SharedData, type WorkerPlace } from './kind-pool.ts';
+import { KindPool, type SharedData, type SupervisionOptions, type WorkerPlace } from './kind-pool.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type ApplicationLimits, PooledRequests } from './pooled.ts';
 import type { Reloaded, Service } from './service.ts';
@@ -135,7 +135,8 @@ export class Workers implements Service {
     const sync = this.pools.find(({ kind }) => kind === 'sync');
     if (sync === undefined) return report('warn', 'there are no sync applications, and no workers for them');
     const size = Math.min(Math.max(sync.size + count, 1), sync.most);
-    if (size === sync.size) report('warn', `${size} sync workers are the ${count > 0 ? 'most' : 'fewest'} there can be`);
+    if (size === sync.size)
+      report('warn', `${size} sync workers are the ${count > 0 ? 'most' : 'fewest'} there can be`);
     else if (sync.size === 1) await this.succeed([sync], this.data, size);
     else sync.resize(size);
   }
@@ -281,11 +282,16 @@ export class Workers implements Service {
   private addPool(kind: Kind, places: readonly [first: number, places: number]): void {
     if (places[1] === 0) return;
     const { options, rings, turn } = this;
-    const pool = new KindPool(kind, places, { options, rings, turn }, {
-      lost: (worker, files) => this.lost(worker, files),
-      down: (of) => this.down(of),
-      died: () => this.died(),
-    });
+    const pool = new KindPool(
+      kind,
+      places,
+      { options, rings, turn },
+      {
+        lost: (worker, files) => this.lost(worker, files),
+        down: (of) => this.down(of),
+        died: () => this.died(),
+      },
+    );
     this.pools.push(pool);
     this.places.push(...pool.places);
   }

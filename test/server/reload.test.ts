@@ -96,7 +96,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     expect((await stop()).size).toBeGreaterThan(1);
     await stopSlow();
     expect(command.stderr).not.toMatch(/ended|killed/);
-  });
+  }, 90_000);
 
   it.each([
     ['a syntax error', 'export const app = 1 +;', /reload failed, the server goes on as it was: cannot load/],
@@ -124,7 +124,10 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   ])('L-27 reads %s again, and names what needs a new start', async (name, before) => {
     write('site.js', site('sync', 'stage '));
     const config = (stage: string, workers: number, apps = "['./site.js']") =>
-      write(name, `${before} { apps: ${apps}, syncWorkers: ${workers}, backlog: ${100 * workers}, env: { STAGE: '${stage}' } };`);
+      write(
+        name,
+        `${before} { apps: ${apps}, syncWorkers: ${workers}, backlog: ${100 * workers}, env: { STAGE: '${stage}' } };`,
+      );
     config('one', 1);
     const command = quaich();
     const [url] = await ready(command);
@@ -145,7 +148,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   ])('L-34 %s application that does not start keeps those of the other kind as they are, too', async (_, good, bad) => {
     write('sync.js', site('sync', 'old'));
     write('async.js', site('async', 'old'));
-    const command = quaich('./sync.js', '/async=./async.js', '--sync-workers', '2', '--async-workers', '2');
+    const command = quaich('./sync.js', '/async=./async.js', '--sync-workers', '2', '--async-workers', '1');
     const [url] = await ready(command);
     const paths = ['/', '/async/'];
     const stops = paths.map((path) => load(url, 2, path));
@@ -162,7 +165,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     for (const path of paths) expect((await get(url, path)).text).toBe('new');
     command.child.kill('SIGTERM');
     expect((await ended(command)).code).toBe(0);
-  });
+  }, 60_000);
 
   it('L-34 no new worker gets a request before all have started up, and one that dies meanwhile fails the reload', async () => {
     write('sync.js', site('sync', 'old'));

@@ -81,26 +81,29 @@ describe.each([
   it.each([
     ['L-16 L-09 after their requests', { maxRequests: 40, maxRequestsJitter: 10 }],
     ['L-30 at their age', { recycleAge: 300 }],
-  ])(`%s workers are replaced under load, each after its shutdown, and no request is lost: ${workers}`, async (...row) => {
-    const server = await start(name, { syncWorkers: workers, asyncWorkers: workers, ...row[1] });
-    const answers: [thread: string, seen: number][] = [];
-    const threads = new Set<string>();
-    // The first ones and some successors: how soon depends on how long a thread takes to start.
-    for (let asked = 0; threads.size < workers + 3; asked += 400) {
-      expect(answers).toHaveLength(asked);
-      answers.push(...(await load(server, 8, 50)));
-      for (const [thread] of answers) threads.add(thread);
-    }
-    // New threads, not old ones with what their modules have kept.
-    for (const thread of threads) {
-      const seen = answers.filter(([other]) => other === thread).map(([, count]) => count);
-      expect(seen.toSorted((a, b) => a - b)).toEqual(seen.map((_, i) => i + 1));
-    }
-    await server.close();
-    expect(new Set(lifespan('startup')).size).toBe(lifespan('startup').length);
-    expect(lifespan('shutdown').toSorted()).toEqual(lifespan('startup').toSorted());
-    expect(messages.join('')).not.toContain('ended');
-  });
+  ])(
+    `%s workers are replaced under load, each after its shutdown, and no request is lost: ${workers}`,
+    async (...row) => {
+      const server = await start(name, { syncWorkers: workers, asyncWorkers: workers, ...row[1] });
+      const answers: [thread: string, seen: number][] = [];
+      const threads = new Set<string>();
+      // The first ones and some successors: how soon depends on how long a thread takes to start.
+      for (let asked = 0; threads.size < workers + 3; asked += 400) {
+        expect(answers).toHaveLength(asked);
+        answers.push(...(await load(server, 8, 50)));
+        for (const [thread] of answers) threads.add(thread);
+      }
+      // New threads, not old ones with what their modules have kept.
+      for (const thread of threads) {
+        const seen = answers.filter(([other]) => other === thread).map(([, count]) => count);
+        expect(seen.toSorted((a, b) => a - b)).toEqual(seen.map((_, i) => i + 1));
+      }
+      await server.close();
+      expect(new Set(lifespan('startup')).size).toBe(lifespan('startup').length);
+      expect(lifespan('shutdown').toSorted()).toEqual(lifespan('startup').toSorted());
+      expect(messages.join('')).not.toContain('ended');
+    },
+  );
 });
 
 describe.each([

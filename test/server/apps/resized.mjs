@@ -8,8 +8,8 @@ const pause = (milliseconds) => Atomics.wait(words, 0, 0, milliseconds);
 
 /**
  * `/meet?FOLDER` puts a file of its thread into a folder, and blocks until there are as many as the name of the folder
- * says behind its last hyphen. `/wait?FOLDER` puts `begun` there and blocks until there is `over`. All answer with their
- * thread, and whether it has others beside it.
+ * says behind its last hyphen. `/wait?FOLDER` puts `begun` there and blocks until there is `over`. All answer with
+ * their thread, and whether it has others beside it.
  */
 export function app(environ, startResponse) {
   const { PATH_INFO, QUERY_STRING } = environ;
