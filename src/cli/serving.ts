@@ -4,7 +4,7 @@ import type { ServeOptions } from '../server/options.ts';
 import { assertApplication, type Configuration } from './configuration.ts';
 import { FAILED, STOPPED } from './exit-codes.ts';
 import { startLines } from './start-lines.ts';
-import { tellError, wordsOf } from './tell-error.ts';
+import { tellError, errorText } from './tell-error.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
@@ -196,6 +196,6 @@ class Serving {
   }
 
   private complain(what: string, error: unknown): void {
-    if (this.stops === 0) this.io.stderr(`quaich: ${what}: ${wordsOf(error)}\n`);
+    if (this.stops === 0) this.io.stderr(`quaich: ${what}: ${errorText(error)}\n`);
   }
 }

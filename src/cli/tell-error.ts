@@ -4,7 +4,7 @@ import { CRASHED, FAILED, MISCONFIGURED } from './exit-codes.ts';
 
 /** Tells an error on standard error, and returns the exit code for it. */
 export function tellError(error: unknown, io: { stderr(text: string): void; kill(): void }): number {
-  io.stderr(`quaich: ${wordsOf(error)}\n`);
+  io.stderr(`quaich: ${errorText(error)}\n`);
   const code = error instanceof QuaichError ? error.code : '';
   if (code === 'QUAICH_STUCK') io.kill();
   if (code === 'QUAICH_CRASH_LOOP') return CRASHED;
@@ -12,7 +12,7 @@ export function tellError(error: unknown, io: { stderr(text: string): void; kill
 }
 
 /** A cause that is not known has a stack worth reading: an application's startup hook, or a defect of ours. */
-export function wordsOf(error: unknown): string {
+export function errorText(error: unknown): string {
   if (error instanceof QuaichError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -3,7 +3,7 @@ import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
-import { Allowance, type RecycleSettings } from './allowance.ts';
+import { WorkerAllowance, type RecycleSettings } from './worker-allowance.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
@@ -54,7 +54,7 @@ export interface WorkerPlace {
   draining: boolean;
   /** Requests that its thread has been through with. */
   served: number;
-  readonly allowance: Allowance;
+  readonly allowance: WorkerAllowance;
 }
 
 /** The workers of one kind, and their places in the rings. */
@@ -93,7 +93,7 @@ export class KindPool {
       ready: false,
       draining: false,
       served: 0,
-      allowance: new Allowance(options),
+      allowance: new WorkerAllowance(options),
     }));
     this.pool = new WorkerPool<WorkerData>(
       {

@@ -201,10 +201,11 @@ describe('run', () => {
           start = resolve;
         }),
     );
-    await vi.waitFor(() => expect(signals.listenerCount('SIGHUP')).toBe(1));
     signals.emit('SIGHUP');
-    start(server);
-    await vi.waitFor(() => expect(output.stderr).toContain('reloaded\n'));
+    await vi.waitFor(() => {
+      start(server);
+      expect(output.stderr).toContain('reloaded\n');
+    });
     signals.emit('SIGTERM');
     server.closed();
     expect(await code).toBe(0);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Command, ended, get, start } from './command.ts';
 
+vi.setConfig({ testTimeout: 120_000 });
+
 let directory = '';
 
 // Each stage lasts for a while, and says when it begins.
@@ -40,7 +42,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const quaich = (): Command => start([], { cwd: directory });
 
-const soon = { timeout: 25_000, interval: 5 };
+const soon = { timeout: 60_000, interval: 5 };
 
 const said = (command: Command, text: string): Promise<void> =>
   vi.waitFor(() => expect(command.stdout + command.stderr).toContain(text), soon);
@@ -126,7 +128,7 @@ describe.skipIf(process.platform !== 'linux')('all signals that do not stop a co
       () => {
         for (const signal of others) expect((caught(pid) >> BigInt(constants.signals[signal] - 1)) & 1n).toBe(1n);
       },
-      { timeout: 25_000, interval: 1 },
+      { timeout: 60_000, interval: 1 },
     );
     let sent = 0;
     const storm = setInterval(() => command.child.kill(others[sent++ % others.length]), 7);

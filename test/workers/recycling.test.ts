@@ -1,20 +1,20 @@
 /** What lets a worker be replaced, and a server give up: counted without a thread. */
 import { describe, expect, it } from 'vitest';
-import { Allowance } from '../../src/server/allowance.ts';
+import { WorkerAllowance } from '../../src/server/worker-allowance.ts';
 import { Deaths } from '../../src/server/deaths.ts';
 
 const never = { maxRequests: 0, maxRequestsJitter: 0, recycleAge: 0, recycleMemory: 0 };
 
 describe('the allowance of a worker', () => {
   it('L-30 without settings is never spent', () => {
-    const allowance = new Allowance(never);
+    const allowance = new WorkerAllowance(never);
     allowance.begin(0);
     expect(allowance.spent(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)).toBe(null);
   });
 
   it('L-16 is a number of requests, and some more at random', () => {
     const least = Array.from({ length: 200 }, () => {
-      const allowance = new Allowance({ ...never, maxRequests: 10, maxRequestsJitter: 5 });
+      const allowance = new WorkerAllowance({ ...never, maxRequests: 10, maxRequestsJitter: 5 });
       allowance.begin(0);
       let served = 0;
       while (allowance.spent(served, 0) === null) served++;
@@ -25,7 +25,7 @@ describe('the allowance of a worker', () => {
 
   it('L-30 is an age, and up to a tenth of it at random', () => {
     const spent = Array.from({ length: 200 }, () => {
-      const allowance = new Allowance({ ...never, recycleAge: 1000 });
+      const allowance = new WorkerAllowance({ ...never, recycleAge: 1000 });
       allowance.begin(5000);
       expect([allowance.spent(0, 5999), allowance.spent(0, 6100)?.words]).toEqual([null, 'after 1 s']);
       return allowance.spent(0, 6050) !== null;
@@ -34,7 +34,7 @@ describe('the allowance of a worker', () => {
   });
 
   it('L-30 is memory, and as much again where no successor starts', () => {
-    const allowance = new Allowance({ ...never, maxRequests: 10, recycleAge: 1000, recycleMemory: 2 ** 20 });
+    const allowance = new WorkerAllowance({ ...never, maxRequests: 10, recycleAge: 1000, recycleMemory: 2 ** 20 });
     allowance.begin(0);
     allowance.memory = 3 * 2 ** 20;
     expect(allowance.spent(9, 999)).toEqual({ cause: 'memory', words: 'with 3 MiB of memory' });

@@ -17,7 +17,7 @@ interface Spent {
 const AGE_JITTER = 0.1;
 
 /** What a worker may use up before it is replaced (L-16, L-30). */
-export class Allowance {
+export class WorkerAllowance {
   private readonly settings: RecycleSettings;
   private requests = Number.POSITIVE_INFINITY;
   /** Milliseconds of the server's clock. */
