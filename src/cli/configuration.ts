@@ -1,8 +1,9 @@
+import { ConfigurationError } from '../interface/errors.ts';
 import { mostMemory, requestLayout } from '../server/memory.ts';
 import { resolveOptions, type ServeOptions, settingNames, settings } from '../server/options.ts';
 import type { Arguments } from './arguments.ts';
 import { findConfigFile, readConfigFile } from './config-file.ts';
-import { findEntry } from './entry.ts';
+import { findEntry, PLACES } from './entry.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 
 /** The settings of all sources put together. */
@@ -46,6 +47,14 @@ export async function configure(
   if (apps.length > 0) origins.set('apps', origin);
   const options: ServeOptions = { apps, directory };
   return { options: Object.assign(options, values), origins, warnings: variables.warnings };
+}
+
+/** @throws ConfigurationError where no application was named, and none was found */
+export function assertApplication({ origins }: Configuration): void {
+  if (origins.has('apps')) return;
+  throw new ConfigurationError(
+    `no application: give [PREFIX=]MODULE[:EXPORT], for example ./site.js; looked for in ${PLACES}; see --help`,
+  );
 }
 
 function usualEntry(directory: string): readonly [origin: string, apps: readonly string[]] {

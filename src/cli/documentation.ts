@@ -107,13 +107,20 @@ rejected promise, calls \`process.exit\` or never finishes ends the start with o
   there are no new connections, running requests end within \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
   at once, as \`SIGKILL\` does, since nothing else ends one with a thread inside native code; during the start a second one does.
   During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
-- \`SIGHUP\` reads the configuration again and loads the applications in new workers, one after the other. They take all new
-  requests; the old ones end those that they have. Where the new do not load or start up, the old go on, and standard error
-  tells why. What takes effect with a new start only, such as addresses, sizes and inline applications, is named; so are mounts
+- \`SIGQUIT\` stops it at once: connections are dropped with the requests that they have, shutdown hooks get a second. During the start
+  it ends the process; behind another signal to stop it is a second one.
+- \`SIGHUP\` reads the configuration again, loads the applications in new workers, and when all of these have started up, gives
+  them all new requests; the old ones end those that they have. Where one does not load or start up, all the old ones go on, and standard
+  error tells why. Meanwhile there are twice as many threads. What takes effect with a new start only, such as addresses, sizes and inline applications, is named; so are mounts
   that were added or removed. Old workers go on until their last request is over, or, where the next reload needs their
   place, for \`timeoutGraceful\`. Where the terminal was closed that the command was started in, it stops as by \`SIGTERM\`.
-- \`SIGUSR1\` and \`SIGUSR2\` open the file of the access log anew, after it was rotated. So \`SIGUSR1\` does not start the
+- \`SIGTTIN\` and \`SIGTTOU\` have one more sync worker, or one fewer: at least 1, at most 8 or twice as many as at the start.
+  What is too many ends its requests. The number holds until the configuration is read again, by \`SIGHUP\`.
+- \`SIGUSR1\` and \`SIGUSR2\` open all log files anew, after they were rotated. So \`SIGUSR1\` does not start the
   debugger of Node, as it would elsewhere: start the command with \`node --inspect\` for that.
+
+What a signal asks for during the start is done after it. Signals are heard from when the command reads its configuration; in the
+moment before, while Node starts, they do to it what they do to every program.
 
 Standard output and error may lose their reader, fill the disk, or not be read: text is lost then, and nothing else.
 
@@ -122,6 +129,7 @@ Exit codes:
 - 0: stopped in order
 - 1: failure, such as an address in use, a startup or shutdown hook that failed, a stop cut short
 - 2: wrong usage or configuration, such as an unknown option, a bad value, a module that is missing or does not load
+- 3: workers died again and again (\`maxDeaths\`); stopped in order before
 
 ## The access log
 

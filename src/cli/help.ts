@@ -75,7 +75,8 @@ goes before a variable, a variable before the file.
 
 \`quaich bench ./site.js\` measures which way serves it best; see \`quaich bench --help\`.
 
-Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration.
+Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration, 3 workers that die again
+and again.
 
 Examples:
   quaich ./site.js

@@ -4,7 +4,8 @@ import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
-import { type CheckedApplication, type RunningServer, run } from './run.ts';
+import { type CheckedApplication, run } from './run.ts';
+import type { RunningServer } from './serving.ts';
 
 guardStream(process.stdout);
 guardStream(process.stderr);

@@ -3,13 +3,17 @@
  * being ended, or is to be replaced, its successor starts in another place, so nobody waits for the end of a thread
  * that may be stuck. A thread that has served and died is replaced at once; starts that fail are tried again with
  * growing delay, and meanwhile the pool says when the next one is due. The life of a single thread stands in states.ts.
+ *
+ * All threads together are replaced in two steps: `prepare` starts their successors and holds them back; `commit` puts
+ * these in service, in one turn, or `cancel` ends them. So several pools are replaced all or none.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
-import { FIRST_DELAY, HEALTHY_AFTER, LONGEST_DELAY } from './delays.ts';
+import { Backoff } from './backoff.ts';
+import { HEALTHY_AFTER } from './delays.ts';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 import { ENDED, ENDING, READY, STARTING } from './states.ts';
 import { WorkerThread, type WorkerThreadOptions } from './thread.ts';
+import { ThreadPlaces } from './thread-places.ts';
 
 export { StartupError } from './thread.ts';
 
@@ -25,8 +29,10 @@ export interface Loss {
 
 /** Why workers are replaced: the names of metrics. */
 export type Cause =
-  /** They have served their number of requests. */
+  /** They have served their number of requests, have reached their age, or have too much memory. */
   | 'requests'
+  | 'age'
+  | 'memory'
   | 'reload'
   /** An error outside of any request, which nobody caught. */
   | 'error'
@@ -48,11 +54,15 @@ interface PoolEvents {
   lost(index: number, files: OpenFiles): Loss | undefined;
   /** No thread is in service or starting: the next start is due in `retryIn`. */
   down?(): void;
+  /** A thread has ended by itself, or by force, or has not started, while the pool runs. */
+  died?(): void;
+  /** The worker in this place has more memory than it should. */
+  grown?(index: number, bytes: number): void;
   /** Something for the error log. */
   report(message: string): void;
 }
 
-interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link'> {
+interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link' | 'held'> {
   /** Threads in service. */
   size: number;
   /** Places for threads, those that are being ended among them; `size` where left out. */
@@ -73,8 +83,6 @@ interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeou
  * goes on, instead of starting threads all the time.
  */
 const REPLACE_EVERY = 10_000;
-/** Milliseconds between two looks for a place, or for the end of a delay, while workers are reloaded. */
-const RELOAD_PAUSE = 20;
 /** Milliseconds for the system to end the last threads. One that is inside native code cannot be ended. */
 const LAST_WAIT = 1000;
 
@@ -82,12 +90,19 @@ export class WorkerPool<Data> {
   /** Shutdown hooks that threw or had to be cut short (L-10). */
   shutdownFailures = 0;
   /** Workers that have been replaced, or have ended so that others were started, while the pool runs. */
-  readonly replacements: Record<Cause, number> = { requests: 0, reload: 0, error: 0, timeout: 0, died: 0, startup: 0 };
+  readonly replacements: Record<Cause, number> = {
+    ...{ requests: 0, age: 0, memory: 0, reload: 0 },
+    ...{ error: 0, timeout: 0, died: 0, startup: 0 },
+  };
   readonly #options: PoolOptions<Data>;
+  /** Threads in service. */
+  #size: number;
   /** What the next thread gets. */
   #data: Data;
+  /** Those of `prepare`; null without one. */
+  #next: WorkerThread[] | null = null;
   readonly #events: PoolEvents;
-  readonly #threads: (WorkerThread | null)[];
+  readonly #places: ThreadPlaces;
   readonly #incarnations: number[];
   #running = false;
   #stopping = false;
@@ -96,10 +111,7 @@ export class WorkerPool<Data> {
   #dueFor: Cause = 'requests';
   /** The same, or an earlier one, where it is due for an error that nobody caught. */
   #failing: WorkerThread | null = null;
-  /** Starts that failed in a row. */
-  #failures = 0;
-  /** `performance.now()` before which no thread is started. */
-  #notBefore = 0;
+  readonly #backoff = new Backoff();
   #retry: NodeJS.Timeout | undefined;
   #lastUncaught = Number.NEGATIVE_INFINITY;
   /** While `stop` waits: ends the threads now. */
@@ -108,16 +120,17 @@ export class WorkerPool<Data> {
   constructor(options: PoolOptions<Data>, events: PoolEvents) {
     const places = options.places ?? options.size;
     this.#options = options;
+    this.#size = options.size;
     this.#data = options.data;
     this.#events = events;
-    this.#threads = new Array(places).fill(null);
+    this.#places = new ThreadPlaces(places);
     this.#incarnations = new Array(places).fill(0);
   }
 
   /** Starts all workers. Rejects with StartupError when one cannot start; `stop` is due then too. */
   async start(): Promise<void> {
     this.#fill();
-    await Promise.all(this.#threads.map((thread) => thread?.started));
+    await Promise.all(this.#places.present.map(({ started }) => started));
     this.#running = true;
     // One may have ended meanwhile.
     this.#fill();
@@ -125,7 +138,7 @@ export class WorkerPool<Data> {
 
   /** Ends a worker's thread at once, whatever it does; its successor starts beside it (B-40). */
   kill(index: number, why: string): void {
-    this.#threads[index]?.kill(why);
+    this.threads[index]?.kill(why);
   }
 
   /**
@@ -133,11 +146,11 @@ export class WorkerPool<Data> {
    *
    * @returns false where there is no place for one now, or another worker is missing or being replaced
    */
-  replace(index: number, cause: Cause = 'requests'): boolean {
-    const thread = this.#threads[index];
-    if (thread?.state !== READY || this.#due !== null || this.#stopping || !this.#threads.includes(null)) return false;
-    if (this.#count((other) => other.living) !== this.#options.size || performance.now() < this.#notBefore)
-      return false;
+  replace(index: number, cause: Cause): boolean {
+    const thread = this.threads[index];
+    if (thread?.state !== READY || this.#due !== null || this.#next !== null || this.#stopping) return false;
+    if (this.#places.free === 0 || this.#places.living.length !== this.#size) return false;
+    if (this.#backoff.left > 0) return false;
     this.#due = thread;
     this.#dueFor = cause;
     this.#fill();
@@ -145,47 +158,73 @@ export class WorkerPool<Data> {
   }
 
   /**
-   * Replaces all workers, one after the other, by such with other data. Where one cannot start, those that are not yet
-   * replaced go on; where it is the first one, nothing has changed.
-   *
-   * @throws StartupError where one cannot start; Error where the pool stops meanwhile
+   * Changes how many threads are in service. Those that are missing are started; those that are too many end the
+   * requests that they have, and leave.
    */
-  async reload(data: Data): Promise<void> {
-    const before = this.#data;
-    const due = this.#threads.filter((thread) => thread?.living);
-    this.#data = data;
-    let started = false;
-    try {
-      for (const thread of due) {
-        // It may have ended by itself: what was started in its stead has the new data.
-        while (thread?.living) if (await this.#reload(thread)) started = true;
-      }
-    } catch (error) {
-      if (!started) this.#data = before;
-      throw error;
+  resize(size: number): void {
+    this.#size = size;
+    // First one that is to leave in any case, then those that have not started, then the oldest.
+    const order = (thread: WorkerThread): number => (thread === this.#due ? -1 : thread.readySince);
+    for (const thread of this.#places.living.sort((a, b) => order(a) - order(b))) {
+      if (this.#places.living.length <= this.#wanted) break;
+      this.#dismiss(thread);
     }
+    this.#fill();
   }
 
-  /** Replaces one worker; false, after a moment, where that cannot be done now. */
-  async #reload(thread: WorkerThread): Promise<boolean> {
+  /**
+   * Starts `size` threads with other data, and holds them back. Until `commit` nothing has changed.
+   *
+   * @throws StartupError where one cannot start; Error where the pool stops meanwhile, or earlier threads do not make
+   *   room; `cancel` is due then
+   */
+  async prepare(data: Data, size: number): Promise<void> {
     if (this.#stopping) throw new Error('the server is stopping');
-    // Ends: at the latest with the time limit of a startup; without one, with the thread.
-    if (this.replace(thread.place, 'reload')) {
-      await this.#threads.find((other) => other?.state === STARTING)?.started;
-      return true;
+    const next: WorkerThread[] = [];
+    this.#next = next;
+    // The successor of a single one, which may be starting, would have the old data.
+    this.#due = null;
+    this.resize(this.#size);
+    const { kind, startupTimeout, leaveTimeout = 0 } = this.#options;
+    const limit = startupTimeout + 2 * leaveTimeout + LAST_WAIT;
+    const hasRoom = await this.#places.whenFree(size, () => this.#next === next, leaveTimeout, limit);
+    if (this.#next !== next) throw new Error('the new workers are not wanted any more');
+    if (!hasRoom) throw new Error(`earlier ${kind} workers do not end, so there is no place for new ones`);
+    for (let missing = size; missing > 0; missing--) next.push(this.#launch(data, true));
+    await Promise.all(next.map(({ started }) => started));
+  }
+
+  /** @throws StartupError where one of those that `prepare` has started has ended since */
+  assertPrepared(): void {
+    for (const { failure } of this.#next ?? []) if (failure !== null) throw failure;
+  }
+
+  /** Has the threads of `prepare` take requests, and all others end those that they have. */
+  commit(data: Data): void {
+    const next = this.#next ?? [];
+    this.#next = null;
+    this.#data = data;
+    this.#size = next.length;
+    this.#backoff.reset();
+    for (const thread of this.#places.living) {
+      this.replacements.reload++;
+      this.#dismiss(thread);
     }
-    if (!this.#threads.includes(null)) {
-      // Earlier ones have all places, with requests that may never end.
-      for (const other of this.#threads) other?.hurry(this.#options.leaveTimeout ?? 0);
-    }
-    await delay(RELOAD_PAUSE);
-    return false;
+    for (const thread of next) thread.release();
+  }
+
+  /** Has the threads of `prepare` leave, with their shutdown hooks. */
+  cancel(): void {
+    const next = this.#next ?? [];
+    this.#next = null;
+    for (const thread of next) if (thread.state === STARTING) this.#dismiss(thread);
+    this.#places.wake();
   }
 
   /** Milliseconds until the next start, where no thread is in service or starting; 0 elsewhere. */
   get retryIn(): number {
-    if (this.#threads.some((thread) => thread?.living)) return 0;
-    return Math.max(1, this.#notBefore - performance.now());
+    if (this.#places.living.length > 0) return 0;
+    return Math.max(1, this.#backoff.left);
   }
 
   /**
@@ -197,7 +236,8 @@ export class WorkerPool<Data> {
   async stop(timeout: number): Promise<number> {
     this.#stopping = true;
     clearTimeout(this.#retry);
-    const threads = this.#threads.filter((thread) => thread !== null);
+    this.cancel();
+    const threads = this.#places.present;
     const ended = Promise.all(threads.map((thread) => thread.ended));
     let killed = 0;
     // Ends: with the threads, or by these two limits.
@@ -224,12 +264,12 @@ export class WorkerPool<Data> {
 
   /** By place; null where there is none. */
   get threads(): readonly (WorkerThread | null)[] {
-    return this.#threads;
+    return this.#places.threads;
   }
 
   /** Threads that the system could not end. */
   get stuck(): number {
-    return this.#count(() => true);
+    return this.#places.present.length;
   }
 
   /** Cuts the waiting of `stop` short. */
@@ -237,31 +277,29 @@ export class WorkerPool<Data> {
     this.#cut?.();
   }
 
-  #count(which: (thread: WorkerThread) => boolean): number {
-    return this.#threads.filter((thread) => thread !== null && which(thread)).length;
-  }
-
   /** Starts what is missing, as far as there are places. */
   #fill(): void {
-    const wait = this.#notBefore - performance.now();
     if (this.#stopping) return;
-    if (wait > 0) {
-      clearTimeout(this.#retry);
-      this.#retry = setTimeout(() => this.#fill(), wait);
+    clearTimeout(this.#retry);
+    if (this.#backoff.left > 0) {
+      this.#retry = setTimeout(() => this.#fill(), this.#backoff.left);
       return;
     }
-    const wanted = this.#options.size + (this.#due === null ? 0 : 1);
-    for (let missing = wanted - this.#count((thread) => thread.living); missing > 0; missing--) {
-      const place = this.#threads.indexOf(null);
-      if (place < 0) return;
-      this.#threads[place] = this.#launch(place);
-    }
+    const missing = this.#wanted - this.#places.living.length;
+    for (let count = Math.min(missing, this.#places.free); count > 0; count--) this.#launch(this.#data);
   }
 
-  #launch(place: number): WorkerThread {
+  /** Threads that are to be in service or starting. */
+  get #wanted(): number {
+    return this.#size + (this.#due === null ? 0 : 1);
+  }
+
+  /** Starts a thread in a place that is free. */
+  #launch(data: Data, held = false): WorkerThread {
     const { leaveTimeout = 0, link } = this.#options;
-    return new WorkerThread(
-      { ...this.#options, data: this.#data, leaveTimeout, link: link?.(place) },
+    const place = this.#places.next;
+    const launched = new WorkerThread(
+      { ...this.#options, data, leaveTimeout, held, link: link?.(place) },
       place,
       ++this.#incarnations[place],
       {
@@ -271,28 +309,38 @@ export class WorkerPool<Data> {
           this.shutdownFailures++;
           this.#events.report(message);
         },
+        grown: (thread, bytes) => this.#events.grown?.(thread.place, bytes),
         leaving: () => this.#changed(),
         ending: (thread) => {
           // Before a successor is thought of.
-          if (thread.failure !== null) this.#delay();
+          if (thread.failure !== null && !thread.isSpare) this.#delay();
           this.#changed();
         },
         ended: (thread) => this.#ended(thread),
       },
     );
+    this.#places.threads[place] = launched;
+    return launched;
+  }
+
+  /** Has a thread end the requests that it has, within `limit` milliseconds (0: no limit), and leave. */
+  #dismiss(thread: WorkerThread, limit = 0): void {
+    if (thread === this.#due) {
+      this.#due = null;
+      this.#failing = null;
+    }
+    thread.replaced(limit);
+    this.#events.replaced?.(thread.place);
   }
 
   #ready(thread: WorkerThread): void {
     this.#events.ready(thread.place);
-    if (this.#count(({ state }) => state === READY) <= this.#options.size) return;
+    if (this.#places.present.filter(({ state }) => state === READY).length <= this.#size) return;
     // Nobody is due where the one that was has died, and its successor was one too many.
     const surplus = this.#due ?? thread;
     if (surplus === this.#due) this.replacements[this.#dueFor]++;
     // The request that left an error behind may wait for what failed, for ever.
-    surplus.replaced(surplus === this.#failing ? (this.#options.leaveTimeout ?? 0) : 0);
-    this.#due = null;
-    this.#failing = null;
-    this.#events.replaced?.(surplus.place);
+    this.#dismiss(surplus, surplus === this.#failing ? (this.#options.leaveTimeout ?? 0) : 0);
   }
 
   #uncaught(thread: WorkerThread, message: string): void {
@@ -308,17 +356,19 @@ export class WorkerPool<Data> {
   }
 
   #ended(thread: WorkerThread): void {
-    const { place, failure, left } = thread;
+    const { place, failure, left, isSpare } = thread;
     const { kind } = this.#options;
     const { served, requests, inUse } = this.#events.lost(place, thread.files) ?? NOTHING;
     closeOpenFiles(thread.files, inUse);
     if (thread.hooksCut) this.shutdownFailures++;
-    if (this.#running && !this.#stopping && !thread.wasReplaced) {
+    if (this.#running && !this.#stopping && !isSpare) {
       this.replacements[failure !== null ? 'startup' : thread.wasKilled ? 'timeout' : 'died']++;
+      this.#events.died?.();
     }
-    this.#threads[place] = null;
-    const initial = !this.#running && thread.readySince === 0;
-    const expected = left || initial || (this.#stopping && requests.length === 0 && !thread.hooksCut);
+    this.#places.vacate(place);
+    // Whoever waits for the start is told.
+    const awaited = failure !== null && (!this.#running || isSpare);
+    const expected = left || awaited || (this.#stopping && requests.length === 0 && !thread.hooksCut);
     if (!expected) {
       const what = failure === null ? `ended: ${thread.cause}` : `did not start: ${failure.message}`;
       const taken = requests.length === 0 ? '' : `\nrequests that ended with it, their bodies not closed (G-147):`;
@@ -326,7 +376,7 @@ export class WorkerPool<Data> {
     }
     const healthy = left || served || thread.wasKilled || performance.now() - thread.readySince > HEALTHY_AFTER;
     // One that failed by its own word has been counted when it said so.
-    if (thread.readySince === 0 ? thread.exited : !healthy) this.#delay();
+    if (!isSpare && (thread.readySince === 0 ? thread.exited : !healthy)) this.#delay();
     this.#changed();
   }
 
@@ -334,11 +384,7 @@ export class WorkerPool<Data> {
   #delay(): void {
     // The thread that was to be replaced goes on.
     this.#due = null;
-    const now = performance.now();
-    // Several that were started together count once.
-    if (now < this.#notBefore) return;
-    if (now - this.#notBefore > HEALTHY_AFTER) this.#failures = 0;
-    this.#notBefore = now + Math.min(FIRST_DELAY * 2 ** this.#failures++, LONGEST_DELAY);
+    this.#backoff.failed();
   }
 
   /** A thread is in service no more. */

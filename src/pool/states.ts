@@ -3,7 +3,7 @@
  */
 import { compile, type Machine } from '../rules/state-machine.ts';
 
-/** Loads the applications and runs their startup hooks. */
+/** Loads the applications and runs their startup hooks; then it may be held back until others have done so, too. */
 export const STARTING = 0;
 /** Takes requests. */
 export const READY = 1;

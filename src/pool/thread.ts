@@ -34,7 +34,9 @@ export type WorkerMessage =
   /** It serves no more and runs its shutdown hooks (L-08, L-16). */
   | { type: 'leaving' }
   /** They have run: its thread can be ended. */
-  | { type: 'left' };
+  | { type: 'left' }
+  /** It has more memory than `WorkerData.recycleMemory` (L-30). */
+  | { type: 'memory'; bytes: number };
 
 /** What every worker gets with its task. */
 export interface WorkerTask<Data> {
@@ -47,6 +49,8 @@ export interface WorkerTask<Data> {
   link?: MessagePort;
   /** Where it notes the files that it opens; absent where Node closes them with the thread. */
   files?: OpenFiles;
+  /** It takes no requests before it gets a message by its port. */
+  held?: boolean;
   data: Data;
 }
 
@@ -74,12 +78,16 @@ export interface WorkerThreadOptions<Data> {
   leaveTimeout: number;
   /** Bytes of JavaScript heap; 0: as Node has it. */
   heapLimit: number;
+  /** It is not to take requests when it has started up, but with `release`. */
+  held?: boolean;
 }
 
 interface ThreadEvents {
   ready(thread: WorkerThread): void;
   uncaught(thread: WorkerThread, message: string): void;
   shutdownFailed(message: string): void;
+  /** It has more memory than it should. */
+  grown?(thread: WorkerThread, bytes: number): void;
   /** It serves no more and runs its shutdown hooks. */
   leaving(): void;
   /** The thread is being ended: another one may be started in its stead. */
@@ -101,13 +109,17 @@ export class WorkerThread {
   cause = '';
   /** Why it did not start. */
   failure: StartupError | null = null;
-  /** Fulfils with `ready`, rejects with StartupError. */
+  /** Fulfils when its startup is over, rejects with StartupError. */
   readonly started: Promise<void>;
   readonly ended: Promise<void>;
   readonly vitals: Vitals;
-  /** Another thread has taken its part. */
+  /** It is not in service yet: it waits for `release`. */
+  held: boolean;
+  /** Another thread has taken its part, or nobody needs it. */
   wasReplaced = false;
   #state = STARTING;
+  /** Its startup is over. */
+  #hasStarted = false;
   /** The event that its end began with, and the state that it was in; -1 before. */
   #endedBy = -1;
   #endedIn = -1;
@@ -117,6 +129,7 @@ export class WorkerThread {
   readonly #options: Pick<WorkerThreadOptions<unknown>, 'leaveTimeout'>;
   readonly #events: ThreadEvents;
   readonly #piscina: Piscina;
+  readonly #port: MessagePort;
   #resolveStarted: () => void = () => {};
   #rejectStarted: (error: StartupError) => void = () => {};
 
@@ -130,7 +143,8 @@ export class WorkerThread {
       this.#rejectStarted = reject;
     });
     this.started.catch(() => {});
-    const { startupTimeout, heapLimit } = options;
+    const { startupTimeout, heapLimit, held = false } = options;
+    this.held = held;
     if (startupTimeout > 0) {
       this.#timer = setTimeout(
         () => this.#fail(`startup took longer than ${startupTimeout} ms`, false),
@@ -152,9 +166,10 @@ export class WorkerThread {
     // The thread's own event says it.
     this.#piscina.on('error', () => {});
     const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
     port1.on('message', (message: WorkerMessage) => this.#receive(message));
     const { data, link } = options;
-    const task: WorkerTask<unknown> = { index: place, incarnation, port: port2, link, files: this.files, data };
+    const task: WorkerTask<unknown> = { index: place, incarnation, port: port2, link, files: this.files, held, data };
     this.#piscina.run(task, { transferList: link === undefined ? [port2] : [port2, link] }).then(
       () => this.#fail('its loop returned', false),
       // Rejects with the end of the thread, which is told of by its own events, or where the entry itself threw.
@@ -183,9 +198,14 @@ export class WorkerThread {
     return this.#state;
   }
 
-  /** Whether it takes requests, or will. */
+  /** Whether it takes requests, or will by itself. */
   get living(): boolean {
-    return this.#state === STARTING || this.#state === READY;
+    return (this.#state === STARTING || this.#state === READY) && !this.isSpare;
+  }
+
+  /** It is not in service yet, or not any more. */
+  get isSpare(): boolean {
+    return this.held || this.wasReplaced;
   }
 
   /** Its shutdown hooks have run. */
@@ -208,11 +228,32 @@ export class WorkerThread {
     return this.#endedBy === EXITED;
   }
 
-  /** Another thread has taken its part: it ends the requests that it has, within `limit` milliseconds; 0: no limit. */
+  /**
+   * Another thread has taken its part: it ends the requests that it has, within `limit` milliseconds; 0: no limit. One
+   * that is still starting up leaves after that.
+   */
   replaced(limit: number): void {
-    this.#state = nextLife(this.#state, REPLACED);
     this.wasReplaced = true;
+    this.release();
+    if (this.#state !== READY) return;
+    this.#state = nextLife(this.#state, REPLACED);
     this.hurry(limit);
+  }
+
+  /** Lets one that was held back take requests, when it has started up. */
+  release(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.#port.postMessage(null);
+    if (this.#hasStarted && this.#state === STARTING) this.#takeUp();
+  }
+
+  #takeUp(): void {
+    this.#state = nextLife(this.#state, STARTED);
+    if (this.#state !== READY) return;
+    this.readySince = performance.now();
+    if (this.wasReplaced) this.#state = nextLife(this.#state, REPLACED);
+    else this.#events.ready(this);
   }
 
   /** It ends the requests that it has within `limit` milliseconds, where it has no limit yet; 0: none after all. */
@@ -266,12 +307,12 @@ export class WorkerThread {
   #receive(message: WorkerMessage): void {
     switch (message.type) {
       case 'ready':
-        this.#state = nextLife(this.#state, STARTED);
-        if (this.#state !== READY) return;
-        clearTimeout(this.#timer);
-        this.readySince = performance.now();
-        this.#events.ready(this);
-        this.#resolveStarted();
+        if (this.#state === STARTING) {
+          clearTimeout(this.#timer);
+          this.#hasStarted = true;
+        }
+        if (!this.held) this.#takeUp();
+        if (this.#hasStarted) this.#resolveStarted();
         return;
       case 'failed':
         this.#fail(message.message, message.configuration);
@@ -281,6 +322,9 @@ export class WorkerThread {
         return;
       case 'shutdown-failed':
         this.#events.shutdownFailed(message.message);
+        return;
+      case 'memory':
+        this.#events.grown?.(this, message.bytes);
         return;
       case 'leaving':
         this.#leave();

@@ -30,6 +30,8 @@ export interface WorkerData {
   earlyHints: boolean;
   /** Whether workers note when they take a request. */
   timed: boolean;
+  /** Bytes of memory beyond which a worker says how much it has; 0: it never does (L-30). */
+  recycleMemory: number;
   /** Whether an async worker may have several requests in progress (G-09, G-44). */
   multithread: boolean;
 }

@@ -9,6 +9,7 @@ import { turn } from '../rules/event-loop.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
+import { watchOwnMemory } from './own-memory.ts';
 import type { WorkerMessage, WorkerTask } from './thread.ts';
 import { onUncaught } from './uncaught.ts';
 import type { WorkerData } from './worker-data.ts';
@@ -89,7 +90,7 @@ function connectionInfo(meta: string): ConnectionInfo {
  * @param serve fulfils when the worker is to serve no more (L-08, L-16)
  */
 export async function live(
-  { port, files, data }: WorkerTask<WorkerData>,
+  { port, files, held, data }: WorkerTask<WorkerData>,
   serve: (applications: Applications) => Promise<void>,
 ): Promise<never> {
   const post = (message: WorkerMessage): void => port.postMessage(message);
@@ -113,6 +114,9 @@ export async function live(
     if (!broken) {
       started = true;
       post({ type: 'ready' });
+      // Ends: when all that were started with it have started up, or it is to leave; with the thread.
+      if (held) await new Promise((resolve) => port.once('message', resolve));
+      watchOwnMemory(data.recycleMemory, (bytes) => post({ type: 'memory', bytes }));
       await serve(applications);
       post({ type: 'leaving' });
       await applications.stop((error) => {

@@ -39,10 +39,11 @@ export interface Parts {
 /**
  * Makes the parts of a server.
  *
+ * @param fail called when they cannot go on
  * @throws ConfigurationError when the access log cannot be opened, or a package is missing; QuaichError where the
  *   system has no memory
  */
-export async function build(plan: Plan, report: Report): Promise<Parts> {
+export async function build(plan: Plan, report: Report, fail: (error: Error) => void): Promise<Parts> {
   const { options, layout } = plan;
   const { status: bind, socketMode } = options;
   const counting =
@@ -77,10 +78,12 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
           multithread: options.asyncRequests !== 1,
           earlyHints: options.earlyHints,
           timed: traffic.isCounted,
+          recycleMemory: options.recycleMemory,
         },
         leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
         traffic,
         report,
+        fail,
       },
       parser,
       turn,

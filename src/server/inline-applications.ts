@@ -100,6 +100,8 @@ export class InlineApplications implements Service {
   /** What this thread has loaded it has for good. */
   async reload(): Promise<void> {}
 
+  async addSyncWorkers(): Promise<void> {}
+
   async stop(timeout: number): Promise<number> {
     let failures = 0;
     const failed = (error: unknown): void => {

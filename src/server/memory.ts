@@ -9,6 +9,17 @@ import type { ResolvedOptions } from './options.ts';
 /** Places in the rings for each worker: for itself, and for its successor while its thread is being ended. */
 export const PLACES = 2;
 
+/**
+ * Sync workers that there is room for: at least so many, however few are started, and at most as many as may be set.
+ */
+const LEAST_ROOM = 8;
+const MOST_ROOM = 256;
+
+/** Sync workers that there is room for where `syncWorkers` are started: their number may be raised (L-33). */
+export function mostSyncWorkers(syncWorkers: number): number {
+  return Math.min(MOST_ROOM, Math.max(LEAST_ROOM, 2 * syncWorkers));
+}
+
 /** Bytes of its body on their way to a worker that each request has room for. */
 const BODY_SIZE = 16_384;
 /** Requests at a time that have more room, for larger bodies: each time it is used up costs two wake-ups. */

@@ -207,6 +207,25 @@ export const settings = {
     [0, 2 ** 31],
     'Most requests, at random, that a worker serves beyond that, so that not all of them are replaced in a row',
   ),
+  recycleAge: duration(
+    'Workers',
+    0,
+    0,
+    'The same by age: a worker is replaced after so long, and up to a tenth of that more, at random; 0 for never',
+  ),
+  recycleMemory: size(
+    'Workers',
+    0,
+    [0, Number.MAX_SAFE_INTEGER],
+    'The same by memory: a worker is replaced when its heap, and what that holds outside, is larger; one of each kind in ten seconds; 0 for never',
+  ),
+  maxDeaths: count(
+    'Workers',
+    0,
+    [0, 10_000],
+    'Workers that die within the time of the next setting, or do not start, and end the server with exit code 3; 0 for never: each is started again',
+  ),
+  deathsWindow: duration('Workers', 60_000, 1, 'The time within which so many deaths end the server'),
   uncaughtErrors: choice(
     'Workers',
     'replace',

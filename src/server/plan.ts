@@ -8,7 +8,7 @@ import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
 import { nativeToText } from '../rules/native-strings.ts';
 import { isEncrypted } from './bind.ts';
-import { requestLayout, variableLimits } from './memory.ts';
+import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
 import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
 import { probe } from './probe.ts';
 import type { Certificates } from './tls/certificates.ts';
@@ -63,8 +63,8 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
     return { ...app, kind, place: placeOf(app, kind, options.inline), known };
   });
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
-  const { syncWorkers, asyncWorkers } = options;
-  const layout = requestLayout(options, workersAt('sync', syncWorkers), workersAt('async', asyncWorkers));
+  const most = mostSyncWorkers(options.syncWorkers);
+  const layout = requestLayout(options, workersAt('sync', most), workersAt('async', options.asyncWorkers));
   return { options, certificates, apps, variables: variableLimits(options), layout };
 }
 
@@ -98,13 +98,14 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
 }
 
 /** Settings that take effect with new workers. */
-const OF_WORKERS: ReadonlySet<SettingName> = new Set(['env', 'validate', 'earlyHints']);
+const OF_WORKERS: ReadonlySet<SettingName> = new Set(['env', 'validate', 'earlyHints', 'syncWorkers']);
 
 /** The names of what differs between two plans of the same mounts, and takes effect with a new start only. */
 export function needsNewStart(now: Plan, next: Plan): string[] {
   const names: string[] = settingNames.filter(
     (name) => !OF_WORKERS.has(name) && !isDeepStrictEqual(now.options[name], next.options[name]),
   );
+  if (next.options.syncWorkers > mostSyncWorkers(now.options.syncWorkers)) names.push('syncWorkers');
   for (const { prefix, place } of now.apps)
     if (place === 'inline') names.push(`the inline application at ${prefix || '/'}`);
   return names;

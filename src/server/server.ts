@@ -34,7 +34,10 @@ export interface Server {
   readonly statusUrl: string | null;
   /** What it serves, and how, in words. */
   readonly applications: readonly ServedApplication[];
-  /** Rejects when the server cannot go on. */
+  /**
+   * Rejects when the server cannot go on: a listening socket has failed, or workers die again and again
+   * (QUAICH_CRASH_LOOP, with `maxDeaths`). `close` is due then.
+   */
   readonly failed: Promise<never>;
   /**
    * Goes on for `timeoutDrain`, but tells health checks that it is to stop, and ends connections with their next
@@ -58,6 +61,15 @@ export interface Server {
    */
   reload(options: ServeOptions): Promise<readonly string[]>;
   /**
+   * Has more sync workers by `count`, or fewer where it is negative: at least 1, at most 8 or twice as many as at the
+   * start. Holds until the next reload (L-33), and waits for one that is going on. Those that are too many end the
+   * requests that they have.
+   *
+   * @throws QuaichError when the server stops, or when an application does not start up: a single worker is replaced
+   *   where others come to it, and goes on then
+   */
+  addSyncWorkers(count: number): Promise<void>;
+  /**
    * Reads the certificates again, for new connections, as the server does by itself soon after their files have
    * changed.
    *
@@ -78,7 +90,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const plan = await makePlan(resolved);
   const report = createReport(resolved);
   for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
-  const server = new RunningServer(plan, await build(plan, report));
+  const parts = await build(plan, report, (error) => server.fail(error));
+  const server: RunningServer = new RunningServer(plan, parts);
   try {
     await server.start();
   } catch (error) {
@@ -112,9 +125,11 @@ class RunningServer implements Server {
   private grace: number;
   private aborted = false;
   private endDrain: () => void = nothing;
-  /** Fulfils when the last reload that was asked for is over. */
-  private reloaded: Promise<unknown> = Promise.resolve();
-  private fail: (error: Error) => void = nothing;
+  /** Fulfils when the last change of the workers that was asked for is over. */
+  private changed: Promise<unknown> = Promise.resolve();
+  /** Sync workers that were asked for and are still to be added. */
+  private added = 0;
+  fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
   constructor(plan: Plan, { gateway, services, accessLog, encryption, readiness, status }: Parts) {
@@ -171,17 +186,33 @@ class RunningServer implements Server {
   }
 
   reload(options: ServeOptions): Promise<readonly string[]> {
-    const reload = this.reloaded.then(() => this.loadAgain(options));
-    this.reloaded = reload.catch(nothing);
-    return reload;
+    return this.change(() => this.loadAgain(options));
+  }
+
+  addSyncWorkers(count: number): Promise<void> {
+    this.added += count;
+    return this.change(async () => {
+      const all = this.added;
+      this.added = 0;
+      if (all !== 0) for (const service of this.services) await service.addSyncWorkers(all);
+    });
+  }
+
+  /** Changes the workers, one change after the other. */
+  private change<T>(make: () => Promise<T>): Promise<T> {
+    const change = this.changed.then(() => {
+      if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
+      return make();
+    });
+    this.changed = change.catch(nothing);
+    return change;
   }
 
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
-    if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
     this.encryption.renew();
-    const { validate, env, earlyHints } = plan.options;
-    const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints };
+    const { validate, env, earlyHints, syncWorkers } = plan.options;
+    const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints, syncWorkers };
     for (const service of this.services) await service.reload(applications);
     return needsNewStart(this.plan, plan);
   }

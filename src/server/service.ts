@@ -1,10 +1,12 @@
 import type { WorkerData } from '../pool/worker-data.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Destination } from './gateway.ts';
+import type { ResolvedOptions } from './options.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
 /** What workers can be given anew. */
-export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'environ' | 'earlyHints'>;
+export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'environ' | 'earlyHints'> &
+  Pick<ResolvedOptions, 'syncWorkers'>;
 
 /** A destination with its applications, as the server starts and stops it. */
 export interface Service extends Destination {
@@ -12,9 +14,11 @@ export interface Service extends Destination {
   start(): Promise<void>;
   /**
    * Serves other applications on the same mounts: those who run on threads of their own are loaded by new ones. Where
-   * these do not start, the old ones go on. @throws StartupError
+   * one of these does not start, all the old ones go on. @throws QuaichError
    */
   reload(applications: Reloaded): Promise<void>;
+  /** Has more sync workers by `count`, or fewer, as far as there may be (L-33). @throws QuaichError */
+  addSyncWorkers(count: number): Promise<void>;
   /**
    * Runs the shutdown hooks, for `timeout` milliseconds at most. Fulfils with the number of those that threw or did not
    * end (L-10).
@@ -34,6 +38,7 @@ export interface Service extends Destination {
 export const noService: Service = {
   start: async () => {},
   reload: async () => {},
+  addSyncWorkers: async () => {},
   stop: async () => 0,
   abort: nothing,
   stuck: 0,

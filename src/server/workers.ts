@@ -1,26 +1,24 @@
+import { QuaichError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
-import { type Loss, StartupError, WorkerPool } from '../pool/pool.ts';
+import { type Loss, StartupError } from '../pool/pool.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
-import type { WorkerData } from '../pool/worker-data.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
-import { PLACES } from './memory.ts';
+import { Deaths } from './deaths.ts';
+import { KindPool, type SharedData, type SupervisionOptions, type WorkerPlace } from './kind-pool.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type ApplicationLimits, PooledRequests } from './pooled.ts';
-import type { Report } from './report.ts';
 import type { Reloaded, Service } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import { type ServiceStatus, workerStatuses } from './status/workers.ts';
 import type { Turn } from './turn.ts';
 import { Watchdog } from './watchdog.ts';
-
-const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 
 /** Requests that ended with their worker of which the error log tells one by one. */
 const MOST_TOLD = 20;
@@ -29,54 +27,27 @@ const MOST_SHOWN = 200;
 
 const NO_WORKER = 'no worker is ready';
 
-/** The settings that workers and their supervision go by. */
+/** The settings that workers go by, beside those of their supervision. */
 type WorkerSettings = Pick<
   ResolvedOptions,
   | 'asyncRequests'
   | 'bufferBody'
   | 'bufferSmallBody'
+  | 'deathsWindow'
   | 'limitQueue'
-  | 'limitWorkerMemory'
-  | 'maxRequests'
-  | 'maxRequestsJitter'
+  | 'maxDeaths'
   | 'queueWarning'
   | 'timeoutAsyncResponse'
   | 'timeoutLoop'
   | 'timeoutQueue'
   | 'timeoutResponse'
-  | 'timeoutStartup'
   | 'timeoutStep'
-  | 'uncaughtErrors'
 >;
 
-interface WorkersOptions extends WorkerSettings {
-  data: Omit<WorkerData, 'multiprocess'>;
-  /** Milliseconds for the shutdown hooks of a worker that leaves. */
-  leaveTimeout: number;
+interface WorkersOptions extends WorkerSettings, SupervisionOptions {
   traffic: Traffic;
-  report: Report;
-}
-
-/** The workers of one kind. */
-interface KindPool {
-  readonly kind: Kind;
-  readonly pool: WorkerPool<WorkerData>;
-  /** No worker was in service or starting, and none has been ready since. */
-  isDown: boolean;
-}
-
-/** A place in the rings, for one thread of a pool after the other. */
-interface WorkerPlace {
-  readonly of: KindPool;
-  /** Among those of its kind. */
-  readonly index: number;
-  /** Its thread takes requests. */
-  ready: boolean;
-  /** Another thread has taken its part: it leaves with its last request. */
-  draining: boolean;
-  /** Requests that its thread has been through with, and those after which it is replaced (L-16). */
-  served: number;
-  limit: number;
+  /** Workers have died too often: the server is to end. */
+  fail(error: Error): void;
 }
 
 /**
@@ -87,7 +58,7 @@ interface WorkerPlace {
 export class Workers implements Service {
   private readonly rings: GatewayEnd;
   private readonly options: WorkersOptions;
-  private data: WorkersOptions['data'];
+  private data: SharedData;
   private readonly parser: Parser;
   private readonly turn: Turn;
   private readonly requests: PooledRequests;
@@ -101,6 +72,7 @@ export class Workers implements Service {
   private readonly mostRequests: number;
   private readonly limits: ApplicationLimits;
   private readonly watchdog: Watchdog;
+  private readonly deaths: Deaths;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   /** Requests that sync workers have, or are to have. */
@@ -122,6 +94,7 @@ export class Workers implements Service {
       asyncResponse: options.timeoutAsyncResponse,
     };
     this.watchdog = new Watchdog(this.rings, options.timeoutLoop);
+    this.deaths = new Deaths(options.maxDeaths, options.deathsWindow);
     this.requests = new PooledRequests({
       rings: this.rings,
       turn,
@@ -134,12 +107,12 @@ export class Workers implements Service {
       slotFreed: (worker, wasQueued) => {
         if (wasQueued) this.syncRequests--;
         turn.retry();
-        if (worker >= 0) this.finished(worker);
+        if (worker >= 0) this.places[worker].of.finished(worker, this.places[worker]);
       },
       note: (_worker, _code, text) => options.report('info', text),
     });
-    this.addPool('sync', 0, layout.syncWorkers);
-    this.addPool('async', layout.syncWorkers, layout.asyncWorkers);
+    this.addPool('sync', [0, layout.syncWorkers]);
+    this.addPool('async', [layout.syncWorkers, layout.asyncWorkers]);
     this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));
   }
 
@@ -153,15 +126,37 @@ export class Workers implements Service {
     this.listen();
   }
 
-  async reload({ mounts, ...others }: Reloaded): Promise<void> {
-    const before = this.data;
-    this.data = { ...before, ...others, mounts };
+  async reload({ syncWorkers, ...applications }: Reloaded): Promise<void> {
+    await this.succeed(this.pools, { ...this.data, ...applications }, syncWorkers);
+  }
+
+  async addSyncWorkers(count: number): Promise<void> {
+    const { report } = this.options;
+    const sync = this.pools.find(({ kind }) => kind === 'sync');
+    if (sync === undefined) return report('warn', 'there are no sync applications, and no workers for them');
+    const size = Math.min(Math.max(sync.size + count, 1), sync.most);
+    if (size === sync.size)
+      report('warn', `${size} sync workers are the ${count > 0 ? 'most' : 'fewest'} there can be`);
+    else if (sync.size === 1) await this.succeed([sync], this.data, size);
+    else sync.resize(size);
+  }
+
+  /**
+   * Replaces the workers of some pools by others with this data: when all of these have started up, or none (L-34).
+   *
+   * @param syncWorkers as many of them as there is room for
+   */
+  private async succeed(pools: readonly KindPool[], data: SharedData, syncWorkers: number): Promise<void> {
+    const sizeOf = ({ kind, size, most }: KindPool) => (kind === 'sync' ? Math.min(syncWorkers, most) : size);
     try {
-      for (const { kind, pool } of this.pools) await pool.reload(this.dataFor(kind));
+      await Promise.all(pools.map((pool) => pool.prepare(data, sizeOf(pool))));
+      for (const { pool } of pools) pool.assertPrepared();
     } catch (error) {
-      this.data = before;
+      for (const { pool } of pools) pool.cancel();
       throw error instanceof StartupError ? failureError(error) : error;
     }
+    for (const pool of pools) pool.commit(data, sizeOf(pool));
+    this.data = data;
   }
 
   /** Tells the workers to stop, and waits for them. */
@@ -233,6 +228,7 @@ export class Workers implements Service {
   tick(now: number): void {
     const { timeoutLoop, timeoutQueue, queueWarning, report } = this.options;
     if (timeoutLoop > 0) this.watch(now);
+    for (const pool of this.pools) pool.tick();
     const { step, response, asyncResponse } = this.limits;
     if (step + response + asyncResponse > 0) {
       this.requests.checkApplications(this.limits, now, (worker, why) => this.end(worker, why));
@@ -258,9 +254,8 @@ export class Workers implements Service {
   private isFull(): boolean {
     const { limitQueue } = this.options;
     if (limitQueue === 0) return false;
-    let inService = 0;
-    for (const { of, ready, draining } of this.places) if (of.kind === 'sync' && (ready || draining)) inService++;
-    return this.syncRequests - inService >= limitQueue;
+    const [sync] = this.pools; // requests that are queued are theirs
+    return this.syncRequests - sync.inService >= limitQueue;
   }
 
   /** Ends async workers whose event loop does not turn. Those without requests have nobody to keep waiting. */
@@ -284,91 +279,32 @@ export class Workers implements Service {
     this.requests.abandon(worker);
   }
 
-  private addPool(kind: Kind, first: number, places: number): void {
-    if (places === 0) return;
-    const { timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = this.options;
-    const size = places / PLACES;
-    const pool = new WorkerPool<WorkerData>(
+  private addPool(kind: Kind, places: readonly [first: number, places: number]): void {
+    if (places[1] === 0) return;
+    const { options, rings, turn } = this;
+    const pool = new KindPool(
+      kind,
+      places,
+      { options, rings, turn },
       {
-        kind,
-        size,
-        places,
-        entry: entry(kind),
-        data: this.dataFor(kind),
-        startupTimeout: timeoutStartup,
-        heapLimit: limitWorkerMemory,
-        leaveTimeout,
-        replaceUncaught: uncaughtErrors === 'replace',
-      },
-      {
-        ready: (index) => this.started(first + index),
-        replaced: (index) => {
-          const place = this.places[first + index];
-          place.ready = false;
-          place.draining = true;
-          this.retireIdle(first + index);
-        },
-        lost: (index, files) => this.lost(first + index, files),
-        down: () => this.down(of),
-        report: (message) => report('error', message),
+        lost: (worker, files) => this.lost(worker, files),
+        down: (of) => this.down(of),
+        died: () => this.died(),
       },
     );
-    const of: KindPool = { kind, pool, isDown: false };
-    this.pools.push(of);
-    for (let index = 0; index < places; index++) {
-      this.places.push({ of, index, ready: false, draining: false, served: 0, limit: Number.POSITIVE_INFINITY });
-    }
+    this.pools.push(pool);
+    this.places.push(...pool.places);
   }
 
-  /** What a worker of this kind gets. */
-  private dataFor(kind: Kind): WorkerData {
-    const { syncWorkers, asyncWorkers } = this.options.data.layout;
-    const size = (kind === 'sync' ? syncWorkers : asyncWorkers) / PLACES;
-    const mounts = this.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
-    return { ...this.data, mounts, multiprocess: size > 1 };
-  }
-
-  private started(worker: number): void {
-    const { maxRequests, maxRequestsJitter } = this.options;
-    const place = this.places[worker];
-    place.of.isDown = false;
-    place.ready = true;
-    place.draining = false;
-    place.served = 0;
-    place.limit =
-      maxRequests === 0 ? Number.POSITIVE_INFINITY : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
-    this.turn.retry();
-  }
-
-  /** A worker is through with a request. */
-  private finished(worker: number): void {
-    const place = this.places[worker];
-    place.served++;
-    if (place.draining) this.retireIdle(worker);
-    else if (place.served >= place.limit) this.replace(place);
-  }
-
-  /**
-   * Has a worker replaced that has served its number of requests (L-16); what cannot be now is tried with the next one.
-   */
-  private replace(place: WorkerPlace): void {
-    const { of, index, served } = place;
-    if (!place.ready || !of.pool.replace(index)) return;
-    place.limit = served + this.options.maxRequests;
-    this.options.report('info', `${of.kind} worker ${index} is replaced after ${served} requests`);
-  }
-
-  /** Tells a worker that is draining to leave, once no request can be on its way to it. */
-  private retireIdle(worker: number): void {
-    // A sync worker takes its requests itself, and takes none any more when it is told.
-    if (worker < this.rings.layout.syncWorkers || this.rings.inFlight(worker) === 0) this.rings.retire(worker);
+  private died(): void {
+    const { maxDeaths, deathsWindow, fail } = this.options;
+    if (!this.deaths.note(this.turn.now)) return;
+    const text = `${maxDeaths} workers have died within ${deathsWindow} ms (maxDeaths): the server gives up`;
+    fail(new QuaichError('QUAICH_CRASH_LOOP', text));
   }
 
   /** The thread of a worker has ended. */
-  private lost(worker: number, files: OpenFiles): Loss {
-    const place = this.places[worker];
-    place.ready = false;
-    place.draining = false;
+  private lost(worker: number, files: OpenFiles): Omit<Loss, 'served'> {
     const slots = this.rings.workerLost(worker, this.requests);
     const requests = slots.slice(0, MOST_TOLD).map((slot) => {
       const { method, target, mount } = this.rings.request(slot);
@@ -377,24 +313,21 @@ export class Workers implements Service {
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot, files);
     this.turn.end();
-    const served = place.served + slots.length > 0;
-    place.served = 0;
-    return { served, requests, inUse: this.requests.filesInUse };
+    return { requests, inUse: this.requests.filesInUse };
   }
 
   /** No worker of a kind is in service or starting: those who wait for one are told so, and when to come again. */
   private down(of: KindPool): void {
-    of.isDown = true;
-    if (of.kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, retryAfter(of));
+    if (of.kind === 'sync') this.requests.refuseQueued(Number.POSITIVE_INFINITY, NO_WORKER, of.retryAfter);
     // Those for whom there was no room are refused when they try again.
     this.turn.retry();
   }
 
   /** Answers a request where no worker of its kind is in service or starting. */
   private refuses(of: KindPool, exchange: Exchange): boolean {
-    const seconds = retryAfter(of);
-    if (seconds === 0) return false;
-    exchange.connection.answer(exchange, 503, NO_WORKER, seconds);
+    const { retryAfter } = of;
+    if (retryAfter === 0) return false;
+    exchange.connection.answer(exchange, 503, NO_WORKER, retryAfter);
     return true;
   }
 
@@ -433,9 +366,4 @@ export class Workers implements Service {
     if (this.drain()) this.turn.end();
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
-}
-
-/** Seconds until a worker of a kind is started, where none is in service or starting; 0 elsewhere. */
-function retryAfter({ pool }: KindPool): number {
-  return Math.ceil(pool.retryIn / 1000);
 }

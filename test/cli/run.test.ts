@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { configurationPage } from '../../src/cli/documentation.ts';
 import { helpText, shortHelp } from '../../src/cli/help.ts';
-import { type RunningServer, run, type Serve, type Surroundings } from '../../src/cli/run.ts';
+import { run, type Surroundings } from '../../src/cli/run.ts';
+import type { RunningServer, Serve } from '../../src/cli/serving.ts';
 import { ConfigurationError, QuaichError } from '../../src/interface/errors.ts';
 import { loadApplication } from '../../src/pool/load.ts';
 import { BindError } from '../../src/server/bind.ts';
@@ -18,6 +19,7 @@ class FakeServer implements RunningServer {
   readonly abort = vi.fn(() => this.closed());
   readonly reopenLogs = vi.fn();
   readonly reload = vi.fn(async (): Promise<string[]> => []);
+  readonly addSyncWorkers = vi.fn(async (_count: number) => {});
   closed = () => {};
   broke = (_: Error) => {};
   fail = (_: Error) => {};
@@ -89,7 +91,66 @@ describe('run', () => {
     expect(server.abort).not.toHaveBeenCalled();
     server.closed();
     expect(await code).toBe(0);
-    expect(signals.listenerCount(signal)).toBe(0);
+    // Without a listener a late signal would end the process in another way (L-35).
+    expect(signals.listenerCount(signal)).toBe(1);
+  });
+
+  it('L-35 SIGQUIT closes at once, with exit code 0; another signal ends the process', async () => {
+    const server = new FakeServer();
+    server.abort.mockImplementation(() => {});
+    const { signals, kill, code } = await started(server);
+    signals.emit('SIGQUIT');
+    expect([server.close.mock.calls.length, server.abort.mock.calls.length]).toEqual([1, 1]);
+    expect(kill).not.toHaveBeenCalled();
+    signals.emit('SIGQUIT');
+    expect(kill).toHaveBeenCalledTimes(1);
+    server.closed();
+    expect(await code).toBe(0);
+  });
+
+  it('L-33 SIGTTIN and SIGTTOU change the number of sync workers', async () => {
+    const server = new FakeServer();
+    server.addSyncWorkers.mockRejectedValueOnce(new QuaichError('QUAICH_STARTUP', 'no database'));
+    const { signals, output, code } = await started(server);
+    signals.emit('SIGTTIN');
+    await vi.waitFor(() =>
+      expect(output.stderr).toContain('quaich: the number of sync workers stays as it was: no database\n'),
+    );
+    signals.emit('SIGTTOU');
+    expect(server.addSyncWorkers.mock.calls).toEqual([[1], [-1]]);
+    signals.emit('SIGTERM');
+    signals.emit('SIGTTIN');
+    expect(server.addSyncWorkers).toHaveBeenCalledTimes(2);
+    server.closed();
+    expect(await code).toBe(0);
+  });
+
+  it('L-35 what signals ask for during the start is done after it', async () => {
+    const server = new FakeServer();
+    let start = (_: RunningServer) => {};
+    const { signals, code } = command(
+      ['./site.js'],
+      () =>
+        new Promise((resolve) => {
+          start = resolve;
+        }),
+    );
+    // While the configuration is read, too.
+    for (const signal of ['SIGTTIN', 'SIGUSR1', 'SIGUSR2']) signals.emit(signal);
+    await vi.waitFor(() => {
+      start(server);
+      expect(server.addSyncWorkers).toHaveBeenCalledExactlyOnceWith(1);
+    });
+    expect(server.reopenLogs).toHaveBeenCalledTimes(2);
+    signals.emit('SIGTERM');
+    server.closed();
+    expect(await code).toBe(0);
+  });
+
+  it('L-35 a signal while the configuration is read stops before the start', async () => {
+    const { signals, code } = command(['./site.js'], unused);
+    signals.emit('SIGTERM');
+    expect(await code).toBe(0);
   });
 
   it('L-27 SIGHUP reloads, once again where it comes meanwhile, and tells what needs a new start', async () => {
@@ -140,10 +201,11 @@ describe('run', () => {
           start = resolve;
         }),
     );
-    await vi.waitFor(() => expect(signals.listenerCount('SIGHUP')).toBe(1));
     signals.emit('SIGHUP');
-    start(server);
-    await vi.waitFor(() => expect(output.stderr).toContain('reloaded\n'));
+    await vi.waitFor(() => {
+      start(server);
+      expect(output.stderr).toContain('reloaded\n');
+    });
     signals.emit('SIGTERM');
     server.closed();
     expect(await code).toBe(0);
@@ -207,11 +269,16 @@ describe('run', () => {
     await code;
   });
 
-  it('ends with exit code 1 when the server fails later', async () => {
+  it.each([
+    [1, new BindError('the socket is gone')],
+    [3, new QuaichError('QUAICH_CRASH_LOOP', 'all workers died')],
+  ])('L-32 stops in order when the server fails later, with exit code %i', async (expected, error) => {
     const { server, output, code } = await started();
-    server.fail(new BindError('all workers died'));
-    expect(await code).toBe(1);
-    expect(output.stderr).toContain('quaich: all workers died\n');
+    server.fail(error);
+    await vi.waitFor(() => expect(server.close).toHaveBeenCalledTimes(1));
+    expect(output.stderr).toContain(`quaich: ${error.message}\n`);
+    server.closed();
+    expect(await code).toBe(expected);
   });
 
   it.each([

@@ -96,7 +96,7 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     expect((await stop()).size).toBeGreaterThan(1);
     await stopSlow();
     expect(command.stderr).not.toMatch(/ended|killed/);
-  });
+  }, 90_000);
 
   it.each([
     ['a syntax error', 'export const app = 1 +;', /reload failed, the server goes on as it was: cannot load/],
@@ -124,18 +124,61 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   ])('L-27 reads %s again, and names what needs a new start', async (name, before) => {
     write('site.js', site('sync', 'stage '));
     const config = (stage: string, workers: number, apps = "['./site.js']") =>
-      write(name, `${before} { apps: ${apps}, syncWorkers: ${workers}, env: { STAGE: '${stage}' } };`);
+      write(
+        name,
+        `${before} { apps: ${apps}, syncWorkers: ${workers}, backlog: ${100 * workers}, env: { STAGE: '${stage}' } };`,
+      );
     config('one', 1);
     const command = quaich();
     const [url] = await ready(command);
     expect((await get(url)).text).toBe('stage one');
     config('two', 2);
     await hangUp(command);
-    expect(command.stderr).toContain('needs a new start to take effect: syncWorkers\n');
+    expect(command.stderr).toContain('2 sync workers from now on, after 1\n');
+    expect(command.stderr).toContain('needs a new start to take effect: backlog\n');
     expect((await get(url)).text).toBe('stage two');
     config('three', 1, "['./site.js', '/more=./site.js']");
     await hangUp(command, /mounts that are added or removed need a new start of the server/g);
     expect((await get(url)).text).toBe('stage two');
+  });
+
+  it.each([
+    ['an async', 'sync.js', 'async.js'],
+    ['a sync', 'async.js', 'sync.js'],
+  ])('L-34 %s application that does not start keeps those of the other kind as they are, too', async (_, good, bad) => {
+    write('sync.js', site('sync', 'old'));
+    write('async.js', site('async', 'old'));
+    const command = quaich('./sync.js', '/async=./async.js', '--sync-workers', '2', '--async-workers', '1');
+    const [url] = await ready(command);
+    const paths = ['/', '/async/'];
+    const stops = paths.map((path) => load(url, 2, path));
+    const kindOf = (file: string) => (file === 'sync.js' ? 'sync' : 'async');
+    write(good, site(kindOf(good), 'new'));
+    // It fails after the others have started up.
+    const late = "new Promise((_, reject) => setTimeout(() => reject(new Error('no database')), 1500))";
+    write(bad, `${site(kindOf(bad), 'bad')}\nexport const startup = () => ${late};`);
+    await hangUp(command, /^quaich: reload failed.*no database/gm);
+    for (const stop of stops) expect([...(await stop())]).toEqual(['old']);
+    for (const path of paths) expect((await get(url, path)).text).toBe('old');
+    write(bad, site(kindOf(bad), 'new'));
+    await hangUp(command);
+    for (const path of paths) expect((await get(url, path)).text).toBe('new');
+    command.child.kill('SIGTERM');
+    expect((await ended(command)).code).toBe(0);
+  }, 60_000);
+
+  it('L-34 no new worker gets a request before all have started up, and one that dies meanwhile fails the reload', async () => {
+    write('sync.js', site('sync', 'old'));
+    write('async.js', site('async', 'old'));
+    const command = quaich('./sync.js', '/async=./async.js', '--sync-workers', '1', '--async-workers', '1');
+    const [url] = await ready(command);
+    const exits = 'setTimeout(() => process.exit(7), 300)';
+    write('sync.js', `${site('sync', 'bad')}\nexport const startup = () => void ${exits};`);
+    const late = 'new Promise((resolve) => setTimeout(resolve, 1500))';
+    write('async.js', `${site('async', 'bad')}\nexport const startup = () => ${late};`);
+    const stop = load(url, 2);
+    await hangUp(command, /^quaich: reload failed.*its thread exited with code 7/gm);
+    expect([...(await stop())]).toEqual(['old']);
   });
 
   it('L-27 inline applications stay as they are, and are named', async () => {
@@ -195,5 +238,45 @@ describe('Server.reload', () => {
       await server.close();
     }
     await expect(server.reload({ ...options, apps: './one.js' })).rejects.toThrow('the server is stopping');
+  });
+
+  it('L-34 where a worker dies during a reload that fails, the old code goes on with as many workers', async () => {
+    const exit = "if (environ.PATH_INFO === '/exit') process.exit(3);";
+    write('old.js', site('sync', 'old').replace('{', `{ ${exit}`));
+    const late = "new Promise((_, reject) => setTimeout(() => reject(new Error('no database')), 1500))";
+    write('new.js', `${site('sync', 'new')}\nexport const startup = () => ${late};`);
+    let messages = '';
+    const errorLog = { write: (text: string) => (messages += text) };
+    const options = { directory, bind: '127.0.0.1:0', syncWorkers: 2, errorLog };
+    const server = await serve({ ...options, apps: './old.js' });
+    try {
+      const reload = server.reload({ ...options, apps: './new.js' });
+      const failed = expect(reload).rejects.toThrow('no database');
+      for (let i = 0; i < 3; i++) expect((await get(server.url, '/exit')).status).toBe(500);
+      const stop = load(server.url);
+      await failed;
+      expect([...(await stop())]).toEqual(['old']);
+      // Two slow ones run at a time, once those that were started in place of the dead are there.
+      await vi.waitFor(async () => {
+        const begun = performance.now();
+        const slow = await Promise.all([get(server.url, '/slow'), get(server.url, '/slow')]);
+        expect(slow.map(({ text }) => text)).toEqual(['old', 'old']);
+        expect(performance.now() - begun).toBeLessThan(1900);
+      }, 20_000);
+      expect(messages).not.toContain('did not start');
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('L-27 is not waited for by a stop, and leaves nothing behind', async () => {
+    write('one.js', site('sync', 'one'));
+    write('never.js', `${site('sync', 'never')}\nexport const startup = () => new Promise(() => {});`);
+    const options = { directory, bind: '127.0.0.1:0', syncWorkers: 1, timeoutGraceful: 500 };
+    const server = await serve({ ...options, apps: './one.js' });
+    const reload = server.reload({ ...options, apps: './never.js' }).catch(String);
+    await vi.waitFor(async () => expect((await get(server.url)).text).toBe('one'), 5000);
+    await server.close();
+    expect(await reload).toMatch(/stop/);
   });
 });

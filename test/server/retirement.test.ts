@@ -1,4 +1,4 @@
-/** L-16: workers are replaced after a number of requests, without a request lost. */
+/** L-16, L-30: workers are replaced by their requests, age and memory, without a request lost. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -78,30 +78,71 @@ describe.each([
   ['pooled async', 'asyncApp', 1],
   ['pooled async', 'asyncApp', 3],
 ])('%s', (_way, name, workers) => {
-  it(`L-16 L-09 under load workers are replaced, each after its shutdown, and no request is lost: ${workers}`, async () => {
-    const server = await start(name, {
-      syncWorkers: workers,
-      asyncWorkers: workers,
-      maxRequests: 40,
-      maxRequestsJitter: 10,
-    });
-    const answers: [thread: string, seen: number][] = [];
+  it.each([
+    ['L-16 L-09 after their requests', { maxRequests: 40, maxRequestsJitter: 10 }],
+    ['L-30 at their age', { recycleAge: 300 }],
+  ])(
+    `%s workers are replaced under load, each after its shutdown, and no request is lost: ${workers}`,
+    async (...row) => {
+      const server = await start(name, { syncWorkers: workers, asyncWorkers: workers, ...row[1] });
+      const answers: [thread: string, seen: number][] = [];
+      const threads = new Set<string>();
+      // The first ones and some successors: how soon depends on how long a thread takes to start.
+      for (let asked = 0; threads.size < workers + 3; asked += 400) {
+        expect(answers).toHaveLength(asked);
+        answers.push(...(await load(server, 8, 50)));
+        for (const [thread] of answers) threads.add(thread);
+      }
+      // New threads, not old ones with what their modules have kept.
+      for (const thread of threads) {
+        const seen = answers.filter(([other]) => other === thread).map(([, count]) => count);
+        expect(seen.toSorted((a, b) => a - b)).toEqual(seen.map((_, i) => i + 1));
+      }
+      await server.close();
+      expect(new Set(lifespan('startup')).size).toBe(lifespan('startup').length);
+      expect(lifespan('shutdown').toSorted()).toEqual(lifespan('startup').toSorted());
+      expect(messages.join('')).not.toContain('ended');
+    },
+  );
+});
+
+describe.each([
+  ['sync', 'app', 'growing'],
+  ['async', 'asyncApp', 'asyncGrowing'],
+])('L-30 a %s worker', (kind, name, growing) => {
+  it('is replaced at its age, also when it has nothing to do, and its successor starts first', async () => {
+    await start(name, { syncWorkers: 1, asyncWorkers: 1, recycleAge: 200 });
+    await vi.waitFor(() => expect(lifespan('shutdown').length).toBeGreaterThan(2), { timeout: 20_000 });
+    let serving = 0;
+    for (const line of readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')) {
+      serving += line.startsWith('startup') ? 1 : -1;
+      expect(serving).toBeGreaterThan(0);
+    }
+    expect(messages.join('')).toMatch(new RegExp(`${kind} worker \\d is replaced after \\d+ s\n`));
+  });
+
+  it('is replaced when it has too much memory, and no request is lost', async () => {
+    const server = await start(growing, { syncWorkers: 1, asyncWorkers: 1, recycleMemory: '100m' });
+    const told = new RegExp(`${kind} worker 0 is replaced with \\d{3} MiB of memory\n`);
     const threads = new Set<string>();
-    // The first ones and some successors: how soon depends on how long a thread takes to start.
-    for (let asked = 0; threads.size < workers + 3; asked += 400) {
-      expect(answers).toHaveLength(asked);
-      answers.push(...(await load(server, 8, 50)));
+    for (let asked = 0; threads.size < 2; asked += 40) {
+      const answers = await load(server, 4, 10);
+      expect(answers).toHaveLength(40);
       for (const [thread] of answers) threads.add(thread);
+      expect(asked, messages.join('')).toBeLessThan(4000);
     }
-    // New threads, not old ones with what their modules have kept.
-    for (const thread of threads) {
-      const seen = answers.filter(([other]) => other === thread).map(([, count]) => count);
-      expect(seen.toSorted((a, b) => a - b)).toEqual(seen.map((_, i) => i + 1));
-    }
-    await server.close();
-    expect(new Set(lifespan('startup')).size).toBe(lifespan('startup').length);
-    expect(lifespan('shutdown').toSorted()).toEqual(lifespan('startup').toSorted());
+    expect(messages.join('')).toMatch(told);
     expect(messages.join('')).not.toContain('ended');
+  });
+
+  it('is replaced for its memory now and then, where the limit is less than what it needs', async () => {
+    const server = await start(name, { syncWorkers: 1, asyncWorkers: 1, recycleMemory: 1 });
+    await vi.waitFor(() => expect(messages.join('')).toContain('is replaced with'), { timeout: 20_000 });
+    const [[before]] = await load(server, 1, 1);
+    await vi.waitFor(async () => expect((await load(server, 1, 1))[0][0]).not.toBe(before), { timeout: 20_000 });
+    // The successor tells of its memory every second, too.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(messages.filter((text) => text.includes('is replaced with'))).toHaveLength(1);
   });
 });
 

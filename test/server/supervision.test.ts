@@ -153,6 +153,19 @@ describe.each(kinds)('a %s worker that has served and dies', (kind, name) => {
   }, 60_000);
 });
 
+describe.each([
+  ['sync', 'app', '/native?2'],
+  ['async', 'asyncApp', '/slow?2000'],
+])('a %s worker that runs out of memory', (_kind, name, slow) => {
+  it('L-31 ends the requests that it has, and no other', async () => {
+    const server = await start(name, { syncWorkers: 2, asyncWorkers: 2, limitWorkerMemory: '64m' });
+    // Two requests at a time are with two workers.
+    const [other, own] = await Promise.all([ask(server, slow), ask(server, '/memory')]);
+    expect([other.status, own.status]).toEqual([200, 500]);
+    expect((await ask(server, '/')).status).toBe(200);
+  }, 60_000);
+});
+
 describe('a worker that cannot be ended, because it is inside native code', () => {
   it('G-148 B-40 has a successor at once', async () => {
     const server = await start('app', { syncWorkers: 1, timeoutStep: 200 });

@@ -109,7 +109,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'quaich_workers_replaced_total',
     type: 'counter',
-    help: 'Workers that were replaced: after their number of requests, by a reload, for an error that nobody caught, because they took too long, because their thread died, because it did not start up.',
+    help: 'Workers that were replaced: after their number of requests, at their age, for their memory, by a reload, for an error that nobody caught, because they took too long, because their thread died, because it did not start up.',
     labels: ['kind', 'cause'],
     rows: ({ replaced }) =>
       Object.entries(replaced).flatMap(([kind, causes]) =>

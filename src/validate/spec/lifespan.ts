@@ -103,6 +103,29 @@ export {};
 //: L-29: A module that lets a server of node:http listen itself SHOULD be served in place of that server, unless it
 //: exports an application: `listen` is noted and not carried out on any thread, the server is told that it listens, and
 //: the owner at the start that it does not. Servers that are started beside an application listen as they say.
+//:
+//: L-30: A worker MAY be replaced when it has used up what its owner allows it: requests (L-16), age, memory as its
+//: thread tells of it. Its successor MUST be in service first; it ends the requests that it has, and its shutdown hooks
+//: run. Not all workers of a kind SHOULD be replaced in a row.
+//:
+//: L-31: A limit of memory that ends a worker by force, and one huge allocation within it, MUST cost the requests of
+//: that worker alone, as far as its thread confines them.
+//:
+//: L-32: Workers that die, or do not start up, again and again MAY end the server, at a number and in a time that its
+//: owner has set; by default they SHOULD NOT. Such an end MUST be an orderly one (L-08), with a message, and an exit
+//: status of its own.
+//:
+//: L-33: The number of workers MAY be changed while the server runs; one at least MUST stay. Those that are too many
+//: MUST end the requests that they have, and run their shutdown hooks. Where one worker alone gets others beside it,
+//: `wsgi.multiprocess` (G-44) MUST become true for all of them.
+//:
+//: L-34: At a reload (L-27) the new workers of all kinds MUST have started up before the first of them gets a request.
+//: Where one has failed, or has died before that, none of them gets any: the others leave, with their shutdown hooks.
+//:
+//: L-35: From when it listens to signals until its end, no signal that means something to a server may do anything
+//: else to it, whenever it comes: what it asks for before the server is there MUST be done when it is, or end the
+//: start; during the stop it MUST end nothing but the waiting of that.
+//:
 //: L-40: A server MAY answer health checks itself, at a path that its owner has named, on its public addresses. The
 //: answer MUST come ahead of all applications and queues: 200 while the server is ready, 503 while it starts, drains or
 //: stops, and while no worker of a kind is ready (L-20).

@@ -25,6 +25,15 @@ async function* stream(startResponse) {
   }
 }
 
+const kept = [];
+
+/** Keeps a mebibyte for each request. */
+export function growing(environ, startResponse) {
+  kept.push(Buffer.alloc(2 ** 20, 'x'));
+  return app(environ, startResponse);
+}
+export const asyncGrowing = async (environ, startResponse) => growing(environ, startResponse);
+
 const note = (text) => appendFileSync(process.env.RETIRED_LOG, `${text} ${threadId}\n`);
 
 export const startup = (state) => {

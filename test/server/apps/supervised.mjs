@@ -38,6 +38,9 @@ export function app(environ, startResponse) {
       break;
     case '/memory':
       for (const list = []; ; ) list.push(new Array(100_000).fill(list.length));
+    case '/crash': // as a defect in native code does
+      process.kill(process.pid, 'SIGSEGV');
+      break;
     case '/stuck':
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       break;

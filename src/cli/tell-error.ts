@@ -1,0 +1,18 @@
+/** Failures as the command tells them, and its exit codes. */
+import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { CRASHED, FAILED, MISCONFIGURED } from './exit-codes.ts';
+
+/** Tells an error on standard error, and returns the exit code for it. */
+export function tellError(error: unknown, io: { stderr(text: string): void; kill(): void }): number {
+  io.stderr(`quaich: ${errorText(error)}\n`);
+  const code = error instanceof QuaichError ? error.code : '';
+  if (code === 'QUAICH_STUCK') io.kill();
+  if (code === 'QUAICH_CRASH_LOOP') return CRASHED;
+  return error instanceof ConfigurationError ? MISCONFIGURED : FAILED;
+}
+
+/** A cause that is not known has a stack worth reading: an application's startup hook, or a defect of ours. */
+export function errorText(error: unknown): string {
+  if (error instanceof QuaichError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
