@@ -50,6 +50,7 @@ export class SiteFolder {
   constructor(settings: Readonly<Record<string, string>> = {}) {
     mkdirSync(join(root, 'build'), { recursive: true });
     this.path = mkdtempSync(join(root, 'build', 'deploy-'));
+    chmodSync(this.path, 0o755); // the users of images and units read it
     this.write('site.js', changed(snippet('README', 'site.js'), { '10.0.0.10': '127.0.0.1' }));
     this.write('quaich.config.mjs', changed(snippet('README', 'quaich.config.mjs'), settings));
     cpSync(fileURLToPath(new URL('./apps/deployed.mjs', import.meta.url)), join(this.path, 'application.js'));
