@@ -17,7 +17,9 @@ export function snippet(page: string, name: string): string {
   throw new Error(`docs/deploy/${page}.md has no ${name}`);
 }
 
-/** A text with others in the place of parts of it; each part has to occur, so that pages do not drift away from tests. */
+/**
+ * A text with others in the place of parts of it; each part has to occur, so that pages do not drift away from tests.
+ */
 export function changed(text: string, changes: Readonly<Record<string, string>>): string {
   for (const [from, to] of Object.entries(changes)) {
     if (!text.includes(from)) throw new Error(`no ${JSON.stringify(from)} in what is to be changed`);
