@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { parseAllDocuments } from 'yaml';
 import { Client } from './client.ts';
 import { get } from './command.ts';
-import { changed, isInstalled, NET, Program, SiteFolder, snippet } from './deployment.ts';
+import { changed, endAll, isInstalled, LONG, NET, Program, SiteFolder, snippet } from './deployment.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const HOST = `${NET}.20`;
@@ -15,21 +15,17 @@ const ADDRESS = `${HOST}:8000`;
 const SITE = `http://${ADDRESS}`;
 
 let site: SiteFolder;
-const running: Program[] = [];
 
 beforeAll(() => {
   site = new SiteFolder({ "':8000'": `'${ADDRESS}'` });
 });
 
-afterEach(() => Promise.all(running.splice(0).map((program) => program.end('SIGKILL'))));
+afterEach(endAll);
 
 afterAll(() => site.remove());
 
-function start(command: string, args: readonly string[], env: Record<string, string> = {}): Program {
-  const program = new Program(command, args, site.path, env);
-  running.push(program);
-  return program;
-}
+const start = (command: string, args: readonly string[], env: Record<string, string> = {}): Program =>
+  new Program(command, args, site.path, env);
 
 const ask = async () => JSON.parse((await get(SITE)).text);
 
@@ -49,6 +45,7 @@ describe('systemd', () => {
 
   it.skipIf(!isInstalled('systemd-socket-activate', '--version'))(
     'starts, reloads and restarts the service, whose connections wait in the socket',
+    { timeout: 3 * LONG },
     async () => {
       const line = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(unit())![1];
       // The shell keeps the socket open from one start to the next, as systemd does.
@@ -63,7 +60,7 @@ describe('systemd', () => {
       const before = readFileSync(join(site.path, 'application.js'), 'utf8');
       site.write('application.js', changed(before, { '200 OK': '203 Non-Authoritative Information' }));
       expect(spawnSync('sh', ['-c', changed(line('ExecReload'), { $MAINPID: String(pid) })]).status).toBe(0);
-      await vi.waitFor(async () => expect((await get(SITE)).status).toBe(203), { timeout: 20_000, interval: 20 });
+      await vi.waitFor(async () => expect((await get(SITE)).status).toBe(203), { timeout: LONG, interval: 20 });
       expect(JSON.parse((await get(SITE)).text).pid).toBe(pid);
       site.write('application.js', before);
 
@@ -83,7 +80,9 @@ function image() {
   const last = (instruction: string): string =>
     lines.findLast((line) => line.startsWith(`${instruction} `))!.slice(instruction.length + 1);
   const list = (text: string): string[] => JSON.parse(text.slice(text.indexOf('[')));
-  const env = last('ENV').split(' ').map((pair) => pair.split('='));
+  const env = last('ENV')
+    .split(' ')
+    .map((pair) => pair.split('='));
   return {
     command: list(last('CMD')),
     env: Object.fromEntries(env) as Record<string, string>,
@@ -100,7 +99,7 @@ const ISOLATED = [
 const canRead = ['test', '-r', join(root, 'dist/src/cli/main.js')];
 
 describe.skipIf(!isInstalled('unshare', ...ISOLATED, ...canRead))('the image for Docker', () => {
-  it('runs as process 1 without rights, is healthy, and stops at once', async () => {
+  it('runs as process 1 without rights, is healthy, and stops at once', { timeout: 2 * LONG }, async () => {
     const { command, env, health, user } = image();
     expect(user).toBe('node');
     const [node, ...check] = health.map((part) => part.replace('127.0.0.1:8000', ADDRESS));
@@ -164,7 +163,7 @@ describe('the objects for Kubernetes', () => {
     expect(periodSeconds * failureThreshold).toBeLessThan(drain);
   });
 
-  it('ask a pod that starts, works, drains and ends', async () => {
+  it('ask a pod that starts, works, drains and ends', { timeout: 2 * LONG }, async () => {
     const env = { ...variables, QUAICH_STATUS: `${HOST}:9000`, QUAICH_TIMEOUT_DRAIN: '1s' };
     const [command, ...args] = image().command;
     const quaich = start(join(site.path, command), args, env);
@@ -174,9 +173,11 @@ describe('the objects for Kubernetes', () => {
       return (await get(`http://${HOST}:${containerPort}`, httpGet.path)).status;
     };
     const until = (status: number, asked: typeof startupProbe) =>
-      vi.waitFor(async () => expect(await probe(asked)).toBe(status), { timeout: 20_000, interval: 10 });
+      vi.waitFor(async () => expect(await probe(asked)).toBe(status), { timeout: LONG, interval: 10 });
     await until(200, startupProbe);
-    expect([await probe(readinessProbe), await probe(livenessProbe), (await get(SITE)).status]).toEqual([200, 200, 200]);
+    expect([await probe(readinessProbe), await probe(livenessProbe), (await get(SITE)).status]).toEqual([
+      200, 200, 200,
+    ]);
     quaich.child.kill('SIGTERM');
     await until(503, readinessProbe);
     expect([await probe(livenessProbe), (await get(SITE)).status]).toEqual([200, 200]);

@@ -1,7 +1,7 @@
 /** The files of docs/deploy, with the addresses and paths of a test in place of those of a machine. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,14 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** The fenced text of that name on a page of docs/deploy. */
 export function snippet(page: string, name: string): string {
   const text = readFileSync(join(root, 'docs/deploy', `${page}.md`), 'utf8');
-  for (const [, named, content] of text.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm)) if (named === name) return content;
+  for (const [, named, content] of text.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm))
+    if (named === name) return content;
   throw new Error(`docs/deploy/${page}.md has no ${name}`);
 }
 
-/** A text with others in the place of parts of it; each part has to occur, so that pages do not drift away from tests. */
+/**
+ * A text with others in the place of parts of it; each part has to occur, so that pages do not drift away from tests.
+ */
 export function changed(text: string, changes: Readonly<Record<string, string>>): string {
   for (const [from, to] of Object.entries(changes)) {
     if (!text.includes(from)) throw new Error(`no ${JSON.stringify(from)} in what is to be changed`);
@@ -49,11 +52,14 @@ export class SiteFolder {
   constructor(settings: Readonly<Record<string, string>> = {}) {
     mkdirSync(join(root, 'build'), { recursive: true });
     this.path = mkdtempSync(join(root, 'build', 'deploy-'));
+    chmodSync(this.path, 0o755); // the users of images and units read it
     this.write('site.js', changed(snippet('README', 'site.js'), { '10.0.0.10': '127.0.0.1' }));
     this.write('quaich.config.mjs', changed(snippet('README', 'quaich.config.mjs'), settings));
     cpSync(fileURLToPath(new URL('./apps/deployed.mjs', import.meta.url)), join(this.path, 'application.js'));
     mkdirSync(join(this.path, 'node_modules/.bin'), { recursive: true });
-    symlinkSync(join(root, 'dist/src/cli/main.js'), this.command);
+    const main = join(root, 'dist/src/cli/main.js');
+    chmodSync(main, 0o755); // as npm does when it installs
+    symlinkSync(main, this.command);
   }
 
   get command(): string {
@@ -72,17 +78,46 @@ export class SiteFolder {
   }
 }
 
-/** A program that runs until the test ends it. */
+/** Milliseconds that a start may take on a machine that does much else. */
+export const LONG = 60_000;
+
+const running = new Set<Program>();
+
+/** Ends all programs, with those that they have started. */
+export async function endAll(): Promise<void> {
+  await Promise.all(
+    [...running].map(({ child, ended }) => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      return ended;
+    }),
+  );
+}
+
+/** A program that runs until the test ends it, with a process group of its own. */
 export class Program {
   readonly child: ChildProcess;
   /** What it has written. */
   said = '';
-  /** The exit code; null where a signal has ended it. */
+  /** The exit code; null where a signal ended it, or where it did not start. */
   readonly ended: Promise<number | null>;
 
   constructor(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.ended = once(this.child, 'exit').then(([code]) => code);
+    this.child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    running.add(this);
+    this.ended = once(this.child, 'exit')
+      .then(
+        ([code]) => code,
+        (error) => {
+          this.said += error;
+          return null;
+        },
+      )
+      .finally(() => running.delete(this));
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on('data', (block: Buffer) => {
         this.said += block;
@@ -98,7 +133,7 @@ export class Program {
         const socket = connect(Number(port), host);
         await once(socket, 'connect').finally(() => socket.destroy());
       },
-      { timeout: 20_000, interval: 20 },
+      { timeout: LONG, interval: 20 },
     );
     return this;
   }
@@ -109,7 +144,7 @@ export class Program {
       () => {
         if (!this.said.includes(text)) throw new Error(`not yet ${text}: ${this.said}`);
       },
-      { timeout: 20_000, interval: 10 },
+      { timeout: LONG, interval: 10 },
     );
   }
 
