@@ -7,7 +7,7 @@ import type { WorkerData } from '../pool/worker-data.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { GatewayEnd } from '../rings/index.ts';
+import { GatewayEnd, noteArrival } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -202,6 +202,7 @@ export class Workers implements Service {
     if (slot < 0) return false;
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
+    if (this.data.queueTime) noteArrival(rings, slot, exchange.startTime);
     if (hasBody) rings.expectBody(slot, exchange.bodyLength);
     else rings.endBody(slot);
     this.requests.begin(slot, exchange);
