@@ -5,7 +5,6 @@ import { ended, get, ready, start } from './command.ts';
 
 const PAGE = 'docs/tracing.md';
 const folder = new SampleFolder(PAGE, {}, []);
-folder.write('package.json', '{"type":"module"}');
 afterAll(() => folder.remove());
 
 const quaich = (...argv: string[]) =>

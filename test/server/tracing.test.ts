@@ -168,9 +168,9 @@ it('L-48 G-174 G-175 tells of requests that come by FastCGI and SCGI', async () 
   const binds = ['fastcgi://127.0.0.1:0', 'scgi://127.0.0.1:0'].flatMap((bind) => ['-b', bind]);
   const command = quaich('syncApp', '--import', traceLog, '--queue-time', ...binds);
   const [, front, other] = await ready(command, 3);
-  const at = (path: string) => ({ REQUEST_URI: path, DOCUMENT_URI: path });
-  await new Client(front.replace(/^\w+:/, 'http:')).send(fastcgi.request(1, at('/front'), { keep: false })).all();
-  await new Client(other.replace(/^\w+:/, 'http:')).send(scgi.request(at('/other'))).all();
+  const at = (path: string) => ({ REQUEST_URI: path, PATH_INFO: path });
+  await new Client(front).send(fastcgi.request(1, at('/front'), { keep: false })).all();
+  await new Client(other).send(scgi.request(at('/other'))).all();
   for (const path of ['/front', '/other']) {
     expect(await line('end', path)).toMatchObject({ status: 200, waited: expect.any(Number) });
   }
