@@ -1,6 +1,6 @@
 /**
- * The tracing channel `quaich:request` of `node:diagnostics_channel`: what a thread tells of each call of an application
- * (L-48). The engine asks `hasSubscribers` once for a request, and makes nothing while nobody listens.
+ * The tracing channel `quaich:request` of `node:diagnostics_channel`: what a thread tells of each call of an
+ * application (L-48). The engine asks `hasSubscribers` once for a request, and makes nothing while nobody listens.
  *
  *     sync:   start, call, steps of the body, close, [error], end
  *     async:  start, call up to its first wait, end, ..., [error], asyncStart, asyncEnd

@@ -1,6 +1,6 @@
 /**
- * Spans of OpenTelemetry around requests (M-26 to M-28): the entry `quaich/tracing`. An entry of its own, so that nobody
- * else loads `@opentelemetry/api`.
+ * Spans of OpenTelemetry around requests (M-26 to M-28): the entry `quaich/tracing`. An entry of its own, so that
+ * nobody else loads `@opentelemetry/api`.
  */
 
 import { isPromise } from 'node:util/types';
@@ -47,9 +47,9 @@ const FIELDS: TextMapGetter<AnyEnviron> = {
 };
 
 /**
- * A span of kind SERVER around each request, from the call of the application to the close of its body. It continues the
- * trace of the client (`traceparent`), unless another span is active already, as in a host that is traced itself; and
- * it is active wherever the application runs. Make it the outermost middleware.
+ * A span of kind SERVER around each request, from the call of the application to the close of its body. It continues
+ * the trace of the client (`traceparent`), unless another span is active already, as in a host that is traced itself;
+ * and it is active wherever the application runs. Make it the outermost middleware.
  *
  * @throws ConfigurationError
  */
