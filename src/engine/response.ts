@@ -55,6 +55,7 @@ import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
 import { checkHead, writeLength } from './response-head.ts';
+import type { RequestTrace } from './trace.ts';
 
 /** What happened in a worker, for its statistics. */
 export interface EngineCounters {
@@ -124,6 +125,8 @@ export class ResponseState {
   piece: Uint8Array | null = null;
   /** What is to be sent with it. */
   final: Final = MORE;
+  /** Who is told of failures; null while nobody traces. */
+  trace: RequestTrace | null = null;
   private readonly forHead: boolean;
   private readonly counters: EngineCounters | undefined;
   private readonly errors: ErrorStream;
@@ -327,8 +330,9 @@ export class ResponseState {
       if (head.length < 0) {
         if (!this.headSent) head.length = 0; // G-127
       } else if (this.sent !== head.length) {
-        this.warn(`the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`);
-        this.countFailure();
+        const what = `the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`;
+        this.warn(what);
+        this.countFailure(new ApplicationError(what));
         return BREAK_AFTER_HEAD;
       }
     }
@@ -405,10 +409,11 @@ export class ResponseState {
   }
 
   /** Counts the request as failed, once. */
-  private countFailure(): void {
+  private countFailure(error: unknown): void {
     if (this.failed) return;
     this.failed = true;
     if (this.counters !== undefined) this.counters.failures++;
+    this.trace?.fail(error);
   }
 
   /** Whether an error is a failure of the application, and does not just tell that the client has gone (B-38). */
@@ -425,7 +430,7 @@ export class ResponseState {
     if (isDisconnect(error)) {
       this.disconnect();
     } else if (!isClientFault(error) && this.isFailure(error)) {
-      this.countFailure();
+      this.countFailure(error);
       this.logError(what, error);
     }
     if (this.complete || this.done) return STOP;
@@ -449,7 +454,7 @@ export class ResponseState {
   /** `return()` or `close()` failed: reports and counts it, changes nothing else (G-113). */
   closingFailed(what: string, error: unknown): void {
     if (!this.isFailure(error)) return;
-    this.countFailure();
+    this.countFailure(error);
     this.logError(what, error);
   }
 

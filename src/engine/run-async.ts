@@ -29,6 +29,7 @@ import {
   STOP,
 } from './response.ts';
 import { type AbortSource, RequestAbort } from './signal.ts';
+import { RequestTrace, requestChannel } from './trace.ts';
 
 const DEFAULTS: EngineOptions = {};
 
@@ -78,7 +79,16 @@ class AsyncRun implements RunningRequest {
   }
 
   start(app: AsyncApplication, environ: AsyncEnviron): void {
-    this.context.runInAsyncScope(this.call, this, app, environ);
+    this.context.runInAsyncScope(requestChannel.hasSubscribers ? this.callTraced : this.call, this, app, environ);
+  }
+
+  /** As `call`, told of by the channel (L-48). */
+  private callTraced(app: AsyncApplication, environ: AsyncEnviron): void {
+    this.state.trace = new RequestTrace(environ, this.state);
+    this.state.trace.call(() => {
+      this.call(app, environ);
+      this.context = new Context(); // with the stores that are bound, for the listeners of the signal
+    });
   }
 
   private call(app: AsyncApplication, environ: AsyncEnviron): void {
@@ -141,7 +151,7 @@ class AsyncRun implements RunningRequest {
   private settle(body: unknown, wait: Promise<void> | undefined): void {
     this.ender = RUN;
     if (wait === undefined) {
-      if (!this.state.closed) this.closeBody(body);
+      this.finish(body);
       return;
     }
     wait.then(
@@ -167,7 +177,13 @@ class AsyncRun implements RunningRequest {
     }
     if (this.ender === DISCONNECT) return;
     this.ender = RUN;
-    if (!state.closed) await this.closeBody(body);
+    this.finish(body);
+  }
+
+  /** Closes the body, unless there is nothing left to close, and ends the request. */
+  private finish(body: unknown): void {
+    if (this.state.closed) this.tellDone();
+    else this.closeBody(body);
   }
 
   /** Lets the transport send a file (G-161). */
@@ -368,6 +384,7 @@ class AsyncRun implements RunningRequest {
   private tellDone(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.state.tellDone(this.transport);
+    this.state.trace?.over();
   }
 
   /** Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. */

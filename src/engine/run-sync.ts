@@ -31,6 +31,7 @@ import {
   SKIP,
   STOP,
 } from './response.ts';
+import { RequestTrace, requestChannel } from './trace.ts';
 
 const DEFAULTS: EngineOptions = {};
 
@@ -69,6 +70,12 @@ class SyncRun {
       this.fail(BODY_FAILED, error);
     }
     this.finish(body);
+  }
+
+  /** As `run`, told of by the channel (L-48). */
+  runTraced(app: Application, environ: Environ): void {
+    this.state.trace = new RequestTrace(environ, this.state);
+    this.state.trace.call(() => this.run(app, environ));
   }
 
   private respond(body: unknown): void {
@@ -216,5 +223,5 @@ export function runSync(
   options: EngineOptions = DEFAULTS,
 ): void {
   const run = new SyncRun(environ, transport, options);
-  new Context().runInAsyncScope(run.run, run, app, environ);
+  new Context().runInAsyncScope(requestChannel.hasSubscribers ? run.runTraced : run.run, run, app, environ);
 }

@@ -140,6 +140,8 @@ interface CommonEnviron {
   'quaich.unix_socket'?: true;
   /** What the startup hook of this worker left (L-06). */
   'quaich.state'?: Record<string, unknown>;
+  /** Milliseconds that the request has waited for the application; there only where the owner wants it (L-48). */
+  'quaich.queue_time'?: number;
   /** Sends a 103 ahead of the response; there only where the owner of the server wants it (G-152). */
   'quaich.early_hints'?: EarlyHints;
   [key: `HTTP_${string}`]: string | undefined;

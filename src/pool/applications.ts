@@ -3,9 +3,10 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { isInstance } from '../rules/failures.ts';
 import { describeError } from '../rules/show.ts';
 import { validator } from '../validate/index.ts';
+import { importFirst } from './imports.ts';
 import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
 import { endThread } from './this-thread.ts';
-import type { WorkerMount } from './worker-data.ts';
+import type { ThreadLoad } from './worker-data.ts';
 
 /** An application that has been loaded and started up. */
 export type StartedApplication = LoadedApplication & {
@@ -22,10 +23,11 @@ export class Applications {
   private readonly started: StartedApplication[] = [];
 
   /**
-   * Loads all applications, then runs their startup hooks, one after the other (L-02). With `validate` each is put into
-   * the conformance validator.
+   * Runs the modules that are to be imported first, loads all applications, then runs their startup hooks, one after
+   * the other (L-02).
    */
-  async start(mounts: readonly (WorkerMount | null)[], directory: string, validate = false): Promise<void> {
+  async start({ imports, mounts, directory, validate }: ThreadLoad): Promise<void> {
+    await importFirst(imports, directory);
     for (const mount of mounts) {
       if (mount === null) {
         this.mounted.push(null);

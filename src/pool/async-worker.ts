@@ -32,7 +32,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
     if (data.timed) request.claim();
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
-    const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data.earlyHints);
+    const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data);
     const running = runAsync(mount.app, environ, request);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };

@@ -110,7 +110,7 @@ export async function loadApplication(
   try {
     const load = () => importModule(resolveModule(spec.module, directory), spec.module, directory);
     const loading = calls === null ? load() : calls.during(load);
-    const exports = await (idle === undefined ? loading : Promise.race([loading, never(spec, idle)]));
+    const exports = await (idle === undefined ? loading : unlessIdle(loading, spec.module, idle));
     const { name, value } = await pick(exports, spec, { known, idle, calls });
     const foreign = foreignOf(value, spec, known);
     adapted = foreign !== null;
@@ -133,10 +133,12 @@ export async function loadApplication(
   }
 }
 
-/** Rejects when nothing is left to run on a thread that imports. */
-async function never({ module }: AppOptions, idle: Promise<void>): Promise<never> {
-  await idle;
-  throw new ConfigurationError(`cannot load ${module}: its top-level await never settles`);
+/** What a module gives, unless nothing is left to run before that: then nothing ever lets it go on. */
+export function unlessIdle<T>(loading: Promise<T>, module: string, idle: Promise<void>): Promise<T> {
+  const never = idle.then(() => {
+    throw new ConfigurationError(`cannot load ${module}: its top-level await never settles`);
+  });
+  return Promise.race([loading, never]);
 }
 
 /** Loaded by threads that need it. */

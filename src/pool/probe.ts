@@ -5,13 +5,16 @@ import { nothing } from '../rules/promises.ts';
 import { describeFailure, type Failure } from './applications.ts';
 import { resolveModule } from './find-module.ts';
 import { likelyDeclaration } from './foreign.ts';
-import { type AppOptions, type KnownApplication, type LoadedApplication, loadApplication } from './load.ts';
+import { importFirst } from './imports.ts';
+import { type AppOptions, type KnownApplication, type LoadedApplication, loadApplication, unlessIdle } from './load.ts';
 import { explain } from './module-error.ts';
 import { writeOutputDirectly } from './output.ts';
 
 export interface ProbeTask {
   apps: readonly AppOptions[];
   directory: string;
+  /** Modules that run ahead of the applications (L-49). */
+  imports: readonly string[];
 }
 
 /** What is known of an application once it has loaded. */
@@ -30,36 +33,43 @@ export type ProbeMessage =
  * Loads applications on a thread that serves nothing, to learn what they are and whether they load at all (B-01, L-18).
  */
 export async function probeApplications(
-  { apps, directory }: ProbeTask,
+  { apps, directory, imports }: ProbeTask,
   post: (message: ProbeMessage) => void,
 ): Promise<void> {
   writeOutputDirectly();
-  const found: ProbedApplication[] = [];
-  for (const app of apps) {
+  const watched = async <T>(module: string, load: (idle: Promise<void>) => Promise<T>): Promise<T> => {
     const uncaught = (error: unknown): void => {
-      const what = explain(error, resolveModule(app.module, directory));
-      post({ type: 'failed', message: `cannot load ${app.module}: nobody handles ${what}`, configuration: true });
+      const what = explain(error, resolveModule(module, directory));
+      post({ type: 'failed', message: `cannot load ${module}: nobody handles ${what}`, configuration: true });
     };
     process.on('uncaughtException', uncaught);
-    post({ type: 'loading', module: app.module });
+    post({ type: 'loading', module });
     let isIdle = nothing;
     // Ends: when nothing is left to run; the server, which waits for the outcome, has a limit.
     const idle = new Promise<void>((resolve) => {
       isIdle = resolve;
     });
     process.once('beforeExit', isIdle);
-    try {
-      const loaded = await loadApplication(app, directory, { idle });
-      const adapted = originalOf(loaded.app)?.interface ?? null;
-      found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });
-    } catch (error) {
-      post({ type: 'failed', ...describeFailure(error) });
-      return;
-    }
+    const loaded = await load(idle);
     // Promises that it left rejected become known in the next turn.
     await turn();
     process.off('uncaughtException', uncaught);
     process.off('beforeExit', isIdle);
+    return loaded;
+  };
+  const found: ProbedApplication[] = [];
+  try {
+    for (const module of imports) {
+      await watched(module, (idle) => unlessIdle(importFirst([module], directory), module, idle));
+    }
+    for (const app of apps) {
+      const loaded = await watched(app.module, (idle) => loadApplication(app, directory, { idle }));
+      const adapted = originalOf(loaded.app)?.interface ?? null;
+      found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });
+    }
+  } catch (error) {
+    post({ type: 'failed', ...describeFailure(error) });
+    return;
   }
   post({ type: 'loaded', found });
 }

@@ -49,7 +49,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
     if (data.timed) current.claim();
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
-    const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data.earlyHints);
+    const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data);
     runSync(mount.app, environ, current, options);
     current = null;
   }

@@ -12,22 +12,33 @@ export interface WorkerMount {
   known?: KnownApplication;
 }
 
-/**
- * What every worker of a server gets: plain data, and the shared memory. `validate`, `environ` and `earlyHints` are
- * settings of the server.
- */
-export interface WorkerData {
-  memory: SharedMemory;
-  layout: RingLayout;
+/** What a thread is to load. */
+export interface ThreadLoad {
   /** Modules are resolved from here. */
   directory: string;
-  /** Null where the application is of another kind, or runs inline. */
-  mounts: (WorkerMount | null)[];
+  /** Modules that run ahead of the applications (L-49). */
+  imports: readonly string[];
+  /** Null where the application is of another kind, or runs elsewhere. */
+  mounts: readonly (WorkerMount | null)[];
+  /** Puts the conformance validator around each application. */
   validate: boolean;
+}
+
+/** What a server may offer beyond what all environs have: settings of the same names. */
+export interface Offers {
+  /** `quaich.early_hints` (G-152). */
+  earlyHints: boolean;
+  /** `quaich.queue_time` (L-48). */
+  queueTime: boolean;
+}
+
+/** What every worker of a server gets: plain data, and the shared memory. `environ` is the setting `env`. */
+export interface WorkerData extends ThreadLoad, Offers {
+  memory: SharedMemory;
+  layout: RingLayout;
   environ: Readonly<Record<string, string>>;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
-  earlyHints: boolean;
   /** Whether workers note when they take a request. */
   timed: boolean;
   /** Bytes of memory beyond which a worker says how much it has; 0: it never does (L-30). */

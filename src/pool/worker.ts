@@ -12,7 +12,7 @@ import { noteOpenFiles } from './open-files.ts';
 import { watchOwnMemory } from './own-memory.ts';
 import type { WorkerMessage, WorkerTask } from './thread.ts';
 import { onUncaught } from './uncaught.ts';
-import type { WorkerData } from './worker-data.ts';
+import type { Offers, WorkerData } from './worker-data.ts';
 
 /** Flag of a request in the rings: its client takes the text of `wsgi.errors` (G-174). */
 export const TAKES_ERRORS = 1;
@@ -59,18 +59,20 @@ export function runnables<Async extends boolean>(
 /**
  * The environ of a request that came through the rings.
  *
- * @param hints whether `quaich.early_hints` is there (G-152)
+ * @param offers what the server offers beyond what all environs have
  */
 export function ringEnviron<Async extends boolean>(
   { builder, prefix }: Runnable<Async>,
   request: RingRequest,
   input: InputOf<Async>,
-  hints: boolean,
+  offers: Offers,
 ): EnvironOf<Async> {
   const text = request.text();
   const connection = connectionInfo(text.substring(0, request.headStart));
   const environ = builder.build(text, request.headStart, request.words, request.record, connection, prefix, input);
-  addExtensions(environ, request, hints, request.flags === TAKES_ERRORS ? (text) => request.errors(text) : undefined);
+  const errors = request.flags === TAKES_ERRORS ? (text: Uint8Array) => request.errors(text) : undefined;
+  addExtensions(environ, request, offers.earlyHints, errors);
+  if (offers.queueTime) environ['quaich.queue_time'] = request.waited();
   return environ;
 }
 
@@ -108,7 +110,7 @@ export async function live(
     }
   });
   try {
-    await applications.start(data.mounts, data.directory, data.validate);
+    await applications.start(data);
     // Rejections of the meantime are reported in this turn, before `ready`.
     await turn();
     if (!broken) {

@@ -37,7 +37,7 @@
  * slot, and the epoch of a worker, keep a thread that comes back late from touching what belongs to its successor.
  */
 export { AsyncRingRequest, AsyncWorkerEnd } from './async-worker-end.ts';
-export { claimTime } from './clock.ts';
+export { claimTime, noteArrival } from './clock.ts';
 export { GatewayEnd } from './gateway-end.ts';
 export {
   CANCEL_ABORTED,

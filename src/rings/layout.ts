@@ -137,6 +137,8 @@ export const TEXT_START = 5;
 /** Address of the body ring, and its bytes. */
 export const BODY_START = 6;
 export const BODY_SIZE = 7;
+/** When the request came, in two words (clock.ts). Written only where applications are told how long it waited. */
+export const ARRIVED = 8;
 /** 0: nobody's; negative: queued (see queuedAt); positive: index of the worker plus one. */
 export const OWNER = 16;
 // Written by the gateway while the request runs.

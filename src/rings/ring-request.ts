@@ -2,7 +2,7 @@ import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
-import { noteClaim } from './clock.ts';
+import { noteClaim, timeSinceArrival } from './clock.ts';
 import {
   ACKNOWLEDGED,
   BODY_END,
@@ -112,6 +112,11 @@ export abstract class RingRequest {
   /** Notes that the worker takes the request now, for a gateway that times requests (`claimTime`). */
   claim(): void {
     noteClaim(this.words, this.header);
+  }
+
+  /** Milliseconds since the request came, from a gateway that notes that (`noteArrival`). */
+  waited(): number {
+    return timeSinceArrival(this.words, this.header);
   }
 
   /**

@@ -69,6 +69,8 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   accessLog: AccessLog;
   /** Who counts requests; nobody where left out. */
   traffic?: Traffic;
+  /** Applications are told how long their requests have waited. */
+  queueTime?: boolean;
   health?: HealthCheck | undefined;
   /** An exchange is over, also one that was refused before it came to a destination. */
   onFinished?(): void;
@@ -155,7 +157,7 @@ export class Gateway implements SocketContext {
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.accessLog = options.accessLog;
     this.traffic = options.traffic ?? noTraffic;
-    this.isTimed = this.accessLog.isKept || this.traffic.isCounted;
+    this.isTimed = this.accessLog.isKept || this.traffic.isCounted || options.queueTime === true;
     this.health = options.health;
     this.onFinished = options.onFinished ?? nothing;
     this.head = new HeadReader(parser.words, parser.bytes);

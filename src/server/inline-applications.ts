@@ -20,7 +20,15 @@ import type { Turn } from './turn.ts';
 
 type InlineSettings = Pick<
   ResolvedOptions,
-  'asyncRequests' | 'directory' | 'earlyHints' | 'env' | 'timeoutAsyncResponse' | 'timeoutStartup' | 'validate'
+  | 'asyncRequests'
+  | 'directory'
+  | 'earlyHints'
+  | 'env'
+  | 'import'
+  | 'queueTime'
+  | 'timeoutAsyncResponse'
+  | 'timeoutStartup'
+  | 'validate'
 >;
 
 interface InlineOptions extends InlineSettings {
@@ -65,10 +73,10 @@ export class InlineApplications implements Service {
   constructor(options: InlineOptions, parser: Parser, turn: Turn) {
     this.options = options;
     this.turn = turn;
-    const { earlyHints, traffic } = options;
+    const { traffic } = options;
     this.runner = new InlineRunner(
       parser,
-      earlyHints,
+      options,
       (exchange) => traffic.answered(exchange),
       () => this.done(),
     );
@@ -76,15 +84,17 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, env, validate, timeoutStartup, report } = this.options;
-    if (mounts.some((mount) => mount !== null)) {
+    const { mounts, directory, import: imports, env, validate, timeoutStartup, report } = this.options;
+    const isUsed = mounts.some((mount) => mount !== null);
+    if (isUsed) {
       // This thread cannot be replaced, so it goes on.
       this.forgetUncaught = onUncaught((error) =>
         report('error', `an error outside of any request (G-146): ${describeError(error)}`),
       );
     }
     try {
-      const started = this.applications.start(mounts, directory, validate);
+      const load = { mounts, directory, imports: isUsed ? imports : [], validate };
+      const started = this.applications.start(load);
       await within(started, timeoutStartup, 'the startup of an inline application');
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;

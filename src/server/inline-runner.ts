@@ -4,6 +4,7 @@ import { addExtensions } from '../engine/extensions.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { PARSED_HEAD } from '../environ/head-record.ts';
 import type { Runnable } from '../pool/worker.ts';
+import type { Offers } from '../pool/worker-data.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { InlineRequest } from './inline.ts';
@@ -12,20 +13,20 @@ import type { SocketHost } from './socket-host.ts';
 /** Runs async applications on this thread, for the requests of a gateway. */
 export class InlineRunner {
   private readonly parser: Parser;
-  private readonly offersHints: boolean;
+  private readonly offers: Offers;
   private readonly onHead: (exchange: Exchange) => void;
   private readonly onDone: () => void;
   /** That of the maker of the server; requests that follow another one on its connection are begun in that one's. */
   private readonly context = new Context();
 
   /**
-   * @param offersHints `quaich.early_hints` is there (G-152)
+   * @param offers what environs have beyond what all have
    * @param onHead called with the head of each response
    * @param onDone called with the end of each request
    */
-  constructor(parser: Parser, offersHints: boolean, onHead: (exchange: Exchange) => void, onDone: () => void) {
+  constructor(parser: Parser, offers: Offers, onHead: (exchange: Exchange) => void, onDone: () => void) {
     this.parser = parser;
-    this.offersHints = offersHints;
+    this.offers = offers;
     this.onHead = onHead;
     this.onDone = onDone;
   }
@@ -41,7 +42,8 @@ export class InlineRunner {
     const errors = exchange.connection.takesErrors
       ? (text: Uint8Array) => exchange.connection.errors(exchange, text)
       : undefined;
-    addExtensions(environ, request, this.offersHints, errors);
+    addExtensions(environ, request, this.offers.earlyHints, errors);
+    if (this.offers.queueTime) environ['quaich.queue_time'] = performance.now() - exchange.startTime;
     const running = this.context.runInAsyncScope(runAsync, null, app, environ, request);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return request;

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { resolveModule } from '../pool/find-module.ts';
 import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
@@ -195,6 +196,11 @@ export const settings = {
     ['known', 'node', 'fetch'],
     'What functions are: with `known` those of frameworks are recognised and all others are applications (environ, startResponse); with `node` these others are listeners (request, response) for node:http, with `fetch` handlers from a Request to a Response',
   ),
+  import: files(
+    'Workers',
+    'Run a module on each thread ahead of its applications, as one that starts a tracer does; repeatable',
+    'MODULE',
+  ),
   maxRequests: count(
     'Workers',
     0,
@@ -360,6 +366,11 @@ export const settings = {
     false,
     'Offer quaich.early_hints to applications, which sends a 103 response ahead of theirs',
   ),
+  queueTime: toggle(
+    'Responses and environ',
+    false,
+    'Tell applications in quaich.queue_time how many milliseconds a request has waited for them',
+  ),
   env,
 };
 
@@ -466,6 +477,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
 export function fromDirectory(name: SettingName, value: unknown, directory: string): unknown {
   if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
   if (name === 'status' && typeof value === 'string') return formatBind(parseBind(value, directory));
+  if (name === 'import' && Array.isArray(value)) return value.map((module) => resolveModule(module, directory));
   if (settings[name].value !== 'PATH') return value;
   const absolute = (path: unknown) => (path === '-' ? path : resolve(directory, String(path)));
   return Array.isArray(value) ? value.map(absolute) : absolute(value);

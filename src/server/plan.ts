@@ -98,7 +98,7 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
 }
 
 /** Settings that take effect with new workers. */
-const OF_WORKERS: ReadonlySet<SettingName> = new Set(['env', 'validate', 'earlyHints', 'syncWorkers']);
+const OF_WORKERS: ReadonlySet<SettingName> = new Set(['env', 'import', 'validate', 'earlyHints', 'syncWorkers']);
 
 /** The names of what differs between two plans of the same mounts, and takes effect with a new start only. */
 export function needsNewStart(now: Plan, next: Plan): string[] {

@@ -13,9 +13,10 @@ import type { ResolvedOptions } from './options.ts';
 export async function probe({
   apps,
   directory,
+  import: imports,
   timeoutStartup,
-}: Pick<ResolvedOptions, 'apps' | 'directory' | 'timeoutStartup'>): Promise<ProbedApplication[]> {
-  const workerData: ProbeTask = { apps, directory };
+}: Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'timeoutStartup'>): Promise<ProbedApplication[]> {
+  const workerData: ProbeTask = { apps, directory, imports };
   const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), { workerData });
   let loading = '';
   let timer: NodeJS.Timeout | undefined;

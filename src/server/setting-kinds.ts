@@ -121,11 +121,16 @@ export function readPath(input: unknown): string {
   return input;
 }
 
-export function files(group: Group, text: string): Setting<readonly string[], string | readonly string[]> {
+/** A list of files, or of what else is found by a path. */
+export function files(
+  group: Group,
+  text: string,
+  value = 'PATH',
+): Setting<readonly string[], string | readonly string[]> {
   const read = (input: unknown): readonly string[] => {
     const list: readonly unknown[] = Array.isArray(input) ? input : [input];
     return list.map(readPath);
   };
   const show = (input: unknown): string => read(input).join(', ');
-  return { group, value: 'PATH', default: [], defaultText: 'none', separator: ',', text, read, show };
+  return { group, value, default: [], defaultText: 'none', separator: ',', text, read, show };
 }

@@ -7,7 +7,7 @@ import { TAKES_ERRORS } from '../pool/worker.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { GatewayEnd } from '../rings/index.ts';
+import { GatewayEnd, noteArrival } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
 import { Deaths } from './deaths.ts';
 import { KindPool, type SharedData, type SupervisionOptions, type WorkerPlace } from './kind-pool.ts';
@@ -197,6 +197,7 @@ export class Workers implements Service {
     if (slot < 0) return false;
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
+    if (this.data.queueTime) noteArrival(rings, slot, exchange.startTime);
     if (hasBody) rings.expectBody(slot, exchange.bodyLength);
     else rings.endBody(slot);
     this.requests.begin(slot, exchange);

@@ -162,7 +162,7 @@ class RunningSimpleServer implements SimpleServer, Destination {
     this.first = app;
     this.app = app;
     this.runnable = runnable;
-    this.runner = new InlineRunner(parser, false, nothing, nothing);
+    this.runner = new InlineRunner(parser, { earlyHints: false, queueTime: false }, nothing, nothing);
     this.log = log;
     this.builder = new EnvironBuilder<true>({
       fieldNames: FIELD_NAMES,

@@ -21,6 +21,7 @@ export interface Sample {
 const ENTRIES: readonly (readonly [string, string])[] = [
   ['quaich/toolbox', 'src/toolbox/index.ts'],
   ['quaich/middleware', 'src/middleware/index.ts'],
+  ['quaich/tracing', 'src/middleware/tracing.ts'],
   ['quaich/testing', 'src/testing/index.ts'],
   ['quaich/validate', 'src/validate/index.ts'],
   ['quaich/shim', 'src/shim/index.ts'],

@@ -1,4 +1,5 @@
 /** Each middleware that is shipped, as it comes; and all of them together. */
+
 import {
   allowMethods,
   compose,
@@ -14,6 +15,8 @@ import {
   staticFiles,
   trustProxy,
 } from '../../src/middleware/index.ts';
+import { tracing } from '../../src/middleware/tracing.ts';
+import { tracer } from './spans.ts';
 
 const EACH: Record<string, () => Middleware> = {
   allowMethods: () => allowMethods(['GET', 'POST']),
@@ -26,6 +29,7 @@ const EACH: Record<string, () => Middleware> = {
   responseTime: () => responseTime(),
   session: () => session({ keys: ['x'.repeat(32)] }),
   staticFiles: () => staticFiles({ root: import.meta.dirname }),
+  tracing: () => tracing({ tracer }),
   trustProxy: () => trustProxy({ trusted: ['127.0.0.1'] }),
 };
 

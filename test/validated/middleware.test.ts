@@ -22,7 +22,9 @@ import {
   staticFiles,
   trustProxy,
 } from '../../src/middleware/index.ts';
+import { tracing } from '../../src/middleware/tracing.ts';
 import { validator } from '../../src/validate/index.ts';
+import { spans, tracer } from '../middleware/spans.ts';
 import { applications } from './applications.ts';
 import {
   type AnyApplication,
@@ -91,9 +93,11 @@ const table: Record<string, Middleware> = {
   responseTime: responseTime({ onComplete() {} }),
   session: compose([session({ keys: ['0123456789abcdef0123456789abcdef'], secure: 'auto' }), visits]),
   staticFiles: staticFiles({ root, cacheControl: 'no-cache' }),
+  tracing: tracing({ tracer }),
   trustProxy: trustProxy({ trusted: ['loopback'], prefix: true }),
 };
 table.compose = compose([
+  table.tracing,
   table.trustProxy,
   table.requestId,
   table.responseTime,
@@ -164,7 +168,7 @@ describe('the validator on both sides of a middleware that ships (V-131 to V-133
   it('leaves none out', () => {
     const parts = ['copyEnviron', 'DROP', 'Head', 'Session', 'SessionTooLarge', 'sessionOf', 'staticApplication'];
     const tried = new Set(Object.keys(table).map((name) => name.split(',')[0]));
-    expect([...tried, ...parts].sort()).toEqual(Object.keys(shipped).sort());
+    expect([...tried, ...parts].sort()).toEqual([...Object.keys(shipped), 'tracing'].sort());
   });
 
   for (const kind of KINDS) {
@@ -212,6 +216,7 @@ describe('the validator on both sides of a middleware that ships (V-131 to V-133
           }
         }
         expect(statuses).toContain(200);
+        expect(spans().length > 0, 'spans').toBe(/^(?:tracing|compose)$/.test(title));
       });
     }
 

@@ -68,7 +68,8 @@ async function live(
   const applications = new Applications();
   let application: StartedApplication | null;
   try {
-    await applications.start([{ prefix: '', app: data.app }], data.directory);
+    const { app, directory, imports } = data;
+    await applications.start({ mounts: [{ prefix: '', app }], directory, imports, validate: false });
     [application] = applications.mounted;
     if (application?.kind !== data.kind) throw wrongKind(data);
   } catch (error) {

@@ -4,6 +4,7 @@ import { DEFAULT_CLOSE_TIMEOUT } from '../../engine/options.ts';
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
 import type { Kind } from '../../interface/types.ts';
 import { resolveModule } from '../../pool/find-module.ts';
+import { importedFirst } from '../../pool/imports.ts';
 import { type AppOptions, parseApplication } from '../../pool/load.ts';
 import { createBells } from '../link/link.ts';
 import { descendants } from './deadlock.ts';
@@ -38,6 +39,8 @@ export interface BridgeData {
   kind: Kind;
   /** Modules are resolved from here. */
   directory: string;
+  /** Those that run ahead of the application, as on the thread of the bridge. */
+  imports: readonly string[];
   /** Words to sleep on, by index of the thread. */
   bells: Int32Array;
   /** References of the bridges that this thread descends from. */
@@ -124,6 +127,7 @@ export class BridgeTarget {
       app: this.#app,
       kind: this.#kind,
       directory: this.#directory,
+      imports: importedFirst(),
       bells: this.bells,
       chain: descendants(this.reference),
       multiprocess: this.size > 1,

@@ -136,3 +136,12 @@ export {};
 //: L-42: What a server tells of itself (status, metrics) MUST have an address of its own, which exists only where its
 //: owner asks for it. Requests there MUST be answered ahead of all queues, and what is counted MUST agree with the
 //: access log to the request.
+//:
+//: L-48: A server MAY tell of each call of an application by a tracing channel of `node:diagnostics_channel`
+//: (`quaich:request`). Each request MUST begin there once and end once, behind the close of its body, whatever becomes
+//: of it; while nobody has subscribed, nothing is made for it. How many milliseconds a request has waited for its
+//: application a server MAY say in `quaich.queue_time`.
+//:
+//: L-49: Modules that are to run ahead of the applications (`--import`) MUST run on each thread that loads one, in
+//: their order, before it does; one that cannot be loaded keeps the server from starting, with a message that names
+//: it. Its export `shutdown`, where there is one, is awaited behind the shutdown hooks of that thread.

@@ -52,3 +52,12 @@ export {};
 //:
 //: M-25: A response with 304 MUST have the ETag and the Vary that a 200 to the same request would have (RFC 9110,
 //: 15.4.5), whatever middleware it passes.
+//:
+//: M-26: A span around a request MUST begin before its application is called, and end once, when the body is closed:
+//: also where the client leaves, the application throws, or the close does.
+//:
+//: M-27: It MUST continue the trace of the client (`traceparent`), and be active wherever the application runs: in its
+//: call, each step of its body and its close, behind each wait too.
+//:
+//: M-28: Of a request that fails the span MUST tell the first error and that it has failed: of an exception, and of a
+//: status from 500 on. A client that leaves, and a status below 500, are no failures.
