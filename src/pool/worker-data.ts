@@ -1,3 +1,4 @@
+import type { TrustProxyOptions } from '../environ/trusted-proxies.ts';
 import type { RingLayout } from '../rings/index.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import type { AppOptions, KnownApplication } from './load.ts';
@@ -25,6 +26,8 @@ export interface WorkerData {
   mounts: (WorkerMount | null)[];
   validate: boolean;
   environ: Readonly<Record<string, string>>;
+  /** Who is believed about clients; null: nobody. */
+  proxies: TrustProxyOptions | null;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
   earlyHints: boolean;

@@ -7,6 +7,8 @@ import {
   type EnvironTemplate,
   type InputOf,
 } from '../environ/builder.ts';
+import { loadProxies } from '../environ/load-proxies.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { SOFTWARE } from '../environ/variables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
@@ -25,7 +27,7 @@ export const TAKES_ERRORS = 1;
 /** What differs between the environs of the ways to run an application. */
 type EnvironKind<Async extends boolean> = Pick<
   EnvironTemplate<Async>,
-  'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
+  'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected' | 'proxies'
 >;
 
 type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplication : Application;
@@ -96,7 +98,7 @@ function connectionInfo(meta: string): ConnectionInfo {
  */
 export async function live(
   { port, files, data }: WorkerTask<WorkerData>,
-  serve: (applications: Applications) => Promise<void>,
+  serve: (applications: Applications, proxies: TrustedProxies | null) => Promise<void>,
 ): Promise<never> {
   const post = (message: WorkerMessage): void => port.postMessage(message);
   const applications = new Applications();
@@ -113,13 +115,14 @@ export async function live(
     }
   });
   try {
+    const proxies = await loadProxies(data.proxies);
     await applications.start(data.mounts, data.directory, data.validate);
     // Rejections of the meantime are reported in this turn, before `ready`.
     await turn();
     if (!broken) {
       started = true;
       post({ type: 'ready' });
-      await serve(applications);
+      await serve(applications, proxies);
       post({ type: 'leaving' });
       await applications.stop((error) => {
         post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeError(error)}` });

@@ -1,4 +1,5 @@
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
 import { onUncaught } from '../pool/uncaught.ts';
@@ -26,6 +27,8 @@ type InlineSettings = Pick<
 interface InlineOptions extends InlineSettings {
   /** Null where an application runs elsewhere. */
   mounts: readonly (WorkerMount | null)[];
+  /** Who is believed about clients; null: nobody. */
+  proxies: TrustedProxies | null;
   traffic: Traffic;
   report: Report;
 }
@@ -76,7 +79,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, env, validate, timeoutStartup, report } = this.options;
+    const { mounts, directory, env, proxies, validate, timeoutStartup, report } = this.options;
     if (mounts.some((mount) => mount !== null)) {
       // This thread cannot be replaced, so it goes on.
       this.forgetUncaught = onUncaught((error) =>
@@ -92,7 +95,7 @@ export class InlineApplications implements Service {
     }
     this.mounts = runnables<true>(
       this.applications,
-      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
+      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper, proxies },
       env,
     );
   }
