@@ -76,7 +76,18 @@ const address = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('10.0.0.2', '10.9.9.9', '::ffff:10.0.0.3') },
   fc.ipV4(),
   fc.ipV6(),
-  fc.constantFrom('unknown', '_hidden', '', '[2001:db8::1]:80', '203.0.113.5:4711', '1.1', '\u00e9', '"', '\x1b[31m', '%0a'),
+  fc.constantFrom(
+    'unknown',
+    '_hidden',
+    '',
+    '[2001:db8::1]:80',
+    '203.0.113.5:4711',
+    '1.1',
+    '\u00e9',
+    '"',
+    '\x1b[31m',
+    '%0a',
+  ),
 );
 const element = fc.oneof(
   address,

@@ -111,7 +111,9 @@ describe('a header of the PROXY protocol', () => {
     const start = fc.constantFrom('', 'PROXY TCP4 ', 'PROXY TCP6 ', 'PROXY UNKNOWN', binary(PROXY, 0x21, '', 40));
     const text = fc.oneof(
       fc.uint8Array({ maxLength: 120 }).map((one) => Buffer.from(one).toString('latin1')),
-      fc.array(fc.constantFrom('1.2.3.4', '::1', ' ', '80', '\r\n', 'x', '\0'), { maxLength: 12 }).map((all) => all.join('')),
+      fc
+        .array(fc.constantFrom('1.2.3.4', '::1', ' ', '80', '\r\n', 'x', '\0'), { maxLength: 12 })
+        .map((all) => all.join('')),
     );
     fc.assert(
       fc.property(start, text, fc.nat(140), (before, random, cut) => {

@@ -94,7 +94,7 @@ describe.each([true, false])('direct reads: %s', (directReads) => {
   it('G-213 a header may come in any pieces, and with the first requests', async () => {
     const server = await open({ directReads });
     for (const header of [line(), four]) {
-      const all = header + GET + '\r\n' + LAST;
+      const all = `${header}${GET}\r\n${LAST}`;
       const cuts = [...header].map((_, at) => at + 1);
       for (const at of cuts) {
         const client = connect(server.url);
@@ -103,7 +103,9 @@ describe.each([true, false])('direct reads: %s', (directReads) => {
         await new Promise((resolve) => setImmediate(resolve));
         client.send(all.slice(at));
         const responses = parseResponses(await client.all());
-        expect(responses.map(({ body }) => (JSON.parse(body) as Told).REMOTE_ADDR)).toEqual(Array(2).fill('203.0.113.5'));
+        expect(responses.map(({ body }) => (JSON.parse(body) as Told).REMOTE_ADDR)).toEqual(
+          Array(2).fill('203.0.113.5'),
+        );
       }
     }
   });
@@ -183,22 +185,43 @@ describe('a header', () => {
     });
     const first = connect(server.url).send(`${line('203.0.113.1')}${GET}\r\n`);
     await first.until((received) => received.includes('REMOTE_ADDR'));
-    expect(await connect(server.url).send(line('203.0.113.1') + LAST).all()).toMatch(/^HTTP\/1\.1 503 /);
-    expect(await connect(server.url).send(line('203.0.113.2') + LAST).all()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(
+      await connect(server.url)
+        .send(line('203.0.113.1') + LAST)
+        .all(),
+    ).toMatch(/^HTTP\/1\.1 503 /);
+    expect(
+      await connect(server.url)
+        .send(line('203.0.113.2') + LAST)
+        .all(),
+    ).toMatch(/^HTTP\/1\.1 200 /);
     expect(await connect(server.url).send(`PROXY UNKNOWN\r\n${LAST}`).all()).toMatch(/^HTTP\/1\.1 200 /);
     await running.splice(0)[0].close();
-    expect(text.split('\n').map((one) => one.split(' ', 1)[0])).toEqual(['203.0.113.1', '203.0.113.1', '203.0.113.2', '-', '']);
+    expect(text.split('\n').map((one) => one.split(' ', 1)[0])).toEqual([
+      '203.0.113.1',
+      '203.0.113.1',
+      '203.0.113.2',
+      '-',
+      '',
+    ]);
   });
 });
 
 describe('a connection', () => {
   it('G-213 that begins otherwise is closed without a word, told once in a while', async () => {
     const server = await open();
-    for (const begin of [LAST, '\x16\x03\x01', 'PROXY TCP4 1.1.1.1 2.2.2.2 1 70000\r\n', binary(0x31, 0x11), line().replace('\r', '')]) {
+    for (const begin of [
+      LAST,
+      '\x16\x03\x01',
+      'PROXY TCP4 1.1.1.1 2.2.2.2 1 70000\r\n',
+      binary(0x31, 0x11),
+      line().replace('\r', ''),
+    ]) {
       expect(await answerTo(server, begin)).toBe('');
     }
     expect(await ask(server, line())).toMatchObject(CLIENT);
-    const expected = 'quaich: refused a connection from 127.0.0.1, where the PROXY protocol is spoken: it has no header\n';
+    const expected =
+      'quaich: refused a connection from 127.0.0.1, where the PROXY protocol is spoken: it has no header\n';
     expect(log).toBe(expected);
     await running.splice(0)[0].close();
     expect(log).toBe(
@@ -216,23 +239,26 @@ describe('a connection', () => {
     expect(log).toContain('from a Unix socket, where the PROXY protocol is spoken: it is not trusted');
   });
 
-  it.each(['proxy+127.0.0.1:0', 'proxy+https://127.0.0.1:0'])('G-215 has a time limit, which no byte extends: %s', async (bind) => {
-    const server = await open({ bind, timeoutHead: 500 });
-    const silent = connect(server.url);
-    const slow = connect(server.url);
-    const header = binary(PROXY, 0x00, 'x'.repeat(10_000));
-    let at = 0;
-    const timer = setInterval(() => slow.send(header[at++]), 20);
-    try {
-      expect(await silent.stayed()).toBe('');
-      expect(await slow.stayed()).toBe('');
-    } finally {
-      clearInterval(timer);
-    }
-    expect(at).toBeLessThan(header.length);
-    expect(log).toContain('its header did not come within 500 ms');
-    expect(log.match(/refused/g)).toHaveLength(1);
-  });
+  it.each(['proxy+127.0.0.1:0', 'proxy+https://127.0.0.1:0'])(
+    'G-215 has a time limit, which no byte extends: %s',
+    async (bind) => {
+      const server = await open({ bind, timeoutHead: 500 });
+      const silent = connect(server.url);
+      const slow = connect(server.url);
+      const header = binary(PROXY, 0x00, 'x'.repeat(10_000));
+      let at = 0;
+      const timer = setInterval(() => slow.send(header[at++]), 20);
+      try {
+        expect(await silent.stayed()).toBe('');
+        expect(await slow.stayed()).toBe('');
+      } finally {
+        clearInterval(timer);
+      }
+      expect(at).toBeLessThan(header.length);
+      expect(log).toContain('its header did not come within 500 ms');
+      expect(log.match(/refused/g)).toHaveLength(1);
+    },
+  );
 
   it('G-215 counts for the limit of connections before its header has come', async () => {
     const server = await open({ maxConnections: 2 });

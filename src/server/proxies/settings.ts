@@ -18,7 +18,8 @@ export const trustedProxies: ListSetting = {
     const list = readList(input);
     // Which would let every client choose its address.
     if (list.includes('*')) throw expected('the addresses of your proxies, or uniquelocal for private networks', '*');
-    if (list.length === 0) throw expected('addresses such as 10.0.0.1 or 10.0.0.0/8', input);
+    const isNone = Array.isArray(input) && input.length === 0;
+    if (list.length === 0 && !isNone) throw expected('addresses such as 10.0.0.1 or 10.0.0.0/8', input);
     return list;
   },
   show: (input) => readList(input).join(','),
@@ -37,9 +38,8 @@ export const trustedFields: ListSetting = {
   read(input) {
     const list = readList(input);
     const known: readonly string[] = [...FAMILIES, ...PARTS];
-    if (list.length > 0 && list.every((word) => known.includes(word)) && !FAMILIES.every((one) => list.includes(one))) {
-      return list;
-    }
+    const families = FAMILIES.filter((family) => list.includes(family));
+    if (families.length === 1 && list.every((word) => known.includes(word))) return list;
     throw expected(`x-forwarded or forwarded, and any of ${PARTS.join(', ')}`, input);
   },
   show: (input) => readList(input).join(','),
