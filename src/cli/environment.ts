@@ -12,8 +12,8 @@ export function variableName(name: string): string {
 }
 
 /**
- * Reads the settings from `QUAICH_*` variables, or from those of other servers that mean the same; an empty one counts as absent. Lists are separated by commas, pairs for
- * the environ by newlines.
+ * Reads the settings from `QUAICH_*` variables, or from those of other servers that mean the same; an empty one counts
+ * as absent. Lists are separated by commas, pairs for the environ by newlines.
  *
  * @throws ConfigurationError
  */

@@ -1,4 +1,6 @@
-/** The hops that a request came by, as the fields of proxies tell them: read from the right, where the nearest wrote. */
+/**
+ * The hops that a request came by, as the fields of proxies tell them: read from the right, where the nearest wrote.
+ */
 import parseForwarded from 'forwarded-parse';
 import type { AsyncEnviron, Environ } from '../interface/types.ts';
 import { trimmed } from '../rules/trimmed.ts';
@@ -10,7 +12,7 @@ export type PartialEnviron = Partial<Environ | AsyncEnviron>;
 export type Family = 'x-forwarded' | 'forwarded';
 
 /** One hop as a proxy wrote it down: who sent it the request, and what was asked for. */
-export interface Hop {
+export interface ProxyHop {
   /** The element of the list that tells of it. */
   text: string;
   node: string;
@@ -54,7 +56,7 @@ function scan(text: string): { pairs: number; open: boolean } {
 }
 
 /** One element of `Forwarded`; null where it is malformed, or says something twice (RFC 7239, 4). */
-function forwardedHop(text: string): Hop | null {
+function forwardedHop(text: string): ProxyHop | null {
   try {
     const elements = parseForwarded(text);
     if (elements.length !== 1) return null;
@@ -70,8 +72,8 @@ function forwardedHop(text: string): Hop | null {
  * The hops of `Forwarded`, as far as it can be read from the right. What a client sent stands at the left of what
  * proxies wrote: whatever it is, and be it an open quote, it must not keep from reading what is at the right of it.
  */
-function forwardedHops({ HTTP_FORWARDED: field = '' }: PartialEnviron): Hop[] {
-  const hops: Hop[] = [];
+function forwardedHops({ HTTP_FORWARDED: field = '' }: PartialEnviron): ProxyHop[] {
+  const hops: ProxyHop[] = [];
   let end = field.length;
   let open = false;
   for (let before = end; before >= 0 && hops.length < MOST_HOPS; ) {
@@ -93,7 +95,7 @@ function forwardedHops({ HTTP_FORWARDED: field = '' }: PartialEnviron): Hop[] {
  * The hops of `X-Forwarded-*`. Some proxies append to each field, some set one value: lists of the same length belong
  * together, of any other list the last value counts, which the nearest proxy wrote.
  */
-function xForwardedHops(environ: PartialEnviron): Hop[] {
+function xForwardedHops(environ: PartialEnviron): ProxyHop[] {
   const nodes = lastElements(environ.HTTP_X_FORWARDED_FOR);
   const protos = lastElements(environ.HTTP_X_FORWARDED_PROTO);
   const hosts = lastElements(environ.HTTP_X_FORWARDED_HOST);
@@ -106,12 +108,12 @@ function xForwardedHops(environ: PartialEnviron): Hop[] {
 }
 
 /** The hops of a request, the last first. */
-export function hopsOf(environ: PartialEnviron, family: Family): Hop[] {
+export function hopsOf(environ: PartialEnviron, family: Family): ProxyHop[] {
   return family === 'forwarded' ? forwardedHops(environ) : xForwardedHops(environ);
 }
 
 /** Leaves of the fields what tells of the last `count` hops: what stands further left could be anybody's invention. */
-export function cutToHops(environ: PartialEnviron, family: Family, hops: readonly Hop[], count: number): void {
+export function cutToHops(environ: PartialEnviron, family: Family, hops: readonly ProxyHop[], count: number): void {
   if (family === 'forwarded') {
     const elements = hops.map(({ text }) => text);
     if (count === 0) delete environ.HTTP_FORWARDED;

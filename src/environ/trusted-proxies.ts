@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js';
 import { ConfigurationError } from '../interface/errors.ts';
 import { defaultPort, isPort } from '../rules/grammar.ts';
 import { withoutFinalSlashes } from '../rules/trimmed.ts';
-import { cutToHops, type Family, type Hop, hopsOf, lastElements, type PartialEnviron } from './forwarded-hops.ts';
+import { cutToHops, type Family, hopsOf, lastElements, type PartialEnviron, type ProxyHop } from './forwarded-hops.ts';
 
 export interface TrustProxyOptions {
   /**
@@ -101,7 +101,7 @@ function parseNode(text: string): Sender {
 /** The client that proxies tell of. */
 interface ToldClient {
   /** The hop furthest left that a trusted proxy wrote, and its place from the right, beginning with 1. */
-  readonly hop: Hop;
+  readonly hop: ProxyHop;
   readonly place: number;
   readonly sender: Sender;
 }
@@ -183,7 +183,7 @@ export class TrustedProxies {
     cutToHops(environ, family, hops, client?.place ?? 0);
   }
 
-  private findClient(hops: readonly Hop[]): ToldClient | null {
+  private findClient(hops: readonly ProxyHop[]): ToldClient | null {
     let found: ToldClient | null = null;
     for (const [index, hop] of hops.entries()) {
       const place = index + 1;

@@ -36,8 +36,8 @@ const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
 
 /**
  * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address), `unix:PATH` or `fd://N`; behind `https+`, `fastcgi+` or
- * `scgi+` for these protocols, or with TCP as `https://HOST:PORT`; behind `proxy+`, where the PROXY protocol begins HTTP
- * or TLS.
+ * `scgi+` for these protocols, or with TCP as `https://HOST:PORT`; behind `proxy+`, where the PROXY protocol begins
+ * HTTP or TLS.
  *
  * @param directory what a relative socket path is relative to
  * @throws ConfigurationError

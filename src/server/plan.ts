@@ -54,8 +54,8 @@ export interface ServedApplication {
 }
 
 /**
- * Reads certificates and addresses of proxies; loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18),
- * and settles where each runs.
+ * Reads certificates and addresses of proxies; loads the applications on a thread that ends with that, to learn their
+ * kinds (B-01, L-18), and settles where each runs.
  *
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
