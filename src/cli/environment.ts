@@ -12,8 +12,8 @@ export function variableName(name: string): string {
 }
 
 /**
- * Reads the settings from `QUAICH_*` variables; an empty one counts as absent. Lists are separated by commas, pairs for
- * the environ by newlines.
+ * Reads the settings from `QUAICH_*` variables, or from those of other servers that mean the same; an empty one counts
+ * as absent. Lists are separated by commas, pairs for the environ by newlines.
  *
  * @throws ConfigurationError
  */
@@ -25,10 +25,11 @@ export function readEnvironment(env: Environment): {
 } {
   const layer: Layer = new Map();
   for (const name of settingNames) {
-    const where = variableName(name);
+    const { separator, otherVariable = '' } = settings[name];
+    const own = variableName(name);
+    const where = env[own] ? own : otherVariable;
     const text = env[where];
     if (!text) continue;
-    const { separator } = settings[name];
     layer.set(name, { value: readSetting(name, separator ? parts(text, separator) : text, where), where });
   }
   const known = [...settingNames, 'apps', 'config'].map(variableName);

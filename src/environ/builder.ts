@@ -30,6 +30,7 @@ import {
 } from '../../assembly/layout.ts';
 import { percentDecode } from '../rules/native-strings.ts';
 import { guessScheme } from './request-uri.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 import {
   type ConnectionInfo,
   checkedPairs,
@@ -59,6 +60,8 @@ export interface EnvironTemplate<Async extends boolean = boolean> extends Enviro
    * Keeps fields with an underscore in their name, unless the hyphen spelling is there (G-32); false where left out.
    */
   allowUnderscores?: boolean;
+  /** Who is believed about clients (G-210); nobody where left out or null: then every field stays as it came. */
+  proxies?: TrustedProxies | null;
 }
 
 /** Spellings with an underscore that stay hidden even where underscores are allowed (G-28, G-35, G-36). */
@@ -135,6 +138,7 @@ export class EnvironBuilder<Async extends boolean = boolean> {
       environ.HTTP_HOST = text.substring(start, start + words[record + HEAD_AUTHORITY_LENGTH]); // G-20
     }
     if (connection.serverName === '') nameServer(environ, connection.scheme);
+    template.proxies?.apply(environ);
     return environ as EnvironOf<Async>; // every variable of G-10 to G-47 is set above
   }
 
@@ -151,6 +155,7 @@ export class EnvironBuilder<Async extends boolean = boolean> {
     }
     const scheme = guessScheme(environ as { HTTPS?: string });
     setInterfaceVariables(environ, this.#template, this.#pairs, scheme, input);
+    this.#template.proxies?.apply(environ);
     return environ as EnvironOf<Async>; // `repairVariables` has seen to the others
   }
 

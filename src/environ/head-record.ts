@@ -5,6 +5,7 @@ import {
   FIELD_WORDS,
   FLAG_ESCAPED_PATH,
   FLAG_HTTP_1_0,
+  FLAG_VARIABLES,
   HEAD_FIELD_COUNT,
   HEAD_FLAGS,
   HEAD_METHOD,
@@ -72,6 +73,25 @@ export class HeadReader {
 
   get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
     return (this.#words[this.#record + HEAD_FLAGS] & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  /** Whether a front server has sent it, as variables. */
+  get hasVariables(): boolean {
+    return (this.#words[this.#record + HEAD_FLAGS] & FLAG_VARIABLES) !== 0;
+  }
+
+  /** The values of all fields with a number, as an environ joins them (G-30); undefined where there is none. */
+  joinedField(number: number): string | undefined {
+    const words = this.#words;
+    const first = this.#record + HEAD_WORDS;
+    const end = first + FIELD_WORDS * words[this.#record + HEAD_FIELD_COUNT];
+    let joined: string | undefined;
+    for (let field = first; field < end; field += FIELD_WORDS) {
+      if (words[field + FIELD_NAME] >>> 16 !== number) continue;
+      const value = this.#text(words[field + FIELD_VALUE_START], words[field + FIELD_VALUE_LENGTH]);
+      joined = joined === undefined ? value : `${joined},${value}`;
+    }
+    return joined;
   }
 
   /** The value of the last field with a number (the upper half of FIELD_NAME); undefined where there is none. */

@@ -138,6 +138,8 @@ interface CommonEnviron {
   'wsgi.input_terminated'?: boolean;
   /** The peer is on a Unix socket; absent elsewhere (G-182). */
   'quaich.unix_socket'?: true;
+  /** The address of the peer, where REMOTE_ADDR may be that of a client behind it (G-210). */
+  'quaich.peer_address'?: string;
   /** What the startup hook of this worker left (L-06). */
   'quaich.state'?: Record<string, unknown>;
   /** Milliseconds that the request has waited for the application; there only where the owner wants it (L-48). */

@@ -1,6 +1,7 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { type AsyncRingRequest, AsyncWorkerEnd } from '../rings/index.ts';
 import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
@@ -14,16 +15,21 @@ import type { WorkerData } from './worker-data.ts';
 export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   writeOutputDirectly();
   serveByEventLoop('an async worker of the server');
-  return live(task, (applications) => serve(task, applications));
+  return live(task, (applications, proxies) => serve(task, applications, proxies));
 }
 
-async function serve({ index, files, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve(
+  { index, files, data }: WorkerTask<WorkerData>,
+  applications: Applications,
+  proxies: TrustedProxies | null,
+): Promise<void> {
   const mounts = runnables<true>(
     applications,
     {
       async: true,
       multithread: data.multithread,
       multiprocess: data.multiprocess,
+      proxies,
       fileWrapper: asyncFileWrapper,
     },
     data.environ,

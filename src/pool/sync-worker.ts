@@ -1,6 +1,7 @@
 import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { type SyncRingRequest, SyncWorkerEnd } from '../rings/index.ts';
 import { TURN_EVERY, turn } from '../rules/event-loop.ts';
 import type { Applications } from './applications.ts';
@@ -13,10 +14,14 @@ import type { WorkerData } from './worker-data.ts';
 /** The task of a sync worker: one request at a time, blocking wherever it has to wait (B-22, B-63). */
 export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   writeOutputDirectly();
-  return live(task, (applications) => serve(task, applications));
+  return live(task, (applications, proxies) => serve(task, applications, proxies));
 }
 
-async function serve({ index, files, data }: WorkerTask<WorkerData>, applications: Applications): Promise<void> {
+async function serve(
+  { index, files, data }: WorkerTask<WorkerData>,
+  applications: Applications,
+  proxies: TrustedProxies | null,
+): Promise<void> {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   if (files !== undefined) end.takesFile = (descriptor) => isNoted(files, descriptor);
   let current: SyncRingRequest | null = null;
@@ -27,6 +32,7 @@ async function serve({ index, files, data }: WorkerTask<WorkerData>, application
       async: false,
       multithread: false,
       multiprocess: data.multiprocess,
+      proxies,
       fileWrapper,
       clientDisconnected: disconnected,
     },

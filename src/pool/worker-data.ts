@@ -1,3 +1,4 @@
+import type { TrustProxyOptions } from '../environ/trusted-proxies.ts';
 import type { RingLayout } from '../rings/index.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import type { AppOptions, KnownApplication } from './load.ts';
@@ -37,6 +38,8 @@ export interface WorkerData extends ThreadLoad, Offers {
   memory: SharedMemory;
   layout: RingLayout;
   environ: Readonly<Record<string, string>>;
+  /** Who is believed about clients; null: nobody. */
+  proxies: TrustProxyOptions | null;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
   /** Whether workers note when they take a request. */

@@ -1,6 +1,8 @@
 import { createErrorStream } from '../engine/error-stream.ts';
 import { addExtensions } from '../engine/extensions.ts';
 import { EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
+import { loadProxies } from '../environ/load-proxies.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { type ConnectionInfo, type EnvironOf, type InputOf, SOFTWARE } from '../environ/variables.ts';
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
@@ -20,7 +22,7 @@ export const TAKES_ERRORS = 1;
 /** What differs between the environs of the ways to run an application. */
 type EnvironKind<Async extends boolean> = Pick<
   EnvironTemplate<Async>,
-  'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected'
+  'async' | 'multithread' | 'multiprocess' | 'fileWrapper' | 'clientDisconnected' | 'proxies'
 >;
 
 type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplication : Application;
@@ -93,7 +95,7 @@ function connectionInfo(meta: string): ConnectionInfo {
  */
 export async function live(
   { port, files, held, data }: WorkerTask<WorkerData>,
-  serve: (applications: Applications) => Promise<void>,
+  serve: (applications: Applications, proxies: TrustedProxies | null) => Promise<void>,
 ): Promise<never> {
   const post = (message: WorkerMessage): void => port.postMessage(message);
   const applications = new Applications();
@@ -110,6 +112,7 @@ export async function live(
     }
   });
   try {
+    const proxies = await loadProxies(data.proxies);
     await applications.start(data);
     // Rejections of the meantime are reported in this turn, before `ready`.
     await turn();
@@ -119,7 +122,7 @@ export async function live(
       // Ends: when all that were started with it have started up, or it is to leave; with the thread.
       if (held) await new Promise((resolve) => port.once('message', resolve));
       watchOwnMemory(data.recycleMemory, (bytes) => post({ type: 'memory', bytes }));
-      await serve(applications);
+      await serve(applications, proxies);
       post({ type: 'leaving' });
       await applications.stop((error) => {
         post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeError(error)}` });

@@ -40,6 +40,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
   REMOTE_ADDR: REMOTE_ADDRESS,
   HTTP_REFERER: FIELD_NAMES.indexOf('referer'),
   HTTP_USER_AGENT: FIELD_NAMES.indexOf('user-agent'),
+  HTTP_FORWARDED: FIELD_NAMES.indexOf('forwarded'),
+  HTTP_X_FORWARDED_FOR: FIELD_NAMES.indexOf('x-forwarded-for'),
 };
 
 /** Limits of a request's variables. */

@@ -117,7 +117,7 @@ export function isForgotten(socket: net.Socket): boolean {
  * Reading an accepted socket straight into memory of our own saves an allocation and a copy for each read (about a
  * tenth of the cost of a small request). Node offers it for sockets that are made, not for those that are accepted:
  * the documented `onread` option together with the undocumented `handle` option. This module is the only place that
- * knows; where the feature test fails, and under TLS, sockets are read by 'data' events.
+ * knows; where the feature test fails, under TLS, and behind a PROXY header, sockets are read by 'data' events.
  */
 export class Acceptor {
   /** Whether sockets are read straight into `readArea`. */
@@ -141,8 +141,9 @@ export class Acceptor {
 
   /** Takes over an accepted socket and starts to read. Use the returned socket, not the given one. */
   adopt(accepted: net.Socket, events: SocketEvents): net.Socket {
-    // What the handle of a TLS socket gives is not what was sent.
-    if (this.direct && transportOf(accepted) === accepted) return adoptHandle(accepted, this.readArea, events);
+    // What the handle of a TLS socket gives is not what was sent; and one that was read from may keep bytes of its own.
+    const isFresh = transportOf(accepted) === accepted && accepted.bytesRead === 0;
+    if (this.direct && isFresh) return adoptHandle(accepted, this.readArea, events);
     hear(accepted, events).on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_SIZE) {
         const end = Math.min(at + READ_SIZE, chunk.length);
@@ -150,7 +151,7 @@ export class Acceptor {
         events.read(end - at);
       }
     });
-    return accepted;
+    return accepted.resume();
   }
 }
 

@@ -8,8 +8,11 @@ import { isPort } from '../rules/grammar.ts';
 /** What is spoken on a connection. */
 export type Protocol = 'http' | 'https' | 'fastcgi' | 'scgi';
 
-/** A place to listen, and the protocol spoken there; HTTP where it is left out. */
-export type Bind = Place & { protocol?: Protocol };
+/**
+ * A place to listen, and the protocol spoken there; HTTP where it is left out. Where it is `proxied`, each connection
+ * begins with a header of the PROXY protocol.
+ */
+export type Bind = Place & { protocol?: Protocol; proxied?: boolean };
 
 type Place =
   /** `host` is `''` for every address of the machine; port 0 asks for a free one. */
@@ -17,6 +20,9 @@ type Place =
   | { type: 'unix'; path: string }
   /** A listening socket inherited from the process that started this one, such as systemd. */
   | { type: 'fd'; fd: number };
+
+/** Before an address, and before the URL of a server. */
+const PROXIED = 'proxy+';
 
 /** Listening failed: a port in use, no right to it, no such address. Not the fault of the configuration alone. */
 export class BindError extends QuaichError {
@@ -30,14 +36,20 @@ const UNIX_PATH_MAX = process.platform === 'linux' ? 107 : 103;
 
 /**
  * Reads `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address), `unix:PATH` or `fd://N`; behind `https+`, `fastcgi+` or
- * `scgi+` for these protocols, or with TCP as `https://HOST:PORT`.
+ * `scgi+` for these protocols, or with TCP as `https://HOST:PORT`; behind `proxy+`, where the PROXY protocol begins
+ * HTTP or TLS.
  *
  * @param directory what a relative socket path is relative to
  * @throws ConfigurationError
  */
 export function parseBind(text: string, directory = process.cwd()): Bind {
   const wrong = (reason: string) => new ConfigurationError(`address "${text}": ${reason}`);
-  const [, protocol, place] = /^(https|fastcgi|scgi)(?:\+|:\/\/)(?!https|fastcgi|scgi)(.*)$/s.exec(text) ?? [];
+  if (text.startsWith(PROXIED)) {
+    const bind = parseBind(text.slice(PROXIED.length), directory);
+    if (isGateway(bind) || bind.proxied) throw wrong('the PROXY protocol goes before HTTP and https, once');
+    return { ...bind, proxied: true };
+  }
+  const [, protocol, place] = /^(https|fastcgi|scgi)(?:\+|:\/\/)(?!https|fastcgi|scgi|proxy\+)(.*)$/s.exec(text) ?? [];
   if (place !== undefined) {
     const bind = parseBind(place, directory);
     if (protocol === 'https' && bind.type === 'unix') throw wrong('TLS is for TCP: use unix:PATH without it');
@@ -78,7 +90,8 @@ export function parseBind(text: string, directory = process.cwd()): Bind {
 
 /** The inverse of `parseBind`. */
 export function formatBind(bind: Bind): string {
-  const { protocol = 'http' } = bind;
+  const { protocol = 'http', proxied } = bind;
+  if (proxied) return `${PROXIED}${formatBind({ ...bind, proxied: false })}`;
   if (protocol !== 'http') {
     const joint = protocol === 'https' && bind.type === 'tcp' ? '://' : '+';
     return `${protocol}${joint}${formatBind({ ...bind, protocol: 'http' })}`;
@@ -106,6 +119,11 @@ export function isGateway(bind: Bind): boolean {
 /** Whether TLS is spoken there. */
 export function isEncrypted(bind: Bind): boolean {
   return bind.protocol === 'https';
+}
+
+/** Whether the PROXY protocol is spoken there. */
+export function isProxied(bind: Bind): boolean {
+  return bind.proxied === true;
 }
 
 function bracketed(host: string): string {
@@ -140,7 +158,8 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
   }
   const address = server.address();
   // Of an inherited Unix socket Node does not tell the path.
-  return address === null && bind.type === 'fd' ? formatBind(bind) : formatUrl(address, bind.protocol);
+  if (address === null && bind.type === 'fd') return formatBind(bind);
+  return `${bind.proxied ? PROXIED : ''}${formatUrl(address, bind.protocol)}`;
 }
 
 function listenOptions(bind: Bind, backlog: number | undefined): ListenOptions & { fd?: number } {

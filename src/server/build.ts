@@ -11,6 +11,8 @@ import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts'
 import { ADDRESSES_SIZE, requestMemory } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { mountsOf, type Plan } from './plan.ts';
+import { noProxies, type Proxies } from './proxies/proxies.ts';
+import { proxyOptions } from './proxies/settings.ts';
 import type { Report } from './report.ts';
 import { noService, type Service } from './service.ts';
 import { loadMetrics } from './status/metrics.ts';
@@ -62,7 +64,11 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
   });
   const turn = new Turn();
 
-  const inline = new InlineApplications({ ...options, mounts: mountsOf(plan, true), traffic, report }, parser, turn);
+  const inline = new InlineApplications(
+    { ...options, mounts: mountsOf(plan, true), proxies: plan.proxies, traffic, report },
+    parser,
+    turn,
+  );
   let workers = noService;
   if (layout.workers > 0) {
     workers = new Workers(
@@ -76,6 +82,7 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
           mounts: mountsOf(plan, false),
           validate: options.validate,
           environ: options.env,
+          proxies: proxyOptions(options),
           multithread: options.asyncRequests !== 1,
           earlyHints: options.earlyHints,
           queueTime: options.queueTime,
@@ -97,6 +104,7 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
 
   const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
   const encryption = await encryptionOf(plan, report);
+  const proxies = await proxiesOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
   const services = [inline, workers];
@@ -106,6 +114,7 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
     turn,
     acceptor,
     encryption,
+    proxies,
     routes,
     connection: {
       serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
@@ -141,6 +150,12 @@ async function encryptionOf({ certificates, options, layout }: Plan, report: Rep
   const { tlsClientCert, timeoutHead } = options;
   const mostVariables = layout.connectionSize - ADDRESSES_SIZE;
   return new Handshakes({ certificates, tlsClientCert, timeoutHead, mostVariables, report });
+}
+
+async function proxiesOf({ proxies, options }: Plan, report: Report): Promise<Proxies> {
+  if (proxies === null) return noProxies;
+  const { KnownProxies } = await import('./proxies/known-proxies.ts');
+  return new KnownProxies(proxies, options.timeoutHead, report);
 }
 
 function accessLogOf(options: ResolvedOptions, report: Report): AccessLog | Promise<AccessLog> {

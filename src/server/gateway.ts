@@ -11,7 +11,7 @@ import { HttpConnection, type HttpConnectionOptions } from '../protocols/http/co
 import type { Parser } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { ScgiConnection } from '../protocols/scgi/connection.ts';
-import { REMOTE_ADDRESS, type VariableLimits } from '../protocols/variables-record.ts';
+import type { VariableLimits } from '../protocols/variables-record.ts';
 import { formatDateTime } from '../rules/format-date-time.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Acceptor } from './accept.ts';
@@ -21,6 +21,7 @@ import { type Deadlines, limitsByWait } from './deadlines.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
 import type { ResolvedOptions } from './options.ts';
+import { noProxies, type Proxies } from './proxies/proxies.ts';
 import { type SocketContext, SocketHost } from './socket-host.ts';
 import type { Readiness } from './status/readiness.ts';
 import { noTraffic, type Traffic } from './status/traffic.ts';
@@ -61,6 +62,8 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   acceptor: Acceptor;
   /** Where an address speaks TLS. */
   encryption?: Encryption;
+  /** Where proxies are trusted. */
+  proxies?: Proxies;
   routes: readonly Route[];
   connection: Omit<HttpConnectionOptions, 'limitDiscard'>;
   /** For protocols that send CGI variables. */
@@ -89,7 +92,7 @@ const SLOWEST_TICK = 250;
 const LINGER_LIMIT = 30_000;
 const LINGER_LIMIT_STOPPING = 2000;
 
-/** What the access log needs of a head. The address is that of the socket where no front server tells another. */
+/** What the access log needs of a head. The address is that of the connection where nobody tells another. */
 interface LogFacts extends RefusedLine {
   referer: string;
   userAgent: string;
@@ -126,6 +129,7 @@ export class Gateway implements SocketContext {
   /** Connections that are open. */
   readonly hosts = new Set<SocketHost>();
   private readonly encryption: Encryption;
+  private readonly proxies: Proxies;
   private readonly admission: Admission;
   private readonly ticker: NodeJS.Timeout;
   /** Milliseconds from tick to tick, and when the last one was. */
@@ -152,6 +156,7 @@ export class Gateway implements SocketContext {
     this.acceptor = options.acceptor;
     this.admission = new Admission(options.maxConnections, options.maxConnectionsPerAddress ?? 0);
     this.encryption = options.encryption ?? noEncryption;
+    this.proxies = options.proxies ?? noProxies;
     this.encryption.onSecured((socket, info) => this.open(socket, info, 'https'));
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
@@ -170,14 +175,24 @@ export class Gateway implements SocketContext {
     turn.onEnd(() => this.endTurn());
   }
 
-  /** Takes a connection that a listening socket, a Unix socket or not, has accepted. */
-  accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false): void {
-    const encrypted = protocol === 'https';
-    const full = this.closing || this.admission.isFull || this.encryption.size >= this.options.maxConnections;
+  /**
+   * Takes a connection that a listening socket, a Unix socket or not, has accepted.
+   *
+   * @param proxied it begins with a header of the PROXY protocol
+   */
+  accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false, proxied = false): void {
+    const { now } = this.turn;
+    const early = this.encryption.size + this.proxies.size;
+    const full = this.closing || this.admission.isFull || early >= this.options.maxConnections;
     // Asked now, since the system forgets the address of a client that resets its connection.
-    const info = full ? null : connectionInfo(socket, unixSocket, encrypted ? 'https' : 'http');
+    const info = full ? null : connectionInfo(socket, unixSocket, protocol === 'https' ? 'https' : 'http');
     if (info === null || isGone(info)) this.turnAway(socket);
-    else if (encrypted) this.encryption.begin(socket, info, this.turn.now);
+    else if (proxied) this.proxies.begin(socket, info, now, (told) => this.begin(socket, told, protocol));
+    else this.begin(socket, info, protocol);
+  }
+
+  private begin(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
+    if (protocol === 'https') this.encryption.begin(socket, info, this.turn.now);
     else this.open(socket, info, protocol);
   }
 
@@ -219,7 +234,7 @@ export class Gateway implements SocketContext {
       if (exchange.startTime === 0) exchange.startTime = host.requestedAt || performance.now();
       host.requestedAt = 0;
     }
-    if (this.accessLog.isKept) keepFacts(exchange, head);
+    if (this.accessLog.isKept) keepFacts(exchange, head, this.proxies.clientAddress(head, host.info));
     if (host.refusal !== '') exchange.persist = false;
     if (this.health !== undefined && head.path === this.health.path) {
       const { objection } = this.health.readiness;
@@ -349,6 +364,7 @@ export class Gateway implements SocketContext {
     this.ticked = time;
     for (const host of this.hosts) host.checkDeadline(turn.now);
     this.encryption.tick(turn.now);
+    this.proxies.tick(turn.now);
     for (const destination of this.destinations) destination.tick(turn.now);
   }
 
@@ -371,6 +387,7 @@ export class Gateway implements SocketContext {
     this.closing = true;
     this.lingerLimit = LINGER_LIMIT_STOPPING;
     this.encryption.abort();
+    this.proxies.abort();
     for (const host of this.hosts) host.connection.shutdown();
     this.endTurn();
     if (this.hosts.size > 0) {
@@ -394,8 +411,7 @@ export class Gateway implements SocketContext {
 }
 
 /** Keeps what the access log needs of a head until the exchange is over. */
-function keepFacts(exchange: Exchange, head: HeadReader): void {
-  const remoteAddress = head.field(REMOTE_ADDRESS);
+function keepFacts(exchange: Exchange, head: HeadReader, remoteAddress: string | undefined): void {
   const facts: LogFacts = {
     method: head.method,
     target: head.target,

@@ -1,4 +1,5 @@
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
 import { onUncaught } from '../pool/uncaught.ts';
@@ -34,6 +35,8 @@ type InlineSettings = Pick<
 interface InlineOptions extends InlineSettings {
   /** Null where an application runs elsewhere. */
   mounts: readonly (WorkerMount | null)[];
+  /** Who is believed about clients; null: nobody. */
+  proxies: TrustedProxies | null;
   traffic: Traffic;
   report: Report;
 }
@@ -84,7 +87,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, import: imports, env, validate, timeoutStartup, report } = this.options;
+    const { mounts, directory, import: imports, env, proxies, validate, timeoutStartup, report } = this.options;
     const isUsed = mounts.some((mount) => mount !== null);
     if (isUsed) {
       // This thread cannot be replaced, so it goes on.
@@ -102,7 +105,7 @@ export class InlineApplications implements Service {
     }
     this.mounts = runnables<true>(
       this.applications,
-      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
+      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper, proxies },
       env,
     );
   }

@@ -7,9 +7,10 @@ import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
-import { type Bind, formatBind, isEncrypted, isGateway, parseBind } from './bind.ts';
+import { type Bind, formatBind, isEncrypted, isGateway, isProxied, parseBind } from './bind.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
+import { checkProxies, trustedFields, trustedProxies } from './proxies/settings.ts';
 import { choice, count, duration, expected, files, readPath, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
@@ -35,7 +36,7 @@ const bind: Setting<readonly string[], string | readonly string[]> = {
   default: ['127.0.0.1:8000'],
   short: 'b',
   separator: ',',
-  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with https:// before it for TLS, with fastcgi+ or scgi+ for a front server of these protocols; port 0 takes a free one; repeatable',
+  text: 'Listen on HOST:PORT, [IPV6]:PORT, :PORT (every address), unix:PATH or fd://N (an inherited socket); with https:// before it for TLS, with fastcgi+ or scgi+ for a front server of these protocols; with proxy+ before HTTP or https for the PROXY protocol of trusted proxies; port 0 takes a free one; repeatable',
   read(input) {
     const list: readonly unknown[] = Array.isArray(input) ? input : [input];
     if (list.length === 0) throw expected('at least one address', input);
@@ -111,7 +112,7 @@ const status: Setting<string | undefined, string> = {
   read(input) {
     if (typeof input !== 'string') throw expected('an address such as "127.0.0.1:9000"', input);
     const place = parseBind(input);
-    if (isGateway(place) || isEncrypted(place)) throw expected('an address for HTTP', input);
+    if (isGateway(place) || isEncrypted(place) || isProxied(place)) throw expected('an address for HTTP', input);
     return input;
   },
   show: String,
@@ -161,6 +162,8 @@ export const settings = {
     'Ask clients for a certificate; those with a bad one are refused, and where it is required those without one',
   ),
   tlsCa: files('TLS', 'Certificates (PEM) of those who may sign the certificates of clients; repeatable'),
+  trustedProxies,
+  trustedFields,
   syncWorkers: count(
     'Workers',
     Math.max(2, cores),
@@ -458,6 +461,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   }
   const [binds, [statusBind]] = resolveBinds(checked.bind, [checked.status ?? []].flat());
   if (binds.some(isEncrypted)) checkCertificates(checked);
+  checkProxies(binds, checked);
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
   return {

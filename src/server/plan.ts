@@ -1,5 +1,7 @@
 /** What a server is going to be: found out and checked before any of it is made. */
 import { isDeepStrictEqual } from 'node:util';
+import { loadProxies } from '../environ/load-proxies.ts';
+import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
@@ -11,6 +13,7 @@ import { isEncrypted } from './bind.ts';
 import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
 import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
 import { probe } from './probe.ts';
+import { proxyOptions } from './proxies/settings.ts';
 import type { Certificates } from './tls/certificates.ts';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
@@ -26,6 +29,8 @@ export interface Plan {
   readonly options: ResolvedOptions;
   /** Null where no address speaks TLS. */
   readonly certificates: Certificates | null;
+  /** Who is believed about clients; null: nobody. */
+  readonly proxies: TrustedProxies | null;
   /** By mount. */
   readonly apps: readonly PlannedApp[];
   /** Of requests that come as CGI variables. */
@@ -49,13 +54,14 @@ export interface ServedApplication {
 }
 
 /**
- * Reads the certificates; loads the applications on a thread that ends with that, to learn their kinds (B-01, L-18),
- * and settles where each runs.
+ * Reads certificates and addresses of proxies; loads the applications on a thread that ends with that, to learn their
+ * kinds (B-01, L-18), and settles where each runs.
  *
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
 export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const certificates = await readCertificates(options);
+  const proxies = await loadProxies(proxyOptions(options));
   const found = await probe(options);
   const apps = options.apps.map((app, mount): PlannedApp => {
     const known = found[mount];
@@ -65,7 +71,7 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
   const most = mostSyncWorkers(options.syncWorkers);
   const layout = requestLayout(options, workersAt('sync', most), workersAt('async', options.asyncWorkers));
-  return { options, certificates, apps, variables: variableLimits(options), layout };
+  return { options, certificates, proxies, apps, variables: variableLimits(options), layout };
 }
 
 /** @throws ConfigurationError for files that are missing, wrong, or do not belong together */

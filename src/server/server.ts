@@ -227,7 +227,7 @@ class RunningServer implements Server {
     const { backlog, socketMode } = this.options;
     let unixSocket = false;
     const listener = createServer(gateway.acceptor.serverOptions, (socket) =>
-      gateway.accept(socket, bind.protocol, unixSocket),
+      gateway.accept(socket, bind.protocol, unixSocket, bind.proxied),
     );
     listener.on('listening', () => {
       unixSocket = isUnixSocket(listener);

@@ -17,6 +17,8 @@ export interface Setting<T, I = T> {
   readonly short?: string;
   /** May be given several times; the string is what separates the parts in an environment variable. */
   readonly separator?: string;
+  /** An environment variable that counts where its own is not set: other servers know it by that name. */
+  readonly otherVariable?: string;
   /** For the compiler: what an owner may give. */
   readonly accepts?: I;
   /** Checks and converts a value of type `I`, or the text of a flag or variable; throws ConfigurationError. */
@@ -28,6 +30,7 @@ export interface Setting<T, I = T> {
 export type Group =
   | 'Sockets'
   | 'TLS'
+  | 'Proxies'
   | 'Workers'
   | 'Limits'
   | 'Timeouts'

@@ -20,6 +20,10 @@ describe('parseBind', () => {
     ['https://[::1]:8443', { type: 'tcp', host: '::1', port: 8443, protocol: 'https' }],
     ['https://:443', { type: 'tcp', host: '', port: 443, protocol: 'https' }],
     ['https+fd://3', { type: 'fd', fd: 3, protocol: 'https' }],
+    ['https://proxy.example:443', { type: 'tcp', host: 'proxy.example', port: 443, protocol: 'https' }],
+    ['proxy+127.0.0.1:80', { type: 'tcp', host: '127.0.0.1', port: 80, proxied: true }],
+    ['proxy+unix:site.sock', { type: 'unix', path: '/srv/site.sock', proxied: true }],
+    ['proxy+https://[::1]:443', { type: 'tcp', host: '::1', port: 443, protocol: 'https', proxied: true }],
   ])('reads %s', (text, bind) => {
     expect(parseBind(text, '/srv')).toEqual(bind);
   });
@@ -49,6 +53,12 @@ describe('parseBind', () => {
     ['https://localhost', 'the port is missing'],
     ['https://localhost:443/', 'the port must be a number from 0 to 65535, not "443/"'],
     ['https+unix:/run/a.sock', 'TLS is for TCP'],
+    ['proxy+fastcgi://127.0.0.1:80', 'the PROXY protocol goes before HTTP and https, once'],
+    ['proxy+proxy+127.0.0.1:80', 'the PROXY protocol goes before HTTP and https, once'],
+    ['proxy+', 'the port is missing'],
+    ['proxy+http://127.0.0.1:80', 'expected HOST:PORT without a scheme'],
+    ['https+proxy+127.0.0.1:80', 'is not a host name'],
+    ['proxy://127.0.0.1:80', 'the protocols are fastcgi, scgi and'],
   ])('refuses %j', (text, reason) => {
     expect(() => parseBind(text)).toThrow(reason);
   });
@@ -62,6 +72,8 @@ describe('parseBind', () => {
       'fd://3',
       'scgi+unix:/run/a.sock',
       'https://a:1',
+      'proxy+https://a:1',
+      'proxy+unix:/run/a.sock',
     ]) {
       expect(formatBind(parseBind(text))).toBe(text);
     }

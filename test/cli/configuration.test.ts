@@ -28,6 +28,7 @@ const samples: Record<string, string> = {
   ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x', import: 'x' },
   healthPath: '/healthz',
   status: '127.0.0.1:2',
+  trustedProxies: 'loopback',
 };
 
 const empty = folder();

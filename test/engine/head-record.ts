@@ -48,8 +48,9 @@ export interface HeadRecord {
 /**
  * @param head request line and field lines, separated by newlines
  * @param before native text in front of the head, as when several requests share one string
+ * @param names of the fields that the record knows by number
  */
-export function headRecord(head: string, before = ''): HeadRecord {
+export function headRecord(head: string, before = '', names = FIELD_NAMES): HeadRecord {
   const lines = head.split('\n');
   const [method, target, version] = lines[0].split(' ');
   const fields = lines.slice(1);
@@ -84,7 +85,7 @@ export function headRecord(head: string, before = ''): HeadRecord {
     const colon = line.indexOf(':');
     const name = line.slice(0, colon);
     const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
-    const known = Math.max(0, FIELD_NAMES.indexOf(name.toLowerCase()));
+    const known = Math.max(0, names.indexOf(name.toLowerCase()));
     if (name.toLowerCase() === 'transfer-encoding') flags |= FLAG_CHUNKED;
     const word = at + HEAD_WORDS + i * FIELD_WORDS;
     words[word + FIELD_NAME_START] = start;

@@ -1,6 +1,5 @@
 import type net from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { connectionInfo } from '../../environ/peer.ts';
 import { type TlsVariables, tlsVariables } from '../../environ/tls.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import { goesOver } from '../accept.ts';
@@ -32,7 +31,10 @@ interface HandshakesOptions extends Pick<ResolvedOptions, 'tlsClientCert' | 'tim
 
 /** A connection whose handshake is under way. */
 interface Handshake {
+  /** The addresses of both ends of the socket. */
+  readonly key: string;
   readonly socket: net.Socket;
+  /** What is known of it, be it by a proxy. */
   readonly info: ConnectionInfo;
   /** Milliseconds of the gateway's clock. */
   readonly begun: number;
@@ -78,8 +80,8 @@ export class Handshakes implements Encryption {
   }
 
   begin(socket: net.Socket, info: ConnectionInfo, now: number): void {
-    const key = keyOf(info);
-    const handshake = { socket, info, begun: now };
+    const key = keyOf(socket);
+    const handshake = { key, socket, info, begun: now };
     this.pending.set(key, handshake);
     socket.on('close', () => {
       // The system may have given the addresses to another connection.
@@ -131,7 +133,7 @@ export class Handshakes implements Encryption {
       socket.destroy();
       return;
     }
-    this.pending.delete(keyOf(handshake.info));
+    this.pending.delete(handshake.key);
     const tls = tlsVariables(socket);
     const refusal = this.refusal(socket, tls);
     if (refusal !== '') {
@@ -163,10 +165,10 @@ export class Handshakes implements Encryption {
   }
 
   private find(socket: TLSSocket): Handshake | undefined {
-    return this.pending.get(keyOf(connectionInfo(socket, false, 'https')));
+    return this.pending.get(keyOf(socket));
   }
 }
 
-function keyOf({ remoteAddress, remotePort, serverName, serverPort }: ConnectionInfo): string {
-  return `${remoteAddress} ${remotePort} ${serverName} ${serverPort}`;
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

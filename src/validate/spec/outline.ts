@@ -127,6 +127,7 @@ export {};
 //: | `quaich.client_disconnected` | should be (sync) | a function that answers the same | [B-37](#b-37) |
 //: | `quaich.queue_time` | may be | milliseconds that the request waited | [L-48](#l-48) |
 //: | `quaich.early_hints` | may be | a function that sends a 103 response | [G-152](#g-152) |
+//: | `quaich.peer_address` | may be | the address of the peer, where proxies are trusted | [G-210](#g-210) |
 //: | `quaich.unix_socket` | may be | `true`: the peer is on a Unix socket | [G-182](#g-182) |
 //: | `quaich.state` | with a startup hook | a copy of its state | [L-06](#l-06) |
 //:

@@ -95,7 +95,8 @@ export {};
 //:
 //: G-182: A request that came by TCP MUST NOT reach the application without `REMOTE_ADDR`: a client that the system no
 //: longer knows has gone. A peer on a Unix socket has no address; there `quaich.unix_socket` is true, and only there. A
-//: missing address alone proves nothing.
+//: missing address alone proves nothing. Where a trusted proxy says that it does not know its client, there is no
+//: address either ([G-214](#g-214)).
 //:
 //: G-38: Under TLS a server SHOULD set `HTTPS` to `on` and what it knows of the `SSL_*` variables; without TLS all of
 //: them are left out.
@@ -127,6 +128,27 @@ export {};
 //:
 //: G-39: Address, scheme and host MUST NOT be taken from `X-Forwarded-*` or `Forwarded` unless the peer is configured
 //: as trusted.
+//:
+//: G-210: A server that trusts proxies MUST go by one rule for all applications, whatever runs them and whatever
+//: protocol they are reached by: that of the middleware. The addresses are read from right to left, beginning with the
+//: peer, which is by FastCGI and SCGI the `REMOTE_ADDR` of the front server; the first that is not trusted is the
+//: client. Its address and scheme, and where the owner says so host, port and prefix, replace those of the connection;
+//: `quaich.peer_address` keeps the address of the peer.
+//:
+//: G-211: Where proxies are trusted, forwarding fields of other peers MUST NOT reach an application, nor those that are
+//: not taken. Of those that are, what stands left of the words of trusted proxies is removed.
+//:
+//: G-212: The access log MUST have the address of the client that the application gets.
+//:
+//: G-213: Where the PROXY protocol is spoken, a connection MUST begin with its header, version 1 or 2, and come from a
+//: trusted peer. Any other is closed without an answer.
+//:
+//: G-214: The addresses of the header MUST count as those of the connection, before TLS as well. Where the proxy speaks
+//: for itself (LOCAL) they are its own. Where it does not know its client, or that is on a Unix socket, there is no
+//: `REMOTE_ADDR`, and its forwarding fields are removed. What follows the addresses is skipped.
+//:
+//: G-215: A header MUST have a limit of size and one of time that no number of bytes extends, and counts as a
+//: connection. Connections that are refused SHOULD be told to the owner, but not each of them.
 
 //: @in environ-wsgi
 //: G-44: `wsgi.multithread` MUST be true where several requests may be in progress in one realm, thus on an event loop;
