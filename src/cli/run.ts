@@ -2,6 +2,7 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
 import { version } from '../rules/version.ts';
 import type { ServedApplication } from '../server/index.ts';
+import { messageFormat } from '../server/log/settings.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { type Configuration, configure, printConfiguration } from './configuration.ts';
@@ -9,6 +10,7 @@ import { PLACES } from './entry.ts';
 import type { Environment } from './environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText, shortHelp } from './help.ts';
+import { type Say, sayTo } from './messages.ts';
 import { startLines } from './start-lines.ts';
 
 /** What the command needs of a server that answers requests. */
@@ -25,8 +27,10 @@ export interface RunningServer {
   close(): Promise<void>;
   /** Cuts the waiting of `close` short (L-11). */
   abort(): unknown;
-  /** Opens the access log anew. */
+  /** Opens the files of the logs anew. */
   reopenLogs?(): void;
+  /** Adds a message to those of the server. */
+  readonly report?: Say;
   /** Loads the applications again (L-27), and tells which settings need a new start. */
   reload?(options: ServeOptions): Promise<readonly string[]>;
 }
@@ -66,6 +70,7 @@ export interface Surroundings {
  * told on standard error, in one line where its cause is known.
  */
 export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
+  let say = sayTo(io.stderr, 'text');
   try {
     const args = parseArguments(argv);
     if (args.command === 'help') {
@@ -77,7 +82,8 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
       return STOPPED;
     }
     const configuration = await configure(args, io.env, io.directory);
-    for (const warning of configuration.warnings) io.stderr(`quaich: warning: ${warning}\n`);
+    say = sayTo(io.stderr, messageFormat(configuration.options));
+    for (const warning of configuration.warnings) say('warn', warning);
     if (args.command === 'printConfig') {
       io.stdout(printConfiguration(configuration));
       return STOPPED;
@@ -89,9 +95,9 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
     }
     return await (args.command === 'check'
       ? check(configuration, io)
-      : serveUntilStopped(configuration, io, (time) => configure(args, io.env, io.directory, time)));
+      : serveUntilStopped(configuration, io, say, (time) => configure(args, io.env, io.directory, time)));
   } catch (error) {
-    return tell(error, io);
+    return tell(error, io, say);
   }
 }
 
@@ -109,13 +115,20 @@ async function check({ options }: Configuration, io: Surroundings): Promise<numb
   return STOPPED;
 }
 
-/** @param configureAgain reads the configuration once more; `time` counts */
+/**
+ * @param sayAloud on standard error
+ * @param configureAgain reads the configuration once more; `time` counts
+ */
 async function serveUntilStopped(
   { options }: Configuration,
   io: Surroundings,
+  sayAloud: Say,
   configureAgain: (time: number) => Promise<Configuration>,
 ): Promise<number> {
   let server: RunningServer | undefined;
+  const hasLog = (options.errorLogFile ?? '-') !== '-';
+  /** To the log of the server, where that is a file. */
+  const say: Say = (...message) => ((hasLog && server?.report) || sayAloud)(...message);
   let signals = 0;
   let closing = () => {};
   // Ends: with `close`, which has limits of its own, and by `failed` in the race below.
@@ -126,7 +139,7 @@ async function serveUntilStopped(
     signals++;
     // A startup that hangs can be cut short by an end only: what it waits for is not known.
     if (signals > (server ? 2 : 1)) io.kill();
-    else if (!server) io.stderr('quaich: stopping once the start is over; a second signal ends at once\n');
+    else if (!server) sayAloud('info', 'stopping once the start is over; a second signal ends at once');
     else if (signals === 1) closing();
     else server.abort();
   };
@@ -142,9 +155,9 @@ async function serveUntilStopped(
     while (due && signals === 0) {
       due = false;
       try {
-        await loadAgain(server, await configureAgain(++reloads), io);
+        await loadAgain(server, await configureAgain(++reloads), say);
       } catch (error) {
-        if (signals === 0) io.stderr(`quaich: reload failed, the server goes on as it was: ${wordsOf(error)}\n`);
+        if (signals === 0) say('error', `reload failed, the server goes on as it was: ${wordsOf(error)}`);
       }
     }
     reloading = false;
@@ -166,8 +179,10 @@ async function serveUntilStopped(
   for (const [signal, listener] of heard) io.signals.on(signal, listener);
   try {
     server = await io.serve(options);
-    io.stderr(startLines(server, options, io.directory));
-    if (server.statusUrl) io.stderr(`status on ${server.statusUrl}\n`);
+    for (const line of startLines(server, options, io.directory)) {
+      sayAloud('info', ...line);
+      if (hasLog) say('info', ...line);
+    }
     if (signals > 0) closing();
     else if (due) void reload();
     await Promise.race([closed, server.failed]);
@@ -177,15 +192,15 @@ async function serveUntilStopped(
   }
 }
 
-async function loadAgain(server: RunningServer, { options, warnings }: Configuration, io: Surroundings): Promise<void> {
-  for (const warning of warnings) io.stderr(`quaich: warning: ${warning}\n`);
+async function loadAgain(server: RunningServer, { options, warnings }: Configuration, say: Say): Promise<void> {
+  for (const warning of warnings) say('warn', warning);
   const kept = (await server.reload?.(options)) ?? [];
-  if (kept.length > 0) io.stderr(`quaich: warning: needs a new start to take effect: ${kept.join(', ')}\n`);
-  io.stderr('reloaded\n');
+  if (kept.length > 0) say('warn', `needs a new start to take effect: ${kept.join(', ')}`);
+  say('info', 'reloaded');
 }
 
-function tell(error: unknown, io: Surroundings): number {
-  io.stderr(`quaich: ${wordsOf(error)}\n`);
+function tell(error: unknown, io: Surroundings, say: Say): number {
+  say('error', wordsOf(error));
   if (error instanceof QuaichError && error.code === 'QUAICH_STUCK') io.kill();
   return error instanceof ConfigurationError ? MISCONFIGURED : FAILED;
 }

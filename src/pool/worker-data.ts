@@ -1,6 +1,7 @@
 import type { RingLayout } from '../rings/index.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import type { AppOptions, KnownApplication } from './load.ts';
+import type { SharedLogFile } from './log-file.ts';
 
 /** A mount as a worker sees it; requests name it by its place in the list. */
 export interface WorkerMount {
@@ -28,6 +29,8 @@ export interface WorkerData {
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
   earlyHints: boolean;
+  /** Where the output of workers goes; absent: to standard output and error. */
+  logFile?: SharedLogFile | undefined;
   /** Whether workers note when they take a request. */
   timed: boolean;
   /** Whether an async worker may have several requests in progress (G-09, G-44). */

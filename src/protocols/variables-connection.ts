@@ -30,6 +30,8 @@ export interface VariablesConnectionOptions {
   keepAlive: boolean;
   /** Requests on one connection, which ends with the response to the last; absent: any number. */
   mostRequests?: number;
+  /** Heads of responses are kept in their exchanges. */
+  keepHeads?: boolean;
 }
 
 /**
@@ -134,7 +136,9 @@ export abstract class VariablesConnection extends Connection {
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
     exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
-    this.send(cgiHead(head));
+    const text = cgiHead(head);
+    if (this.options.keepHeads) exchange.head = text;
+    this.send(text);
   }
 
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {

@@ -34,14 +34,8 @@ import type { Parser } from './http/parser.ts';
 import { FIELD_NAMES, METHODS } from './http/wasm/tables.ts';
 
 const RECORD = HEAD_RECORD >> 2;
-/** Number of the field REMOTE_ADDR. No field of a head has it. */
+/** Number of the field REMOTE_ADDR, which every request is asked for. No field of a head has it. */
 export const REMOTE_ADDRESS = FIELD_NAMES.length;
-/** Variables that the access log looks for by the number of their field. */
-const NUMBERS: Readonly<Record<string, number>> = {
-  REMOTE_ADDR: REMOTE_ADDRESS,
-  HTTP_REFERER: FIELD_NAMES.indexOf('referer'),
-  HTTP_USER_AGENT: FIELD_NAMES.indexOf('user-agent'),
-};
 
 /** Limits of a request's variables. */
 export interface VariableLimits {
@@ -69,7 +63,7 @@ export function writeVariables(parser: Parser, variables: Variables, limits: Var
     const value = variables[name];
     const field = RECORD + HEAD_WORDS + FIELD_WORDS * count++;
     words[field + FIELD_NAME_START] = text.length;
-    words[field + FIELD_NAME] = name.length | ((NUMBERS[name] ?? 0) << 16);
+    words[field + FIELD_NAME] = name.length | (name === 'REMOTE_ADDR' ? REMOTE_ADDRESS << 16 : 0);
     words[field + FIELD_VALUE_START] = text.length + name.length;
     words[field + FIELD_VALUE_LENGTH] = value.length;
     if (name === 'REQUEST_URI') {

@@ -1,5 +1,6 @@
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { ErrorStream } from '../interface/types.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
 import { onUncaught } from '../pool/uncaught.ts';
 import { type Runnable, runnables } from '../pool/worker.ts';
@@ -27,7 +28,10 @@ interface InlineOptions extends InlineSettings {
   /** Null where an application runs elsewhere. */
   mounts: readonly (WorkerMount | null)[];
   traffic: Traffic;
+  /** The steps of requests are timed, and it is noted who has them. */
+  timed: boolean;
   report: Report;
+  errors: ErrorStream;
 }
 
 /** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
@@ -76,7 +80,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, env, validate, timeoutStartup, report } = this.options;
+    const { mounts, directory, env, errors, validate, timeoutStartup, report } = this.options;
     if (mounts.some((mount) => mount !== null)) {
       // This thread cannot be replaced, so it goes on.
       this.forgetUncaught = onUncaught((error) =>
@@ -94,6 +98,7 @@ export class InlineApplications implements Service {
       this.applications,
       { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
       env,
+      errors,
     );
   }
 
@@ -123,7 +128,10 @@ export class InlineApplications implements Service {
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
     if (this.inProgress >= this.mostRequests) return false;
     this.inProgress++;
-    if (this.options.traffic.isCounted) exchange.takenTime = performance.now();
+    if (this.options.timed) {
+      exchange.takenTime = performance.now();
+      exchange.worker = 'inline';
+    }
     const request = this.runner.run(runnable, exchange, host);
     if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) {
       request.since = this.turn.now;

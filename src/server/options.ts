@@ -7,9 +7,17 @@ import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
 import { type Bind, formatBind, isEncrypted, isGateway, parseBind } from './bind.ts';
+import {
+  accessLogFile,
+  accessLogFormat,
+  errorLogFile,
+  errorLogFormat,
+  type MessageFormat,
+  messageFormat,
+} from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
-import { choice, count, duration, expected, files, readPath, type Setting, size, toggle } from './setting-kinds.ts';
+import { choice, count, duration, expected, files, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
 
@@ -77,16 +85,6 @@ function splitPair(text: unknown): [string, string] {
   if (typeof text !== 'string' || equals < 1) throw expected('KEY=VALUE', text);
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
-
-const accessLogFile: Setting<string, string> = {
-  group: 'Logs',
-  value: 'PATH',
-  default: '-',
-  defaultText: 'standard output',
-  text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
-  read: readPath,
-  show: String,
-};
 
 const healthPath: Setting<string | undefined, string> = {
   group: 'Health and status',
@@ -316,18 +314,15 @@ export const settings = {
   accessLog: toggle('Logs', false, 'Write a line for each request', {
     defaultText: 'off; on where its format or file is given',
   }),
-  accessLogFormat: choice(
-    'Logs',
-    'combined',
-    ['common', 'combined', 'json'],
-    'Format of the access log; the first two end with the milliseconds that the request took',
-  ),
+  accessLogFormat,
   accessLogFile,
+  errorLogFormat,
+  errorLogFile,
   logLevel: choice(
     'Logs',
     'info',
     ['debug', 'info', 'warn', 'error', 'silent'],
-    'Least severe messages of the server that standard error shows',
+    'Least severe messages of the server that are told',
   ),
   queueWarning: duration(
     'Logs',
@@ -361,7 +356,7 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
   directory?: string;
   /** Takes the access log in place of `accessLogFile`. */
   accessLogStream?: TextSink;
-  /** Takes the server's own messages in place of standard error. */
+  /** Takes the server's own messages in place of `errorLogFile`. */
   errorLog?: TextSink;
 };
 
@@ -369,9 +364,10 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
 export type ResolvedApp = AppOptions & { prefix: string };
 
 /** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
-export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
+export type ResolvedOptions = Omit<Values, 'bind' | 'status' | 'errorLogFormat'> & {
   bind: Bind[];
   status: Bind | undefined;
+  errorLogFormat: MessageFormat;
   apps: ResolvedApp[];
   directory: string;
   accessLogStream?: TextSink;
@@ -428,13 +424,15 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   }
   const [binds, [statusBind]] = resolveBinds(checked.bind, [checked.status ?? []].flat());
   if (binds.some(isEncrypted)) checkCertificates(checked);
-  const { accessLog, accessLogFormat, accessLogFile } = options;
+  const { accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
+  const accessLog = options.accessLog === undefined ? logGiven : checked.accessLog;
   return {
     ...checked,
     bind: binds,
     status: statusBind,
-    accessLog: accessLog === undefined ? logGiven : checked.accessLog,
+    accessLog,
+    errorLogFormat: messageFormat({ ...checked, accessLog }),
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
     apps: resolveApps(options.apps, checked.adapt),
     directory,

@@ -1,4 +1,3 @@
-import { writeFully } from '../engine/error-stream.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
@@ -182,9 +181,11 @@ export class PooledRequests implements ResponseHandler {
   private giveUp(request: PooledRequest, status = 500, message = ''): void {
     const { exchange } = request;
     request.exchange = null;
-    if (exchange?.state === RESPONSE_AWAITED) {
+    if (exchange === null) return;
+    if (this.context.isTimed) this.noteWorker(exchange, request.slot);
+    if (exchange.state === RESPONSE_AWAITED) {
       exchange.connection.answer(exchange, status, message);
-    } else if (exchange !== null) {
+    } else {
       exchange.connection.breakResponse(exchange);
       exchange.connection.done(exchange);
     }
@@ -271,7 +272,7 @@ export class PooledRequests implements ResponseHandler {
   errors(slot: number, start: number, length: number): void {
     const { exchange } = this.requests[slot];
     const text = this.bytes.subarray(start, start + length);
-    if (exchange === null || !exchange.connection.errors(exchange, text)) writeFully(2, text);
+    if (!exchange?.connection.errors(exchange, text)) this.context.errors.write(text.toString());
   }
 
   note(worker: number, code: number, text: string): void {
@@ -283,9 +284,10 @@ export class PooledRequests implements ResponseHandler {
     const { exchange } = request;
     if (exchange === null) return null;
     request.answered = true;
-    const { rings, traffic } = this.context;
-    if (traffic.isCounted) {
+    const { rings, traffic, isTimed } = this.context;
+    if (isTimed) {
       exchange.takenTime = claimTime(rings, slot);
+      this.noteWorker(exchange, slot);
       traffic.answered(exchange);
     }
     const head = this.responseHead;
@@ -295,6 +297,12 @@ export class PooledRequests implements ResponseHandler {
     head.text = this.bytes.latin1Slice(sent.textStart, sent.textStart + sent.textLength);
     exchange.connection.respond(exchange, head, complete);
     return exchange;
+  }
+
+  /** The worker that has a request, where one has. */
+  private noteWorker(exchange: Exchange, slot: number): void {
+    const worker = this.context.rings.owner(slot);
+    if (worker >= 0) exchange.worker = this.context.workerName(worker);
   }
 
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {

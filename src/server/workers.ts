@@ -1,4 +1,4 @@
-import type { Kind } from '../interface/types.ts';
+import type { ErrorStream, Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError, WorkerPool } from '../pool/pool.ts';
@@ -55,6 +55,7 @@ interface WorkersOptions extends WorkerSettings {
   leaveTimeout: number;
   traffic: Traffic;
   report: Report;
+  errors: ErrorStream;
 }
 
 /** The workers of one kind. */
@@ -70,6 +71,8 @@ interface WorkerPlace {
   readonly of: KindPool;
   /** Among those of its kind. */
   readonly index: number;
+  /** Of both, for logs. */
+  readonly name: string;
   /** Its thread takes requests. */
   ready: boolean;
   /** Another thread has taken its part: it leaves with its last request. */
@@ -126,6 +129,9 @@ export class Workers implements Service {
       rings: this.rings,
       turn,
       traffic: options.traffic,
+      isTimed: options.data.timed,
+      errors: options.errors,
+      workerName: (worker) => this.places[worker].name,
       scheduleRings: () => this.schedule(),
       isFull: () => this.isFull(),
       queued: () => {
@@ -316,7 +322,8 @@ export class Workers implements Service {
     const of: KindPool = { kind, pool, isDown: false };
     this.pools.push(of);
     for (let index = 0; index < places; index++) {
-      this.places.push({ of, index, ready: false, draining: false, served: 0, limit: Number.POSITIVE_INFINITY });
+      const name = `${kind}-${index}`;
+      this.places.push({ of, index, name, ready: false, draining: false, served: 0, limit: Number.POSITIVE_INFINITY });
     }
   }
 

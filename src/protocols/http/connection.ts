@@ -47,6 +47,8 @@ export interface ConnectionOptions {
   keepAlive: boolean;
   /** Requests on one connection, which ends with the response to the last; absent: any number. */
   mostRequests?: number;
+  /** Heads of responses are kept in their exchanges. */
+  keepHeads?: boolean;
 }
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -202,6 +204,7 @@ export class HttpConnection extends Connection {
     const last = exchange.next === null && (this.draining || this.inputEnded);
     const persist = exchange.persist && !last && !this.endsWith(exchange, complete);
     const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
+    if (this.options.keepHeads) exchange.head = text;
     if (!exchange.persist) {
       if (exchange.next === null) {
         this.reader.finishRequest();
