@@ -1,6 +1,5 @@
 /** What the command says on standard error, as text or as objects. */
 import { visibleControls } from '../server/log/escape.ts';
-import type { MessageFormat } from '../server/log/settings.ts';
 
 /** Levels of pino, and what stands before a text. */
 const LEVELS = {
@@ -12,11 +11,11 @@ const LEVELS = {
 /** `fields` is what an object has of it; a `msg` among them stands there in place of the text. */
 export type Say = (level: keyof typeof LEVELS, text: string, fields?: Readonly<Record<string, unknown>>) => void;
 
-/** Objects have the form that pino gives them in the logs of the server. */
-export function sayTo(write: (line: string) => void, format: MessageFormat): Say {
+/** Objects (`json`) have the form that pino gives them in the logs of the server. */
+export function sayTo(write: (line: string) => void, json: boolean): Say {
   return (level, text, fields) => {
     const { number, prefix } = LEVELS[level];
-    if (format === 'text') {
+    if (!json) {
       write(`${prefix}${text}\n`);
       return;
     }

@@ -2,7 +2,7 @@ import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
 import { version } from '../rules/version.ts';
 import type { ServedApplication } from '../server/index.ts';
-import { messageFormat } from '../server/log/settings.ts';
+import { isJson } from '../server/log/settings.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { type Configuration, configure, printConfiguration } from './configuration.ts';
@@ -70,7 +70,7 @@ export interface Surroundings {
  * told on standard error, in one line where its cause is known.
  */
 export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
-  let say = sayTo(io.stderr, 'text');
+  let say = sayTo(io.stderr, false);
   try {
     const args = parseArguments(argv);
     if (args.command === 'help') {
@@ -82,7 +82,7 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
       return STOPPED;
     }
     const configuration = await configure(args, io.env, io.directory);
-    say = sayTo(io.stderr, messageFormat(configuration.options));
+    say = sayTo(io.stderr, isJson(configuration.options));
     for (const warning of configuration.warnings) say('warn', warning);
     if (args.command === 'printConfig') {
       io.stdout(printConfiguration(configuration));

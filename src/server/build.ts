@@ -68,7 +68,11 @@ export async function build(plan: Plan, errorLog: ErrorLog): Promise<Parts> {
   });
   const turn = new Turn();
 
-  const inline = new InlineApplications({ ...options, mounts: mountsOf(plan, true), traffic, timed, report, errors }, parser, turn);
+  const inline = new InlineApplications(
+    { ...options, mounts: mountsOf(plan, true), traffic, timed, report, errors },
+    parser,
+    turn,
+  );
   let workers = noService;
   if (layout.workers > 0) {
     workers = new Workers(

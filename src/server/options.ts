@@ -7,14 +7,7 @@ import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
 import { type Bind, formatBind, isEncrypted, isGateway, parseBind } from './bind.ts';
-import {
-  accessLogFile,
-  accessLogFormat,
-  errorLogFile,
-  errorLogFormat,
-  type MessageFormat,
-  messageFormat,
-} from './log/settings.ts';
+import { accessLogFile, accessLogFormat, errorLogFile, errorLogFormat } from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
 import { choice, count, duration, expected, files, type Setting, size, toggle } from './setting-kinds.ts';
@@ -364,10 +357,9 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
 export type ResolvedApp = AppOptions & { prefix: string };
 
 /** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
-export type ResolvedOptions = Omit<Values, 'bind' | 'status' | 'errorLogFormat'> & {
+export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
   bind: Bind[];
   status: Bind | undefined;
-  errorLogFormat: MessageFormat;
   apps: ResolvedApp[];
   directory: string;
   accessLogStream?: TextSink;
@@ -424,15 +416,13 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   }
   const [binds, [statusBind]] = resolveBinds(checked.bind, [checked.status ?? []].flat());
   if (binds.some(isEncrypted)) checkCertificates(checked);
-  const { accessLogFormat, accessLogFile } = options;
+  const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
-  const accessLog = options.accessLog === undefined ? logGiven : checked.accessLog;
   return {
     ...checked,
     bind: binds,
     status: statusBind,
-    accessLog,
-    errorLogFormat: messageFormat({ ...checked, accessLog }),
+    accessLog: accessLog === undefined ? logGiven : checked.accessLog,
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
     apps: resolveApps(options.apps, checked.adapt),
     directory,

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import { jsonLines } from './log/json-lines.ts';
-import type { MessageFormat } from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isStuck, surviveErrors } from './standard-streams.ts';
@@ -16,29 +15,24 @@ type Level = Exclude<ResolvedOptions['logLevel'], 'silent'>;
  */
 export type Report = (level: Level, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
-interface ReportSettings {
-  logLevel: ResolvedOptions['logLevel'];
-  errorLogFormat: MessageFormat;
-}
-
 /**
- * Messages at least as severe as `logLevel`, as text or objects, a line each.
+ * Messages at least as severe as `least`, as text or objects, a line each.
  *
+ * @param form dated text tells the time and the level, where nobody else does
  * @param write takes a line, and does not throw
- * @param dated whether text tells the time and the level, where nobody else does
  */
 export function createReport(
-  { logLevel, errorLogFormat }: ReportSettings,
+  least: ResolvedOptions['logLevel'],
+  form: 'text' | 'dated text' | 'json',
   write: (line: string) => void,
-  dated = false,
 ): Report {
-  if (errorLogFormat === 'json') {
-    const json = jsonLines(write, logLevel, true);
+  if (form === 'json') {
+    const json = jsonLines(write, least, true);
     return (level, message, fields) => json[level]({ msg: message, ...fields });
   }
-  const before = dated ? dateAndLevel : () => 'quaich:';
+  const before = form === 'text' ? () => 'quaich:' : dateAndLevel;
   return (level, message) => {
-    if (SEVERITY[level] >= SEVERITY[logLevel]) write(`${before(level)} ${message}\n`);
+    if (SEVERITY[level] >= SEVERITY[least]) write(`${before(level)} ${message}\n`);
   };
 }
 

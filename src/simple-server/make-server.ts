@@ -104,7 +104,10 @@ export async function makeServer(
     runnable,
     parser,
     acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), true),
-    log: accessLog === undefined ? noAccessLog : await openAccessLog({ format: accessFormat('common'), stream: accessLog }),
+    log:
+      accessLog === undefined
+        ? noAccessLog
+        : await openAccessLog({ format: accessFormat('common'), stream: accessLog }),
   });
   await server.start(host, port);
   return server;

@@ -137,7 +137,10 @@ describe('what looks like something else', () => {
   );
 
   it.each(['common', 'combined'] as const)('G-73 %s keeps an address of a front server one word', async (format) => {
-    const [line, more] = await logged({ format: accessFormat(format) }, { remoteAddress: '1.2.3.4 - - "x"\n\u0085evil' });
+    const [line, more] = await logged(
+      { format: accessFormat(format) },
+      { remoteAddress: '1.2.3.4 - - "x"\n\u0085evil' },
+    );
     expect(line).toMatch(/^1\.2\.3\.4\\x20-\\x20-\\x20\\"x\\"\\x0a\\x85evil - - \[[ -~]*$/);
     expect(more).toBe(undefined);
   });

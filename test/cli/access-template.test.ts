@@ -80,7 +80,10 @@ describe('L-43 a template', () => {
     ['"%m %U%q %H"', '"GET /a b/c?d=e&f HTTP/1.1"'],
     ['%s %<s %B %b', '206 206 1234 1234'],
     ['%D %T %{s}T %{ms}T %{us}T', '1234567 1 1 1234 1234567'],
-    ['%{Host}i %V %v %p %{local}p %{canonical}p %{remote}p', 'www.example.com:8443 www.example.com 203.0.113.1 8443 8443 8443 50000'],
+    [
+      '%{Host}i %V %v %p %{local}p %{canonical}p %{remote}p',
+      'www.example.com:8443 www.example.com 203.0.113.1 8443 8443 8443 50000',
+    ],
     ['"%{content-type}o" "%{Set-Cookie}o" "%{ETag}o"', '"text/plain" "a=1, b=2" "-"'],
     ['%{SSL_PROTOCOL}x %{SSL_CIPHER}x %{SSL_CLIENT_S_DN}x', 'TLSv1.3 TLS_AES_256_GCM_SHA384 -'],
     ['%{mount}n "%{mount}n" %{worker}n %{queue}n %{duration}n', '/a\\x20b "/a b" sync-3 0.5 1234.568'],
@@ -107,7 +110,10 @@ describe('L-43 a template', () => {
     const local = new Date(Math.floor(END / 1000) * 1000);
     const two = (value: number) => String(value).padStart(2, '0');
     expect(at('%{end:%Y-%m-%dT%H:%M:%S}t %{end:%FT%T}t %{end:%s}t')).toBe(
-      Array.from({ length: 2 }, () => `${local.getFullYear()}-01-${two(local.getDate())}T${local.toTimeString().slice(0, 8)}`)
+      Array.from(
+        { length: 2 },
+        () => `${local.getFullYear()}-01-${two(local.getDate())}T${local.toTimeString().slice(0, 8)}`,
+      )
         .concat(String(Math.floor(END / 1000)))
         .join(' '),
     );
@@ -125,7 +131,16 @@ describe('L-43 a template', () => {
 
   it('has a dash for what is not known', () => {
     const nothing: Partial<AccessRecord> = {
-      ...{ remoteAddress: '', method: '-', target: '-', responseHead: '', mount: '', worker: '', queueMs: -1, bytes: 0 },
+      ...{
+        remoteAddress: '',
+        method: '-',
+        target: '-',
+        responseHead: '',
+        mount: '',
+        worker: '',
+        queueMs: -1,
+        bytes: 0,
+      },
       connection: { ...record.connection, serverName: '', remotePort: '', tls: undefined },
     };
     expect(line('%h %U %q %b %{X}o %{X}i %{X}e %{worker}n %{queue}n %{mount}n %v %V %{remote}p', nothing, {})).toBe(

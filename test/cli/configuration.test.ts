@@ -26,7 +26,6 @@ function folder(files: Record<string, string> = {}): string {
 const samples: Record<string, string> = {
   ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x', errorLogFile: 'x' },
   ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x' },
-  errorLogFormat: 'json',
   healthPath: '/healthz',
   status: '127.0.0.1:2',
 };

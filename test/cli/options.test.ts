@@ -81,11 +81,8 @@ describe('resolveOptions', () => {
       { accessLogFormat: 'xml' },
       /^accessLogFormat: expected one of common, combined, json, or a template such as '.*', got "xml"$/,
     ],
-    [
-      { accessLogFormat: '%h "%r" %Z %s' },
-      /^accessLogFormat: unknown atom at character 9 of the template: "%Z"$/,
-    ],
-    [{ errorLogFormat: 'xml' }, /^errorLogFormat: expected one of text, json, got "xml"$/],
+    [{ accessLogFormat: '%h "%r" %Z %s' }, /^accessLogFormat: unknown atom at character 9 of the template: "%Z"$/],
+    [{ errorLogFormat: 'xml' }, /^errorLogFormat: expected one of auto, text, json, got "xml"$/],
     [{ socketMode: '999' }, /^socketMode: expected an octal number/],
     [{ bind: [] }, /^bind: expected at least one address/],
     [{ bind: 'localhost' }, /^bind: address "localhost": the port is missing/],

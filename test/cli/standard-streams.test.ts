@@ -1,12 +1,12 @@
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createReport, sinkWriter } from '../../src/server/report.ts';
 import type { TextSink } from '../../src/server/log/stream.ts';
+import { createReport, sinkWriter } from '../../src/server/report.ts';
 import { guardStream } from '../../src/server/standard-streams.ts';
 
 const KILOBYTE = 'x'.repeat(1023);
 
-const reportTo = (sink: TextSink) => createReport({ logLevel: 'info', errorLogFormat: 'text' }, sinkWriter(sink));
+const reportTo = (sink: TextSink) => createReport('info', 'text', sinkWriter(sink));
 
 /** A stream that nobody reads. */
 const unread = () => new Writable({ write: () => {} });

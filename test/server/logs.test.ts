@@ -41,7 +41,9 @@ const WAYS = [
 ];
 
 /** A server in this process, with the lines of its access log. */
-async function serving(options: Partial<ServeOptions>): Promise<{ server: Server; lines: (count: number) => Promise<string[]> }> {
+async function serving(
+  options: Partial<ServeOptions>,
+): Promise<{ server: Server; lines: (count: number) => Promise<string[]> }> {
   let text = '';
   const server = await serve({
     ...{ apps: { module, export: 'syncApp' }, bind: '127.0.0.1:0', syncWorkers: 1, asyncWorkers: 1 },
@@ -79,8 +81,16 @@ describe.each(WAYS)('L-43 $way: a template', ({ export: name, inline, worker, pr
   });
 
   it.each([
-    ['FastCGI', 'fastcgi', fastcgi.request(1, { PATH_INFO: '/a b/', HTTP_X_A: 'b', REMOTE_USER: 'frank', UNIQUE: 'u1' })],
-    ['SCGI', 'scgi', scgi.request({ PATH_INFO: '/a b/', DOCUMENT_URI: '/a b/', HTTP_X_A: 'b', REMOTE_USER: 'frank', UNIQUE: 'u1' })],
+    [
+      'FastCGI',
+      'fastcgi',
+      fastcgi.request(1, { PATH_INFO: '/a b/', HTTP_X_A: 'b', REMOTE_USER: 'frank', UNIQUE: 'u1' }),
+    ],
+    [
+      'SCGI',
+      'scgi',
+      scgi.request({ PATH_INFO: '/a b/', DOCUMENT_URI: '/a b/', HTTP_X_A: 'b', REMOTE_USER: 'frank', UNIQUE: 'u1' }),
+    ],
   ])('tells what comes by %s', async (_, scheme, text) => {
     const accessLogFormat = '%>s %u %{X-A}i %{UNIQUE}e %{worker}n %{X-Request-Id}o %{Content-Length}o';
     const { server, lines } = await serving({ apps, bind: `${scheme}://127.0.0.1:0`, accessLogFormat });
@@ -114,14 +124,13 @@ describe('L-43 a template', () => {
     await talk(server.url, 'GET /a?\x1b"\xff HTTP/1.1\r\nHost: a\r\n\r\n');
     await talk(server.url, 'GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: "\\\t\xe9"\r\nConnection: close\r\n\r\n');
     await talk(server.url, '\x00\x01 \x02\r\n\r\n');
-    for (const line of await lines(3)) expect(line).toMatch(/^127\.0\.0\.1 "(?:[^"\\]|\\.)+" \d{3} "(?:[^"\\]|\\.)+" [!-~]+$/);
+    for (const line of await lines(3))
+      expect(line).toMatch(/^127\.0\.0\.1 "(?:[^"\\]|\\.)+" \d{3} "(?:[^"\\]|\\.)+" [!-~]+$/);
   });
 
   it('that cannot be read ends the start, by a line that names the place', async () => {
     const { code, stderr } = await ended(start([module, '--access-log-format', '%h %{foo}T']));
-    expect(stderr).toBe(
-      'quaich: --access-log-format: unknown atom at character 4 of the template: "%{foo}T"\n',
-    );
+    expect(stderr).toBe('quaich: --access-log-format: unknown atom at character 4 of the template: "%{foo}T"\n');
     expect(code).toBe(2);
   });
 });
@@ -195,12 +204,19 @@ describe("L-45 the server's messages", () => {
     command.child.kill('SIGHUP');
     await vi.waitFor(() => expect(command.stderr).toContain('"reloaded"'), 15_000);
     await stop(command);
-    const messages = command.stderr.trim().split('\n').map((line) => JSON.parse(line));
+    const messages = command.stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(messages.slice(0, 2)).toMatchObject([
       { level: 30, msg: 'mounted', prefix: '/' },
       { level: 30, msg: 'listening', url },
     ]);
-    expect(messages).toContainEqual({ level: 50, time: expect.any(Number), msg: expect.stringMatching(/^sync worker 0 /) });
+    expect(messages).toContainEqual({
+      level: 50,
+      time: expect.any(Number),
+      msg: expect.stringMatching(/^sync worker 0 /),
+    });
     expect(messages).toContainEqual({ level: 30, time: expect.any(Number), msg: 'reloaded' });
   });
 
@@ -245,7 +261,9 @@ describe.each(WAYS)('L-46 $way: what an application writes', ({ way, export: nam
     const command = quaich(...argv, '--error-log-file', file);
     const [url] = await ready(command);
     const ask = (round: string) =>
-      Promise.all(paths.flatMap((path) => ['x', 'y', 'z'].map((text) => get(url, `${path}?${round}${path}${text},50`))));
+      Promise.all(
+        paths.flatMap((path) => ['x', 'y', 'z'].map((text) => get(url, `${path}?${round}${path}${text},50`))),
+      );
     const expectWhole = (lines: string[], round: string) => {
       for (const path of paths)
         for (const text of ['x', 'y', 'z']) {
@@ -271,24 +289,27 @@ describe.each(WAYS)('L-46 $way: what an application writes', ({ way, export: nam
 });
 
 describe('L-47 a log that cannot be written', () => {
-  it.skipIf(!existsSync('/dev/full'))('because the disk is full costs lines, which are told, and no request', async () => {
-    const command = quaich(
-      ...[`/=${module}:syncApp`, `/async=${module}:asyncApp`],
-      ...['--access-log-file', '/dev/full', '--error-log-file', '/dev/full'],
-    );
-    const [url] = await ready(command);
-    for (const path of ['/errors', '/log', '/async/errors'])
-      for (let i = 0; i < 5; i++) expect((await get(url, `${path}?x,3`)).status).toBe(200);
-    expect((await get(url, '/exit')).status).toBe(500);
-    await vi.waitFor(() => {
-      expect(command.stderr).toMatch(/^quaich: error log: lines lost: \d+ \(/m);
-    }, 15_000);
-    expect((await get(url)).status).toBe(200);
-    await stop(command);
-    const told = [...command.stderr.matchAll(/error log: lines lost: (\d+)/g)].map(([, lines]) => Number(lines));
-    // 45 of applications, three of the start, and one of the worker's end.
-    expect(told.reduce((sum, lines) => sum + lines, 0)).toBeGreaterThanOrEqual(45 + 4);
-  });
+  it.skipIf(!existsSync('/dev/full'))(
+    'because the disk is full costs lines, which are told, and no request',
+    async () => {
+      const command = quaich(
+        ...[`/=${module}:syncApp`, `/async=${module}:asyncApp`],
+        ...['--access-log-file', '/dev/full', '--error-log-file', '/dev/full'],
+      );
+      const [url] = await ready(command);
+      for (const path of ['/errors', '/log', '/async/errors'])
+        for (let i = 0; i < 5; i++) expect((await get(url, `${path}?x,3`)).status).toBe(200);
+      expect((await get(url, '/exit')).status).toBe(500);
+      await vi.waitFor(() => {
+        expect(command.stderr).toMatch(/^quaich: error log: lines lost: \d+ \(/m);
+      }, 15_000);
+      expect((await get(url)).status).toBe(200);
+      await stop(command);
+      const told = [...command.stderr.matchAll(/error log: lines lost: (\d+)/g)].map(([, lines]) => Number(lines));
+      // 45 of applications, three of the start, and one of the worker's end.
+      expect(told.reduce((sum, lines) => sum + lines, 0)).toBeGreaterThanOrEqual(45 + 4);
+    },
+  );
 
   it('because its file was removed goes on, in a new file after a signal', async () => {
     const command = quaich(`${module}:syncApp`, '--sync-workers', '1', '--error-log-file', 'removed.log');

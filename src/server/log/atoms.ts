@@ -13,7 +13,7 @@ export type Part = (record: AccessRecord) => string | number;
 /** Where an atom stands. */
 interface Place {
   /** Makes text from outside harmless there: within quotes, or as a word. */
-  readonly escape: (text: string) => string;
+  readonly harmless: (text: string) => string;
   /** It begins a word, which must not be empty. */
   readonly beginsWord: boolean;
   readonly needs: Needs;
@@ -52,9 +52,9 @@ function bare(make: (place: Place) => Part | null): Atom {
 /** Text from outside. */
 function text(of: (record: AccessRecord) => string): Atom {
   return bare(
-    ({ escape }) =>
+    ({ harmless }) =>
       (record) =>
-        escape(of(record)),
+        harmless(of(record)),
   );
 }
 
@@ -68,19 +68,19 @@ function byArgument(atoms: Atoms): Atom {
 }
 
 const requestLine = bare(
-  ({ escape }) =>
+  ({ harmless }) =>
     ({ method, target, protocol }) =>
-      `${escape(method)} ${escape(target)} ${escape(protocol)}`,
+      `${harmless(method)} ${harmless(target)} ${harmless(protocol)}`,
 );
 
 /** `mark` stands before a query, which may be empty. */
 function query(mark: string): Atom {
-  return bare(({ escape, beginsWord }) => {
+  return bare(({ harmless, beginsWord }) => {
     const none = beginsWord ? '-' : '';
     return ({ target }) => {
       const at = target.indexOf('?');
       const found = at < 0 ? '' : mark + target.slice(at + 1);
-      return found === '' ? none : escape(found);
+      return found === '' ? none : harmless(found);
     };
   });
 }
@@ -105,17 +105,17 @@ function time(usual: 'begin' | 'end'): Atom {
   };
 }
 
-const requestField: Atom = ({ escape, needs }, name) => {
+const requestField: Atom = ({ harmless, needs }, name) => {
   if (!TOKEN.test(name)) return null;
   const at = needs.field(soughtField(name));
-  return ({ fields }) => escape(fields[at] ?? '');
+  return ({ fields }) => harmless(fields[at] ?? '');
 };
 
-const responseField: Atom = ({ escape, needs }, name) => {
+const responseField: Atom = ({ harmless, needs }, name) => {
   if (!TOKEN.test(name)) return null;
   needs.responseHead = true;
   const lower = name.toLowerCase();
-  return ({ responseHead }) => escape(valuesIn(responseHead, lower));
+  return ({ responseHead }) => harmless(valuesIn(responseHead, lower));
 };
 
 /** The values of a field in a head that was sent, separated by commas. Its first line is no field. */
@@ -133,17 +133,17 @@ function valuesIn(head: string, name: string): string {
 }
 
 /** The middleware requestId sends it; else what the request came with. */
-const requestId = bare(({ escape, needs }) => {
+const requestId = bare(({ harmless, needs }) => {
   needs.responseHead = true;
   const at = needs.field(soughtField('X-Request-Id'));
-  return ({ responseHead, fields }) => escape(valuesIn(responseHead, 'x-request-id') || (fields[at] ?? ''));
+  return ({ responseHead, fields }) => harmless(valuesIn(responseHead, 'x-request-id') || (fields[at] ?? ''));
 });
 
 /** A CGI variable: from a front server that sends such, else from what is known of the connection. */
 function variable(name: string, otherwise: (connection: ConnectionInfo) => string): Atom {
-  return bare(({ escape, needs }) => {
+  return bare(({ harmless, needs }) => {
     const at = needs.field({ number: 0, name: '', variable: name });
-    return ({ fields, connection }) => escape(fields[at] || otherwise(connection));
+    return ({ fields, connection }) => harmless(fields[at] || otherwise(connection));
   });
 }
 
@@ -151,17 +151,17 @@ const anyVariable: Atom = (place, name) =>
   /^[A-Z][A-Z0-9_]*$/.test(name) ? variable(name, ({ tls }) => tls?.[name] ?? '')(place, '') : null;
 
 /** The host that the client has asked for. */
-const requestedHost = bare(({ escape, needs }) => {
+const requestedHost = bare(({ harmless, needs }) => {
   const at = needs.field(soughtField('Host'));
-  return ({ fields, connection }) => escape(splitAuthority(fields[at] ?? '')[0] || connection.serverName);
+  return ({ fields, connection }) => harmless(splitAuthority(fields[at] ?? '')[0] || connection.serverName);
 });
 
 /** The name in credentials of the scheme Basic, which nobody has checked. */
-const basicName = bare(({ escape, needs }) => {
+const basicName = bare(({ harmless, needs }) => {
   const at = needs.field(soughtField('Authorization'));
   return ({ fields }) => {
     const [, credentials = ''] = /^basic ([\w+/=]+)$/i.exec(fields[at] ?? '') ?? [];
-    return escape(Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0]);
+    return harmless(Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0]);
   };
 });
 

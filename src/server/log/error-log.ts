@@ -11,6 +11,7 @@ import type { ResolvedOptions } from '../options.ts';
 import { createReport, type Report, sinkWriter } from '../report.ts';
 import { FileOutput } from './file.ts';
 import { Losses } from './losses.ts';
+import { isJson } from './settings.ts';
 
 export interface ErrorLog {
   /** Takes the server's messages. Never throws. */
@@ -27,15 +28,18 @@ export interface ErrorLog {
   close(): Promise<void>;
 }
 
-type ErrorLogSettings = Pick<ResolvedOptions, 'logLevel' | 'errorLog' | 'errorLogFile' | 'errorLogFormat'>;
+type ErrorLogSettings = Pick<
+  ResolvedOptions,
+  'accessLog' | 'accessLogFormat' | 'errorLog' | 'errorLogFile' | 'errorLogFormat' | 'logLevel'
+>;
 
 /** Milliseconds between two looks at what threads have lost. */
 const COUNT_EVERY = 1000;
 
 /** @throws ConfigurationError when the file cannot be opened */
 export async function openErrorLog(settings: ErrorLogSettings): Promise<ErrorLog> {
-  const { errorLog, errorLogFile: path } = settings;
-  const report = createReport(settings, sinkWriter(errorLog ?? process.stderr));
+  const { errorLog, errorLogFile: path, logLevel } = settings;
+  const report = createReport(logLevel, isJson(settings) ? 'json' : 'text', sinkWriter(errorLog ?? process.stderr));
   if (errorLog === undefined && path !== '-') {
     const losses = new Losses((error) => report('warn', `error log: ${error.message}`));
     const output = await FileOutput.open(path, 'error log', losses);
@@ -55,7 +59,8 @@ class FileErrorLog implements ErrorLog {
 
   /** @param otherwise what takes messages once it is closed */
   constructor(settings: ErrorLogSettings, otherwise: Report, output: FileOutput, losses: Losses) {
-    const toFile = createReport(settings, (line) => output.write(line, 1), true);
+    const form = isJson(settings) ? 'json' : 'dated text';
+    const toFile = createReport(settings.logLevel, form, (line) => output.write(line, 1));
     this.report = (...message) => (this.#closed ? otherwise : toFile)(...message);
     this.errors = createErrorStream(2, (text) => {
       if (!this.#closed) output.write(Buffer.from(text).toString(), 1);

@@ -1,5 +1,5 @@
 /** The settings of the logs that are more than a choice. */
-import { expected, readPath, type Setting } from '../setting-kinds.ts';
+import { choice, expected, readPath, type Setting } from '../setting-kinds.ts';
 import { compileTemplate, NAMED_TEMPLATES } from './template.ts';
 
 const NAMES = [...Object.keys(NAMED_TEMPLATES), 'json'];
@@ -39,29 +39,20 @@ export const errorLogFile: Setting<string, string> = {
   show: String,
 };
 
-/** Of the server's own messages. */
-export type MessageFormat = 'text' | 'json';
-
-export const errorLogFormat: Setting<MessageFormat | undefined, MessageFormat> = {
-  group: 'Logs',
-  value: 'text|json',
-  default: undefined,
-  defaultText: '`json` where the access log has it, else `text`',
-  text: "Format of the server's own messages",
-  read(input) {
-    if (input === 'text' || input === 'json') return input;
-    throw expected('one of text, json', input);
-  },
-  show: String,
-};
+export const errorLogFormat = choice(
+  'Logs',
+  'auto',
+  ['auto', 'text', 'json'],
+  "Format of the server's own messages; auto is json where the access log has it, else text",
+);
 
 interface LogOptions {
   accessLog?: unknown;
   accessLogFormat?: string;
-  errorLogFormat?: MessageFormat | undefined;
+  errorLogFormat?: string;
 }
 
-/** The format of messages, by the settings as they were given. */
-export function messageFormat({ accessLog, accessLogFormat, errorLogFormat }: LogOptions): MessageFormat {
-  return errorLogFormat ?? (accessLogFormat === 'json' && accessLog !== false ? 'json' : 'text');
+/** Whether messages are objects, by the settings as they were given or as they are resolved. */
+export function isJson({ accessLog, accessLogFormat, errorLogFormat = 'auto' }: LogOptions): boolean {
+  return errorLogFormat === 'auto' ? accessLogFormat === 'json' && accessLog !== false : errorLogFormat === 'json';
 }

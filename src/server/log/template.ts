@@ -31,8 +31,8 @@ export function compileTemplate(template: string): AccessFormat {
     PIECE.lastIndex = at;
     const found = PIECE.exec(template);
     if (found === null) throw unreadable(template, at);
-    const [, percent, escape, argument, letter, otherArgument, otherLetter, word] = found;
-    const own = percent ?? (escape === 't' ? '\t' : escape) ?? word;
+    const [, percent, escaping, argument, letter, otherArgument, otherLetter, word] = found;
+    const own = percent ?? (escaping === 't' ? '\t' : escaping) ?? word;
     if (own !== undefined) {
       texts[parts.length] += own;
       if (own === '"') inQuotes = !inQuotes;
@@ -40,7 +40,7 @@ export function compileTemplate(template: string): AccessFormat {
     }
     const before = texts[parts.length];
     const beginsWord = !inQuotes && (before === '' ? parts.length === 0 : /\s$/.test(before));
-    const place = { escape: inQuotes ? escaped : escapedWord, beginsWord, needs };
+    const place = { harmless: inQuotes ? escaped : escapedWord, beginsWord, needs };
     const atom = letter === undefined ? GUNICORN[otherLetter] : APACHE[letter];
     const part = atom?.(place, argument ?? otherArgument ?? '') ?? null;
     if (part === null) throw unreadable(template, at);
