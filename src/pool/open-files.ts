@@ -37,7 +37,9 @@ export function isNoted(files: OpenFiles, descriptor: number): boolean {
   }
 }
 
-/** Only regular files, but where nothing but `fs.close` will close it: things of other kinds end by other means, too. */
+/**
+ * Only regular files, but where nothing but `fs.close` will close it: things of other kinds end by other means, too.
+ */
 export function note(files: OpenFiles, descriptor: number, anyKind = false): void {
   if (!(descriptor < MOST)) return;
   const stat = fstatSync(descriptor);

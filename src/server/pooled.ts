@@ -97,7 +97,7 @@ export class PooledRequests implements ResponseHandler {
         // An async application holds no thread up by waiting.
         const patience = isSync ? Math.min(response, GRACE) : Number.POSITIVE_INFINITY;
         this.cancel(request, patience, `an application did not answer within ${response} ms`);
-        this.giveUp(request, 504, NO_RESPONSE);
+        this.giveUp(request, worker, 504, NO_RESPONSE);
       } else if (limits.step > 0 && waited >= limits.step) {
         this.cancel(request, limits.step, `an application took longer than ${limits.step} ms for a step`);
       }
@@ -152,8 +152,8 @@ export class PooledRequests implements ResponseHandler {
     return inUse;
   }
 
-  /** The thread that had this request has ended (G-147), and has left these files open. */
-  lost(slot: number, files: OpenFiles): void {
+  /** The thread of the worker that had this request has ended (G-147), and has left these files open. */
+  lost(slot: number, worker: number, files: OpenFiles): void {
     const request = this.requests[slot];
     const { exchange, file } = request;
     if (file !== null) {
@@ -162,7 +162,7 @@ export class PooledRequests implements ResponseHandler {
       file.orphanOf = files;
       return;
     }
-    this.giveUp(request);
+    this.giveUp(request, worker);
     request.release();
   }
 
@@ -173,16 +173,16 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) {
       if (!request?.isRunning || request.file !== null || this.context.rings.owner(request.slot) !== worker) continue;
       request.patience = 0;
-      this.giveUp(request);
+      this.giveUp(request, worker);
     }
   }
 
   /** Nobody will answer the request any more. Its slot rests until no worker can touch it. */
-  private giveUp(request: PooledRequest, status = 500, message = ''): void {
+  private giveUp(request: PooledRequest, worker: number, status = 500, message = ''): void {
     const { exchange } = request;
     request.exchange = null;
     if (exchange === null) return;
-    if (this.context.isTimed) this.noteWorker(exchange, request.slot);
+    this.noteWorker(exchange, worker);
     if (exchange.state === RESPONSE_AWAITED) {
       exchange.connection.answer(exchange, status, message);
     } else {
@@ -287,7 +287,7 @@ export class PooledRequests implements ResponseHandler {
     const { rings, traffic, isTimed } = this.context;
     if (isTimed) {
       exchange.takenTime = claimTime(rings, slot);
-      this.noteWorker(exchange, slot);
+      this.noteWorker(exchange, rings.owner(slot));
       traffic.answered(exchange);
     }
     const head = this.responseHead;
@@ -299,10 +299,9 @@ export class PooledRequests implements ResponseHandler {
     return exchange;
   }
 
-  /** The worker that has a request, where one has. */
-  private noteWorker(exchange: Exchange, slot: number): void {
-    const worker = this.context.rings.owner(slot);
-    if (worker >= 0) exchange.worker = this.context.workerName(worker);
+  /** @param worker that has the request; -1: none */
+  private noteWorker(exchange: Exchange, worker: number): void {
+    if (this.context.isTimed && worker >= 0) exchange.worker = this.context.workerName(worker);
   }
 
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {

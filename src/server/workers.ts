@@ -382,7 +382,7 @@ export class Workers implements Service {
       return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)} of ${this.data.mounts[mount]?.app.module}`;
     });
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
-    for (const slot of slots) this.requests.lost(slot, files);
+    for (const slot of slots) this.requests.lost(slot, worker, files);
     this.turn.end();
     const served = place.served + slots.length > 0;
     place.served = 0;

@@ -241,7 +241,9 @@ describe('L-44 hostile bytes', () => {
     };
   }
 
-  /** The fields of a line as a reader finds them, who knows quotes, backslashes and the brackets of a time; -1: none. */
+  /**
+   * The fields of a line as a reader finds them, who knows quotes, backslashes and the brackets of a time; -1: none.
+   */
   function countFields(text: string): number {
     const field = /(?:\[\d\d\/\w{3}\/\d{4}:[\d:]{8} [+-]\d{4}\]|"(?:[^"\\]|\\.)*"|\\.|[^ "\\])+/y;
     let count = 0;

@@ -8,7 +8,7 @@ import { type AccessRecord, type Facts, milliseconds } from './record.ts';
 import { timeFormat } from './time-format.ts';
 
 /** Makes what stands in the place of an atom. */
-export type Part = (record: AccessRecord) => string | number;
+export type LinePart = (record: AccessRecord) => string | number;
 
 /** Where an atom stands. */
 interface Place {
@@ -20,7 +20,7 @@ interface Place {
 }
 
 /** Makes the part for a place; null for an argument that it does not take. `''` stands for none. */
-type Atom = (place: Place, argument: string) => Part | null;
+type Atom = (place: Place, argument: string) => LinePart | null;
 
 type Atoms = Readonly<Record<string, Atom>>;
 
@@ -45,7 +45,7 @@ export function soughtField(name: string): SoughtField {
 }
 
 /** An atom without an argument. */
-function bare(make: (place: Place) => Part | null): Atom {
+function bare(make: (place: Place) => LinePart | null): Atom {
   return (place, argument) => (argument === '' ? make(place) : null);
 }
 
@@ -59,7 +59,7 @@ function text(of: (record: AccessRecord) => string): Atom {
 }
 
 /** What is harmless anywhere: figures, and words of our own. */
-function plain(part: Part): Atom {
+function plain(part: LinePart): Atom {
   return bare(() => part);
 }
 
@@ -165,7 +165,7 @@ const basicName = bare(({ harmless, needs }) => {
   };
 });
 
-function ofWorker(part: Part): Atom {
+function ofWorker(part: LinePart): Atom {
   return bare(({ needs }) => {
     needs.worker = true;
     return part;

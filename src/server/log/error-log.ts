@@ -1,6 +1,6 @@
 /**
- * The log of the server's own messages: standard error, an object of the owner's, or a file. To a file goes as well what
- * applications write to `wsgi.errors` and, on threads of their own, to the console. Those threads write themselves
+ * The log of the server's own messages: standard error, an object of the owner's, or a file. To a file goes as well
+ * what applications write to `wsgi.errors` and, on threads of their own, to the console. Those threads write themselves
  * (pool/log-file.ts); what they lose is counted here.
  */
 import { createErrorStream } from '../../engine/error-stream.ts';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../interface/errors.ts';
-import { APACHE, GUNICORN, Needs, type Part } from './atoms.ts';
+import { APACHE, GUNICORN, type LinePart, Needs } from './atoms.ts';
 import { escaped, escapedWord } from './escape.ts';
 import type { AccessFormat } from './record.ts';
 
@@ -24,7 +24,7 @@ const PIECE =
  */
 export function compileTemplate(template: string): AccessFormat {
   const needs = new Needs();
-  const parts: Part[] = [];
+  const parts: LinePart[] = [];
   const texts = [''];
   let inQuotes = false;
   for (let at = 0; at < template.length; at = PIECE.lastIndex) {
