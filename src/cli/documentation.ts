@@ -97,8 +97,7 @@ and one for each address:
 listening on http://127.0.0.1:8000
 \`\`\`
 
-Where the access log is written as JSON, so are these: \`level\`, \`time\`, \`msg\` (\`mounted\` or \`listening\`), and \`prefix\`, \`module\`,
-\`export\`, \`what\` and \`where\`, or \`url\`.
+With \`--error-log-format json\` these are objects ([logs](logs.md#the-servers-own-messages)).
 
 Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
@@ -131,20 +130,10 @@ Exit codes:
 - 2: wrong usage or configuration, such as an unknown option, a bad value, a module that is missing or does not load
 - 3: workers died again and again (\`maxDeaths\`); stopped in order before
 
-## The access log
+## Logs
 
-It is off unless it is asked for. The formats \`common\` and \`combined\` are those of the Apache server, with the duration in
-milliseconds as one more field at the end; quotes, backslashes and what is not printable ASCII appear as \`\\"\`, \`\\\\\` and
-\`\\xHH\`. With \`json\` every line is an object as pino writes them: \`level\` (30), \`time\` (milliseconds since 1970),
-\`remoteAddress\`, \`method\`, \`target\`, \`protocol\`, \`status\`, \`bytes\` (of the body), \`durationMs\`, \`referer\` and \`userAgent\`;
-the address and the last two only where they are known.
-
-A request that was refused has its method and target where they could be read, else \`-\`. The status is 499, as in nginx,
-where the client left before it got one, and 503 where the server gave up. What is invisible, ends lines or turns the
-direction of text appears as \`\\uHHHH\` in \`json\`.
-
-Requests never wait for the log: lines that a slow or failing destination cannot take are dropped, which standard error tells
-with their number: at once, then every ten seconds while it goes on, and at the end.
+The access log is off unless it is asked for. Its formats and templates, the messages of the server, rotation, and what becomes
+of lines that cannot be written stand on [a page of their own](logs.md).
 `;
 }
 

@@ -1,12 +1,14 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
 import { version } from '../rules/version.ts';
+import { isJson } from '../server/log/settings.ts';
 import { type ResolvedOptions, resolveOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { assertApplication, type Configuration, configure, printConfiguration } from './configuration.ts';
 import type { Environment } from './environment.ts';
 import { STOPPED } from './exit-codes.ts';
 import { helpText, shortHelp } from './help.ts';
+import { type Say, sayTo } from './messages.ts';
 import { type ServingSurroundings, serveUntilStopped } from './serving.ts';
 import { tellError } from './tell-error.ts';
 
@@ -26,6 +28,7 @@ export interface Surroundings extends ServingSurroundings {
  * told on standard error, in one line where its cause is known.
  */
 export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
+  let say: Say = sayTo(io.stderr, false);
   try {
     const args = parseArguments(argv);
     if (args.command === 'help') {
@@ -36,15 +39,19 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
       io.stdout(`${version()}\n`);
       return STOPPED;
     }
-    const read = (time: number): Promise<Configuration> => configure(args, io.env, io.directory, time);
-    if (args.command === 'serve') return await serveUntilStopped(read, io);
+    const read = async (time: number): Promise<Configuration> => {
+      const configuration = await configure(args, io.env, io.directory, time);
+      say = sayTo(io.stderr, isJson(configuration.options));
+      return configuration;
+    };
+    if (args.command === 'serve') return await serveUntilStopped(read, io, (...message) => say(...message));
     const configuration = await read(0);
-    for (const warning of configuration.warnings) io.stderr(`quaich: warning: ${warning}\n`);
+    for (const warning of configuration.warnings) say('warn', warning);
     if (args.command === 'check') return await check(configuration, io);
     io.stdout(printConfiguration(configuration));
     return STOPPED;
   } catch (error) {
-    return tellError(error, io);
+    return tellError(error, say, io);
   }
 }
 

@@ -3,8 +3,9 @@ import type { ServedApplication } from '../server/index.ts';
 import type { ServeOptions } from '../server/options.ts';
 import { assertApplication, type Configuration } from './configuration.ts';
 import { FAILED, STOPPED } from './exit-codes.ts';
+import type { Say } from './messages.ts';
 import { startLines } from './start-lines.ts';
-import { tellError, errorText } from './tell-error.ts';
+import { errorText, tellError } from './tell-error.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
@@ -20,8 +21,10 @@ export interface RunningServer {
   close(): Promise<void>;
   /** Cuts the waiting of `close` short (L-11). */
   abort(): unknown;
-  /** Opens the log files anew. */
+  /** Opens the files of the logs anew. */
   reopenLogs?(): void;
+  /** Adds a message to those of the server. */
+  readonly report?: Say;
   /** Loads the applications again (L-27), and tells which settings need a new start. */
   reload?(options: ServeOptions): Promise<readonly string[]>;
   /** Has more sync workers, or fewer (L-33). */
@@ -54,18 +57,23 @@ export interface ServingSurroundings {
  * (L-35).
  *
  * @param configure reads the configuration; `time` counts
+ * @param sayAloud on standard error
  * @throws what keeps the server from starting
  */
 export function serveUntilStopped(
   configure: (time: number) => Promise<Configuration>,
   io: ServingSurroundings,
+  sayAloud: Say,
 ): Promise<number> {
-  return new Serving(configure, io).run();
+  return new Serving(configure, io, sayAloud).run();
 }
 
 class Serving {
   private readonly configure: (time: number) => Promise<Configuration>;
   private readonly io: ServingSurroundings;
+  private readonly sayAloud: Say;
+  /** The messages of the server go to a file. */
+  private hasLog = false;
   private server: RunningServer | undefined;
   /** What signals have asked for before the server was there. */
   private readonly asked: ((server: RunningServer) => void)[] = [];
@@ -81,9 +89,10 @@ class Serving {
   /** A reload was asked for while none could begin. */
   private reloadIsDue = false;
 
-  constructor(configure: (time: number) => Promise<Configuration>, io: ServingSurroundings) {
+  constructor(configure: (time: number) => Promise<Configuration>, io: ServingSurroundings, sayAloud: Say) {
     this.configure = configure;
     this.io = io;
+    this.sayAloud = sayAloud;
     // Ends: with `close` of the server, which has limits of its own, after a signal or when the server has failed.
     this.closed = new Promise<void>((resolve, reject) => {
       this.close = () => this.server?.close().then(resolve, reject);
@@ -97,19 +106,22 @@ class Serving {
     assertApplication(configuration);
     if (this.stops > 0) return STOPPED;
     const { options } = configuration;
+    this.hasLog = (options.errorLogFile ?? '-') !== '-';
     const server = await io.serve(options);
     this.server = server;
-    io.stderr(startLines(server, options, io.directory));
-    if (server.statusUrl) io.stderr(`status on ${server.statusUrl}\n`);
+    for (const line of startLines(server, options, io.directory)) {
+      this.sayAloud('info', ...line);
+      if (this.hasLog) this.say('info', ...line);
+    }
     let code = STOPPED;
     server.failed.catch((error: unknown) => {
-      code = tellError(error, io);
+      code = tellError(error, this.sayAloud, io);
       if (this.stops === 0) this.stop();
     });
     if (this.stops > 0) this.close();
     else for (const action of this.asked) action(server);
     await this.closed.catch((error: unknown) => {
-      code = Math.max(code, tellError(error, io));
+      code = Math.max(code, tellError(error, this.sayAloud, io));
     });
     return code === STOPPED && this.stops > 1 && !this.quits ? FAILED : code;
   }
@@ -143,7 +155,7 @@ class Serving {
     this.stops++;
     // A startup that hangs can be cut short by an end only: what it waits for is not known.
     if (this.stops > (server ? 2 : 1)) io.kill();
-    else if (!server) io.stderr('quaich: stopping once the start is over; a second signal ends at once\n');
+    else if (!server) this.sayAloud('info', 'stopping once the start is over; a second signal ends at once');
     else if (this.stops === 1) this.close();
     else server.abort();
   }
@@ -170,10 +182,8 @@ class Serving {
       try {
         const { options } = await this.read();
         const kept = (await this.server?.reload?.(options)) ?? [];
-        if (kept.length > 0) {
-          this.io.stderr(`quaich: warning: needs a new start to take effect: ${kept.join(', ')}\n`);
-        }
-        this.io.stderr('reloaded\n');
+        if (kept.length > 0) this.say('warn', `needs a new start to take effect: ${kept.join(', ')}`);
+        this.say('info', 'reloaded');
       } catch (error) {
         this.complain('reload failed, the server goes on as it was', error);
       }
@@ -183,7 +193,7 @@ class Serving {
 
   private async read(): Promise<Configuration> {
     const configuration = await this.configure(this.reads++);
-    for (const warning of configuration.warnings) this.io.stderr(`quaich: warning: ${warning}\n`);
+    for (const warning of configuration.warnings) this.say('warn', warning);
     return configuration;
   }
 
@@ -195,7 +205,12 @@ class Serving {
     }
   }
 
+  /** In the log of the server, where that is a file. */
+  private say(...message: Parameters<Say>): void {
+    ((this.hasLog && this.server?.report) || this.sayAloud)(...message);
+  }
+
   private complain(what: string, error: unknown): void {
-    if (this.stops === 0) this.io.stderr(`quaich: ${what}: ${errorText(error)}\n`);
+    if (this.stops === 0) this.say('error', `${what}: ${errorText(error)}`);
   }
 }

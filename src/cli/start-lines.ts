@@ -1,25 +1,32 @@
-/** What the command prints once requests can be answered. */
+/** What the command says once requests can be answered. */
 import { isAbsolute, relative } from 'node:path';
 import type { ServedApplication } from '../server/index.ts';
 import type { ServeOptions } from '../server/options.ts';
 
 interface Started {
   readonly urls: readonly string[];
+  readonly statusUrl?: string | null;
   readonly applications?: readonly ServedApplication[];
 }
 
+/** A text, and what an object has in its place. */
+type StartLine = readonly [text: string, fields: Readonly<Record<string, unknown>>];
+
 /**
- * A line for each application, in columns, unless the level hides messages of the level info, and one for each address;
- * as objects where the access log has objects.
+ * A line for each application, in columns, unless the level hides messages of the level info, and one for each address.
  */
-export function startLines({ urls, applications = [] }: Started, options: ServeOptions, directory: string): string {
-  const { logLevel = 'info', accessLog = true, accessLogFormat } = options;
+export function startLines(
+  { urls, statusUrl, applications = [] }: Started,
+  { logLevel = 'info' }: ServeOptions,
+  directory: string,
+): StartLine[] {
   const mounts = logLevel === 'info' || logLevel === 'debug' ? applications : [];
-  const lines =
-    accessLog && accessLogFormat === 'json'
-      ? jsonLines(urls, mounts)
-      : [...mountTable(mounts, directory), ...urls.map((url) => `listening on ${url}`)];
-  return lines.map((line) => `${line}\n`).join('');
+  const table = mountTable(mounts, directory);
+  return [
+    ...mounts.map((one, index): StartLine => [table[index], { msg: 'mounted', ...one }]),
+    ...urls.map((url): StartLine => [`listening on ${url}`, { msg: 'listening', url }]),
+    ...[statusUrl ?? []].flat().map((url): StartLine => [`status on ${url}`, { msg: 'status', url }]),
+  ];
 }
 
 function mountTable(applications: readonly ServedApplication[], directory: string): string[] {
@@ -33,13 +40,4 @@ function moduleOf({ module, export: name }: ServedApplication, directory: string
   const path = isAbsolute(module) ? relative(directory, module) : '..';
   const shown = path.startsWith('..') ? module : `./${path}`;
   return name === null || /^(?:application|app|default|fetch)$/.test(name) ? shown : `${shown}:${name}`;
-}
-
-/** Objects as pino writes them, as in the access log. */
-function jsonLines(urls: readonly string[], applications: readonly ServedApplication[]): string[] {
-  const common = { level: 30, time: Date.now() };
-  return [
-    ...applications.map((one) => ({ ...common, msg: 'mounted', ...one })),
-    ...urls.map((url) => ({ ...common, msg: 'listening', url })),
-  ].map((line) => JSON.stringify(line));
 }

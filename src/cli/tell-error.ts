@@ -1,10 +1,11 @@
 /** Failures as the command tells them, and its exit codes. */
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { Say } from './messages.ts';
 import { CRASHED, FAILED, MISCONFIGURED } from './exit-codes.ts';
 
-/** Tells an error on standard error, and returns the exit code for it. */
-export function tellError(error: unknown, io: { stderr(text: string): void; kill(): void }): number {
-  io.stderr(`quaich: ${errorText(error)}\n`);
+/** Tells an error, and returns the exit code for it. */
+export function tellError(error: unknown, say: Say, io: { kill(): void }): number {
+  say('error', errorText(error));
   const code = error instanceof QuaichError ? error.code : '';
   if (code === 'QUAICH_STUCK') io.kill();
   if (code === 'QUAICH_CRASH_LOOP') return CRASHED;

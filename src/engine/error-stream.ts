@@ -25,11 +25,16 @@ function visible(control: string): string {
   return control === '\r' ? '\\r' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
-/** Writes to a descriptor; what it does not take, soon and without an error, is dropped. */
-export function writeFully(descriptor: number, bytes: Uint8Array): void {
+/**
+ * Writes to a descriptor; what it does not take, soon and without an error, is dropped.
+ *
+ * @returns the bytes that it has taken
+ */
+export function writeFully(descriptor: number, bytes: Uint8Array): number {
   let patience = stuck.has(descriptor) ? 0 : LONGEST_WAIT;
+  let at = 0;
   try {
-    for (let at = 0; at < bytes.byteLength; ) {
+    while (at < bytes.byteLength) {
       at += whenReady(() => writeSync(descriptor, bytes, at, bytes.byteLength - at), patience);
       patience = LONGEST_WAIT;
       stuck.delete(descriptor);
@@ -37,6 +42,21 @@ export function writeFully(descriptor: number, bytes: Uint8Array): void {
   } catch (error) {
     if (isNotReady(error)) stuck.add(descriptor);
   }
+  return at;
+}
+
+/** Takes the output of this thread in the place of descriptors; null: nobody does. */
+let elsewhere: ((bytes: Uint8Array) => void) | null = null;
+
+/** Has the output of this thread (`wsgi.errors`, the console) go elsewhere, from now on. */
+export function redirectOutput(write: (bytes: Uint8Array) => void): void {
+  elsewhere = write;
+}
+
+/** Writes to a descriptor, such as standard error (2), or where output is redirected to. */
+export function writeOutput(descriptor: number, bytes: Uint8Array): void {
+  if (elsewhere !== null) elsewhere(bytes);
+  else writeFully(descriptor, bytes);
 }
 
 /**
@@ -54,7 +74,7 @@ export function createErrorStream(descriptor = 2, client?: (text: Uint8Array) =>
     if (text === '') return;
     const shown = text.replace(CONTROLS, visible);
     if (client?.(Buffer.from(shown, 'utf8'))) return;
-    writeFully(descriptor, Buffer.from(forDescriptor(descriptor, shown), 'utf8'));
+    writeOutput(descriptor, Buffer.from(elsewhere === null ? forDescriptor(descriptor, shown) : shown, 'utf8'));
   }
   return {
     write,

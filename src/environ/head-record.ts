@@ -1,5 +1,6 @@
 import {
   FIELD_NAME,
+  FIELD_NAME_START,
   FIELD_VALUE_LENGTH,
   FIELD_VALUE_START,
   FIELD_WORDS,
@@ -22,6 +23,16 @@ import { percentDecode } from '../rules/native-strings.ts';
 
 /** Index of the first word of the record that the parser, or who stands in for it, has made of the present head. */
 export const PARSED_HEAD = HEAD_RECORD >> 2;
+
+/** A field that is looked for in many heads (`HeadReader.find`), and where these are CGI variables, a variable. */
+export interface SoughtField {
+  /** The upper half of its FIELD_NAME; 0 for a name that the parser does not know. */
+  readonly number: number;
+  /** In lower case; `''`: only the variable is looked for. */
+  readonly name: string;
+  /** `''`: only the field. */
+  readonly variable: string;
+}
 
 /**
  * A request head where it lies in memory, for those who need a few things of it and no environ (`EnvironBuilder`): a
@@ -105,6 +116,28 @@ export class HeadReader {
       }
     }
     return undefined;
+  }
+
+  /** The values of all fields of a name, separated by commas (RFC 9110, 5.3); `''` where there is none. */
+  find({ number, name, variable }: SoughtField): string {
+    const words = this.#words;
+    const isVariables = (words[this.#record + HEAD_FLAGS] & FLAG_VARIABLES) !== 0;
+    const sought = isVariables ? variable : name;
+    let values = '';
+    if (sought === '') return values;
+    const first = this.#record + HEAD_WORDS;
+    const end = first + FIELD_WORDS * words[this.#record + HEAD_FIELD_COUNT];
+    for (let field = first; field < end; field += FIELD_WORDS) {
+      const found = words[field + FIELD_NAME];
+      if ((found & 0xffff) !== sought.length || (!isVariables && found >>> 16 !== number)) continue;
+      if (isVariables || number === 0) {
+        const text = this.#text(words[field + FIELD_NAME_START], sought.length);
+        if ((isVariables ? text : text.toLowerCase()) !== sought) continue;
+      }
+      const value = this.#text(words[field + FIELD_VALUE_START], words[field + FIELD_VALUE_LENGTH]);
+      values = values === '' ? value : `${values}, ${value}`;
+    }
+    return values;
   }
 
   #part(start: number, length: number): string {

@@ -13,7 +13,7 @@ import type { WorkerData } from './worker-data.ts';
 
 /** The task of an async worker: many requests at once on its event loop. */
 export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
-  writeOutputDirectly();
+  writeOutputDirectly(task.data.logFile, task.files);
   serveByEventLoop('an async worker of the server');
   return live(task, (applications, proxies) => serve(task, applications, proxies));
 }

@@ -37,12 +37,14 @@ export function isNoted(files: OpenFiles, descriptor: number): boolean {
   }
 }
 
-/** Only regular files: other things with a descriptor may be closed by other means than `fs.close`. */
-function note(files: OpenFiles, descriptor: number): void {
+/**
+ * Only regular files, but where nothing but `fs.close` will close it: things of other kinds end by other means, too.
+ */
+export function note(files: OpenFiles, descriptor: number, anyKind = false): void {
   if (!(descriptor < MOST)) return;
   const stat = fstatSync(descriptor);
   files[2 * descriptor] = stat.dev;
-  files[2 * descriptor + 1] = stat.isFile() ? stat.ino : 0;
+  files[2 * descriptor + 1] = anyKind || stat.isFile() ? stat.ino : 0;
 }
 
 function forget(files: OpenFiles, descriptor: unknown): void {

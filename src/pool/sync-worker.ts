@@ -13,7 +13,7 @@ import type { WorkerData } from './worker-data.ts';
 
 /** The task of a sync worker: one request at a time, blocking wherever it has to wait (B-22, B-63). */
 export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
-  writeOutputDirectly();
+  writeOutputDirectly(task.data.logFile, task.files);
   return live(task, (applications, proxies) => serve(task, applications, proxies));
 }
 

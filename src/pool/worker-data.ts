@@ -2,6 +2,7 @@ import type { TrustProxyOptions } from '../environ/trusted-proxies.ts';
 import type { RingLayout } from '../rings/index.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import type { AppOptions, KnownApplication } from './load.ts';
+import type { SharedLogFile } from './log-file.ts';
 
 /** A mount as a worker sees it; requests name it by its place in the list. */
 export interface WorkerMount {
@@ -42,6 +43,8 @@ export interface WorkerData extends ThreadLoad, Offers {
   proxies: TrustProxyOptions | null;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;
+  /** Where the output of workers goes; absent: to standard output and error. */
+  logFile?: SharedLogFile | undefined;
   /** Whether workers note when they take a request. */
   timed: boolean;
   /** Bytes of memory beyond which a worker says how much it has; 0: it never does (L-30). */

@@ -39,6 +39,7 @@ export function runnables<Async extends boolean>(
   applications: Applications,
   kind: EnvironKind<Async>,
   extra: Readonly<Record<string, string>>,
+  errors = createErrorStream(),
 ): (Runnable<Async> | null)[] {
   return applications.mounted.map((application) => {
     if (application === null) return null;
@@ -49,7 +50,7 @@ export function runnables<Async extends boolean>(
       fieldNames: FIELD_NAMES,
       methods: METHODS,
       serverSoftware: SOFTWARE,
-      errors: createErrorStream(),
+      errors,
       state: application.state,
       extra,
     });

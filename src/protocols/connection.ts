@@ -43,6 +43,8 @@ export interface ConnectionOptions {
   keepAlive: boolean;
   /** Requests on one connection, which ends with the response to the last; absent: any number. */
   mostRequests?: number;
+  /** Heads of responses are kept in their exchanges. */
+  keepHeads?: boolean;
 }
 
 /**

@@ -91,12 +91,16 @@ export class Exchange {
   startTime = 0;
   /** When its application got it; likewise. */
   takenTime = 0;
+  /** Who had it, in words; likewise. */
+  worker = '';
   /** RESPONSE_* state. */
   state: number = RESPONSE_AWAITED;
   /** The status for the client, and for the access log, when the owner gives up without an answer. */
   unanswered = 503;
   /** Of the response; 0 before the head. */
   status = 0;
+  /** The head of the response as it was sent, where the connection is to keep it (`keepHeads`). */
+  head = '';
   /** Body bytes sent to the client. */
   sent = 0;
   /** The connection may serve another request after this one. */

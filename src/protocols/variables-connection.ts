@@ -128,7 +128,9 @@ export abstract class VariablesConnection extends Connection {
     exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
     exchange.status = head.status;
     exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
-    this.send(cgiHead(head));
+    const text = cgiHead(head);
+    if (this.options.keepHeads) exchange.head = text;
+    this.send(text);
   }
 
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {

@@ -33,13 +33,11 @@ import { RefusedRequest } from '../rules/refused-request.ts';
 import type { Parser } from './http/parser.ts';
 import { FIELD_NAMES, METHODS } from './http/wasm/tables.ts';
 
-/** Number of the field REMOTE_ADDR. No field of a head has it. */
+/** Number of the field REMOTE_ADDR, which every request is asked for. No field of a head has it. */
 export const REMOTE_ADDRESS = FIELD_NAMES.length;
-/** Variables that the access log looks for by the number of their field. */
+/** Variables that the gateway looks for by the number of their field. */
 const NUMBERS: Readonly<Record<string, number>> = {
   REMOTE_ADDR: REMOTE_ADDRESS,
-  HTTP_REFERER: FIELD_NAMES.indexOf('referer'),
-  HTTP_USER_AGENT: FIELD_NAMES.indexOf('user-agent'),
   HTTP_FORWARDED: FIELD_NAMES.indexOf('forwarded'),
   HTTP_X_FORWARDED_FOR: FIELD_NAMES.indexOf('x-forwarded-for'),
 };

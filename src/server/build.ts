@@ -8,6 +8,9 @@ import { Acceptor } from './accept.ts';
 import { Gateway, type Route } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
+import type { ErrorLog } from './log/error-log.ts';
+import { accessFormat } from './log/format.ts';
+import type { AccessFormat } from './log/record.ts';
 import { ADDRESSES_SIZE, requestMemory } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { mountsOf, type Plan } from './plan.ts';
@@ -33,6 +36,7 @@ export interface Parts {
   /** In the order in which they are started; they are stopped the other way round. */
   readonly services: readonly Service[];
   readonly accessLog: AccessLog;
+  readonly errorLog: ErrorLog;
   readonly readiness: Readiness;
   readonly status: StatusAddress;
   readonly encryption: Encryption;
@@ -45,14 +49,17 @@ export interface Parts {
  * @throws ConfigurationError when the access log cannot be opened, or a package is missing; QuaichError where the
  *   system has no memory
  */
-export async function build(plan: Plan, report: Report, fail: (error: Error) => void): Promise<Parts> {
+export async function build(plan: Plan, errorLog: ErrorLog, fail: (error: Error) => void): Promise<Parts> {
   const { options, layout } = plan;
+  const { report, errors } = errorLog;
   const { status: bind, socketMode } = options;
   const counting =
     bind === undefined
       ? null
       : { bind, socketMode, traffic: new CountedTraffic(plan.apps.length), writeMetrics: await loadMetrics() };
   const traffic = counting?.traffic ?? noTraffic;
+  const format = options.accessLog ? accessFormat(options.accessLogFormat) : null;
+  const timed = traffic.isCounted || format?.facts.worker === true;
   const memory = layout.workers > 0 ? requestMemory(layout) : createSharedMemory(PARSER_END);
   const parser = new Parser({
     memory,
@@ -65,7 +72,7 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
   const turn = new Turn();
 
   const inline = new InlineApplications(
-    { ...options, mounts: mountsOf(plan, true), proxies: plan.proxies, traffic, report },
+    { ...options, mounts: mountsOf(plan, true), proxies: plan.proxies, traffic, timed, report, errors },
     parser,
     turn,
   );
@@ -86,12 +93,14 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
           multithread: options.asyncRequests !== 1,
           earlyHints: options.earlyHints,
           queueTime: options.queueTime,
-          timed: traffic.isCounted,
+          logFile: errorLog.shared,
+          timed,
           recycleMemory: options.recycleMemory,
         },
         leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
         traffic,
         report,
+        errors,
         fail,
       },
       parser,
@@ -106,7 +115,7 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
   const encryption = await encryptionOf(plan, report);
   const proxies = await proxiesOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
-  const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
+  const accessLog = await accessLogOf(format, options, report); // last of what can fail, since it is to be closed again
   const services = [inline, workers];
   const readiness = new Readiness(services);
   const gateway = new Gateway({
@@ -139,8 +148,8 @@ export async function build(plan: Plan, report: Report, fail: (error: Error) => 
   const status =
     counting === null
       ? noStatus
-      : new StatusServer({ ...counting, gateway, services, accessLog, readiness, names, report });
-  return { gateway, services, accessLog, encryption, readiness, status };
+      : new StatusServer({ ...counting, gateway, services, logs: [accessLog, errorLog], readiness, names, report });
+  return { gateway, services, accessLog, errorLog, encryption, readiness, status };
 }
 
 async function encryptionOf({ certificates, options, layout }: Plan, report: Report): Promise<Encryption> {
@@ -158,12 +167,16 @@ async function proxiesOf({ proxies, options }: Plan, report: Report): Promise<Pr
   return new KnownProxies(proxies, options.timeoutHead, report);
 }
 
-function accessLogOf(options: ResolvedOptions, report: Report): AccessLog | Promise<AccessLog> {
-  if (!options.accessLog) return noAccessLog;
+function accessLogOf(
+  format: AccessFormat | null,
+  { accessLogFile: file, accessLogStream: stream }: ResolvedOptions,
+  report: Report,
+): AccessLog | Promise<AccessLog> {
+  if (format === null) return noAccessLog;
   return openAccessLog({
-    format: options.accessLogFormat,
-    file: options.accessLogFile,
-    stream: options.accessLogStream,
+    format,
+    file,
+    stream,
     onError: (error) => report('warn', `access log: ${error.message}`),
   });
 }

@@ -9,7 +9,7 @@ import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
 import type { ConnectionHost, RefusedLine } from '../protocols/host.ts';
 import { HttpConnection, type HttpConnectionOptions } from '../protocols/http/connection.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
+import { METHODS } from '../protocols/http/wasm/tables.ts';
 import { ScgiConnection } from '../protocols/scgi/connection.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import { formatDateTime } from '../rules/format-date-time.ts';
@@ -19,6 +19,7 @@ import { Admission } from './admission.ts';
 import type { Protocol } from './bind.ts';
 import { type Deadlines, limitsByWait } from './deadlines.ts';
 import type { AccessLog } from './log/access-log.ts';
+import { RequestLog } from './log/request-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
 import type { ResolvedOptions } from './options.ts';
 import { noProxies, type Proxies } from './proxies/proxies.ts';
@@ -65,7 +66,7 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   /** Where proxies are trusted. */
   proxies?: Proxies;
   routes: readonly Route[];
-  connection: Omit<HttpConnectionOptions, 'limitDiscard'>;
+  connection: Omit<HttpConnectionOptions, 'limitDiscard' | 'keepHeads'>;
   /** For protocols that send CGI variables. */
   variables: VariableLimits;
   deadlines: Deadlines;
@@ -84,21 +85,11 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
 /** Unread body bytes that are dropped for the sake of the connection. */
 const DISCARD_LIMIT = 256 * 1024;
 const CONNECT = METHODS.indexOf('CONNECT');
-const REFERER = FIELD_NAMES.indexOf('referer');
-const USER_AGENT = FIELD_NAMES.indexOf('user-agent');
 /** Milliseconds between two looks at the deadlines, at most. */
 const SLOWEST_TICK = 250;
 /** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
 const LINGER_LIMIT = 30_000;
 const LINGER_LIMIT_STOPPING = 2000;
-
-/** What the access log needs of a head. The address is that of the connection where nobody tells another. */
-interface LogFacts extends RefusedLine {
-  referer: string;
-  userAgent: string;
-}
-
-const NOT_READ: LogFacts = { method: '-', target: '-', protocol: 'HTTP/1.1', referer: '', userAgent: '' };
 
 /**
  * The connections of one server: what reads, routes, times and writes. One thread, any number of listening sockets.
@@ -119,7 +110,7 @@ export class Gateway implements SocketContext {
   private readonly turn: Turn;
   private readonly routes: MountTable<Route>;
   private readonly destinations: readonly Destination[];
-  private readonly accessLog: AccessLog;
+  private readonly log: RequestLog;
   private readonly traffic: Traffic;
   /** Somebody wants to know when requests come and how long they take. */
   private readonly isTimed: boolean;
@@ -150,7 +141,9 @@ export class Gateway implements SocketContext {
   constructor(options: GatewayOptions) {
     const { parser, turn, routes, deadlines } = options;
     this.options = options;
-    this.connection = { ...options.connection, limitDiscard: DISCARD_LIMIT };
+    const { accessLog } = options;
+    const keepHeads = accessLog.facts.responseHead;
+    this.connection = { ...options.connection, limitDiscard: DISCARD_LIMIT, keepHeads };
     this.parser = parser;
     this.turn = turn;
     this.acceptor = options.acceptor;
@@ -160,9 +153,12 @@ export class Gateway implements SocketContext {
     this.encryption.onSecured((socket, info) => this.open(socket, info, 'https'));
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
-    this.accessLog = options.accessLog;
+    this.log = new RequestLog(
+      accessLog,
+      routes.map(({ prefix }) => prefix),
+    );
     this.traffic = options.traffic ?? noTraffic;
-    this.isTimed = this.accessLog.isKept || this.traffic.isCounted || options.queueTime === true;
+    this.isTimed = this.log.isKept || this.traffic.isCounted || options.queueTime === true;
     this.health = options.health;
     this.onFinished = options.onFinished ?? nothing;
     this.head = new HeadReader(parser.words, parser.bytes);
@@ -234,7 +230,7 @@ export class Gateway implements SocketContext {
       if (exchange.startTime === 0) exchange.startTime = host.requestedAt || performance.now();
       host.requestedAt = 0;
     }
-    if (this.accessLog.isKept) keepFacts(exchange, head, this.proxies.clientAddress(head, host.info));
+    if (this.log.isKept) this.log.began(exchange, head, this.proxies.clientAddress(head, host.info));
     if (host.refusal !== '') exchange.persist = false;
     if (this.health !== undefined && head.path === this.health.path) {
       const { objection } = this.health.readiness;
@@ -268,7 +264,7 @@ export class Gateway implements SocketContext {
   }
 
   refused(exchange: Exchange, line: RefusedLine): void {
-    if (this.accessLog.isKept) exchange.record = { ...NOT_READ, ...line };
+    this.log.refused(exchange, line);
   }
 
   finished(exchange: Exchange, host: SocketHost): void {
@@ -280,26 +276,8 @@ export class Gateway implements SocketContext {
     // One that is refused while it waits for room does not come to `request` again.
     if (exchange.startTime === 0) exchange.startTime = host.requestedAt;
     if (exchange.startTime === host.requestedAt) host.requestedAt = 0;
-    if (this.accessLog.isKept) this.log(exchange, host);
+    this.log.finished(exchange, host.info);
     this.traffic.finished(exchange);
-  }
-
-  private log(exchange: Exchange, host: SocketHost): void {
-    const time = Date.now();
-    // Set by `keepFacts` and `refused` alone.
-    const facts = (exchange.record as LogFacts | null) ?? NOT_READ;
-    this.accessLog.write({
-      remoteAddress: facts.remoteAddress ?? host.info.remoteAddress,
-      method: facts.method,
-      target: facts.target,
-      protocol: facts.protocol,
-      status: exchange.finalStatus,
-      bytes: exchange.sent,
-      durationMs: exchange.startTime === 0 ? 0 : performance.now() - exchange.startTime,
-      referer: facts.referer,
-      userAgent: facts.userAgent,
-      time,
-    });
   }
 
   schedule(connection: Connection): void {
@@ -408,17 +386,4 @@ export class Gateway implements SocketContext {
     for (const host of this.hosts) host.connection.abort();
     this.turn.schedule();
   }
-}
-
-/** Keeps what the access log needs of a head until the exchange is over. */
-function keepFacts(exchange: Exchange, head: HeadReader, remoteAddress: string | undefined): void {
-  const facts: LogFacts = {
-    method: head.method,
-    target: head.target,
-    protocol: head.protocol,
-    referer: head.field(REFERER) ?? '',
-    userAgent: head.field(USER_AGENT) ?? '',
-  };
-  if (remoteAddress !== undefined) facts.remoteAddress = remoteAddress;
-  exchange.record = facts;
 }

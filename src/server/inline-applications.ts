@@ -1,6 +1,7 @@
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { ErrorStream } from '../interface/types.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
 import { onUncaught } from '../pool/uncaught.ts';
 import { type Runnable, runnables } from '../pool/worker.ts';
@@ -38,7 +39,10 @@ interface InlineOptions extends InlineSettings {
   /** Who is believed about clients; null: nobody. */
   proxies: TrustedProxies | null;
   traffic: Traffic;
+  /** The steps of requests are timed, and it is noted who has them. */
+  timed: boolean;
   report: Report;
+  errors: ErrorStream;
 }
 
 /** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
@@ -87,7 +91,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, import: imports, env, proxies, validate, timeoutStartup, report } = this.options;
+    const { mounts, directory, import: imports, env, errors, proxies, validate, timeoutStartup, report } = this.options;
     const isUsed = mounts.some((mount) => mount !== null);
     if (isUsed) {
       // This thread cannot be replaced, so it goes on.
@@ -107,6 +111,7 @@ export class InlineApplications implements Service {
       this.applications,
       { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper, proxies },
       env,
+      errors,
     );
   }
 
@@ -138,7 +143,10 @@ export class InlineApplications implements Service {
     if (runnable === null) throw new Error(`mount ${mount} does not run inline`);
     if (this.inProgress >= this.mostRequests) return false;
     this.inProgress++;
-    if (this.options.traffic.isCounted) exchange.takenTime = performance.now();
+    if (this.options.timed) {
+      exchange.takenTime = performance.now();
+      exchange.worker = 'inline';
+    }
     const request = this.runner.run(runnable, exchange, host);
     if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) {
       request.since = this.turn.now;

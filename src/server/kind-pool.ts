@@ -48,6 +48,8 @@ export interface WorkerPlace {
   readonly of: KindPool;
   /** Among those of its kind. */
   readonly index: number;
+  /** Of both, for logs. */
+  readonly name: string;
   /** Its thread takes requests. */
   ready: boolean;
   /** It takes none any more, and leaves with its last one. */
@@ -93,6 +95,7 @@ export class KindPool {
       ready: false,
       draining: false,
       served: 0,
+      name: `${kind}-${index}`,
       allowance: new WorkerAllowance(options),
     }));
     this.pool = new WorkerPool<WorkerData>(

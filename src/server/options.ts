@@ -8,10 +8,11 @@ import { textToNative } from '../rules/native-strings.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
 import { type Bind, formatBind, isEncrypted, isGateway, isProxied, parseBind } from './bind.ts';
+import { accessLogFile, accessLogFormat, errorLogFile, errorLogFormat } from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
 import { checkProxies, trustedFields, trustedProxies } from './proxies/settings.ts';
-import { choice, count, duration, expected, files, readPath, type Setting, size, toggle } from './setting-kinds.ts';
+import { choice, count, duration, expected, files, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
 
@@ -79,16 +80,6 @@ function splitPair(text: unknown): [string, string] {
   if (typeof text !== 'string' || equals < 1) throw expected('KEY=VALUE', text);
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
-
-const accessLogFile: Setting<string, string> = {
-  group: 'Logs',
-  value: 'PATH',
-  default: '-',
-  defaultText: 'standard output',
-  text: 'Append the access log to this file; "-" is standard output; SIGUSR1 and SIGUSR2 open the file anew',
-  read: readPath,
-  show: String,
-};
 
 const healthPath: Setting<string | undefined, string> = {
   group: 'Health and status',
@@ -344,18 +335,15 @@ export const settings = {
   accessLog: toggle('Logs', false, 'Write a line for each request', {
     defaultText: 'off; on where its format or file is given',
   }),
-  accessLogFormat: choice(
-    'Logs',
-    'combined',
-    ['common', 'combined', 'json'],
-    'Format of the access log; the first two end with the milliseconds that the request took',
-  ),
+  accessLogFormat,
   accessLogFile,
+  errorLogFormat,
+  errorLogFile,
   logLevel: choice(
     'Logs',
     'info',
     ['debug', 'info', 'warn', 'error', 'silent'],
-    'Least severe messages of the server that standard error shows',
+    'Least severe messages of the server that are told',
   ),
   queueWarning: duration(
     'Logs',
@@ -394,7 +382,7 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
   directory?: string;
   /** Takes the access log in place of `accessLogFile`. */
   accessLogStream?: TextSink;
-  /** Takes the server's own messages in place of standard error. */
+  /** Takes the server's own messages in place of `errorLogFile`. */
   errorLog?: TextSink;
 };
 

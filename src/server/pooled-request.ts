@@ -1,5 +1,6 @@
 import { READ_SIZE } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
+import type { ErrorStream } from '../interface/types.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
@@ -13,6 +14,12 @@ export interface PooledContext {
   readonly rings: GatewayEnd;
   readonly turn: Turn;
   readonly traffic: Traffic;
+  /** The steps of requests are timed, and it is noted who has them. */
+  readonly isTimed: boolean;
+  /** Takes text of `wsgi.errors` whose client is gone. */
+  readonly errors: ErrorStream;
+  /** `sync-0` */
+  workerName(worker: number): string;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
   /** As many requests wait for a sync worker as may. */

@@ -1,4 +1,3 @@
-import { writeFully } from '../engine/error-stream.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import { NO_RESPONSE } from '../protocols/answer.ts';
@@ -99,7 +98,7 @@ export class PooledRequests implements ResponseHandler {
         // An async application holds no thread up by waiting.
         const patience = isSync ? Math.min(response, GRACE) : Number.POSITIVE_INFINITY;
         this.cancel(request, patience, `an application did not answer within ${response} ms`);
-        this.giveUp(request, 504, NO_RESPONSE);
+        this.giveUp(request, worker, 504, NO_RESPONSE);
       } else if (limits.step > 0 && waited >= limits.step) {
         this.cancel(request, limits.step, `an application took longer than ${limits.step} ms for a step`);
       }
@@ -154,8 +153,8 @@ export class PooledRequests implements ResponseHandler {
     return inUse;
   }
 
-  /** The thread that had this request has ended (G-147), and has left these files open. */
-  lost(slot: number, files: OpenFiles): void {
+  /** The thread of the worker that had this request has ended (G-147), and has left these files open. */
+  lost(slot: number, worker: number, files: OpenFiles): void {
     const request = this.requests[slot];
     const { exchange, file } = request;
     if (file !== null) {
@@ -164,7 +163,7 @@ export class PooledRequests implements ResponseHandler {
       file.orphanOf = files;
       return;
     }
-    this.giveUp(request);
+    this.giveUp(request, worker);
     request.release();
   }
 
@@ -175,17 +174,19 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) {
       if (!request?.isRunning || request.file !== null || this.context.rings.owner(request.slot) !== worker) continue;
       request.patience = 0;
-      this.giveUp(request);
+      this.giveUp(request, worker);
     }
   }
 
   /** Nobody will answer the request any more. Its slot rests until no worker can touch it. */
-  private giveUp(request: PooledRequest, status = 500, message = ''): void {
+  private giveUp(request: PooledRequest, worker: number, status = 500, message = ''): void {
     const { exchange } = request;
     request.exchange = null;
-    if (exchange?.state === RESPONSE_AWAITED) {
+    if (exchange === null) return;
+    this.noteWorker(exchange, worker);
+    if (exchange.state === RESPONSE_AWAITED) {
       exchange.connection.answer(exchange, status, message);
-    } else if (exchange !== null) {
+    } else {
       exchange.connection.breakResponse(exchange);
       exchange.connection.done(exchange);
     }
@@ -272,7 +273,7 @@ export class PooledRequests implements ResponseHandler {
   errors(slot: number, start: number, length: number): void {
     const { exchange } = this.requests[slot];
     const text = this.bytes.subarray(start, start + length);
-    if (exchange === null || !exchange.connection.errors(exchange, text)) writeFully(2, text);
+    if (!exchange?.connection.errors(exchange, text)) this.context.errors.write(text.toString());
   }
 
   note(worker: number, code: number, text: string): void {
@@ -284,9 +285,10 @@ export class PooledRequests implements ResponseHandler {
     const { exchange } = request;
     if (exchange === null) return null;
     request.answered = true;
-    const { rings, traffic } = this.context;
-    if (traffic.isCounted) {
+    const { rings, traffic, isTimed } = this.context;
+    if (isTimed) {
       exchange.takenTime = claimTime(rings, slot);
+      this.noteWorker(exchange, rings.owner(slot));
       traffic.answered(exchange);
     }
     const head = this.responseHead;
@@ -296,6 +298,11 @@ export class PooledRequests implements ResponseHandler {
     head.text = this.bytes.latin1Slice(sent.textStart, sent.textStart + sent.textLength);
     exchange.connection.respond(exchange, head, complete);
     return exchange;
+  }
+
+  /** @param worker that has the request; -1: none */
+  private noteWorker(exchange: Exchange, worker: number): void {
+    if (this.context.isTimed && worker >= 0) exchange.worker = this.context.workerName(worker);
   }
 
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {

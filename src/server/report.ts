@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { forDescriptor } from '../rules/stack-frame.ts';
+import { jsonLines } from './log/json-lines.ts';
+import type { TextSink } from './log/stream.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isStuck, surviveErrors } from './standard-streams.ts';
 
@@ -7,18 +9,44 @@ const SEVERITY: Record<ResolvedOptions['logLevel'], number> = { debug: 0, info: 
 
 type Level = Exclude<ResolvedOptions['logLevel'], 'silent'>;
 
-/** Tells the owner of the server something about it. Never throws: a message that cannot be told is lost. */
-export type Report = (level: Level, message: string) => void;
+/**
+ * Tells the owner of the server something about it. Never throws: a message that cannot be told is lost. `fields` is
+ * what an object has of it; a `msg` among them stands there in place of the message.
+ */
+export type Report = (level: Level, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
-/** Messages at least as severe as `logLevel`, a line each, on standard error or wherever the owner wants them. */
-export function createReport({ logLevel, errorLog }: Pick<ResolvedOptions, 'logLevel' | 'errorLog'>): Report {
-  const least = SEVERITY[logLevel];
-  const sink = errorLog ?? process.stderr;
-  if (sink instanceof EventEmitter) surviveErrors(sink);
+/**
+ * Messages at least as severe as `least`, as text or objects, a line each.
+ *
+ * @param form dated text tells the time and the level, where nobody else does
+ * @param write takes a line, and does not throw
+ */
+export function createReport(
+  least: ResolvedOptions['logLevel'],
+  form: 'text' | 'dated text' | 'json',
+  write: (line: string) => void,
+): Report {
+  if (form === 'json') {
+    const json = jsonLines(write, least, true);
+    return (level, message, fields) => json[level]({ msg: message, ...fields });
+  }
+  const before = form === 'text' ? () => 'quaich:' : dateAndLevel;
   return (level, message) => {
-    if (SEVERITY[level] < least || isStuck(sink)) return;
+    if (SEVERITY[level] >= SEVERITY[least]) write(`${before(level)} ${message}\n`);
+  };
+}
+
+function dateAndLevel(level: Level): string {
+  const now = new Date().toISOString();
+  return `${now} ${level}`;
+}
+
+/** Writes to a stream, or an object of the owner's; text that it does not take is lost. */
+export function sinkWriter(sink: TextSink): (text: string) => void {
+  if (sink instanceof EventEmitter) surviveErrors(sink);
+  return (text) => {
+    if (isStuck(sink)) return;
     try {
-      const text = `quaich: ${message}\n`;
       sink.write(sink === process.stderr ? forDescriptor(2, text) : text);
     } catch {
       // Nobody is left to be told.

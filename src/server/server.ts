@@ -8,6 +8,7 @@ import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts
 import { build, HOOK_LIMIT, type Parts } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
+import { type ErrorLog, openErrorLog } from './log/error-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
 import {
   makeNextPlan,
@@ -18,7 +19,7 @@ import {
   type ServedApplication,
   servedApplications,
 } from './plan.ts';
-import { createReport } from './report.ts';
+import type { Report } from './report.ts';
 import type { Service } from './service.ts';
 import type { Readiness } from './status/readiness.ts';
 import type { StatusAddress } from './status/status-server.ts';
@@ -49,8 +50,10 @@ export interface Server {
   close(): Promise<void>;
   /** Cuts the waiting of `close` short (L-11). */
   abort(): void;
-  /** Opens the access log anew, after it was renamed. */
+  /** Opens the files of the logs anew, after they were renamed. */
   reopenLogs(): void;
+  /** Adds a message of the owner's to those of the server. */
+  readonly report: Report;
   /**
    * Loads the applications again, by these options: new workers take the requests from then on, and the old ones end
    * those that they have (L-27). Fulfils, when all workers are new, with the names of what differs and needs a new
@@ -88,9 +91,12 @@ export interface Server {
 export async function serve(options: ServeOptions): Promise<Server> {
   const resolved = resolveOptions(options);
   const plan = await makePlan(resolved);
-  const report = createReport(resolved);
-  for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
-  const parts = await build(plan, report, (error) => server.fail(error));
+  const errorLog = await openErrorLog(resolved);
+  for (const { known } of plan.apps) for (const note of known.notes) errorLog.report('info', note);
+  const parts = await build(plan, errorLog, (error) => server.fail(error)).catch(async (error: unknown) => {
+    await errorLog.close();
+    throw error;
+  });
   const server: RunningServer = new RunningServer(plan, parts);
   try {
     await server.start();
@@ -117,6 +123,7 @@ class RunningServer implements Server {
   private readonly gateway: Gateway;
   private readonly services: readonly Service[];
   private readonly accessLog: AccessLog;
+  private readonly errorLog: ErrorLog;
   private readonly readiness: Readiness;
   private readonly status: StatusAddress;
   private readonly encryption: Encryption;
@@ -132,7 +139,7 @@ class RunningServer implements Server {
   fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(plan: Plan, { gateway, services, accessLog, encryption, readiness, status }: Parts) {
+  constructor(plan: Plan, { gateway, services, accessLog, errorLog, encryption, readiness, status }: Parts) {
     const { options } = plan;
     this.options = options;
     this.plan = plan;
@@ -140,6 +147,7 @@ class RunningServer implements Server {
     this.gateway = gateway;
     this.services = services;
     this.accessLog = accessLog;
+    this.errorLog = errorLog;
     this.readiness = readiness;
     this.status = status;
     this.encryption = encryption;
@@ -181,8 +189,13 @@ class RunningServer implements Server {
     for (const service of this.services) service.abort();
   }
 
+  get report(): Report {
+    return this.errorLog.report;
+  }
+
   reopenLogs(): void {
     this.accessLog.reopen();
+    this.errorLog.reopen();
   }
 
   reload(options: ServeOptions): Promise<readonly string[]> {
@@ -272,6 +285,7 @@ class RunningServer implements Server {
     for (const service of this.services.toReversed()) failures += await service.stop(left());
     await this.accessLog.close();
     await this.status.close();
+    await this.errorLog.close();
     this.leaveEventLoop();
     const stuck = this.services.reduce((sum, service) => sum + service.stuck, 0);
     if (stuck > 0) throw new QuaichError('QUAICH_STUCK', `${stuck} threads are inside native code and cannot be ended`);

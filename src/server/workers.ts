@@ -1,5 +1,5 @@
 import { QuaichError } from '../interface/errors.ts';
-import type { Kind } from '../interface/types.ts';
+import type { ErrorStream, Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError } from '../pool/pool.ts';
@@ -46,6 +46,7 @@ type WorkerSettings = Pick<
 
 interface WorkersOptions extends WorkerSettings, SupervisionOptions {
   traffic: Traffic;
+  errors: ErrorStream;
   /** Workers have died too often: the server is to end. */
   fail(error: Error): void;
 }
@@ -99,6 +100,9 @@ export class Workers implements Service {
       rings: this.rings,
       turn,
       traffic: options.traffic,
+      isTimed: options.data.timed,
+      errors: options.errors,
+      workerName: (worker) => this.places[worker].name,
       scheduleRings: () => this.schedule(),
       isFull: () => this.isFull(),
       queued: () => {
@@ -312,7 +316,7 @@ export class Workers implements Service {
       return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)} of ${this.data.mounts[mount]?.app.module}`;
     });
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
-    for (const slot of slots) this.requests.lost(slot, files);
+    for (const slot of slots) this.requests.lost(slot, worker, files);
     this.turn.end();
     return { requests, inUse: this.requests.filesInUse };
   }

@@ -19,6 +19,7 @@ import type { Deadlines } from '../server/deadlines.ts';
 import { type Destination, Gateway } from '../server/gateway.ts';
 import { InlineRunner } from '../server/inline-runner.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from '../server/log/access-log.ts';
+import { accessFormat } from '../server/log/format.ts';
 import type { TextSink } from '../server/log/stream.ts';
 import type { SocketHost } from '../server/socket-host.ts';
 import { Turn } from '../server/turn.ts';
@@ -103,7 +104,10 @@ export async function makeServer(
     runnable,
     parser,
     acceptor: await Acceptor.create(parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE), true),
-    log: accessLog === undefined ? noAccessLog : await openAccessLog({ format: 'common', stream: accessLog }),
+    log:
+      accessLog === undefined
+        ? noAccessLog
+        : await openAccessLog({ format: accessFormat('common'), stream: accessLog }),
   });
   await server.start(host, port);
   return server;

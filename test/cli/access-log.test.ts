@@ -5,7 +5,8 @@ import { PassThrough, Writable } from 'node:stream';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { type AccessLogSettings, openAccessLog } from '../../src/server/log/access-log.ts';
-import type { AccessRecord } from '../../src/server/log/format.ts';
+import { accessFormat } from '../../src/server/log/format.ts';
+import type { AccessRecord } from '../../src/server/log/record.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'quaich-log-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -18,16 +19,32 @@ const record: AccessRecord = {
   status: 200,
   bytes: 1234,
   durationMs: 1.23456,
-  referer: '',
-  userAgent: 'curl/8',
+  fields: [],
   time: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+  responseHead: '',
+  mount: '/',
+  worker: '',
+  queueMs: -1,
+  connection: {
+    ...{ remoteAddress: '192.0.2.7', remotePort: '', serverName: '', serverPort: '' },
+    ...{ scheme: 'http', unixSocket: false },
+  },
 };
 
-async function logged(settings: AccessLogSettings, ...records: Partial<AccessRecord>[]): Promise<string[]> {
+type Changes = Partial<AccessRecord> & { referer?: string; userAgent?: string };
+
+async function logged(settings: AccessLogSettings, ...records: Changes[]): Promise<string[]> {
   let text = '';
   const stream = { write: (more: string) => (text += more) };
   const log = await openAccessLog({ stream, ...settings });
-  for (const changes of records) log.write({ ...record, ...changes });
+  for (const { referer = '', userAgent = 'curl/8', ...changes } of records) {
+    const given = new Map([
+      ['referer', referer],
+      ['user-agent', userAgent],
+    ]);
+    const fields = log.facts.fields.map(({ name }) => given.get(name) ?? '');
+    log.write({ ...record, fields, ...changes });
+  }
   await log.close();
   return text.split('\n').slice(0, -1);
 }
@@ -37,26 +54,26 @@ const messages = (onError: ReturnType<typeof vi.fn>): string[] =>
 
 describe('the format', () => {
   it('common is that of Apache with the duration in milliseconds at the end', async () => {
-    const [line] = await logged({ format: 'common' }, {});
+    const [line] = await logged({ format: accessFormat('common') }, {});
     expect(line).toMatch(
       /^192\.0\.2\.7 - - \[\d\d\/Jan\/2026:\d\d:04:05 [+-]\d{4}\] "GET \/a\?b=c HTTP\/1\.1" 200 1234 1\.235$/,
     );
   });
 
   it('gives the moment of the request in the zone of the machine', async () => {
-    const [line] = await logged({ format: 'common' }, {});
+    const [line] = await logged({ format: accessFormat('common') }, {});
     const [, day, clock, zone] = /\[(\S+?):(\S+) (\S+)\]/.exec(line) ?? [];
     const iso = `${day.split('/').reverse().join('-').replace('Jan', '01')}T${clock}${zone.slice(0, 3)}:${zone.slice(3)}`;
     expect(Date.parse(iso)).toBe(Date.UTC(2026, 0, 2, 3, 4, 5));
   });
 
   it('combined adds referer and user agent, with a dash for what is unknown', async () => {
-    const [line] = await logged({ format: 'combined' }, { bytes: 0, remoteAddress: '' });
+    const [line] = await logged({ format: accessFormat('combined') }, { bytes: 0, remoteAddress: '' });
     expect(line).toMatch(/^- - - \[.*\] "GET \/a\?b=c HTTP\/1\.1" 200 - "-" "curl\/8" 1\.235$/);
   });
 
   it('json has one object a line, without what is unknown', async () => {
-    const [line] = await logged({ format: 'json' }, { remoteAddress: '' });
+    const [line] = await logged({ format: accessFormat('json') }, { remoteAddress: '' });
     expect(JSON.parse(line)).toEqual({
       level: 30,
       time: record.time,
@@ -71,21 +88,21 @@ describe('the format', () => {
   });
 
   it('json presents UTF-8 as text', async () => {
-    const [line] = await logged({ format: 'json' }, { userAgent: 'cafÃ©' });
+    const [line] = await logged({ format: accessFormat('json') }, { userAgent: 'cafÃ©' });
     expect(JSON.parse(line).userAgent).toBe('café');
   });
 
   const evil = 'a"b\\c\nd\r\u001b[31m\u007f\u009b\u00e9';
 
   it.each(['common', 'combined'] as const)('G-73 %s escapes quotes, controls and bytes above ASCII', async (format) => {
-    const lines = await logged({ format }, { target: evil, userAgent: evil, referer: evil });
+    const lines = await logged({ format: accessFormat(format) }, { target: evil, userAgent: evil, referer: evil });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('a\\"b\\\\c\\x0ad\\x0d\\x1b[31m\\x7f\\x9b\\xe9');
     expect(lines[0]).toMatch(/^[ -~]*$/);
   });
 
   it('G-73 json shows no control character, C1 and DEL included', async () => {
-    const lines = await logged({ format: 'json' }, { target: evil, userAgent: '\u00c2\u009b' });
+    const lines = await logged({ format: accessFormat('json') }, { target: evil, userAgent: '\u00c2\u009b' });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/^[^\p{Cc}]*$/u);
     expect(JSON.parse(lines[0]).userAgent).toBe('\u009b');
@@ -111,7 +128,7 @@ describe('what looks like something else', () => {
     async (_shown, text) => {
       const target = Buffer.from(`/a${text}b`).toString('latin1');
       const [line] = await logged(
-        { format: 'json' },
+        { format: accessFormat('json') },
         { target, referer: target, userAgent: target, remoteAddress: text },
       );
       expect(line).toMatch(/^[ -~]*$/);
@@ -120,7 +137,10 @@ describe('what looks like something else', () => {
   );
 
   it.each(['common', 'combined'] as const)('G-73 %s keeps an address of a front server one word', async (format) => {
-    const [line, more] = await logged({ format }, { remoteAddress: '1.2.3.4 - - "x"\n\u0085evil' });
+    const [line, more] = await logged(
+      { format: accessFormat(format) },
+      { remoteAddress: '1.2.3.4 - - "x"\n\u0085evil' },
+    );
     expect(line).toMatch(/^1\.2\.3\.4\\x20-\\x20-\\x20\\"x\\"\\x0a\\x85evil - - \[[ -~]*$/);
     expect(more).toBe(undefined);
   });
@@ -129,7 +149,7 @@ describe('what looks like something else', () => {
 describe('the destination', () => {
   it('receives the lines of one turn of the loop in one write', async () => {
     const write = vi.fn();
-    const log = await openAccessLog({ format: 'common', stream: { write } });
+    const log = await openAccessLog({ format: accessFormat('common'), stream: { write } });
     for (let i = 0; i < 50; i++) log.write({ ...record, status: 200 + i });
     expect(write).not.toHaveBeenCalled();
     await new Promise(setImmediate);
@@ -141,7 +161,7 @@ describe('the destination', () => {
   it('may be a file, to which lines are added', async () => {
     const file = join(directory, 'added.log');
     for (const status of [201, 202]) {
-      const log = await openAccessLog({ format: 'common', file });
+      const log = await openAccessLog({ format: accessFormat('common'), file });
       log.write({ ...record, status });
       await log.close();
     }
@@ -150,7 +170,7 @@ describe('the destination', () => {
 
   it('writes all of many lines before it closes', async () => {
     const file = join(directory, 'many.log');
-    const log = await openAccessLog({ format: 'combined', file });
+    const log = await openAccessLog({ format: accessFormat('combined'), file });
     for (let i = 0; i < 20_000; i++) log.write({ ...record, bytes: i + 1 });
     await log.close();
     expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(20_001);
@@ -159,7 +179,7 @@ describe('the destination', () => {
 
   it('is opened anew under the same name for log rotation', async () => {
     const file = join(directory, 'rotated.log');
-    const log = await openAccessLog({ format: 'common', file });
+    const log = await openAccessLog({ format: accessFormat('common'), file });
     log.write({ ...record, status: 201 });
     renameSync(file, `${file}.1`);
     log.reopen();
@@ -173,7 +193,7 @@ describe('the destination', () => {
     const onError = vi.fn();
     const folder = join(directory, 'moved');
     mkdirSync(folder);
-    const log = await openAccessLog({ format: 'common', file: join(folder, 'a.log'), onError });
+    const log = await openAccessLog({ format: accessFormat('common'), file: join(folder, 'a.log'), onError });
     renameSync(folder, `${folder}.1`);
     log.reopen();
     log.write(record);
@@ -183,7 +203,7 @@ describe('the destination', () => {
   });
 
   it('is refused when it cannot be opened', async () => {
-    const opening = openAccessLog({ format: 'common', file: join(directory, 'no', 'such', 'folder') });
+    const opening = openAccessLog({ format: accessFormat('common'), file: join(directory, 'no', 'such', 'folder') });
     await expect(opening).rejects.toThrow(ConfigurationError);
     await expect(opening).rejects.toThrow(/^cannot open the access log .*ENOENT/);
   });
@@ -192,7 +212,7 @@ describe('the destination', () => {
     'may be a full disk: lost lines are told, at first and at the end, and nothing throws',
     async () => {
       const onError = vi.fn();
-      const log = await openAccessLog({ format: 'common', file: '/dev/full', onError });
+      const log = await openAccessLog({ format: accessFormat('common'), file: '/dev/full', onError });
       for (let i = 0; i < 3; i++) {
         log.write(record);
         await vi.waitFor(() => expect(log.dropped).toBe(i + 1));
@@ -208,7 +228,7 @@ describe('the destination', () => {
   it('may be a pipe whose reader has gone', async () => {
     const onError = vi.fn();
     const stream = new PassThrough();
-    const log = await openAccessLog({ format: 'common', stream, onError });
+    const log = await openAccessLog({ format: accessFormat('common'), stream, onError });
     stream.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
     await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(1));
     log.write(record);
@@ -221,7 +241,7 @@ describe('the destination', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const stream = new Writable({ decodeStrings: false, write() {} });
     const onError = vi.fn();
-    const log = await openAccessLog({ format: 'common', stream, onError });
+    const log = await openAccessLog({ format: accessFormat('common'), stream, onError });
     const target = `/${'x'.repeat(8000)}`;
     const flood = () => {
       for (let i = 0; i < 1000; i++) log.write({ ...record, target });
@@ -249,7 +269,7 @@ describe('the destination', () => {
         throw new Error('no');
       },
     };
-    const log = await openAccessLog({ format: 'json', stream, onError });
+    const log = await openAccessLog({ format: accessFormat('json'), stream, onError });
     log.write(record);
     log.write(record);
     await log.close();
@@ -259,7 +279,7 @@ describe('the destination', () => {
 
   it('gets nothing after the close', async () => {
     const write = vi.fn();
-    const log = await openAccessLog({ format: 'common', stream: { write } });
+    const log = await openAccessLog({ format: accessFormat('common'), stream: { write } });
     await log.close();
     log.write(record);
     expect(write).not.toHaveBeenCalled();

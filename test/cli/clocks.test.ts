@@ -18,9 +18,11 @@ const root = new URL('../../', import.meta.url);
 
 /** Lines that ask for the time of day, and why. Durations go by `performance.now()`. */
 const TIME_OF_DAY: Record<string, string> = {
-  'src/server/gateway.ts: const time = Date.now();': 'the time in the access log',
+  'src/server/log/request-log.ts: time: Date.now(),': 'the time in the access log',
+  'src/server/report.ts: const now = new Date().toISOString();': 'the time in the error log',
   'src/server/gateway.ts: const now = Date.now();': 'the Date field',
-  'src/cli/start-lines.ts: const common = { level: 30, time: Date.now() };': 'the time of the start',
+  'src/cli/messages.ts: const message = { level: number, time: Date.now(), msg: text, ...fields };':
+    'the time of a message',
   'src/cli/bench/bench.ts: date: new Date().toISOString(),': 'when a bench was run',
   "src/middleware/session.ts: const { secure = true, httpOnly = true, sameSite = 'lax', now = () => Date.now() / 1000 } = options;":
     'a cookie outlives this process',

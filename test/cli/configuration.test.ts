@@ -24,7 +24,7 @@ function folder(files: Record<string, string> = {}): string {
 
 /** For settings whose default is none that could be given. */
 const samples: Record<string, string> = {
-  ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x' },
+  ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x', errorLogFile: 'x' },
   ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x', import: 'x' },
   healthPath: '/healthz',
   status: '127.0.0.1:2',

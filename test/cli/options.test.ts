@@ -77,7 +77,12 @@ describe('resolveOptions', () => {
     [{ syncWorkers: '' }, /^syncWorkers: .* got ""$/],
     [{ syncWorkers: null }, /^syncWorkers: .* got null$/],
     [{ inline: 'maybe' }, /^inline: expected true or false, got "maybe"$/],
-    [{ accessLogFormat: 'xml' }, /^accessLogFormat: expected one of common, combined, json, got "xml"$/],
+    [
+      { accessLogFormat: 'xml' },
+      /^accessLogFormat: expected one of common, combined, json, or a template such as '.*', got "xml"$/,
+    ],
+    [{ accessLogFormat: '%h "%r" %Z %s' }, /^accessLogFormat: unknown atom at character 9 of the template: "%Z"$/],
+    [{ errorLogFormat: 'xml' }, /^errorLogFormat: expected one of auto, text, json, got "xml"$/],
     [{ socketMode: '999' }, /^socketMode: expected an octal number/],
     [{ bind: [] }, /^bind: expected at least one address/],
     [{ bind: 'localhost' }, /^bind: address "localhost": the port is missing/],

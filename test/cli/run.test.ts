@@ -254,7 +254,7 @@ describe('run', () => {
     const { signals, output, kill } = command(['./site.js'], serve);
     await vi.waitFor(() => expect(serve).toHaveBeenCalled());
     signals.emit('SIGTERM');
-    expect(output.stderr).toBe('quaich: stopping once the start is over; a second signal ends at once\n');
+    expect(output.stderr).toBe('stopping once the start is over; a second signal ends at once\n');
     expect(kill).not.toHaveBeenCalled();
     signals.emit('SIGTERM');
     expect(kill).toHaveBeenCalledTimes(1);

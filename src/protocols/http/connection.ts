@@ -196,6 +196,7 @@ export class HttpConnection extends Connection {
     const last = exchange.next === null && (this.draining || this.inputEnded);
     const persist = exchange.persist && !last && !this.endsWith(exchange, complete);
     const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
+    if (this.options.keepHeads) exchange.head = text;
     if (!exchange.persist) {
       if (exchange.next === null) {
         this.reader.finishRequest();

@@ -1,19 +1,18 @@
 /**
- * The access log: a line for each request. A record is formatted at once (format.ts); the lines of a turn of the event
+ * The access log: a line for each request. A record is formatted at once (record.ts); the lines of a turn of the event
  * loop travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted
  * (losses.ts).
  */
 import { fstatSync } from 'node:fs';
 import { nothing } from '../../rules/promises.ts';
-import type { ResolvedOptions } from '../options.ts';
 import { FileOutput } from './file.ts';
-import { type AccessRecord, formatter } from './format.ts';
 import { Losses } from './losses.ts';
 import type { LogOutput } from './output.ts';
+import type { AccessFormat, AccessRecord, Facts } from './record.ts';
 import { StreamOutput, type TextSink } from './stream.ts';
 
 export interface AccessLogSettings {
-  format: ResolvedOptions['accessLogFormat'];
+  format: AccessFormat;
   /** A path, or `-` for standard output; `stream` goes before it. */
   file?: string;
   stream?: TextSink;
@@ -25,8 +24,10 @@ export interface AccessLogSettings {
 }
 
 export interface AccessLog {
-  /** Whether it wants to be told of requests: only then are their facts gathered. */
+  /** Whether it wants to be told of requests. */
   readonly isKept: boolean;
+  /** What it is to be told of them. */
+  readonly facts: Facts;
   /** Lines lost so far: the output failed, or was too slow for the memory allowed. */
   readonly dropped: number;
   /** Takes one request. Formats at once, writes later: many lines travel in one call of the system. Never throws. */
@@ -40,6 +41,7 @@ export interface AccessLog {
 /** Keeps nothing. */
 export const noAccessLog: AccessLog = {
   isKept: false,
+  facts: { fields: [], responseHead: false, worker: false },
   dropped: 0,
   write: nothing,
   reopen: nothing,
@@ -61,7 +63,7 @@ export async function openAccessLog(settings: AccessLogSettings): Promise<Access
 
 async function openOutput({ stream, file = '-' }: AccessLogSettings, losses: Losses): Promise<LogOutput> {
   if (stream) return new StreamOutput(stream, losses);
-  if (file !== '-') return FileOutput.open(file, losses);
+  if (file !== '-') return FileOutput.open(file, 'access log', losses);
   // A write to a pipe that nobody empties would hold a thread of libuv's pool, and with it the end of the process:
   // process.stdout polls there. For a file it would block this thread, so files go to the pool.
   return fstatSync(1).isFile() ? new FileOutput(1, null, losses) : new StreamOutput(process.stdout, losses);
@@ -71,16 +73,20 @@ class BatchedAccessLog implements AccessLog {
   readonly isKept = true;
   readonly #output: LogOutput;
   readonly #losses: Losses;
-  readonly #format: (record: AccessRecord) => void;
+  readonly #format: AccessFormat;
   readonly #flush = (): void => this.#send();
   #text = '';
   #lines = 0;
   #closed = false;
 
-  constructor(format: AccessLogSettings['format'], output: LogOutput, losses: Losses) {
-    this.#format = formatter(format, (line) => this.#add(line));
+  constructor(format: AccessFormat, output: LogOutput, losses: Losses) {
+    this.#format = format;
     this.#output = output;
     this.#losses = losses;
+  }
+
+  get facts(): Facts {
+    return this.#format.facts;
   }
 
   get dropped(): number {
@@ -89,7 +95,7 @@ class BatchedAccessLog implements AccessLog {
 
   write(record: AccessRecord): void {
     if (this.#closed) this.#losses.add(1, 'the log is closed');
-    else this.#format(record);
+    else this.#add(this.#format.line(record));
   }
 
   reopen(): void {

@@ -1,5 +1,6 @@
-import { close, constants, open, write } from 'node:fs';
+import { close, open, write } from 'node:fs';
 import { ConfigurationError } from '../../interface/errors.ts';
+import { APPENDING, MODE } from '../../pool/log-file.ts';
 import type { Losses } from './losses.ts';
 import { CLOSE_LIMIT, type LogOutput, MAX_WAITING, TOO_SLOW } from './output.ts';
 
@@ -9,6 +10,7 @@ const RETRY_AFTER = 50;
 /** Writes to a descriptor on the pool of libuv, one write at a time. A file with a path can be opened anew. */
 export class FileOutput implements LogOutput {
   readonly #path: string | null;
+  readonly #what: string;
   readonly #losses: Losses;
   readonly #written = (error: Error | null, bytes: number): void => this.#afterWrite(error, bytes);
   #descriptor: number;
@@ -22,19 +24,23 @@ export class FileOutput implements LogOutput {
   #opened: number | null = null;
   #onIdle: (() => void) | null = null;
 
-  /** @throws ConfigurationError when the file cannot be opened */
-  static async open(path: string, losses: Losses): Promise<FileOutput> {
+  /**
+   * @param what messages call it that
+   * @throws ConfigurationError when the file cannot be opened
+   */
+  static async open(path: string, what: string, losses: Losses): Promise<FileOutput> {
     // Ends: with the call of the system, which does not block (see openLog).
     const descriptor = await new Promise<number>((resolve, reject) => {
-      openLog(path, (error, opened) => (error ? reject(notOpened(path, error)) : resolve(opened)));
+      openLog(path, (error, opened) => (error ? reject(notOpened(what, path, error)) : resolve(opened)));
     });
-    return new FileOutput(descriptor, path, losses);
+    return new FileOutput(descriptor, path, losses, what);
   }
 
   /** @param path null where the descriptor is not ours: it is neither closed nor opened anew */
-  constructor(descriptor: number, path: string | null, losses: Losses) {
+  constructor(descriptor: number, path: string | null, losses: Losses, what = '') {
     this.#descriptor = descriptor;
     this.#path = path;
+    this.#what = what;
     this.#losses = losses;
   }
 
@@ -54,7 +60,7 @@ export class FileOutput implements LogOutput {
     this.#opening = true; // what comes from here on waits for the new file
     openLog(path, (error, descriptor) => {
       this.#opening = false;
-      if (error) this.#losses.add(0, notOpened(path, error).message);
+      if (error) this.#losses.add(0, notOpened(this.#what, path, error).message);
       else this.#opened = descriptor;
       this.#next();
     });
@@ -132,12 +138,10 @@ function closeQuietly(descriptor: number): Promise<void> {
   return new Promise((resolve) => close(descriptor, () => resolve()));
 }
 
-/** Non-blocking, so that a FIFO without a reader is an error and not a wait without end. */
 function openLog(path: string, done: (error: Error | null, descriptor: number) => void): void {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = constants;
-  open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o644, done);
+  open(path, APPENDING, MODE, done);
 }
 
-function notOpened(path: string, error: Error): ConfigurationError {
-  return new ConfigurationError(`cannot open the access log ${path}: ${error.message}`, { cause: error });
+function notOpened(what: string, path: string, error: Error): ConfigurationError {
+  return new ConfigurationError(`cannot open the ${what} ${path}: ${error.message}`, { cause: error });
 }

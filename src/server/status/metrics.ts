@@ -181,7 +181,7 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'quaich_log_lines_dropped_total',
     type: 'counter',
-    help: 'Lines of the access log that its destination did not take.',
+    help: 'Lines of the access log and of the error log that their destinations did not take.',
     labels: [],
     rows: ({ logLinesDropped }) => [[logLinesDropped]],
   },

@@ -72,7 +72,7 @@ export interface Snapshot {
 export interface Sources {
   readonly gateway: Pick<Gateway, 'hosts' | 'queued'>;
   readonly services: readonly Pick<Service, 'status'>[];
-  readonly accessLog: Pick<AccessLog, 'dropped'>;
+  readonly logs: readonly Pick<AccessLog, 'dropped'>[];
   readonly readiness: Readiness;
   readonly traffic: CountedTraffic;
   readonly recent: Recent;
@@ -97,7 +97,7 @@ function stateNames(): string[] {
 }
 
 export function takeSnapshot(sources: Sources): Snapshot {
-  const { gateway, services, accessLog, readiness, traffic, recent, names } = sources;
+  const { gateway, services, logs, readiness, traffic, recent, names } = sources;
   const statuses = services.map((service) => service.status());
   const { user, system } = process.cpuUsage();
   const { active, idle } = performance.eventLoopUtilization();
@@ -120,7 +120,7 @@ export function takeSnapshot(sources: Sources): Snapshot {
     workers: statuses.flatMap(({ workers }) => workers),
     replaced: Object.assign({}, ...statuses.map(({ replaced }) => replaced)),
     connections: { ...traffic.connections, ...connectionsOf(gateway, traffic) },
-    logLinesDropped: accessLog.dropped,
+    logLinesDropped: sum(logs.map(({ dropped }) => dropped)),
     process: { cpu: (user + system) / 1e6, memory: process.memoryUsage.rss(), loop: { active, idle } },
   };
 }

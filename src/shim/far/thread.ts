@@ -8,7 +8,7 @@ import { ConfigurationError, RequestAborted } from '../../interface/errors.ts';
 import type { Application, AsyncApplication } from '../../interface/types.ts';
 import { Applications, describeFailure, type StartedApplication } from '../../pool/applications.ts';
 import { noteOpenFiles } from '../../pool/open-files.ts';
-import { writeOutputDirectly } from '../../pool/output.ts';
+import { inheritedLogFile, writeOutputDirectly } from '../../pool/output.ts';
 import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
 import { onUncaught } from '../../pool/uncaught.ts';
 import { TURN_EVERY, turn } from '../../rules/event-loop.ts';
@@ -57,14 +57,14 @@ export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<voi
 
 /** Loads, starts up, serves until told to stop, shuts down; false where the start has failed. */
 async function live(
-  { data, index }: WorkerTask<BridgeData>,
+  { data, files, index }: WorkerTask<BridgeData>,
   link: MessagePort,
   post: (message: WorkerMessage) => void,
 ): Promise<boolean> {
   const loop = data.kind === 'async';
   enterBridgeThread(data.chain, loop);
   // The thread that started this one may be blocked.
-  writeOutputDirectly();
+  writeOutputDirectly(inheritedLogFile(), files);
   const applications = new Applications();
   let application: StartedApplication | null;
   try {

@@ -145,3 +145,19 @@ export {};
 //: L-49: Modules that are to run ahead of the applications (`--import`) MUST run on each thread that loads one, in
 //: their order, before it does; one that cannot be loaded keeps the server from starting, with a message that names
 //: it. Its export `shutdown`, where there is one, is awaited behind the shutdown hooks of that thread.
+//: L-43: An access log MAY take a template of its owner's, as Apache and gunicorn have them. One that cannot be read
+//: MUST be refused at the start, by a message that names what cannot be read and its place. What a template does not
+//: ask for SHOULD NOT be gathered.
+//:
+//: L-44: No byte of a client, a front server or an application MUST be able to end a line of the access log, to leave
+//: the quotes around it, or to add a field: a request is one line, and the fields of lines can be counted.
+//:
+//: L-45: The server's own messages SHOULD be offered as text and as objects, a line each, and in a file. What ends the
+//: start is told on standard error in any case.
+//:
+//: L-46: Where these go to a file, what applications write to `wsgi.errors` (G-70) SHOULD go there as well, and what
+//: they write to the console on threads of their own: at once, in the order of each thread, and never held in memory.
+//:
+//: L-47: A log that cannot be written (a full disk, a file that was removed, a pipe that nobody reads) MUST NOT end or
+//: block the server, or hold a request up for long. Lines that are lost MUST be counted and told. Files MUST be opened
+//: anew, under the same name, when the owner asks for it, by all threads that write to them.

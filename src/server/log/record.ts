@@ -1,0 +1,55 @@
+import type { SoughtField } from '../../environ/head-record.ts';
+import type { ConnectionInfo } from '../../environ/variables.ts';
+
+/**
+ * The facts of a finished request. The log keeps nothing of it, so one record may be used again and again. Texts are
+ * native strings, `''` where nothing is known.
+ */
+export interface AccessRecord {
+  /** Of the client. */
+  remoteAddress: string;
+  method: string;
+  /** As received. */
+  target: string;
+  /** `HTTP/1.1` */
+  protocol: string;
+  status: number;
+  /** Bytes of the body, framing not counted. */
+  bytes: number;
+  /** Milliseconds from the head of the request to the last byte of the response; fractions are kept. */
+  durationMs: number;
+  /** Milliseconds since 1970 when the request was over. */
+  time: number;
+  /** The values of `Facts.fields`, in that order. */
+  fields: readonly string[];
+  /** As it was sent, where `Facts.responseHead` asks for it. */
+  responseHead: string;
+  /** The prefix of the mount that it came to; `/` for the root. */
+  mount: string;
+  /** `sync-0`, where `Facts.worker` asks for it: who had the request. */
+  worker: string;
+  /** Milliseconds until that one took it, likewise; -1 where that is not known. */
+  queueMs: number;
+  /** To the client, or to the front server. */
+  connection: ConnectionInfo;
+}
+
+/** What a format tells beyond what is known anyway: only this is gathered. */
+export interface Facts {
+  /** Looked for in the head of each request. */
+  readonly fields: readonly SoughtField[];
+  readonly responseHead: boolean;
+  readonly worker: boolean;
+}
+
+/** A format of the access log. */
+export interface AccessFormat {
+  readonly facts: Facts;
+  /** One line, with its line feed. */
+  line(record: AccessRecord): string;
+}
+
+/** Milliseconds, as logs show them. */
+export function milliseconds(duration: number): number {
+  return Math.round(duration * 1000) / 1000;
+}
