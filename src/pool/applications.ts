@@ -14,6 +14,19 @@ export type StartedApplication = LoadedApplication & {
   state: Record<string, unknown>;
 };
 
+/** What is put around each application. */
+interface Around {
+  /** The conformance validator. */
+  validate?: boolean;
+  /** The `wrap` of the module with this URL, outermost. */
+  wrapper?: string | undefined;
+}
+
+/** What a module that wraps applications exports. */
+export interface Wrapper {
+  wrap(application: LoadedApplication, module: string): LoadedApplication;
+}
+
 /** The applications of one thread with their lifespan hooks. */
 export class Applications {
   /** By mount; null where a mount is not this thread's. */
@@ -21,11 +34,13 @@ export class Applications {
   /** In order of startup, each shutdown hook once (L-14). */
   private readonly started: StartedApplication[] = [];
 
-  /**
-   * Loads all applications, then runs their startup hooks, one after the other (L-02). With `validate` each is put into
-   * the conformance validator.
-   */
-  async start(mounts: readonly (WorkerMount | null)[], directory: string, validate = false): Promise<void> {
+  /** Loads all applications, then runs their startup hooks, one after the other (L-02). */
+  async start(
+    mounts: readonly (WorkerMount | null)[],
+    directory: string,
+    { validate = false, wrapper }: Around = {},
+  ): Promise<void> {
+    const outermost: Wrapper | null = wrapper === undefined ? null : await import(wrapper);
     for (const mount of mounts) {
       if (mount === null) {
         this.mounted.push(null);
@@ -33,8 +48,9 @@ export class Applications {
       }
       const loaded = await loadApplication(mount.app, directory, { known: mount.known });
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
-      const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
-      this.mounted.push(validate ? validated(started) : started);
+      const checked = validate ? validated(loaded) : loaded;
+      const wrapped = outermost === null ? checked : outermost.wrap(checked, mount.app.module);
+      this.mounted.push({ ...wrapped, prefix: mount.prefix, state: twin?.state ?? {} });
     }
     endLoading();
     const run = new Set<unknown>();
@@ -71,7 +87,7 @@ export class Applications {
   }
 }
 
-function validated(application: StartedApplication): StartedApplication {
+function validated(application: LoadedApplication): LoadedApplication {
   return application.kind === 'sync'
     ? { ...application, app: validator(application.app, { kind: 'sync' }) }
     : { ...application, app: validator(application.app, { kind: 'async' }) };

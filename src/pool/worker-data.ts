@@ -13,8 +13,8 @@ export interface WorkerMount {
 }
 
 /**
- * What every worker of a server gets: plain data, and the shared memory. `validate`, `environ` and `earlyHints` are
- * settings of the server.
+ * What every worker of a server gets: plain data, and the shared memory. `validate`, `wrapper`, `environ`
+ * and `earlyHints` are options of the server.
  */
 export interface WorkerData {
   memory: SharedMemory;
@@ -24,6 +24,7 @@ export interface WorkerData {
   /** Null where the application is of another kind, or runs inline. */
   mounts: (WorkerMount | null)[];
   validate: boolean;
+  wrapper?: string | undefined;
   environ: Readonly<Record<string, string>>;
   /** Whether the server has more workers of this kind, so that module state is not shared (G-44). */
   multiprocess: boolean;

@@ -113,7 +113,7 @@ export async function live(
     }
   });
   try {
-    await applications.start(data.mounts, data.directory, data.validate);
+    await applications.start(data.mounts, data.directory, data);
     // Rejections of the meantime are reported in this turn, before `ready`.
     await turn();
     if (!broken) {

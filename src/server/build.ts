@@ -73,6 +73,7 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
           directory: options.directory,
           mounts: mountsOf(plan, false),
           validate: options.validate,
+          wrapper: options.wrapper,
           environ: options.env,
           multithread: options.asyncRequests !== 1,
           earlyHints: options.earlyHints,

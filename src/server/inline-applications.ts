@@ -20,7 +20,14 @@ import type { Turn } from './turn.ts';
 
 type InlineSettings = Pick<
   ResolvedOptions,
-  'asyncRequests' | 'directory' | 'earlyHints' | 'env' | 'timeoutAsyncResponse' | 'timeoutStartup' | 'validate'
+  | 'asyncRequests'
+  | 'directory'
+  | 'earlyHints'
+  | 'env'
+  | 'timeoutAsyncResponse'
+  | 'timeoutStartup'
+  | 'validate'
+  | 'wrapper'
 >;
 
 interface InlineOptions extends InlineSettings {
@@ -76,7 +83,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, env, validate, timeoutStartup, report } = this.options;
+    const { mounts, directory, env, timeoutStartup, report } = this.options;
     if (mounts.some((mount) => mount !== null)) {
       // This thread cannot be replaced, so it goes on.
       this.forgetUncaught = onUncaught((error) =>
@@ -84,7 +91,7 @@ export class InlineApplications implements Service {
       );
     }
     try {
-      const started = this.applications.start(mounts, directory, validate);
+      const started = this.applications.start(mounts, directory, this.options);
       await within(started, timeoutStartup, 'the startup of an inline application');
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;

@@ -180,8 +180,8 @@ class RunningServer implements Server {
     if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
     this.encryption.renew();
-    const { validate, env, earlyHints } = plan.options;
-    const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints };
+    const { validate, wrapper, env, earlyHints } = plan.options;
+    const applications = { mounts: mountsOf(plan, false), validate, wrapper, environ: env, earlyHints };
     for (const service of this.services) await service.reload(applications);
     return needsNewStart(this.plan, plan);
   }

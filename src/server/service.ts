@@ -4,7 +4,7 @@ import type { Destination } from './gateway.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
 /** What workers can be given anew. */
-export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'environ' | 'earlyHints'>;
+export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'>;
 
 /** A destination with its applications, as the server starts and stops it. */
 export interface Service extends Destination {

@@ -40,7 +40,7 @@ async function lifecycle(modules: string[], validate = false): Promise<{ log: st
   Object.assign(globalThis, { quaichLog: log });
   const applications = new Applications();
   const mounts = modules.map((text, index) => ({ prefix: `/${index}`, app: parseApplication(text) }));
-  await applications.start(mounts, directory, validate);
+  await applications.start(mounts, directory, { validate });
   const names = applications.mounted.map((application) => application?.state.name);
   await applications.stop((error) => log.push(String(error)));
   return { log, names };
