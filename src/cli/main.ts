@@ -90,7 +90,9 @@ async function dev(argv: readonly string[]): Promise<number> {
 
 const commands = { bench, dev };
 const [first, ...others] = process.argv.slice(2);
-const code = await (first === 'bench' || first === 'dev' ? commands[first](others) : serveOrTell(process.argv.slice(2)));
+const code = await (first === 'bench' || first === 'dev'
+  ? commands[first](others)
+  : serveOrTell(process.argv.slice(2)));
 
 // What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may
 // still be on its way; a reader that has gone, or does not read, is not waited for.

@@ -57,7 +57,10 @@ function wantsHtml(accept: string | undefined): boolean {
 }
 
 function asText({ title, advice, source, stack }: DevelopmentPage): string {
-  return `${[title, advice, source, stack].filter((part) => part !== '').map((part) => part.trimEnd()).join('\n\n')}\n`;
+  return `${[title, advice, source, stack]
+    .filter((part) => part !== '')
+    .map((part) => part.trimEnd())
+    .join('\n\n')}\n`;
 }
 
 function asHtml({ title, request, advice, source, stack }: DevelopmentPage): string {

@@ -24,7 +24,8 @@ function explained(error: unknown, file: string): string {
     return `${line}; start Node with "--import tsx", or use Node 22.18 or later`;
   }
   if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
-  const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? frame(syntaxError(file) ?? '') : undefined);
+  const position =
+    frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? frame(syntaxError(file) ?? '') : undefined);
   const wrong = wrongSystem(line, position?.replace(/(?::\d+){1,2}$/, '') ?? file);
   return `${error.name}: ${line}${position ? ` (at ${position})` : ''}${wrong === null ? '' : `; ${wrong}`}`;
 }

@@ -86,7 +86,7 @@ describe('colours', () => {
 
 describe('the lines of requests', () => {
   it('have method, target, status and time; control characters are shown', () => {
-    const record = { method: 'POST', target: '/a\x1b[31m\u00e9', status: 201, durationMs: 3.14159 };
+    const record = { method: 'POST', target: '/a\x1b[31m\u00e9', status: 201, durationMs: 3.1259 };
     const text = `${JSON.stringify(record)}\n${JSON.stringify({ ...record, status: 500 })}\n`;
     const line = 'POST /a\\u001b[31m\\u00e9';
     expect(requestLines(text, plain)).toBe(`${line} 201 3.1 ms\n${line} 500 3.1 ms\n`);
@@ -117,7 +117,11 @@ describe('a failure to load', () => {
     ['words of ours', new ConfigurationError(`cannot load ./x.js: TypeError: no (at ${file}:2:1); and more`), ':2:1'],
     ['a line without a column', new ConfigurationError(`cannot load ./x.js: SyntaxError: no (at ${file}:2)`), ':2'],
     ['a compiler', new ConfigurationError(`cannot load ./x.ts: Transform failed: ${file}:2:1: ERROR: no`), ':2:1'],
-    ['a stack', new QuaichError('QUAICH_STARTUP', `Error: no\n    at startup (${file}:2:1)\n    at node:x:1:1`), ':2:1'],
+    [
+      'a stack',
+      new QuaichError('QUAICH_STARTUP', `Error: no\n    at startup (${file}:2:1)\n    at node:x:1:1`),
+      ':2:1',
+    ],
   ])('L-62 has its source by %s', (_, error, place) => {
     const { message, source } = loadFailure(error);
     expect(message).toBe(error.message);
@@ -134,14 +138,24 @@ describe('a failure to load', () => {
     const entry = write('deep/a.mjs', "import { b } from './b.mjs';\n");
     write('deep/b.mjs', "export * from './sub/c.mjs';\n");
     const broken = write('deep/sub/c.mjs', 'const c = 1;\nexport const b = 1 +;\n');
-    expect(explain(Object.assign(new SyntaxError("Unexpected token ';'"), { stack: '' }), entry)).toContain(`(at ${broken}:2)`);
+    expect(explain(Object.assign(new SyntaxError("Unexpected token ';'"), { stack: '' }), entry)).toContain(
+      `(at ${broken}:2)`,
+    );
   });
 });
 
 describe('the options', () => {
-  const made = (origins: [string, string][], options = {}, certificate: { tlsCert?: string; tlsKey?: string } | null = null) =>
+  const made = (
+    origins: [string, string][],
+    options = {},
+    certificate: { tlsCert?: string; tlsKey?: string } | null = null,
+  ) =>
     developmentOptions(
-      { options: { apps: ['/a=./a.js', { module: './b.js', inline: true }], ...options }, origins: new Map(origins), warnings: [] },
+      {
+        options: { apps: ['/a=./a.js', { module: './b.js', inline: true }], ...options },
+        origins: new Map(origins),
+        warnings: [],
+      },
       { requests: { write: () => true }, certificate },
     );
 
@@ -162,7 +176,10 @@ describe('the options', () => {
   });
 
   it('leave to their owner what he has set', () => {
-    expect(made([], { syncWorkers: 7, timeoutGraceful: '9s' })).toMatchObject({ syncWorkers: 7, timeoutGraceful: '9s' });
+    expect(made([], { syncWorkers: 7, timeoutGraceful: '9s' })).toMatchObject({
+      syncWorkers: 7,
+      timeoutGraceful: '9s',
+    });
     expect(made([['accessLog', '--no-access-log']], { accessLog: false })).not.toHaveProperty('accessLogStream');
     expect(made([]).accessLogFormat).toBe('json');
   });
@@ -191,7 +208,12 @@ describe('the watched files', () => {
     write('watched/a.js', '1');
     const told: (readonly string[])[] = [];
     const named = write('elsewhere/.settings', '1');
-    const watcher = new SourceWatcher({ folders: [root], files: [named], changed: (files) => told.push(files), failed: vi.fn() });
+    const watcher = new SourceWatcher({
+      folders: [root],
+      files: [named],
+      changed: (files) => told.push(files),
+      failed: vi.fn(),
+    });
     await watcher.ready;
     write('watched/node_modules/b.js', '');
     write('watched/.git/c.js', '');

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RequestAborted, RequestBodyError } from '../../src/index.ts';
-import { ValidationError } from '../../src/validate/index.ts';
 import { errorPage } from '../../src/middleware/index.ts';
+import { ValidationError } from '../../src/validate/index.ts';
 import { bytes, call, hello, KINDS, type Plain, streamed } from './drive.ts';
 
 const failing: Plain = () => {
@@ -56,7 +56,9 @@ describe.each(KINDS)('errorPage in the %s convention', (kind) => {
     const reply = await call(kind, errorPage({ development: true }), () => {
       throw new Error('outer', { cause });
     });
-    expect(reply.text).toMatch(/> +\d+ \| {6}throw new Error\('outer'[\s\S]*\ncaused by\n[\s\S]*> +\d+ \| {4}const cause = /);
+    expect(reply.text).toMatch(
+      /> +\d+ \| {7}throw new Error\('outer'[\s\S]*\ncaused by\n[\s\S]*> +\d+ \| {5}const cause = /,
+    );
     expect(reply.text).toContain('caused by: TypeError: inner');
   });
 

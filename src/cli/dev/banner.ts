@@ -1,6 +1,7 @@
 /** What `quaich dev` prints when requests can be answered. */
-import type { Server } from '../../server/index.ts';
+
 import { version } from '../../rules/version.ts';
+import type { Server } from '../../server/index.ts';
 import { mountTable } from '../start-lines.ts';
 import type { Paint } from './colours.ts';
 import { KEYS } from './keys.ts';

@@ -15,7 +15,7 @@ import { type CertificateFiles, localCertificate } from './certificate.ts';
 import { type Paint, paintFor, type Style } from './colours.ts';
 import { isLoadError, type LoadFailure, loadFailure } from './failure.ts';
 import { KEYS, type KeyInput, listenToKeys } from './keys.ts';
-import { type DevArguments, devHelp, developmentOptions, foldersOf, parseDevArguments } from './options.ts';
+import { type DevArguments, developmentOptions, devHelp, foldersOf, parseDevArguments } from './options.ts';
 import { requestLines } from './request-lines.ts';
 import { type ReloadOutcome, Serving } from './serving.ts';
 import { SourceWatcher } from './watch.ts';
@@ -184,13 +184,12 @@ class Development {
 
   async #reload(files: readonly string[]): Promise<void> {
     const began = performance.now();
+    const { server } = this.#serving;
     const outcome = await this.#outcome();
     await this.#watching;
-    if (typeof outcome === 'object') {
-      this.#complain(outcome);
-      return;
-    }
-    if (outcome === 'restarted') this.#greet(began);
+    if (this.#serving.server !== server) this.#greet(began);
+    else if (typeof outcome === 'object') this.#complain(outcome);
+    if (typeof outcome === 'object') return;
     const names = files.slice(0, MOST_FILES).map((file) => relative(this.#io.directory, file));
     if (files.length > MOST_FILES) names.push(`${files.length - MOST_FILES} more`);
     const time = `${Math.round(performance.now() - began)} ms`;
@@ -215,7 +214,10 @@ class Development {
     const { directory, stdin, stderr } = this.#io;
     const applications = failure === null ? server.applications : [];
     const time = performance.now() - began;
-    this.#banner = banner({ urls: server.urls, applications }, { directory, time, keys: stdin.isTTY === true, paint: this.#paint });
+    this.#banner = banner(
+      { urls: server.urls, applications },
+      { directory, time, keys: stdin.isTTY === true, paint: this.#paint },
+    );
     stderr(this.#banner);
     server.failed.catch((error: unknown) => this.#end(Promise.reject(error)));
     if (failure !== null) this.#complain(failure);

@@ -38,7 +38,8 @@ theirs is saved, shows each request, checks applications against the rules of th
 shows errors with their source in the browser.
 
 ${entries.join('')}
-All settings of \`quaich --help all\` are there, too. Keys: ${KEYS}.
+All settings of \`quaich --help all\` are there, too.
+Keys: ${KEYS}.
 
 Examples:
   quaich dev

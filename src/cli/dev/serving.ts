@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../interface/errors.ts';
-import { parseBind, formatBind } from '../../server/bind.ts';
+import { formatBind, parseBind } from '../../server/bind.ts';
 import { type Server, serve } from '../../server/index.ts';
 import { resolveOptions, type ServeOptions, settings } from '../../server/options.ts';
 import { NeedsNewStart } from '../../server/plan.ts';
