@@ -11,7 +11,6 @@ const UNREACHED: Exceptions = {
   'src/bench/load-autocannon.ts': 'a program that src/bench/load.ts starts',
   'src/cli/bench/prepared.ts': 'a module that the command serves for `quaich bench`',
   'src/cli/dev/around.ts': 'a module that `quaich dev` has put around applications',
-  'src/cli/dev/failed-application.ts': 'a module that the command serves for `quaich dev`',
   'src/cli/bench/own-server.ts': 'a program that `quaich bench` starts',
 };
 

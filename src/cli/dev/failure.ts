@@ -15,8 +15,12 @@ export interface LoadFailure {
 
 /** The code of this package. */
 const OWN = dirname(dirname(import.meta.dirname));
-/** `(at /a/b.js:3:7)`, as messages of ours have it, or `/a/b.ts:3:7: ERROR` of a compiler. */
-const PLACE = /(?:^|[\s(])((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^:()\n]{1,1000}):(\d{1,9})(?::(\d{1,9}))?/g;
+/** What ends a path: `/a/b.js:3:7`. */
+const NUMBERS = /:(\d{1,9})(?::(\d{1,9}))?(?!\d)/g;
+/** What stands before one: in messages of ours, in those of compilers, on a line of its own. */
+const LEADS = [' (at ', ': ', '\n'];
+/** Positions that are looked at. */
+const MOST_PLACES = 50;
 
 /** Whether an error says that modules do not load or do not start up, which other code may mend. */
 export function isLoadError(error: unknown): error is QuaichError {
@@ -31,14 +35,18 @@ export function loadFailure(error: unknown): LoadFailure {
 
 /** The first position in somebody's own code. */
 function positionIn(message: string): Position | null {
-  const frames = message
-    .split('\n')
-    .map(framePosition)
-    .filter((position) => position !== null);
-  const named = [...message.matchAll(PLACE)].map(([, path, line, column = '0']) => {
-    const file = filePathOf(path);
+  const frames = message.split('\n').map(framePosition);
+  const isOwn = ({ file }: Position): boolean => !file.startsWith(OWN) && !/[\\/]node_modules[\\/]/.test(file);
+  return [...frames, ...named(message)].find((position) => position !== null && isOwn(position)) ?? null;
+}
+
+/** Positions that are no frames of a stack. */
+function named(message: string): (Position | null)[] {
+  const places = [...message.matchAll(NUMBERS)].slice(0, MOST_PLACES);
+  return places.map(({ index, 1: line, 2: column = '0' }) => {
+    const before = message.slice(0, index);
+    const starts = LEADS.filter((lead) => before.includes(lead)).map((lead) => before.lastIndexOf(lead) + lead.length);
+    const file = filePathOf(before.slice(Math.max(0, ...starts)));
     return file === null ? null : { file, line: Number(line), column: Number(column) };
   });
-  const isOwn = ({ file }: Position): boolean => !file.startsWith(OWN) && !/[\\/]node_modules[\\/]/.test(file);
-  return [...frames, ...named].find((position) => position !== null && isOwn(position)) ?? null;
 }
