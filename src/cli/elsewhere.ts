@@ -1,5 +1,6 @@
 const WORKERS = '--sync-workers and --async-workers say how many threads serve';
-const RELOAD = 'nothing is reloaded while the server runs; start it again';
+const RELOAD = '`quaich dev` loads applications again when their files are saved';
+const OPEN = 'it is for `quaich dev`';
 const TLS = 'a front server sees to TLS: see docs/front-servers.md';
 const TIMEOUTS = 'each limit of time has a flag of its own: see "Timeouts" in --help all';
 
@@ -12,6 +13,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   concurrency: '--async-requests says how many requests an async worker works on at a time',
   reload: RELOAD,
   watch: RELOAD,
+  open: OPEN,
   listen: '--bind, or --port and --host',
   address: '--bind, or --port and --host',
   hostname: '--host',

@@ -45,8 +45,8 @@ Serves what the module exports: an application (environ, startResponse), sync or
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
 
 ${[APPLICATION, ...entries].map(formatEntry).join('')}
-\`quaich --help all\` lists every setting; \`quaich bench ./app.js\` measures which way serves best (see
-\`quaich bench --help\`).
+\`quaich --help all\` lists every setting. \`quaich dev\` is for development, and reloads on save;
+\`quaich bench\` measures which way serves best. Both have a \`--help\` of their own.
 
 Examples:
   quaich ./app.js
@@ -73,7 +73,8 @@ Sizes take k, m and g, durations ms, s, m and h. Every setting is also an enviro
 (--sync-workers is QUAICH_SYNC_WORKERS) and a key of the configuration file (syncWorkers). A flag
 goes before a variable, a variable before the file.
 
-\`quaich bench ./site.js\` measures which way serves it best; see \`quaich bench --help\`.
+\`quaich dev\` is for development, and reloads on save; \`quaich bench\` measures which way serves
+best. Both have a \`--help\` of their own.
 
 Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration, 3 workers that die again
 and again.

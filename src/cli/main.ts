@@ -42,6 +42,9 @@ const streams = {
   stderr: (text: string) => process.stderr.write(forDescriptor(2, text)),
 };
 
+/** What an orderly exit would wait for is not waited for. */
+const kill = (): boolean => process.kill(process.pid, 'SIGKILL');
+
 /** A signal ends it with all that it has started, which the end of this process sees to. */
 async function bench(argv: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(FAILED));
@@ -69,11 +72,28 @@ const serveOrTell = (argv: readonly string[]): Promise<number> =>
     probe,
     signals: process,
     hungUp,
-    kill: () => process.kill(process.pid, 'SIGKILL'),
+    kill,
   });
 
+/** Loaded by those who ask for it alone: nothing of it is there in production. */
+async function dev(argv: readonly string[]): Promise<number> {
+  process.env.NODE_ENV ??= 'development';
+  const { runDev } = await import('./dev/dev.ts');
+  return runDev(argv, {
+    ...streams,
+    env: process.env,
+    stdin: process.stdin,
+    terminals: { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY },
+    signals: process,
+    kill,
+  });
+}
+
+const commands = { bench, dev };
 const [first, ...others] = process.argv.slice(2);
-const code = await (first === 'bench' ? bench(others) : serveOrTell(process.argv.slice(2)));
+const code = await (first === 'bench' || first === 'dev'
+  ? commands[first](others)
+  : serveOrTell(process.argv.slice(2)));
 
 // What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may
 // still be on its way; a reader that has gone, or does not read, is not waited for.

@@ -29,7 +29,8 @@ export function startLines(
   ];
 }
 
-function mountTable(applications: readonly ServedApplication[], directory: string): string[] {
+/** A line for each application, in columns. */
+export function mountTable(applications: readonly ServedApplication[], directory: string): string[] {
   const rows = applications.map((one) => [one.prefix, moduleOf(one, directory), `${one.what} · ${one.where}`]);
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map(([prefix, module, what]) => `${prefix.padEnd(widths[0])}  ${module.padEnd(widths[1])}  ${what}`);

@@ -15,6 +15,11 @@ export type StartedApplication = LoadedApplication & {
   state: Record<string, unknown>;
 };
 
+/** What a module that wraps applications exports. */
+export interface Wrapper {
+  wrap(application: LoadedApplication, module: string): LoadedApplication;
+}
+
 /** The applications of one thread with their lifespan hooks. */
 export class Applications {
   /** By mount; null where a mount is not this thread's. */
@@ -26,8 +31,9 @@ export class Applications {
    * Runs the modules that are to be imported first, loads all applications, then runs their startup hooks, one after
    * the other (L-02).
    */
-  async start({ imports, mounts, directory, validate }: ThreadLoad): Promise<void> {
+  async start({ imports, mounts, directory, validate, wrapper }: ThreadLoad): Promise<void> {
     await importFirst(imports, directory);
+    const outermost: Wrapper | null = wrapper === undefined ? null : await import(wrapper);
     for (const mount of mounts) {
       if (mount === null) {
         this.mounted.push(null);
@@ -35,8 +41,9 @@ export class Applications {
       }
       const loaded = await loadApplication(mount.app, directory, { known: mount.known });
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
-      const started = { ...loaded, prefix: mount.prefix, state: twin?.state ?? {} };
-      this.mounted.push(validate ? validated(started) : started);
+      const checked = validate ? validated(loaded) : loaded;
+      const wrapped = outermost === null ? checked : outermost.wrap(checked, mount.app.module);
+      this.mounted.push({ ...wrapped, prefix: mount.prefix, state: twin?.state ?? {} });
     }
     endLoading();
     const run = new Set<unknown>();
@@ -73,7 +80,7 @@ export class Applications {
   }
 }
 
-function validated(application: StartedApplication): StartedApplication {
+function validated(application: LoadedApplication): LoadedApplication {
   return application.kind === 'sync'
     ? { ...application, app: validator(application.app, { kind: 'sync' }) }
     : { ...application, app: validator(application.app, { kind: 'async' }) };

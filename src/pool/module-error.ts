@@ -1,9 +1,9 @@
 /** What a module threw while it was loaded, for messages. */
-import { execFileSync } from 'node:child_process';
 import { QuaichError } from '../interface/errors.ts';
 import { shown } from '../rules/show.ts';
 import { filePathOf, framePosition } from '../rules/stack-frame.ts';
 import { wrongSystem } from './module-system.ts';
+import { syntaxError } from './syntax-position.ts';
 
 /** The error of a module in one line, with its position where that can be found out. */
 export function explain(error: unknown, file: string): string {
@@ -24,7 +24,8 @@ function explained(error: unknown, file: string): string {
     return `${line}; start Node with "--import tsx", or use Node 22.18 or later`;
   }
   if (detail && line.endsWith(':')) return `${line} ${detail.trim()}`; // esbuild: the position is in the message
-  const position = frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? syntaxPosition(file) : undefined);
+  const position =
+    frame(error.stack ?? '') ?? (error.name === 'SyntaxError' ? frame(syntaxError(file) ?? '') : undefined);
   const wrong = wrongSystem(line, position?.replace(/(?::\d+){1,2}$/, '') ?? file);
   return `${error.name}: ${line}${position ? ` (at ${position})` : ''}${wrong === null ? '' : `; ${wrong}`}`;
 }
@@ -43,20 +44,4 @@ function frame(stack: string): string | undefined {
     .map(({ file, line, column }) => `${file}:${line}:${column}`)
     .filter((found) => !found.startsWith(import.meta.dirname));
   return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
-}
-
-/** V8 keeps the position of a syntax error in an ES module to itself; `node --check` prints it, and runs nothing. */
-function syntaxPosition(file: string): string | undefined {
-  try {
-    execFileSync(process.execPath, ['--check', file], {
-      env: { ...process.env, NODE_OPTIONS: '' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      encoding: 'utf8',
-      timeout: 5000,
-    });
-  } catch (error) {
-    const output: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
-    return typeof output === 'string' ? frame(output) : undefined;
-  }
-  return undefined;
 }

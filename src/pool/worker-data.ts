@@ -24,6 +24,8 @@ export interface ThreadLoad {
   mounts: readonly (WorkerMount | null)[];
   /** Puts the conformance validator around each application. */
   validate: boolean;
+  /** The URL of a module whose `wrap` goes around each application, outermost. */
+  wrapper?: string | undefined;
 }
 
 /** What a server may offer beyond what all environs have: settings of the same names. */

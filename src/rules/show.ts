@@ -112,6 +112,11 @@ function className(value: object): string {
   }
 }
 
+/** The text in printable ASCII, with everything else as `\uXXXX`. */
+export function asciiOf(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 function withArticle(name: string): string {
   if (name === 'Object' || name === 'Array') return `an ${name.toLowerCase()}`;
   return `${/^[AEIOU](?!int)/.test(name) ? 'an' : 'a'} ${name}`;
@@ -126,10 +131,7 @@ export function shown(value: unknown, most = MOST_SHOWN): string {
   switch (typeof value) {
     case 'string': {
       const text = value.length > most ? `${value.slice(0, most)}...` : value;
-      return JSON.stringify(text).replace(
-        /[^\x20-\x7e]/g,
-        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      );
+      return asciiOf(JSON.stringify(text));
     }
     case 'bigint':
       return `${value}n`;

@@ -9,6 +9,7 @@ export interface Position {
   /** Absolute path. */
   file: string;
   line: number;
+  /** From 1; 0 where it is not known. */
   column: number;
 }
 

@@ -88,6 +88,7 @@ export async function build(plan: Plan, errorLog: ErrorLog, fail: (error: Error)
           imports: options.import,
           mounts: mountsOf(plan, false),
           validate: options.validate,
+          wrapper: options.wrapper,
           environ: options.env,
           proxies: proxyOptions(options),
           multithread: options.asyncRequests !== 1,

@@ -31,6 +31,7 @@ type InlineSettings = Pick<
   | 'timeoutAsyncResponse'
   | 'timeoutStartup'
   | 'validate'
+  | 'wrapper'
 >;
 
 interface InlineOptions extends InlineSettings {
@@ -91,7 +92,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, import: imports, env, errors, proxies, validate, timeoutStartup, report } = this.options;
+    const { mounts, directory, import: imports, env, errors, proxies, timeoutStartup, report } = this.options;
     const isUsed = mounts.some((mount) => mount !== null);
     if (isUsed) {
       // This thread cannot be replaced, so it goes on.
@@ -100,8 +101,7 @@ export class InlineApplications implements Service {
       );
     }
     try {
-      const load = { mounts, directory, imports: isUsed ? imports : [], validate };
-      const started = this.applications.start(load);
+      const started = this.applications.start({ ...this.options, imports: isUsed ? imports : [] });
       await within(started, timeoutStartup, 'the startup of an inline application');
     } catch (error) {
       if (error instanceof ConfigurationError) throw error;

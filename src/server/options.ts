@@ -384,6 +384,8 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
   accessLogStream?: TextSink;
   /** Takes the server's own messages in place of `errorLogFile`. */
   errorLog?: TextSink;
+  /** URL of a module whose `wrap` is put around each application, on every thread that runs it; for development. */
+  wrapper?: string | undefined;
 };
 
 /** An application with its prefix normalised: `''` or `/blog`, a native string (G-11). */
@@ -397,9 +399,10 @@ export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
   directory: string;
   accessLogStream?: TextSink;
   errorLog?: TextSink;
+  wrapper?: string | undefined;
 };
 
-const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog'];
+const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog', 'wrapper'];
 const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline'];
 
 /**
@@ -425,7 +428,7 @@ export function readSetting(name: SettingName, input: unknown, where: string): u
 export function resolveOptions(options: ServeOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw expected('an object of options', options);
   checkNames(options, [...settingNames, ...OTHER_OPTIONS], 'option');
-  const { accessLogStream, errorLog } = options;
+  const { accessLogStream, errorLog, wrapper } = options;
   for (const [name, sink] of Object.entries({ accessLogStream, errorLog })) {
     if (sink !== undefined && typeof sink?.write !== 'function') {
       throw new ConfigurationError(`${name}: expected an object with a method write(text), got ${shown(sink)}`);
@@ -462,6 +465,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     directory,
     ...(accessLogStream && { accessLogStream }),
     ...(errorLog && { errorLog }),
+    ...(wrapper && { wrapper }),
   };
 }
 

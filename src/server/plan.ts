@@ -16,6 +16,9 @@ import { probe } from './probe.ts';
 import { proxyOptions } from './proxies/settings.ts';
 import type { Certificates } from './tls/certificates.ts';
 
+/** What a reload cannot bring about, and a new start can. */
+export class NeedsNewStart extends ConfigurationError {}
+
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 type Place = Kind | 'inline';
 
@@ -84,19 +87,19 @@ async function readCertificates(options: ResolvedOptions): Promise<Certificates 
 /**
  * As `makePlan`, for a server that runs: its mounts keep their numbers.
  *
- * @throws ConfigurationError, as well where the mounts, or the places where they run, are not the same
+ * @throws ConfigurationError; NeedsNewStart where the mounts, or the places where they run, are not the same
  */
 export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise<Plan> {
   const apps = now.apps.map(({ prefix }) => options.apps.find((app) => app.prefix === prefix));
   const same = apps.filter((app) => app !== undefined);
   if (same.length !== now.apps.length || options.apps.length !== now.apps.length) {
-    throw new ConfigurationError('mounts that are added or removed need a new start of the server');
+    throw new NeedsNewStart('mounts that are added or removed need a new start of the server');
   }
   const next = await makePlan({ ...options, apps: same });
   for (const [mount, { prefix, place }] of now.apps.entries()) {
     const { place: moved } = next.apps[mount];
     if (moved === place) continue;
-    throw new ConfigurationError(
+    throw new NeedsNewStart(
       `${prefix || '/'} has become ${moved}, after ${place}: that needs a new start of the server`,
     );
   }

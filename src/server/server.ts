@@ -224,9 +224,9 @@ class RunningServer implements Server {
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
     this.encryption.renew();
-    const { validate, env, earlyHints, import: imports, syncWorkers } = plan.options;
+    const { validate, wrapper, env, earlyHints, import: imports, syncWorkers } = plan.options;
     const mounts = mountsOf(plan, false);
-    const applications = { imports, mounts, validate, environ: env, earlyHints, syncWorkers };
+    const applications = { imports, mounts, validate, wrapper, environ: env, earlyHints, syncWorkers };
     for (const service of this.services) await service.reload(applications);
     return needsNewStart(this.plan, plan);
   }

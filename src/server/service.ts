@@ -5,7 +5,7 @@ import type { ResolvedOptions } from './options.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
 /** What workers can be given anew. */
-export type Reloaded = Pick<WorkerData, 'imports' | 'mounts' | 'validate' | 'environ' | 'earlyHints'> &
+export type Reloaded = Pick<WorkerData, 'imports' | 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'> &
   Pick<ResolvedOptions, 'syncWorkers'>;
 
 /** A destination with its applications, as the server starts and stops it. */

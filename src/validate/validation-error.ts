@@ -16,6 +16,8 @@ export type Side = 'application' | 'server' | 'middleware';
 export class ValidationError extends QuaichError {
   readonly row: string;
   readonly side: Side;
+  /** What to do instead. */
+  readonly advice: string;
 
   /**
    * @param seen what was seen
@@ -25,6 +27,7 @@ export class ValidationError extends QuaichError {
     super('QUAICH_VALIDATION', `${row}: ${seen}; ${advice} (at fault: the ${side})`);
     this.row = row;
     this.side = side;
+    this.advice = advice;
   }
 }
 

@@ -6,6 +6,8 @@ import { filesOf, publicEntries, type Source, sourceOf } from './sources.ts';
 const UNREAD: Exceptions = {
   'src/cli/bench/prepared.ts: sync': 'the command serves it for `quaich bench`',
   'src/cli/bench/prepared.ts: asynchronous': 'as sync',
+  'src/cli/dev/around.ts: wrap': 'workers load it for `quaich dev`',
+  'src/cli/dev/failed-application.ts: app': 'the command serves it for `quaich dev`',
 };
 
 const SHARED_NAMES: Exceptions = {

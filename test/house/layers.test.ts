@@ -10,6 +10,7 @@ const UNREACHED: Exceptions = {
   'src/cli/documentation.ts': 'makes docs/configuration.md for scripts/docs.mjs',
   'src/bench/load-autocannon.ts': 'a program that src/bench/load.ts starts',
   'src/cli/bench/prepared.ts': 'a module that the command serves for `quaich bench`',
+  'src/cli/dev/around.ts': 'a module that `quaich dev` has put around applications',
   'src/cli/bench/own-server.ts': 'a program that `quaich bench` starts',
 };
 

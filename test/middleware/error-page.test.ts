@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RequestAborted, RequestBodyError } from '../../src/index.ts';
 import { errorPage } from '../../src/middleware/index.ts';
+import { ValidationError } from '../../src/validate/index.ts';
 import { bytes, call, hello, KINDS, type Plain, streamed } from './drive.ts';
 
 const failing: Plain = () => {
@@ -38,6 +39,27 @@ describe.each(KINDS)('errorPage in the %s convention', (kind) => {
     expect(reply.field('Content-Type')).toBe('text/plain; charset=utf-8');
     expect(reply.text).toMatch(/^500 Internal Server Error\n\n.*error-page.test.ts:/);
     expect(reply.text).toMatch(/> +\d+ \| {3}throw new Error/);
+  });
+
+  it('L-65 tells the rule that was broken, and what to do, in development', async () => {
+    const reply = await call(kind, errorPage({ development: true }), () => {
+      throw new ValidationError('V-54', 'application', 'the value is 12', 'header values are strings: String(12)');
+    });
+    expect(reply.text).toMatch(
+      /^500 Internal Server Error\n\nWhat to do: header values are strings: String\(12\)\n\nRule V-54: The headers MUST be /,
+    );
+    expect(reply.text).toMatch(/error-page\.test\.ts:\d+:\d+\n/);
+  });
+
+  it('L-65 shows the source around each cause in development', async () => {
+    const cause = new TypeError('inner');
+    const reply = await call(kind, errorPage({ development: true }), () => {
+      throw new Error('outer', { cause });
+    });
+    expect(reply.text).toMatch(
+      /> +\d+ \| {7}throw new Error\('outer'[\s\S]*\ncaused by\n[\s\S]*> +\d+ \| {5}const cause = /,
+    );
+    expect(reply.text).toContain('caused by: TypeError: inner');
   });
 
   it('shows thrown values that are no errors (G-145)', async () => {

@@ -161,3 +161,24 @@ export {};
 //: L-47: A log that cannot be written (a full disk, a file that was removed, a pipe that nobody reads) MUST NOT end or
 //: block the server, or hold a request up for long. Lines that are lost MUST be counted and told. Files MUST be opened
 //: anew, under the same name, when the owner asks for it, by all threads that write to them.
+//: L-60: A server MAY have a way to be run by those who write an application (development). It MUST be asked for by a
+//: command of its own: in production nothing of it is loaded, and no setting of production leads to it.
+//:
+//: L-61: In development, when a file of an application or of its configuration is saved, made or removed, the
+//: applications MUST be loaded again as in L-27, without being asked, and SHOULD serve within half a second. Sockets
+//: stay open, and requests that run end on the old code.
+//:
+//: L-62: In development, code that does not load or start up MUST be told of with file, line and lines of source where
+//: these can be found out. The code before it goes on serving; where there is none, every request MUST be answered
+//: with the same, and the next save tries again.
+//:
+//: L-63: In development, what a reload cannot bring about (other mounts, kinds, or settings) MUST be brought about by a
+//: new start at the same addresses, once the new code has loaded.
+//:
+//: L-64: In development, each application of the convention MUST run inside the validator; a warning is told with its
+//: row and what to do.
+//:
+//: L-65: In development, an error that can still be answered SHOULD be answered with the lines of source, the chain of
+//: causes, and, where a rule was broken, that rule and what to do: as HTML to who accepts it, else as plain text.
+//:
+//: L-66: In development, a signal to stop SHOULD end the server within a second, whatever its requests do.
