@@ -1,10 +1,12 @@
 #!/usr/bin/env node
+import cluster from 'node:cluster';
 import { closeSync, openSync } from 'node:fs';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
 import { type CheckedApplication, type RunningServer, run } from './run.ts';
+import { serviceNotifier } from './systemd.ts';
 
 guardStream(process.stdout);
 guardStream(process.stderr);
@@ -60,6 +62,12 @@ function hungUp(): boolean {
   }
 }
 
+/** Ends this process by force, and those that serve for it (`--processes`). */
+function kill(): void {
+  for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+  process.kill(process.pid, 'SIGKILL');
+}
+
 const serveOrTell = (argv: readonly string[]): Promise<number> =>
   run(argv, {
     ...streams,
@@ -68,7 +76,8 @@ const serveOrTell = (argv: readonly string[]): Promise<number> =>
     probe,
     signals: process,
     hungUp,
-    kill: () => process.kill(process.pid, 'SIGKILL'),
+    kill,
+    notify: serviceNotifier(process.env, process.pid, (text) => streams.stderr(`quaich: warning: ${text}\n`)),
   });
 
 const [first, ...others] = process.argv.slice(2);

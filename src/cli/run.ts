@@ -10,6 +10,7 @@ import type { Environment } from './environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from './exit-codes.ts';
 import { helpText, shortHelp } from './help.ts';
 import { startLines } from './start-lines.ts';
+import type { ServiceState } from './systemd.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
@@ -59,6 +60,8 @@ export interface Surroundings {
    * inside native code, an orderly exit would wait for that.
    */
   kill(): void;
+  /** Tells who has started the command how far it has come. */
+  notify?(state: ServiceState): void;
 }
 
 /**
@@ -67,7 +70,7 @@ export interface Surroundings {
  */
 export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
   try {
-    const args = parseArguments(argv);
+    const args = parseArguments(argv, io.env.PORT);
     if (args.command === 'help') {
       io.stdout(args.apps.includes('all') ? helpText() : shortHelp());
       return STOPPED;
@@ -120,7 +123,10 @@ async function serveUntilStopped(
   let closing = () => {};
   // Ends: with `close`, which has limits of its own, and by `failed` in the race below.
   const closed = new Promise<void>((resolve, reject) => {
-    closing = () => server?.close().then(resolve, reject);
+    closing = () => {
+      io.notify?.('stopping');
+      server?.close().then(resolve, reject);
+    };
   });
   const stop = () => {
     signals++;
@@ -141,11 +147,13 @@ async function serveUntilStopped(
     reloading = true;
     while (due && signals === 0) {
       due = false;
+      io.notify?.('reloading');
       try {
         await loadAgain(server, await configureAgain(++reloads), io);
       } catch (error) {
         if (signals === 0) io.stderr(`quaich: reload failed, the server goes on as it was: ${wordsOf(error)}\n`);
       }
+      if (signals === 0) io.notify?.('ready');
     }
     reloading = false;
   };
@@ -168,6 +176,7 @@ async function serveUntilStopped(
     server = await io.serve(options);
     io.stderr(startLines(server, options, io.directory));
     if (server.statusUrl) io.stderr(`status on ${server.statusUrl}\n`);
+    io.notify?.('ready');
     if (signals > 0) closing();
     else if (due) void reload();
     await Promise.race([closed, server.failed]);

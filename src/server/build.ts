@@ -2,24 +2,23 @@
 import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { describeFailure } from '../pool/applications.ts';
 import { Parser } from '../protocols/http/parser.ts';
-import { nativeToText } from '../rules/native-strings.ts';
-import { createSharedMemory } from '../rules/webassembly.ts';
+import { createSharedMemory, type SharedMemory } from '../rules/webassembly.ts';
 import { Acceptor } from './accept.ts';
 import { Gateway, type Route } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
-import { ADDRESSES_SIZE, requestMemory } from './memory.ts';
+import { requestMemory, tlsVariablesSize } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
-import { mountsOf, type Plan } from './plan.ts';
+import { type Plan, type WorkerGroup, workerMount } from './plan.ts';
 import type { Report } from './report.ts';
-import { noService, type Service } from './service.ts';
-import { loadMetrics } from './status/metrics.ts';
+import type { Service } from './service.ts';
 import { Readiness } from './status/readiness.ts';
-import { noStatus, type StatusAddress, StatusServer } from './status/status-server.ts';
-import { CountedTraffic, noTraffic } from './status/traffic.ts';
+import { OwnSnapshots } from './status/snapshot.ts';
+import { noStatus, type StatusAddress, type StatusOptions, StatusServer } from './status/status-server.ts';
+import { CountedTraffic, noTraffic, type Traffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
-import { Workers } from './workers.ts';
+import { Workers, type WorkersOptions } from './workers.ts';
 
 /** Requests of one connection that are begun before the first is answered. */
 const PIPELINED = 16;
@@ -36,23 +35,28 @@ export interface Parts {
   readonly encryption: Encryption;
 }
 
+/** Makes what tells of a server. */
+export type StatusOf = (snapshots: OwnSnapshots, options: StatusOptions) => StatusAddress;
+
 /**
  * Makes the parts of a server.
  *
- * @throws ConfigurationError when the access log cannot be opened, or a package is missing; QuaichError where the
- *   system has no memory
+ * @param statusOf for a server that somebody wants to be told of
+ * @throws ConfigurationError when the access log cannot be opened; QuaichError where the system has no memory
  */
-export async function build(plan: Plan, report: Report): Promise<Parts> {
-  const { options, layout } = plan;
+export async function build(
+  plan: Plan,
+  report: Report,
+  statusOf: StatusOf = (snapshots, options) => new StatusServer(snapshots, options),
+): Promise<Parts> {
+  const { options, apps, groups } = plan;
   const { status: bind, socketMode } = options;
-  const counting =
-    bind === undefined
-      ? null
-      : { bind, socketMode, traffic: new CountedTraffic(plan.apps.length), writeMetrics: await loadMetrics() };
-  const traffic = counting?.traffic ?? noTraffic;
-  const memory = layout.workers > 0 ? requestMemory(layout) : createSharedMemory(PARSER_END);
+  const counted = bind === undefined ? null : { bind, traffic: new CountedTraffic(apps.length) };
+  const traffic = counted?.traffic ?? noTraffic;
+  const memories = groups.map(({ layout }) => requestMemory(layout));
+  // The parser shares that of the first workers, which spares their requests a way.
   const parser = new Parser({
-    memory,
+    memory: memories[0] ?? createSharedMemory(PARSER_END),
     limits: {
       requestLine: options.limitRequestLine,
       fields: options.limitRequestFields,
@@ -61,40 +65,21 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
   });
   const turn = new Turn();
 
-  const inline = new InlineApplications({ ...options, mounts: mountsOf(plan, true), traffic, report }, parser, turn);
-  let workers = noService;
-  if (layout.workers > 0) {
-    workers = new Workers(
-      {
-        ...options,
-        data: {
-          memory,
-          layout,
-          directory: options.directory,
-          mounts: mountsOf(plan, false),
-          validate: options.validate,
-          environ: options.env,
-          multithread: options.asyncRequests !== 1,
-          earlyHints: options.earlyHints,
-          timed: traffic.isCounted,
-        },
-        leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
-        traffic,
-        report,
-      },
-      parser,
-      turn,
-    );
-  }
-  const routes = plan.apps.map(
-    ({ prefix, place }, mount): Route => ({ prefix, mount, destination: place === 'inline' ? inline : workers }),
+  const onThisThread = apps.map((app) => (app.place === 'inline' ? workerMount(app) : null));
+  const inline = new InlineApplications({ ...options, mounts: onThisThread, traffic, report }, parser, turn);
+  const workers = groups.map(
+    (group, index) => new Workers(workersOptions(group, memories[index], options, traffic, report), parser, turn),
   );
+  const routes = apps.map(({ prefix }, mount): Route => {
+    const group = groups.findIndex(({ mounts }) => mounts[mount] !== null);
+    return { prefix, mount, destination: workers[group] ?? inline };
+  });
 
   const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
   const encryption = await encryptionOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(options, report); // last of what can fail, since it is to be closed again
-  const services = [inline, workers];
+  const services: Service[] = [inline, ...workers];
   const readiness = new Readiness(services);
   const gateway = new Gateway({
     parser,
@@ -120,20 +105,52 @@ export async function build(plan: Plan, report: Report): Promise<Parts> {
     minRate: options.minRate,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
   });
-  const names = plan.apps.map(({ prefix, place }) => ({ mount: nativeToText(prefix) || '/', kind: place }));
+  const names = apps.map(({ name, place }) => ({ mount: name, kind: place }));
   const status =
-    counting === null
+    counted === null
       ? noStatus
-      : new StatusServer({ ...counting, gateway, services, accessLog, readiness, names, report });
+      : statusOf(new OwnSnapshots({ traffic: counted.traffic, gateway, services, accessLog, readiness, names }), {
+          bind: counted.bind,
+          socketMode,
+          objection: () => readiness.objection,
+          report,
+        });
   return { gateway, services, accessLog, encryption, readiness, status };
 }
 
-async function encryptionOf({ certificates, options, layout }: Plan, report: Report): Promise<Encryption> {
+function workersOptions(
+  { name, layout, mounts }: WorkerGroup,
+  memory: SharedMemory,
+  options: ResolvedOptions,
+  traffic: Traffic,
+  report: Report,
+): WorkersOptions {
+  return {
+    ...options,
+    mount: name,
+    data: {
+      memory,
+      layout,
+      mounts,
+      directory: options.directory,
+      validate: options.validate,
+      environ: options.env,
+      multithread: options.asyncRequests !== 1,
+      earlyHints: options.earlyHints,
+      timed: traffic.isCounted,
+    },
+    leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
+    traffic,
+    report: name === '' ? report : (level, message) => report(level, `${name}: ${message}`),
+  };
+}
+
+async function encryptionOf({ certificates, options }: Plan, report: Report): Promise<Encryption> {
   if (certificates === null) return noEncryption;
   // Loaded where it is needed: TLS takes memory.
   const { Handshakes } = await import('./tls/handshakes.ts');
   const { tlsClientCert, timeoutHead } = options;
-  const mostVariables = layout.connectionSize - ADDRESSES_SIZE;
+  const mostVariables = tlsVariablesSize(options);
   return new Handshakes({ certificates, tlsClientCert, timeoutHead, mostVariables, report });
 }
 

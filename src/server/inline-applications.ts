@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
@@ -92,7 +93,12 @@ export class InlineApplications implements Service {
     }
     this.mounts = runnables<true>(
       this.applications,
-      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper },
+      {
+        async: true,
+        multithread: this.mostRequests > 1,
+        multiprocess: cluster.isWorker,
+        fileWrapper: asyncFileWrapper,
+      },
       env,
     );
   }
@@ -112,7 +118,7 @@ export class InlineApplications implements Service {
   }
 
   status(): ServiceStatus {
-    return { inProgress: this.inProgress, queued: 0, workers: [], replaced: {} };
+    return { inProgress: this.inProgress, queued: 0, workers: [], replaced: [] };
   }
 
   /** The hooks on this thread have their limit; nothing else can cut them short. */

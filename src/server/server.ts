@@ -5,18 +5,18 @@ import { serveByEventLoop } from '../pool/this-thread.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
 import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts';
-import { build, HOOK_LIMIT, type Parts } from './build.ts';
+import { build, HOOK_LIMIT, type Parts, type StatusOf } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from './options.ts';
 import {
   makeNextPlan,
   makePlan,
-  mountsOf,
   needsNewStart,
   type Plan,
   type ServedApplication,
   servedApplications,
+  workerMount,
 } from './plan.ts';
 import { createReport } from './report.ts';
 import type { Service } from './service.ts';
@@ -67,18 +67,17 @@ export interface Server {
 }
 
 /**
- * Serves applications. Fulfils when requests can be answered: all workers have started up (L-03) and all sockets
- * listen. Keeps no global state and sets no signal handlers.
+ * Serves applications in this process.
  *
- * @throws ConfigurationError for wrong options, a module or an export that is missing; BindError when a socket cannot
- *   listen; QuaichError when an application does not start up
+ * @param statusOf what tells of the server, in place of its own address
+ * @param isFirst whether it tells what its owner should hear of the applications
+ * @throws as `serve`
  */
-export async function serve(options: ServeOptions): Promise<Server> {
-  const resolved = resolveOptions(options);
-  const plan = await makePlan(resolved);
-  const report = createReport(resolved);
-  for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
-  const server = new RunningServer(plan, await build(plan, report));
+export async function serveHere(options: ResolvedOptions, statusOf?: StatusOf, isFirst = true): Promise<Server> {
+  const plan = await makePlan(options);
+  const report = createReport(options);
+  if (isFirst) for (const { known } of plan.apps) for (const note of known.notes) report('info', note);
+  const server = new RunningServer(plan, await build(plan, report, statusOf));
   try {
     await server.start();
   } catch (error) {
@@ -181,7 +180,7 @@ class RunningServer implements Server {
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
     this.encryption.renew();
     const { validate, env, earlyHints } = plan.options;
-    const applications = { mounts: mountsOf(plan, false), validate, environ: env, earlyHints };
+    const applications = { mounts: plan.apps.map(workerMount), validate, environ: env, earlyHints };
     for (const service of this.services) await service.reload(applications);
     return needsNewStart(this.plan, plan);
   }

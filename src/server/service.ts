@@ -1,9 +1,8 @@
 import type { WorkerData } from '../pool/worker-data.ts';
-import { nothing } from '../rules/promises.ts';
 import type { Destination } from './gateway.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
-/** What workers can be given anew. */
+/** What workers can be given anew; all mounts of the server, of which each takes those that it serves. */
 export type Reloaded = Pick<WorkerData, 'mounts' | 'validate' | 'environ' | 'earlyHints'>;
 
 /** A destination with its applications, as the server starts and stops it. */
@@ -29,19 +28,3 @@ export interface Service extends Destination {
   /** What it has to do, and who does it. */
   status(): ServiceStatus;
 }
-
-/** In place of the workers where all applications run inline. */
-export const noService: Service = {
-  start: async () => {},
-  reload: async () => {},
-  stop: async () => 0,
-  abort: nothing,
-  stuck: 0,
-  isDown: false,
-  status: () => ({ inProgress: 0, queued: 0, workers: [], replaced: {} }),
-  accept() {
-    throw new Error('a request for workers that there are none of');
-  },
-  flush: nothing,
-  tick: nothing,
-};

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import type { Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
@@ -49,7 +50,9 @@ type WorkerSettings = Pick<
   | 'uncaughtErrors'
 >;
 
-interface WorkersOptions extends WorkerSettings {
+export interface WorkersOptions extends WorkerSettings {
+  /** The name of the mount that has them for itself; '' for workers that mounts share. */
+  mount: string;
   data: Omit<WorkerData, 'multiprocess'>;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
@@ -80,7 +83,7 @@ interface WorkerPlace {
 }
 
 /**
- * The worker threads of a server and what its gateway exchanges with them. A request comes from the gateway to
+ * The worker threads of a server, or of one of its mounts, and what the gateway exchanges with them. A request comes from the gateway to
  * `accept`, which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through
  * PooledRequests to the connection.
  */
@@ -113,7 +116,7 @@ export class Workers implements Service {
     this.parser = parser;
     this.turn = turn;
     const { memory, layout, mounts } = options.data;
-    this.rings = new GatewayEnd(memory, layout);
+    this.rings = new GatewayEnd(memory, layout, parser);
     this.bufferBody = Math.min(options.bufferBody, layout.largeBodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.limits = {
@@ -155,7 +158,7 @@ export class Workers implements Service {
 
   async reload({ mounts, ...others }: Reloaded): Promise<void> {
     const before = this.data;
-    this.data = { ...before, ...others, mounts };
+    this.data = { ...before, ...others, mounts: mounts.map((mount, index) => before.mounts[index] && mount) };
     try {
       for (const { kind, pool } of this.pools) await pool.reload(this.dataFor(kind));
     } catch (error) {
@@ -182,8 +185,9 @@ export class Workers implements Service {
   }
 
   status(): ServiceStatus {
-    const replaced = Object.fromEntries(this.pools.map(({ kind, pool }) => [kind, pool.replacements]));
-    return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places), replaced };
+    const { mount } = this.options;
+    const replaced = this.pools.map(({ kind, pool }) => ({ mount, kind, causes: pool.replacements }));
+    return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places, mount), replaced };
   }
 
   abort(): void {
@@ -325,7 +329,7 @@ export class Workers implements Service {
     const { syncWorkers, asyncWorkers } = this.options.data.layout;
     const size = (kind === 'sync' ? syncWorkers : asyncWorkers) / PLACES;
     const mounts = this.data.mounts.map((mount) => (mount?.app.kind === kind ? mount : null));
-    return { ...this.data, mounts, multiprocess: size > 1 };
+    return { ...this.data, mounts, multiprocess: size > 1 || cluster.isWorker };
   }
 
   private started(worker: number): void {

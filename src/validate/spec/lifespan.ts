@@ -113,3 +113,19 @@ export {};
 //: L-42: What a server tells of itself (status, metrics) MUST have an address of its own, which exists only where its
 //: owner asks for it. Requests there MUST be answered ahead of all queues, and what is counted MUST agree with the
 //: access log to the request.
+//:
+//: L-50: A server MAY give a mount workers of its own. Requests of other mounts MUST NOT wait for these then, nor its
+//: own requests for others; health, status, metrics and reload hold for them as for all workers.
+//:
+//: L-51: A server MAY run as several processes that share its addresses, under one that gives the orders. Those that
+//: die MUST be replaced, those that do not start with growing delay. Signals, exit code, start lines, health, status
+//: and metrics MUST be those of one server. A start that fails in any of them ends all, with the error.
+//:
+//: L-52: The number of workers by default SHOULD follow the CPUs that the process may use, by a quota of its control
+//: group (version 1 or 2) as well, a part of one counting as a whole.
+//:
+//: L-53: Where nothing else names an address, the variables `PORT` and `HOST`, and where nothing else names the number
+//: of processes, `WEB_CONCURRENCY` SHOULD count, as platforms set them.
+//:
+//: L-54: Under systemd a server SHOULD listen on the sockets that it is handed over, where nothing else names an
+//: address, and tell when it is ready, reloads and stops, and that it lives.

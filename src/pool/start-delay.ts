@@ -3,8 +3,8 @@ const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
 
 /**
- * When threads may be started again: at once, but for those whose start failed. So a request that kills its thread
- * costs the others one start, and a module that cannot be loaded not a processor.
+ * When threads, or processes, may be started again: at once, but for those whose start failed. So a request that kills
+ * its thread costs the others one start, and a module that cannot be loaded not a processor.
  */
 export class StartDelay {
   /** What the last start failed of. */
