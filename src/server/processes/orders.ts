@@ -34,6 +34,9 @@ export interface Order {
   readonly given: readonly unknown[];
 }
 
+/** The number of the answer that no order is for: the process hears orders from now on. What comes earlier is lost. */
+export const LISTENING = 0;
+
 export type Answer =
   | { readonly id: number; readonly value: unknown; readonly failure?: undefined }
   | { readonly id: number; readonly failure: PackedError };

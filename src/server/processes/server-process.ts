@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { nothing } from '../../rules/promises.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Snapshot } from '../status/snapshot.ts';
-import { type Answer, type Order, type Orders, unpackError } from './orders.ts';
+import { type Answer, LISTENING, type Order, type Orders, unpackError } from './orders.ts';
 
 const ENTRY = fileURLToPath(new URL('../../../workers/process.js', import.meta.url));
 /** Milliseconds to wait for what a process tells of itself; after that what it told last has to do. */
@@ -27,7 +27,10 @@ export class ServerProcess {
   lastSnapshot: Snapshot | null = null;
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  #orders = 0;
+  /** Orders so far, which number them. */
+  #orders = LISTENING;
+  /** Orders that wait until it hears them; null: it does. */
+  #early: Order[] | null = [];
   #hasEnded = false;
   /** Looks since its last answer to a ping; 0: it owes none. */
   #silentFor = 0;
@@ -62,14 +65,14 @@ export class ServerProcess {
 
   /** @throws what the process says; Error where it ends before it has answered */
   order<Name extends keyof Orders>(name: Name, ...given: Parameters<Orders[Name]>): ReturnType<Orders[Name]> {
-    const order: Order = { id: this.#orders++, name, given };
+    const order: Order = { id: ++this.#orders, name, given };
     // Ends: with the answer, or with the process.
     const answer = new Promise<unknown>((resolve, reject) => {
       if (this.#hasEnded) reject(new Error('the process has ended'));
       else this.#pending.set(order.id, { resolve, reject });
     });
-    // A channel that is closed is told by the end of the process.
-    if (!this.#hasEnded) this.#worker.send(order, nothing);
+    if (this.#early !== null) this.#early.push(order);
+    else this.#send(order);
     // The method of that name has made the answer (process.ts).
     return answer as ReturnType<Orders[Name]>;
   }
@@ -127,7 +130,16 @@ export class ServerProcess {
     this.#worker.process.kill('SIGKILL');
   }
 
+  #send(order: Order): void {
+    // A channel that is closed is told by the end of the process.
+    if (!this.#hasEnded) this.#worker.send(order, nothing);
+  }
+
   #answered(answer: Answer): void {
+    if (answer.id === LISTENING) {
+      for (const order of this.#early ?? []) this.#send(order);
+      this.#early = null;
+    }
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
     if (answer.failure === undefined) pending?.resolve(answer.value);
