@@ -76,9 +76,10 @@ for (const name of commandNames) {
  * Reads the arguments of the command. Where a flag is given twice the last one counts, unless it is repeatable.
  *
  * @param argv without the names of Node and of the program
+ * @param usualPort that of an address of which only the host is given
  * @throws ConfigurationError
  */
-export function parseArguments(argv: readonly string[]): Arguments {
+export function parseArguments(argv: readonly string[], usualPort?: string): Arguments {
   // Not strict: its messages run over several lines and suggest nothing.
   const { tokens } = parseArgs({
     args: [...argv],
@@ -113,19 +114,22 @@ export function parseArguments(argv: readonly string[]): Arguments {
     const input = settings[name].separator === undefined ? text : texts;
     result.layer.set(name, { value: readSetting(name, input, where), where });
   }
-  if (place.port !== undefined || place.host !== undefined) setPlace(place, result.layer);
+  if (place.port !== undefined || place.host !== undefined) setPlace(place, result.layer, usualPort);
   return result;
 }
 
 /** Makes an address of its parts, which are no settings: of a service "quaich" Kubernetes sets QUAICH_PORT itself. */
-function setPlace({ port, host }: { port?: string; host?: string }, layer: Layer): void {
+function setPlace({ port, host }: { port?: string; host?: string }, layer: Layer, usualPort?: string): void {
   const where = port === undefined ? '--host' : '--port';
   if (layer.has('bind')) throw new ConfigurationError(`${where}: an address is given by --bind already`);
   const [usual] = settings.bind.default;
   const colon = usual.lastIndexOf(':');
-  const name = host ?? usual.slice(0, colon);
-  const text = `${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port ?? usual.slice(colon + 1)}`;
+  const text = addressOf(host ?? usual.slice(0, colon), port ?? (usualPort || usual.slice(colon + 1)));
   layer.set('bind', { value: readSetting('bind', [text], where), where });
+}
+
+export function addressOf(host: string, port: string): string {
+  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
 }
 
 type OptionToken = { name: string; rawName: string; value?: string; inlineValue?: boolean };

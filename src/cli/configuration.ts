@@ -15,8 +15,9 @@ export interface Configuration {
 }
 
 /**
- * Merges the sources: flags go before the environment, that before the configuration file, that before the defaults.
- * Applications are not merged: the first source that names any names all. Where none does, the usual entry is taken.
+ * Merges the sources: flags go before the environment, that before the configuration file, that before what platforms
+ * say, and that before the defaults. Applications are not merged: the first source that names any names all. Where none
+ * does, the usual entry is taken.
  *
  * @param time how often this was done before in this process
  * @throws ConfigurationError
@@ -33,7 +34,8 @@ export async function configure(
   const values: Record<string, unknown> = {};
   const origins = new Map<string, string>();
   for (const name of settingNames) {
-    const found = args.layer.get(name) ?? variables.layer.get(name) ?? fromFile.layer.get(name);
+    const layers = [args.layer, variables.layer, fromFile.layer, variables.platform];
+    const found = layers.find((layer) => layer.has(name))?.get(name);
     if (found === undefined) continue;
     values[name] = found.value;
     origins.set(name, found.where);
@@ -71,8 +73,9 @@ export function printConfiguration({ options, origins }: Configuration): string 
   const lines = ['export default {'];
   const apps = origins.has('apps') ? [options.apps].flat() : [];
   const resolved = resolveOptions(apps.length > 0 ? options : { ...options, apps: 'none' });
-  const memory = mostMemory(requestLayout(resolved, 1, 0));
-  lines.push(`  // Requests in progress take ${inMegabytes(memory.all)} of memory at most.`);
+  const own = resolved.apps.filter(({ workers }) => workers !== undefined).length;
+  const memory = mostMemory(requestLayout(resolved, 1, 0)).all * (own + Number(own < resolved.apps.length));
+  lines.push(`  // Requests in progress take ${inMegabytes(memory)} of memory at most.`);
   if (apps.length > 0) {
     lines.push(`  // ${origins.get('apps')}`, '  apps: [');
     for (const app of apps) lines.push(`    ${JSON.stringify(app)},`);

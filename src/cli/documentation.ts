@@ -17,7 +17,7 @@ Every setting can be given in four places. The first that has it counts:
 1. a flag on the command line: \`--sync-workers 4\`
 2. an environment variable: \`QUAICH_SYNC_WORKERS=4\`
 3. a key of the configuration file, or an option of \`serve()\`: \`syncWorkers: 4\`
-4. the default
+4. the default; for addresses and \`processes\` the [variables of platforms](production.md#on-a-platform) before it
 
 \`quaich --print-config\` shows the outcome with the origin of every value, in the form of a configuration file.
 \`quaich --check\` loads the applications and checks everything without serving.
@@ -68,8 +68,8 @@ export default {
 \`\`\`
 
 An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`), or what it has to be adapted from (\`adapt: 'node'\` or
-\`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. A key that is not known is an
-error.
+\`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. \`workers: 2\` gives it [workers of
+its own](production.md#workers-of-their-own). A key that is not known is an error.
 
 ## Settings
 
@@ -115,6 +115,8 @@ rejected promise, calls \`process.exit\` or never finishes ends the start with o
   place, for \`timeoutGraceful\`. Where the terminal was closed that the command was started in, it stops as by \`SIGTERM\`.
 - \`SIGTTIN\` and \`SIGTTOU\` have one more sync worker, or one fewer: at least 1, at most 8 or twice as many as at the start.
   What is too many ends its requests. The number holds until the configuration is read again, by \`SIGHUP\`.
+- With \`processes\` the signals go to the process that was started, and hold for all ([several
+  processes](production.md#several-processes)).
 - \`SIGUSR1\` and \`SIGUSR2\` open all log files anew, after they were rotated. So \`SIGUSR1\` does not start the
   debugger of Node, as it would elsewhere: start the command with \`node --inspect\` for that.
 
@@ -161,6 +163,7 @@ stays at the most that was ever in use at a time. Where memory is limited, as in
 \`maxRequestsInProgress\` by the last column; more requests than that wait in their connections. A smaller
 \`limitRequestHead\` makes each request smaller. Beside it each worker has ${inMegabytes(layout.responseSize)} for its responses and a JavaScript heap of its
 own (\`limitWorkerMemory\`); all workers share ${inMegabytes(layout.blocks * layout.blockSize)} for large chunks of responses. Applications that all run inline use none of this.
+A mount with [workers of its own](production.md#workers-of-their-own) has all of this for itself once more.
 `;
 }
 

@@ -1,4 +1,5 @@
 const WORKERS = '--sync-workers and --async-workers say how many threads serve';
+const PROCESSES = '--processes says how many processes serve, each with --sync-workers and --async-workers';
 const RELOAD = '`quaich dev` loads applications again when their files are saved';
 const OPEN = 'it is for `quaich dev`';
 const TLS = 'a front server sees to TLS: see docs/front-servers.md';
@@ -8,8 +9,8 @@ const TIMEOUTS = 'each limit of time has a flag of its own: see "Timeouts" in --
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   workers: WORKERS,
   threads: WORKERS,
-  instances: WORKERS,
-  cluster: WORKERS,
+  instances: PROCESSES,
+  cluster: PROCESSES,
   concurrency: '--async-requests says how many requests an async worker works on at a time',
   reload: RELOAD,
   watch: RELOAD,

@@ -1,6 +1,7 @@
 import { nearest } from '../server/names.ts';
-import { readSetting, settingNames, settings } from '../server/options.ts';
-import { flagName, type Layer } from './arguments.ts';
+import { readSetting, type SettingName, settingNames, settings } from '../server/options.ts';
+import { addressOf, flagName, type Layer } from './arguments.ts';
+import { inheritedSockets } from './systemd.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,6 +20,8 @@ export function variableName(name: string): string {
  */
 export function readEnvironment(env: Environment): {
   layer: Layer;
+  /** What counts where nothing else names these settings. */
+  platform: Layer;
   apps: string[];
   config: string | undefined;
   warnings: string[];
@@ -43,10 +46,27 @@ export function readEnvironment(env: Environment): {
   }
   return {
     layer,
+    platform: readPlatform(env),
     apps: parts(env.QUAICH_APPS ?? '', ','),
     config: env.QUAICH_CONFIG || undefined,
     warnings,
   };
+}
+
+/**
+ * Reads the variables that platforms set for whatever they start, and what systemd says of the sockets that it hands
+ * over.
+ */
+function readPlatform(env: Environment): Layer {
+  const layer: Layer = new Map();
+  const set = (name: SettingName, input: unknown, where: string) =>
+    layer.set(name, { value: readSetting(name, input, where), where });
+  const sockets = inheritedSockets(env, process.pid);
+  if (sockets.length > 0) set('bind', sockets, 'LISTEN_FDS');
+  // A host alone may be meant for others: some shells and compilers have such a variable.
+  else if (env.PORT) set('bind', [addressOf(env.HOST ?? '', env.PORT)], 'PORT');
+  if (env.WEB_CONCURRENCY) set('processes', env.WEB_CONCURRENCY, 'WEB_CONCURRENCY');
+  return layer;
 }
 
 function parts(text: string, separator: string): string[] {

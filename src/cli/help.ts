@@ -17,6 +17,7 @@ const USUAL: readonly (SettingName | CommandName)[] = [
   'bind',
   'syncWorkers',
   'asyncWorkers',
+  'processes',
   'inline',
   'adapt',
   'accessLog',

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import cluster from 'node:cluster';
 import { closeSync, openSync } from 'node:fs';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
@@ -6,6 +7,7 @@ import { guardStream } from '../server/standard-streams.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
 import { type CheckedApplication, run } from './run.ts';
 import type { RunningServer } from './serving.ts';
+import { serviceNotifier } from './systemd.ts';
 
 guardStream(process.stdout);
 guardStream(process.stderr);
@@ -64,6 +66,12 @@ function hungUp(): boolean {
   }
 }
 
+/** Ends this process by force, and those that serve for it (`--processes`). */
+function kill(): void {
+  for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+  process.kill(process.pid, 'SIGKILL');
+}
+
 const serveOrTell = (argv: readonly string[]): Promise<number> =>
   run(argv, {
     ...streams,
@@ -73,6 +81,7 @@ const serveOrTell = (argv: readonly string[]): Promise<number> =>
     signals: process,
     hungUp,
     kill,
+    notify: serviceNotifier(process.env, process.pid, (text) => streams.stderr(`quaich: warning: ${text}\n`)),
   });
 
 /** Loaded by those who ask for it alone: nothing of it is there in production. */

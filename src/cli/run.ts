@@ -30,7 +30,7 @@ export interface Surroundings extends ServingSurroundings {
 export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
   let say: Say = sayTo(io.stderr, false);
   try {
-    const args = parseArguments(argv);
+    const args = parseArguments(argv, io.env.PORT);
     if (args.command === 'help') {
       io.stdout(args.apps.includes('all') ? helpText() : shortHelp());
       return STOPPED;

@@ -5,6 +5,7 @@ import { assertApplication, type Configuration } from './configuration.ts';
 import { FAILED, STOPPED } from './exit-codes.ts';
 import type { Say } from './messages.ts';
 import { startLines } from './start-lines.ts';
+import type { ServiceState } from './systemd.ts';
 import { errorText, tellError } from './tell-error.ts';
 
 /** What the command needs of a server that answers requests. */
@@ -49,6 +50,8 @@ export interface ServingSurroundings {
    * inside native code, an orderly exit would wait for that.
    */
   kill(): void;
+  /** Tells who has started the command how far it has come. */
+  notify?(state: ServiceState): void;
 }
 
 /**
@@ -95,7 +98,10 @@ class Serving {
     this.sayAloud = sayAloud;
     // Ends: with `close` of the server, which has limits of its own, after a signal or when the server has failed.
     this.closed = new Promise<void>((resolve, reject) => {
-      this.close = () => this.server?.close().then(resolve, reject);
+      this.close = () => {
+        io.notify?.('stopping');
+        this.server?.close().then(resolve, reject);
+      };
     });
   }
 
@@ -113,6 +119,7 @@ class Serving {
       this.sayAloud('info', ...line);
       if (this.hasLog) this.say('info', ...line);
     }
+    io.notify?.('ready');
     let code = STOPPED;
     server.failed.catch((error: unknown) => {
       code = tellError(error, this.sayAloud, io);
@@ -179,6 +186,7 @@ class Serving {
     this.reloading = true;
     while (this.reloadIsDue && this.stops === 0) {
       this.reloadIsDue = false;
+      this.io.notify?.('reloading');
       try {
         const { options } = await this.read();
         const kept = (await this.server?.reload?.(options)) ?? [];
@@ -187,6 +195,7 @@ class Serving {
       } catch (error) {
         this.complain('reload failed, the server goes on as it was', error);
       }
+      if (this.stops === 0) this.io.notify?.('ready');
     }
     this.reloading = false;
   }

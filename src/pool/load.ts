@@ -26,6 +26,8 @@ export interface AppOptions {
   adapt?: Declared;
   /** Runs this application on the gateway's own thread, if it is async. Without it the setting `inline` decides. */
   inline?: boolean;
+  /** Workers for this application alone. Without it the workers of its kind serve it beside others. */
+  workers?: number;
 }
 
 type ApplicationOfKind =

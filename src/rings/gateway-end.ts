@@ -53,7 +53,7 @@ import {
   WORKER_WORDS,
 } from './layout.ts';
 import { type LentBlocks, type ResponseHandler, ResponseReader } from './response-reader.ts';
-import { viewsOf } from './views.ts';
+import { type Views, viewsOf } from './views.ts';
 
 /** Below this many words a loop beats `copyWithin` (72 ns for any small number of them). */
 const LOOP_WORDS = 40;
@@ -63,6 +63,8 @@ export class GatewayEnd {
   readonly words: Int32Array;
   /** The whole memory, for the addresses that a ResponseHandler gets. */
   readonly bytes: Buffer;
+  /** Where heads and bodies are taken from. */
+  readonly #parser: Views;
   readonly #reader: ResponseReader;
   readonly #sleeper: Sleeper;
   /** Free slots, the last one used on top: few pages are ever touched. */
@@ -85,11 +87,13 @@ export class GatewayEnd {
   readonly #isTouched: Uint8Array;
   #touchedCount = 0;
 
-  constructor(memory: SharedMemory, layout: RingLayout) {
+  /** @param parser the memory in which the parser leaves heads and bodies, where that is another one */
+  constructor(memory: SharedMemory, layout: RingLayout, parser?: Views) {
     const views = viewsOf(memory, layout);
     this.layout = layout;
     this.words = views.words;
     this.bytes = views.bytes;
+    this.#parser = parser === undefined || parser.words.buffer === views.words.buffer ? views : parser;
     this.#reader = new ResponseReader(views, layout);
     this.#sleeper = new Sleeper(this.words, layout.control + GATEWAY_BELL, () => this.#reader.hasMessages());
     this.#free = Int32Array.from({ length: layout.slots }, (_, i) => layout.slots - 1 - i);
@@ -123,13 +127,14 @@ export class GatewayEnd {
   /**
    * Copies a request into an acquired slot: the record that the parser has made, `connection` (what is known of the
    * connection: a native string, at most `connectionSize` bytes) and the head whose first byte lies at address
-   * `headStart` of the memory. The body is open and empty. Throws a RangeError when the head is larger than the layout
+   * `headStart` of the parser's memory. The body is open and empty. Throws a RangeError when the head is larger than the layout
    * allows; the slot stays acquired.
    */
   fill(slot: number, mount: number, flags: number, connection: string, headStart: number): void {
     const { words, bytes, layout } = this;
-    const headLength = words[PARSED_HEAD + HEAD_LENGTH];
-    const fields = words[PARSED_HEAD + HEAD_FIELD_COUNT];
+    const parser = this.#parser;
+    const headLength = parser.words[PARSED_HEAD + HEAD_LENGTH];
+    const fields = parser.words[PARSED_HEAD + HEAD_FIELD_COUNT];
     if (headLength > layout.headSize || fields > layout.maxFields || connection.length > layout.connectionSize) {
       throw new RangeError(
         `a head of ${headLength} bytes, ${fields} fields and ${connection.length} bytes about the connection`,
@@ -138,11 +143,12 @@ export class GatewayEnd {
     const header = layout.slot + slot * layout.slotWords;
     const count = HEAD_WORDS + FIELD_WORDS * fields;
     const record = header + RECORD;
-    if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = words[PARSED_HEAD + i];
-    else words.copyWithin(record, PARSED_HEAD, PARSED_HEAD + count);
+    if (count < LOOP_WORDS) for (let i = 0; i < count; i++) words[record + i] = parser.words[PARSED_HEAD + i];
+    else if (parser.words === words) words.copyWithin(record, PARSED_HEAD, PARSED_HEAD + count);
+    else words.set(parser.words.subarray(PARSED_HEAD, PARSED_HEAD + count), record);
     const start = ((record + count) << 2) >>> 0;
     if (connection.length > 0) bytes.latin1Write(connection, start, connection.length);
-    bytes.copyWithin(start + connection.length, headStart, headStart + headLength);
+    copyBytes(bytes, start + connection.length, parser.bytes, headStart, headStart + headLength);
     words[header + MOUNT] = mount;
     words[header + FLAGS] = flags;
     words[header + CONNECTION_LENGTH] = connection.length;
@@ -304,11 +310,11 @@ export class GatewayEnd {
   }
 
   /**
-   * Appends `length` bytes at address `address` of the memory to the request body. Returns how many there was room
+   * Appends `length` bytes at address `address` of the parser's memory to the request body. Returns how many there was room
    * for; when fewer, the handler's `wantBody` tells when to go on.
    */
   writeBody(slot: number, address: number, length: number): number {
-    return this.#writeBody(slot, this.bytes, address, length);
+    return this.#writeBody(slot, this.#parser.bytes, address, length);
   }
 
   /** As `writeBody`, from private bytes. */
@@ -378,13 +384,8 @@ export class GatewayEnd {
     const area = words[header + BODY_START] >>> 0;
     const offset = tail & (size - 1);
     const first = Math.min(count, size - offset);
-    if (source === bytes) {
-      bytes.copyWithin(area + offset, address, address + first);
-      if (first < count) bytes.copyWithin(area, address + first, address + count);
-    } else {
-      bytes.set(source.subarray(address, address + first), area + offset);
-      if (first < count) bytes.set(source.subarray(address + first, address + count), area);
-    }
+    copyBytes(bytes, area + offset, source, address, address + first);
+    if (first < count) copyBytes(bytes, area, source, address + first, address + count);
     // Releases the bytes.
     Atomics.store(words, header + BODY_TAIL, (tail + count) | 0);
     return count;
@@ -567,4 +568,9 @@ export class GatewayEnd {
       if (worker >= layout.syncWorkers) ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
     }
   }
+}
+
+function copyBytes(target: Buffer, at: number, source: Uint8Array, from: number, to: number): void {
+  if (source === target) target.copyWithin(at, from, to);
+  else target.set(source.subarray(from, to), at);
 }

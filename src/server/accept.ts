@@ -213,7 +213,8 @@ function directReadsWork(): Promise<boolean> {
         finish(false);
       }
     });
-    server.listen(0, '127.0.0.1', () => {
+    // Exclusive: in a cluster the primary would share it out.
+    server.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
       const { port } = server.address() as net.AddressInfo;
       client = net.connect(port, '127.0.0.1', () => client?.write('probe'));
       client.on('error', () => finish(false));

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { chmodSync, existsSync, fstatSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, isIP, type ListenOptions, type Server } from 'node:net';
@@ -138,15 +139,24 @@ interface ListenSettings {
 }
 
 /**
- * Lets a server listen, and fulfils with the URL under which it is reached once it does. A Unix socket that nobody
- * listens to any more is removed first.
+ * Makes a place ready to be listened on: a Unix socket that nobody listens to any more is removed.
+ *
+ * @throws BindError in one line where it is not to be had
+ */
+export async function prepareBind(bind: Bind): Promise<void> {
+  if (bind.type === 'unix') await removeStaleSocket(bind.path);
+  if (bind.type === 'fd') checkDescriptor(bind.fd);
+}
+
+/**
+ * Lets a server listen, and fulfils with the URL under which it is reached once it does. In a process of a cluster the
+ * primary listens, and prepares the place: its descriptors are meant.
  *
  * @throws BindError in one line
  */
 export async function listen(server: Server, bind: Bind, settings: ListenSettings = {}): Promise<string> {
   try {
-    if (bind.type === 'unix') await removeStaleSocket(bind.path);
-    if (bind.type === 'fd') checkDescriptor(bind.fd);
+    if (cluster.isPrimary) await prepareBind(bind);
     // Ends: with either event, which is what `listen` promises.
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));
@@ -198,8 +208,9 @@ function listenReason(code: unknown, bind: Bind, error: unknown): string {
   }
 }
 
+/** The primary of a cluster calls it `bind`. */
 function isFromListen(error: unknown): boolean {
-  return error instanceof Error && Reflect.get(error, 'syscall') === 'listen';
+  return error instanceof Error && /^(?:listen|bind)$/.test(String(Reflect.get(error, 'syscall')));
 }
 
 function checkDescriptor(fd: number): void {

@@ -2,29 +2,29 @@
 import { PARSER_END, READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
 import { describeFailure } from '../pool/applications.ts';
 import { Parser } from '../protocols/http/parser.ts';
-import { nativeToText } from '../rules/native-strings.ts';
-import { createSharedMemory } from '../rules/webassembly.ts';
+import { createSharedMemory, type SharedMemory } from '../rules/webassembly.ts';
 import { Acceptor } from './accept.ts';
+import { Deaths } from './deaths.ts';
 import { Gateway, type Route } from './gateway.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
+import { requestMemory, tlsVariablesSize } from './memory.ts';
 import type { ErrorLog } from './log/error-log.ts';
 import { accessFormat } from './log/format.ts';
 import type { AccessFormat } from './log/record.ts';
-import { ADDRESSES_SIZE, requestMemory } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
-import { mountsOf, type Plan } from './plan.ts';
+import { type Plan, type WorkerGroup, workerMount } from './plan.ts';
 import { noProxies, type Proxies } from './proxies/proxies.ts';
 import { proxyOptions } from './proxies/settings.ts';
 import type { Report } from './report.ts';
-import { noService, type Service } from './service.ts';
-import { loadMetrics } from './status/metrics.ts';
+import type { Service } from './service.ts';
 import { Readiness } from './status/readiness.ts';
-import { noStatus, type StatusAddress, StatusServer } from './status/status-server.ts';
-import { CountedTraffic, noTraffic } from './status/traffic.ts';
+import { OwnSnapshots } from './status/snapshot.ts';
+import { noStatus, type StatusAddress, type StatusOptions, StatusServer } from './status/status-server.ts';
+import { CountedTraffic, noTraffic, type Traffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
-import { Workers } from './workers.ts';
+import { Workers, type WorkersOptions } from './workers.ts';
 
 /** Requests of one connection that are begun before the first is answered. */
 const PIPELINED = 16;
@@ -42,27 +42,33 @@ export interface Parts {
   readonly encryption: Encryption;
 }
 
+/** Makes what tells of a server. */
+export type StatusOf = (snapshots: OwnSnapshots, options: StatusOptions) => StatusAddress;
+
 /**
  * Makes the parts of a server.
  *
  * @param fail called when they cannot go on
- * @throws ConfigurationError when the access log cannot be opened, or a package is missing; QuaichError where the
- *   system has no memory
+ * @param statusOf for a server that somebody wants to be told of
+ * @throws ConfigurationError when the access log cannot be opened; QuaichError where the system has no memory
  */
-export async function build(plan: Plan, errorLog: ErrorLog, fail: (error: Error) => void): Promise<Parts> {
-  const { options, layout } = plan;
+export async function build(
+  plan: Plan,
+  errorLog: ErrorLog,
+  fail: (error: Error) => void,
+  statusOf: StatusOf = (snapshots, options) => new StatusServer(snapshots, options),
+): Promise<Parts> {
+  const { options, apps, groups } = plan;
   const { report, errors } = errorLog;
   const { status: bind, socketMode } = options;
-  const counting =
-    bind === undefined
-      ? null
-      : { bind, socketMode, traffic: new CountedTraffic(plan.apps.length), writeMetrics: await loadMetrics() };
-  const traffic = counting?.traffic ?? noTraffic;
+  const counted = bind === undefined ? null : { bind, traffic: new CountedTraffic(apps.length) };
+  const traffic = counted?.traffic ?? noTraffic;
   const format = options.accessLog ? accessFormat(options.accessLogFormat) : null;
   const timed = traffic.isCounted || format?.facts.worker === true;
-  const memory = layout.workers > 0 ? requestMemory(layout) : createSharedMemory(PARSER_END);
+  const memories = groups.map(({ layout }) => requestMemory(layout));
+  // The parser shares that of the first workers, which spares their requests a way.
   const parser = new Parser({
-    memory,
+    memory: memories[0] ?? createSharedMemory(PARSER_END),
     limits: {
       requestLine: options.limitRequestLine,
       fields: options.limitRequestFields,
@@ -71,53 +77,28 @@ export async function build(plan: Plan, errorLog: ErrorLog, fail: (error: Error)
   });
   const turn = new Turn();
 
+  const onThisThread = apps.map((app) => (app.place === 'inline' ? workerMount(app) : null));
   const inline = new InlineApplications(
-    { ...options, mounts: mountsOf(plan, true), proxies: plan.proxies, traffic, timed, report, errors },
+    { ...options, mounts: onThisThread, proxies: plan.proxies, traffic, timed, report, errors },
     parser,
     turn,
   );
-  let workers = noService;
-  if (layout.workers > 0) {
-    workers = new Workers(
-      {
-        ...options,
-        data: {
-          memory,
-          layout,
-          directory: options.directory,
-          imports: options.import,
-          mounts: mountsOf(plan, false),
-          validate: options.validate,
-          wrapper: options.wrapper,
-          environ: options.env,
-          proxies: proxyOptions(options),
-          multithread: options.asyncRequests !== 1,
-          earlyHints: options.earlyHints,
-          queueTime: options.queueTime,
-          logFile: errorLog.shared,
-          timed,
-          recycleMemory: options.recycleMemory,
-        },
-        leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
-        traffic,
-        report,
-        errors,
-        fail,
-      },
-      parser,
-      turn,
-    );
-  }
-  const routes = plan.apps.map(
-    ({ prefix, place }, mount): Route => ({ prefix, mount, destination: place === 'inline' ? inline : workers }),
+  const deaths = new Deaths(options.maxDeaths, options.deathsWindow);
+  const shared = { traffic, timed, errorLog, deaths, fail };
+  const workers = groups.map(
+    (group, index) => new Workers(workersOptions(group, memories[index], options, shared), parser, turn),
   );
+  const routes = apps.map(({ prefix }, mount): Route => {
+    const group = groups.findIndex(({ mounts }) => mounts[mount] !== null);
+    return { prefix, mount, destination: workers[group] ?? inline };
+  });
 
   const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
   const encryption = await encryptionOf(plan, report);
   const proxies = await proxiesOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(format, options, report); // last of what can fail, since it is to be closed again
-  const services = [inline, workers];
+  const services: Service[] = [inline, ...workers];
   const readiness = new Readiness(services);
   const gateway = new Gateway({
     parser,
@@ -145,20 +126,72 @@ export async function build(plan: Plan, errorLog: ErrorLog, fail: (error: Error)
     minRate: options.minRate,
     onDefect: (error) => report('error', `a connection was dropped: ${describeFailure(error).message}`),
   });
-  const names = plan.apps.map(({ prefix, place }) => ({ mount: nativeToText(prefix) || '/', kind: place }));
+  const names = apps.map(({ name, place }) => ({ mount: name, kind: place }));
   const status =
-    counting === null
+    counted === null
       ? noStatus
-      : new StatusServer({ ...counting, gateway, services, logs: [accessLog, errorLog], readiness, names, report });
+      : statusOf(
+          new OwnSnapshots({
+            traffic: counted.traffic,
+            gateway,
+            services,
+            logs: [accessLog, errorLog],
+            readiness,
+            names,
+          }),
+          { bind: counted.bind, socketMode, objection: () => readiness.objection, report },
+        );
   return { gateway, services, accessLog, errorLog, encryption, readiness, status };
 }
 
-async function encryptionOf({ certificates, options, layout }: Plan, report: Report): Promise<Encryption> {
+/** What all groups of workers are given. */
+interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'fail'> {
+  timed: boolean;
+  errorLog: ErrorLog;
+}
+
+function workersOptions(
+  { name, syncWorkers, asyncWorkers, layout, mounts }: WorkerGroup,
+  memory: SharedMemory,
+  options: ResolvedOptions,
+  { timed, errorLog, ...shared }: SharedParts,
+): WorkersOptions {
+  const { report, errors } = errorLog;
+  return {
+    ...options,
+    ...shared,
+    mount: name,
+    syncWorkers,
+    asyncWorkers,
+    data: {
+      memory,
+      layout,
+      mounts,
+      directory: options.directory,
+      imports: options.import,
+      validate: options.validate,
+      wrapper: options.wrapper,
+      environ: options.env,
+      proxies: proxyOptions(options),
+      multithread: options.asyncRequests !== 1,
+      earlyHints: options.earlyHints,
+      queueTime: options.queueTime,
+      logFile: errorLog.shared,
+      timed,
+      recycleMemory: options.recycleMemory,
+    },
+    leaveTimeout: Math.max(options.timeoutGraceful, HOOK_LIMIT),
+    errors,
+    report: name === '' ? report : (level, message) => report(level, `${name}: ${message}`),
+  };
+}
+
+async function encryptionOf({ certificates, options }: Plan, report: Report): Promise<Encryption> {
   if (certificates === null) return noEncryption;
   // Loaded where it is needed: TLS takes memory.
   const { Handshakes } = await import('./tls/handshakes.ts');
   const { tlsClientCert, timeoutHead } = options;
-  const mostVariables = layout.connectionSize - ADDRESSES_SIZE;
+  const mostVariables = tlsVariablesSize(options);
   return new Handshakes({ certificates, tlsClientCert, timeoutHead, mostVariables, report });
 }
 

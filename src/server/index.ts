@@ -1,3 +1,4 @@
 export type { AppOptions, ResolvedOptions, ServeOptions } from './options.ts';
 export type { ServedApplication } from './plan.ts';
-export { type Server, serve } from './server.ts';
+export { serve } from './serve.ts';
+export type { Server } from './server.ts';

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
@@ -14,7 +15,7 @@ import type { InlineRequest } from './inline.ts';
 import { InlineRunner } from './inline-runner.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
-import type { Service } from './service.ts';
+import type { Service, Succession } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import type { ServiceStatus } from './status/workers.ts';
@@ -109,14 +110,22 @@ export class InlineApplications implements Service {
     }
     this.mounts = runnables<true>(
       this.applications,
-      { async: true, multithread: this.mostRequests > 1, multiprocess: false, fileWrapper: asyncFileWrapper, proxies },
+      {
+        async: true,
+        multithread: this.mostRequests > 1,
+        multiprocess: cluster.isWorker,
+        fileWrapper: asyncFileWrapper,
+        proxies,
+      },
       env,
       errors,
     );
   }
 
   /** What this thread has loaded it has for good. */
-  async reload(): Promise<void> {}
+  async prepare(): Promise<Succession> {
+    return { assertReady: nothing, commit: nothing, cancel: nothing };
+  }
 
   async addSyncWorkers(): Promise<void> {}
 
@@ -132,7 +141,7 @@ export class InlineApplications implements Service {
   }
 
   status(): ServiceStatus {
-    return { inProgress: this.inProgress, queued: 0, workers: [], replaced: {} };
+    return { inProgress: this.inProgress, queued: 0, workers: [], replaced: [] };
   }
 
   /** The hooks on this thread have their limit; nothing else can cut them short. */

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import type { Kind } from '../interface/types.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
@@ -144,7 +145,7 @@ export class KindPool {
 
   private dataFor(data: SharedData, size: number): WorkerData {
     const mounts = data.mounts.map((mount) => (mount?.app.kind === this.kind ? mount : null));
-    return { ...data, mounts, multiprocess: size > 1 };
+    return { ...data, mounts, multiprocess: size > 1 || cluster.isWorker };
   }
 
   /** Workers that take requests, or still have some. */

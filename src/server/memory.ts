@@ -31,15 +31,16 @@ const OWN_VARIABLES = 64;
 const OWN_VARIABLES_SIZE = 16384;
 
 /** Bytes of text about a connection: its addresses; what a handshake has settled; the certificate of its client. */
-export const ADDRESSES_SIZE = 512;
+const ADDRESSES_SIZE = 512;
 const TLS_SIZE = 2048;
 const CLIENT_CERTIFICATE_SIZE = 16_384;
 
 type Limits = Pick<ResolvedOptions, 'bind' | 'limitRequestHead' | 'limitRequestFields' | 'tlsClientCert'>;
 
-function connectionSize({ bind, tlsClientCert }: Limits): number {
-  if (!bind.some(isEncrypted)) return ADDRESSES_SIZE;
-  return ADDRESSES_SIZE + TLS_SIZE + (tlsClientCert === 'none' ? 0 : CLIENT_CERTIFICATE_SIZE);
+/** Bytes that the variables of an encrypted connection may have. */
+export function tlsVariablesSize({ bind, tlsClientCert }: Limits): number {
+  if (!bind.some(isEncrypted)) return 0;
+  return TLS_SIZE + (tlsClientCert === 'none' ? 0 : CLIENT_CERTIFICATE_SIZE);
 }
 
 /**
@@ -68,7 +69,7 @@ export function requestLayout(
       asyncWorkers: PLACES * asyncWorkers,
       headSize: size,
       maxFields: count,
-      connectionSize: connectionSize(options),
+      connectionSize: ADDRESSES_SIZE + tlsVariablesSize(options),
       bodySize: BODY_SIZE,
       largeBodies: LARGE_BODIES,
       largeBodySize: LARGE_BODY_SIZE,

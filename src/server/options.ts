@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { usableCpus } from '../pool/cpus.ts';
 import { resolveModule } from '../pool/find-module.ts';
 import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
@@ -109,7 +109,9 @@ const status: Setting<string | undefined, string> = {
   show: String,
 };
 
-const cores = availableParallelism();
+const cpus = usableCpus();
+/** Most threads of a kind in service. */
+const MOST_WORKERS = 256;
 
 /** Most bytes of a request body that are kept from a sync worker. */
 const MOST_BUFFERED = 262_144;
@@ -157,21 +159,27 @@ export const settings = {
   trustedFields,
   syncWorkers: count(
     'Workers',
-    Math.max(2, cores),
-    [1, 256],
+    Math.max(2, cpus),
+    [1, MOST_WORKERS],
     'Threads for sync applications, started if one is mounted',
     {
-      defaultText: 'one per core, at least 2',
+      defaultText: 'one for each CPU that it may use, at least 2',
     },
   ),
   asyncWorkers: count(
     'Workers',
-    Math.max(1, cores - 1),
-    [1, 256],
+    Math.max(1, cpus - 1),
+    [1, MOST_WORKERS],
     'Threads for async applications, started if one is mounted',
     {
-      defaultText: 'one per core but one, at least 1',
+      defaultText: 'one for each such CPU but one, at least 1',
     },
+  ),
+  processes: count(
+    'Workers',
+    1,
+    [1, 256],
+    'Processes that share the addresses, each with all these workers; one that dies costs its own requests, and is replaced',
   ),
   asyncRequests: count(
     'Workers',
@@ -403,7 +411,7 @@ export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
 };
 
 const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog', 'wrapper'];
-const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline'];
+const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline', 'workers'];
 
 /**
  * Checks one value and converts it.
@@ -534,7 +542,7 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
     );
   }
   checkNames(given, APP_OPTIONS, `key in ${where}`);
-  const { prefix, module, export: name, kind, adapt, inline }: Record<string, unknown> = { ...given };
+  const { prefix, module, export: name, kind, adapt, inline, workers }: Record<string, unknown> = { ...given };
   const check = (good: boolean, key: string, what: string, value: unknown) => {
     if (!good) throw new ConfigurationError(`${where}.${key}: ${expected(what, value).message}`);
   };
@@ -546,4 +554,7 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
   check(adapt === undefined || kind === undefined, 'adapt', 'no kind beside it, since an adapter makes one', kind);
   check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
   check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
+  const isCount = typeof workers === 'number' && Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS;
+  check(workers === undefined || isCount, 'workers', `a whole number from 1 to ${MOST_WORKERS}`, workers);
+  check(!(inline && workers !== undefined), 'workers', 'none, since an inline application has no workers', workers);
 }

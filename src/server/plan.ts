@@ -23,9 +23,23 @@ export class NeedsNewStart extends ConfigurationError {}
 type Place = Kind | 'inline';
 
 interface PlannedApp extends ResolvedApp {
+  /** Its prefix as text: `/blog`; `/` for the root. */
+  name: string;
   kind: Kind;
   place: Place;
   known: ProbedApplication;
+}
+
+/** Workers that share memory with the gateway: those of one mount, or those of all mounts that have none themselves. */
+export interface WorkerGroup {
+  /** The name of the mount that has them for itself; '' for those that mounts share. */
+  readonly name: string;
+  /** By mount; null in place of those that others serve. */
+  readonly mounts: (WorkerMount | null)[];
+  /** As many as there are at the start; 0 of a kind that none of these applications has. */
+  readonly syncWorkers: number;
+  readonly asyncWorkers: number;
+  readonly layout: RingLayout;
 }
 
 export interface Plan {
@@ -38,8 +52,8 @@ export interface Plan {
   readonly apps: readonly PlannedApp[];
   /** Of requests that come as CGI variables. */
   readonly variables: VariableLimits;
-  /** Of the memory shared with the workers; without places for workers where all applications run inline. */
-  readonly layout: RingLayout;
+  /** None where all applications run inline. */
+  readonly groups: readonly WorkerGroup[];
 }
 
 /** An application that a server serves, in words. */
@@ -52,7 +66,7 @@ export interface ServedApplication {
   readonly export: string | null;
   /** What it was recognised as: `sync application`, `express application`. */
   readonly what: string;
-  /** What runs it: `3 async workers`, `inline`. */
+  /** What runs it: `3 async workers`, `2 sync workers of its own`, `inline`. */
   readonly where: string;
 }
 
@@ -69,12 +83,34 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const apps = options.apps.map((app, mount): PlannedApp => {
     const known = found[mount];
     const { kind } = known;
-    return { ...app, kind, place: placeOf(app, kind, options.inline), known };
+    const name = nativeToText(app.prefix) || '/';
+    return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
   });
-  const workersAt = (place: Place, workers: number): number => (apps.some((app) => app.place === place) ? workers : 0);
-  const most = mostSyncWorkers(options.syncWorkers);
-  const layout = requestLayout(options, workersAt('sync', most), workersAt('async', options.asyncWorkers));
-  return { options, certificates, proxies, apps, variables: variableLimits(options), layout };
+  const groups = groupsOf(apps, options);
+  return { options, certificates, proxies, apps, variables: variableLimits(options), groups };
+}
+
+/** @throws ConfigurationError where the requests of one exceed what threads can share */
+function groupsOf(apps: readonly PlannedApp[], options: ResolvedOptions): WorkerGroup[] {
+  const groupOf = ({ name, workers }: PlannedApp): string => (workers === undefined ? '' : name);
+  const pooled = apps.filter(({ place }) => place !== 'inline');
+  // Those that mounts share come first.
+  return [...new Set(pooled.map(groupOf).sort())].map((name) => {
+    const members = pooled.filter((app) => groupOf(app) === name);
+    const count = (kind: Kind, shared: number): number =>
+      members.some((app) => app.kind === kind) ? (members[0].workers ?? shared) : 0;
+    const syncWorkers = count('sync', options.syncWorkers);
+    const asyncWorkers = count('async', options.asyncWorkers);
+    // The number of those that are shared can be changed while they run.
+    const most = name === '' && syncWorkers > 0 ? mostSyncWorkers(syncWorkers) : syncWorkers;
+    return {
+      name,
+      mounts: apps.map((app) => (members.includes(app) ? workerMount(app) : null)),
+      syncWorkers,
+      asyncWorkers,
+      layout: requestLayout(options, most, asyncWorkers),
+    };
+  });
 }
 
 /** @throws ConfigurationError for files that are missing, wrong, or do not belong together */
@@ -96,12 +132,10 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
     throw new NeedsNewStart('mounts that are added or removed need a new start of the server');
   }
   const next = await makePlan({ ...options, apps: same });
-  for (const [mount, { prefix, place }] of now.apps.entries()) {
+  for (const [mount, { name, place }] of now.apps.entries()) {
     const { place: moved } = next.apps[mount];
     if (moved === place) continue;
-    throw new NeedsNewStart(
-      `${prefix || '/'} has become ${moved}, after ${place}: that needs a new start of the server`,
-    );
+    throw new NeedsNewStart(`${name} has become ${moved}, after ${place}: that needs a new start of the server`);
   }
   return next;
 }
@@ -115,33 +149,38 @@ export function needsNewStart(now: Plan, next: Plan): string[] {
     (name) => !OF_WORKERS.has(name) && !isDeepStrictEqual(now.options[name], next.options[name]),
   );
   if (next.options.syncWorkers > mostSyncWorkers(now.options.syncWorkers)) names.push('syncWorkers');
-  for (const { prefix, place } of now.apps)
-    if (place === 'inline') names.push(`the inline application at ${prefix || '/'}`);
+  for (const [mount, { name, place, workers }] of now.apps.entries()) {
+    if (place === 'inline') names.push(`the inline application at ${name}`);
+    else if (workers !== next.apps[mount].workers) names.push(`the workers of ${name}`);
+  }
   return names;
 }
 
-function placeOf({ module, inline }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
+function placeOf({ module, inline, workers }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
   if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
-  return kind === 'async' && (inline ?? byDefault) ? 'inline' : kind;
+  return kind === 'async' && (inline ?? (byDefault && workers === undefined)) ? 'inline' : kind;
 }
 
-/** The applications by mount, inline ones or the others; null in place of the rest. */
-export function mountsOf({ apps }: Plan, inline: boolean): (WorkerMount | null)[] {
-  return apps.map((app) =>
-    (app.place === 'inline') === inline ? { prefix: app.prefix, app, known: app.known } : null,
-  );
+/** An application as a thread of its place gets it. */
+export function workerMount(app: PlannedApp): WorkerMount {
+  return { prefix: app.prefix, app, known: app.known };
 }
 
 /** What is served, by mount. */
 export function servedApplications({ apps, options }: Plan): ServedApplication[] {
-  const { syncWorkers: sync, asyncWorkers } = options;
-  const workers = (count: number, kind: Kind): string => `${count} ${kind} worker${count === 1 ? '' : 's'}`;
-  const where = { sync: workers(sync, 'sync'), async: workers(asyncWorkers, 'async'), inline: 'inline' };
-  return apps.map(({ prefix, module, place, known }) => ({
-    prefix: nativeToText(prefix) || '/',
-    module,
-    export: known.export,
-    what: known.foreign ?? `${known.kind} application`,
-    where: where[place],
+  const shared = { sync: options.syncWorkers, async: options.asyncWorkers };
+  const where = ({ place, workers }: PlannedApp): string => {
+    const several = options.processes > 1 ? ` in each of ${options.processes} processes` : '';
+    if (place === 'inline') return place + several;
+    const count = workers ?? shared[place];
+    const whose = workers === undefined ? '' : ' of its own';
+    return `${count} ${place} worker${count === 1 ? '' : 's'}${whose}${several}`;
+  };
+  return apps.map((app) => ({
+    prefix: app.name,
+    module: app.module,
+    export: app.known.export,
+    what: app.known.foreign ?? `${app.known.kind} application`,
+    where: where(app),
   }));
 }

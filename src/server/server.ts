@@ -5,7 +5,7 @@ import { serveByEventLoop } from '../pool/this-thread.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
 import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts';
-import { build, HOOK_LIMIT, type Parts } from './build.ts';
+import { build, HOOK_LIMIT, type Parts, type StatusOf } from './build.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ErrorLog, openErrorLog } from './log/error-log.ts';
@@ -13,14 +13,14 @@ import { type ResolvedOptions, resolveOptions, type ServeOptions } from './optio
 import {
   makeNextPlan,
   makePlan,
-  mountsOf,
   needsNewStart,
   type Plan,
   type ServedApplication,
   servedApplications,
+  workerMount,
 } from './plan.ts';
 import type { Report } from './report.ts';
-import type { Service } from './service.ts';
+import type { Reloaded, Service, Succession } from './service.ts';
 import type { Readiness } from './status/readiness.ts';
 import type { StatusAddress } from './status/status-server.ts';
 import type { Encryption } from './tls/encryption.ts';
@@ -82,18 +82,18 @@ export interface Server {
 }
 
 /**
- * Serves applications. Fulfils when requests can be answered: all workers have started up (L-03) and all sockets
- * listen. Keeps no global state and sets no signal handlers.
+ * Serves applications in this process.
  *
- * @throws ConfigurationError for wrong options, a module or an export that is missing; BindError when a socket cannot
- *   listen; QuaichError when an application does not start up
+ * @param statusOf what tells of the server, in place of its own address
+ * @param isFirst whether it tells what its owner should hear of the applications
+ * @throws as `serve`
  */
-export async function serve(options: ServeOptions): Promise<Server> {
-  const resolved = resolveOptions(options);
-  const plan = await makePlan(resolved);
-  const errorLog = await openErrorLog(resolved);
-  for (const { known } of plan.apps) for (const note of known.notes) errorLog.report('info', note);
-  const parts = await build(plan, errorLog, (error) => server.fail(error)).catch(async (error: unknown) => {
+export async function serveHere(options: ResolvedOptions, statusOf?: StatusOf, isFirst = true): Promise<Server> {
+  const plan = await makePlan(options);
+  const errorLog = await openErrorLog(options);
+  if (isFirst) for (const { known } of plan.apps) for (const note of known.notes) errorLog.report('info', note);
+  const fail = (error: Error): void => server.fail(error);
+  const parts = await build(plan, errorLog, fail, statusOf).catch(async (error: unknown) => {
     await errorLog.close();
     throw error;
   });
@@ -225,10 +225,23 @@ class RunningServer implements Server {
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
     this.encryption.renew();
     const { validate, wrapper, env, earlyHints, import: imports, syncWorkers } = plan.options;
-    const mounts = mountsOf(plan, false);
+    const mounts = plan.apps.map(workerMount);
     const applications = { imports, mounts, validate, wrapper, environ: env, earlyHints, syncWorkers };
-    for (const service of this.services) await service.reload(applications);
+    await this.succeed(applications);
     return needsNewStart(this.plan, plan);
+  }
+
+  /** Replaces all workers, or none. */
+  private async succeed(applications: Reloaded): Promise<void> {
+    const successions: Succession[] = [];
+    try {
+      for (const service of this.services) successions.push(await service.prepare(applications));
+      for (const succession of successions) succession.assertReady();
+    } catch (error) {
+      for (const succession of successions) succession.cancel();
+      throw error;
+    }
+    for (const succession of successions) succession.commit();
   }
 
   renewCertificates(): void {

@@ -1,22 +1,31 @@
 import type { WorkerData } from '../pool/worker-data.ts';
-import { nothing } from '../rules/promises.ts';
 import type { Destination } from './gateway.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
-/** What workers can be given anew. */
+/** What workers can be given anew; all mounts of the server, of which each takes those that it serves. */
 export type Reloaded = Pick<WorkerData, 'imports' | 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'> &
   Pick<ResolvedOptions, 'syncWorkers'>;
+
+/** New workers that have started up beside the old ones, and take no requests yet (L-34). One method ends that. */
+export interface Succession {
+  /** @throws QuaichError where one of them has ended meanwhile */
+  assertReady(): void;
+  /** Puts them in service, and has all others leave. */
+  commit(): void;
+  /** Ends them. */
+  cancel(): void;
+}
 
 /** A destination with its applications, as the server starts and stops it. */
 export interface Service extends Destination {
   /** Loads the applications and starts them up (L-03). @throws ConfigurationError, QuaichError */
   start(): Promise<void>;
   /**
-   * Serves other applications on the same mounts: those who run on threads of their own are loaded by new ones. Where
-   * one of these does not start, all the old ones go on. @throws QuaichError
+   * Prepares to serve other applications on the same mounts: those who run on threads of their own are loaded by new
+   * ones. @throws QuaichError where one of these does not start; nothing has changed then
    */
-  reload(applications: Reloaded): Promise<void>;
+  prepare(applications: Reloaded): Promise<Succession>;
   /** Has more sync workers by `count`, or fewer, as far as there may be (L-33). @throws QuaichError */
   addSyncWorkers(count: number): Promise<void>;
   /**
@@ -33,20 +42,3 @@ export interface Service extends Destination {
   /** What it has to do, and who does it. */
   status(): ServiceStatus;
 }
-
-/** In place of the workers where all applications run inline. */
-export const noService: Service = {
-  start: async () => {},
-  reload: async () => {},
-  addSyncWorkers: async () => {},
-  stop: async () => 0,
-  abort: nothing,
-  stuck: 0,
-  isDown: false,
-  status: () => ({ inProgress: 0, queued: 0, workers: [], replaced: {} }),
-  accept() {
-    throw new Error('a request for workers that there are none of');
-  },
-  flush: nothing,
-  tick: nothing,
-};

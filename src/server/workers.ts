@@ -9,11 +9,12 @@ import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd, noteArrival } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
-import { Deaths } from './deaths.ts';
+import type { Deaths } from './deaths.ts';
 import { KindPool, type SharedData, type SupervisionOptions, type WorkerPlace } from './kind-pool.ts';
+import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type ApplicationLimits, PooledRequests } from './pooled.ts';
-import type { Reloaded, Service } from './service.ts';
+import type { Reloaded, Service, Succession } from './service.ts';
 import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import { type ServiceStatus, workerStatuses } from './status/workers.ts';
@@ -44,7 +45,11 @@ type WorkerSettings = Pick<
   | 'timeoutStep'
 >;
 
-interface WorkersOptions extends WorkerSettings, SupervisionOptions {
+export interface WorkersOptions extends WorkerSettings, SupervisionOptions {
+  /** The name of the mount that has them for itself; '' for workers that mounts share. */
+  mount: string;
+  /** Of all workers of the server. */
+  deaths: Deaths;
   traffic: Traffic;
   errors: ErrorStream;
   /** Workers have died too often: the server is to end. */
@@ -52,7 +57,7 @@ interface WorkersOptions extends WorkerSettings, SupervisionOptions {
 }
 
 /**
- * The worker threads of a server and what its gateway exchanges with them. A request comes from the gateway to
+ * The worker threads of a server, or of one of its mounts, and what the gateway exchanges with them. A request comes from the gateway to
  * `accept`, which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through
  * PooledRequests to the connection.
  */
@@ -73,7 +78,6 @@ export class Workers implements Service {
   private readonly mostRequests: number;
   private readonly limits: ApplicationLimits;
   private readonly watchdog: Watchdog;
-  private readonly deaths: Deaths;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   /** Requests that sync workers have, or are to have. */
@@ -86,7 +90,7 @@ export class Workers implements Service {
     this.parser = parser;
     this.turn = turn;
     const { memory, layout, mounts } = options.data;
-    this.rings = new GatewayEnd(memory, layout);
+    this.rings = new GatewayEnd(memory, layout, parser);
     this.bufferBody = Math.min(options.bufferBody, layout.largeBodySize);
     this.mostRequests = options.asyncRequests || Number.POSITIVE_INFINITY;
     this.limits = {
@@ -95,7 +99,6 @@ export class Workers implements Service {
       asyncResponse: options.timeoutAsyncResponse,
     };
     this.watchdog = new Watchdog(this.rings, options.timeoutLoop);
-    this.deaths = new Deaths(options.maxDeaths, options.deathsWindow);
     this.requests = new PooledRequests({
       rings: this.rings,
       turn,
@@ -130,37 +133,55 @@ export class Workers implements Service {
     this.listen();
   }
 
-  async reload({ syncWorkers, ...applications }: Reloaded): Promise<void> {
-    await this.succeed(this.pools, { ...this.data, ...applications }, syncWorkers);
+  async prepare({ mounts, syncWorkers, ...others }: Reloaded): Promise<Succession> {
+    const own = mounts.map((mount, index) => this.data.mounts[index] && mount);
+    // A mount's own workers stay as many as they are.
+    const count = this.options.mount === '' ? syncWorkers : this.data.layout.syncWorkers / PLACES;
+    return this.succession(this.pools, { ...this.data, ...others, mounts: own }, count);
   }
 
   async addSyncWorkers(count: number): Promise<void> {
-    const { report } = this.options;
+    const { report, mount } = this.options;
+    if (mount !== '') return;
     const sync = this.pools.find(({ kind }) => kind === 'sync');
     if (sync === undefined) return report('warn', 'there are no sync applications, and no workers for them');
     const size = Math.min(Math.max(sync.size + count, 1), sync.most);
     if (size === sync.size)
       report('warn', `${size} sync workers are the ${count > 0 ? 'most' : 'fewest'} there can be`);
-    else if (sync.size === 1) await this.succeed([sync], this.data, size);
-    else sync.resize(size);
+    else if (sync.size > 1) sync.resize(size);
+    else (await this.succession([sync], this.data, size)).commit();
   }
 
   /**
-   * Replaces the workers of some pools by others with this data: when all of these have started up, or none (L-34).
+   * Starts successors of the workers of some pools, with this data.
    *
    * @param syncWorkers as many of them as there is room for
    */
-  private async succeed(pools: readonly KindPool[], data: SharedData, syncWorkers: number): Promise<void> {
+  private async succession(
+    pools: readonly KindPool[],
+    data: SharedData,
+    syncWorkers: number,
+  ): Promise<Succession> {
     const sizeOf = ({ kind, size, most }: KindPool) => (kind === 'sync' ? Math.min(syncWorkers, most) : size);
+    const cancel = (): void => {
+      for (const { pool } of pools) pool.cancel();
+    };
     try {
       await Promise.all(pools.map((pool) => pool.prepare(data, sizeOf(pool))));
-      for (const { pool } of pools) pool.assertPrepared();
     } catch (error) {
-      for (const { pool } of pools) pool.cancel();
+      cancel();
       throw error instanceof StartupError ? failureError(error) : error;
     }
-    for (const pool of pools) pool.commit(data, sizeOf(pool));
-    this.data = data;
+    return {
+      cancel,
+      assertReady() {
+        for (const { pool } of pools) pool.assertPrepared();
+      },
+      commit: () => {
+        for (const pool of pools) pool.commit(data, sizeOf(pool));
+        this.data = data;
+      },
+    };
   }
 
   /** Tells the workers to stop, and waits for them. */
@@ -181,8 +202,9 @@ export class Workers implements Service {
   }
 
   status(): ServiceStatus {
-    const replaced = Object.fromEntries(this.pools.map(({ kind, pool }) => [kind, pool.replacements]));
-    return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places), replaced };
+    const { mount } = this.options;
+    const replaced = this.pools.map(({ kind, pool }) => ({ mount, kind, causes: pool.replacements }));
+    return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places, mount), replaced };
   }
 
   abort(): void {
@@ -302,8 +324,8 @@ export class Workers implements Service {
   }
 
   private died(): void {
-    const { maxDeaths, deathsWindow, fail } = this.options;
-    if (!this.deaths.note(this.turn.now)) return;
+    const { deaths, maxDeaths, deathsWindow, fail } = this.options;
+    if (!deaths.note(this.turn.now)) return;
     const text = `${maxDeaths} workers have died within ${deathsWindow} ms (maxDeaths): the server gives up`;
     fail(new QuaichError('QUAICH_CRASH_LOOP', text));
   }

@@ -1,8 +1,8 @@
 /** From sync to async: on the same thread, or on worker threads that may block. */
-import { availableParallelism } from 'node:os';
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
+import { usableCpus } from '../pool/cpus.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
 import { bridgeKindOf, bridgeOf, rememberBridge } from './inner-application.ts';
 import { BlockingThreads } from './threads/pool.ts';
@@ -15,7 +15,7 @@ export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
    * default; for a function there is no default.
    */
   where?: 'here' | 'worker';
-  /** Worker threads, which is how many requests run at a time; as many as there are processors by default. */
+  /** Worker threads, which is how many requests run at a time; as many as there are CPUs that it may use, by default. */
   threads?: number;
   /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
   queue?: number;
@@ -80,7 +80,7 @@ export function syncToAsync(
 }
 
 function bridgeTo(reference: string, options: SyncToAsyncOptions): AsyncApplication {
-  const target = new BridgeTarget(reference, 'sync', options.threads ?? availableParallelism(), options);
+  const target = new BridgeTarget(reference, 'sync', options.threads ?? usableCpus(), options);
   const threads = new BlockingThreads(target, {
     queue: options.queue ?? 1024,
     queueTimeout: options.queueTimeout ?? 60_000,

@@ -157,6 +157,46 @@ describe('the environment', () => {
   });
 });
 
+describe('variables of platforms', () => {
+  it.each([
+    [{ PORT: '3000' }, [':3000']],
+    [{ PORT: '3000', HOST: '127.0.0.1' }, ['127.0.0.1:3000']],
+    [{ PORT: '3000', HOST: '::1' }, ['[::1]:3000']],
+    [{ HOST: 'x86_64-conda-linux-gnu' }, undefined],
+    [{ PORT: '', HOST: 'a' }, undefined],
+    [{ LISTEN_FDS: '2', LISTEN_PID: String(process.pid), PORT: '3000' }, ['fd://3', 'fd://4']],
+    [{ LISTEN_FDS: '2', LISTEN_PID: '1' }, undefined],
+    [{ LISTEN_FDS: 'x', LISTEN_PID: String(process.pid) }, undefined],
+  ])('L-53 L-54 %j name the addresses', async (env, bind) => {
+    expect((await read([], env)).options.bind).toEqual(bind);
+  });
+
+  it('L-53 WEB_CONCURRENCY is the number of processes', async () => {
+    const { options, origins } = await read([], { WEB_CONCURRENCY: '3' });
+    expect([options.processes, origins.get('processes')]).toEqual([3, 'WEB_CONCURRENCY']);
+  });
+
+  it.each([
+    [{ PORT: 'http' }, 'PORT: address ":http": the port must be a number from 0 to 65535, not "http"'],
+    [{ WEB_CONCURRENCY: '0' }, 'WEB_CONCURRENCY: expected a whole number from 1 to 256, got "0"'],
+  ])('L-53 are refused with their names: %j', async (env, message) => {
+    await expect(read([], env)).rejects.toThrow(message);
+  });
+
+  it('L-53 count where nothing else names an address', async () => {
+    const env = { PORT: '3000', WEB_CONCURRENCY: '3' };
+    const directory = folder({ 'quaich.config.json': '{"bind":"127.0.0.1:1","processes":2}' });
+    expect((await read([], env, directory)).options).toMatchObject({ bind: ['127.0.0.1:1'], processes: 2 });
+    expect((await read([], { ...env, QUAICH_BIND: ':2' })).options.bind).toEqual([':2']);
+    expect((await read(['--port', '4'], env)).options.bind).toEqual(['127.0.0.1:4']);
+  });
+
+  it('L-53 PORT is the port of an address of which only the host is given', () => {
+    expect(parseArguments(['--host', '127.0.0.1'], '3000').layer.get('bind')?.value).toEqual(['127.0.0.1:3000']);
+    expect(parseArguments(['--host', '127.0.0.1'], '').layer.get('bind')?.value).toEqual(['127.0.0.1:8000']);
+  });
+});
+
 describe('the configuration file', () => {
   it.each(['quaich.config.mjs', 'quaich.config.js'])('%s of the directory is read by itself', async (name) => {
     const text = name.endsWith('.mjs') ? 'export default { syncWorkers: 7 }' : 'module.exports = { syncWorkers: 7 }';
@@ -287,6 +327,18 @@ describe('printConfiguration', () => {
         .map((line) => line.replace(/, \/\/.*/, ''));
     expect(settingLines(printConfiguration(second))).toEqual(settingLines(text));
     expect(settingLines(text)).toHaveLength(settingNames.length);
+  });
+
+  it('counts that of mounts with workers of their own', async () => {
+    const megabytes = async (...apps: object[]) => {
+      const directory = folder({ 'quaich.config.json': JSON.stringify({ apps }), 'a.js': '' });
+      const text = printConfiguration(await read([], {}, directory));
+      return Number(/Requests in progress take (\d+) MiB/.exec(text)?.[1]);
+    };
+    const [shared, own] = [{ module: './a.js' }, { module: './a.js', prefix: '/own', workers: 1 }];
+    const one = await megabytes(shared);
+    expect(await megabytes(own)).toBe(one);
+    expect(Math.round((await megabytes(shared, own)) / one)).toBe(2);
   });
 
   it('says how much memory requests in progress take at most', async () => {

@@ -8,6 +8,9 @@ import { afterEach } from 'vitest';
 export const dist = fileURLToPath(new URL('../../dist', import.meta.url));
 const main = join(dist, 'src/cli/main.js');
 
+/** Variables that would change what the command does. */
+const OURS = /^(?:QUAICH_\w*|NODE_OPTIONS|PORT|HOST|WEB_CONCURRENCY|NOTIFY_SOCKET|LISTEN_\w+|WATCHDOG_\w+)$/;
+
 /** The command in a process of its own. */
 export interface Command {
   child: ChildProcess;
@@ -32,15 +35,17 @@ export interface Place {
   program?: string;
   /** Flags of Node. */
   execArgv?: string[];
+  /** A command that gets Node and its arguments behind its own. */
+  wrapper?: string[];
   stdio?: (number | 'pipe' | 'ignore' | object)[];
 }
 
 /** Starts the built command. What is still running after a test is killed. */
-export function start(argv: string[], { cwd, env = {}, program = main, execArgv = [], stdio }: Place = {}): Command {
-  const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('QUAICH_') && name !== 'NODE_OPTIONS'),
-  );
-  const child = spawn(process.execPath, [...execArgv, program, ...argv], {
+export function start(argv: string[], place: Place = {}): Command {
+  const { cwd, env = {}, program = main, execArgv = [], stdio, wrapper = [] } = place;
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)));
+  const [file, ...args] = [...wrapper, process.execPath, ...execArgv, program, ...argv];
+  const child = spawn(file, args, {
     cwd,
     env: { ...inherited, ...env },
     stdio: (stdio ?? ['ignore', 'pipe', 'pipe']) as 'pipe'[],

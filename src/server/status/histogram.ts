@@ -18,7 +18,8 @@ export class Histogram {
     this.sum += milliseconds;
   }
 
-  add({ counts, sum }: Histogram): void {
+  /** Adds what another one has observed, also one that has come from another process as plain data. */
+  add({ counts, sum }: Pick<Histogram, 'counts' | 'sum'>): void {
     for (let bucket = 0; bucket < counts.length; bucket++) this.counts[bucket] += counts[bucket];
     this.sum += sum;
   }
@@ -64,7 +65,7 @@ export class Histogram {
 }
 
 /** A histogram in a few figures, in milliseconds; null where nothing was observed. */
-export interface Summary {
+interface Summary {
   readonly count: number;
   readonly mean: number | null;
   readonly p50: number | null;

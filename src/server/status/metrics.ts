@@ -24,6 +24,12 @@ const perMount =
   ({ mounts }: Snapshot): Row[] =>
     mounts.map((mount) => [value(mount), mount.mount, mount.kind]);
 
+const WORKER_LABELS = ['process', 'mount', 'kind', 'worker'];
+
+function workerLabels(worker: { process: string; mount: string; kind: string; place: number }): (string | number)[] {
+  return [worker.process, worker.mount, worker.kind, worker.place];
+}
+
 export const METRICS: readonly Metric[] = [
   {
     name: 'quaich_info',
@@ -38,6 +44,20 @@ export const METRICS: readonly Metric[] = [
     help: 'Whether the server is to be sent requests: 1 or 0.',
     labels: [],
     rows: ({ ready }) => [[Number(ready)]],
+  },
+  {
+    name: 'quaich_processes',
+    type: 'gauge',
+    help: 'Processes that serve.',
+    labels: [],
+    rows: ({ processes }) => [[processes.serving]],
+  },
+  {
+    name: 'quaich_processes_replaced_total',
+    type: 'counter',
+    help: 'Processes that have died and were replaced.',
+    labels: [],
+    rows: ({ processes }) => [[processes.replaced]],
   },
   {
     name: 'quaich_requests_total',
@@ -95,13 +115,14 @@ export const METRICS: readonly Metric[] = [
     name: 'quaich_workers',
     type: 'gauge',
     help: 'Worker threads by what they do: idle or busy; or starting, draining, leaving, ending.',
-    labels: ['kind', 'state'],
+    labels: ['mount', 'kind', 'state'],
     rows: ({ workers }) => {
-      const rows = new Map<string, [number, string, string]>();
-      for (const { kind, state } of workers) {
-        const row = rows.get(`${kind} ${state}`) ?? [0, kind, state];
+      const rows = new Map<string, [number, string, string, string]>();
+      for (const { mount, kind, state } of workers) {
+        const key = `${mount} ${kind} ${state}`;
+        const row = rows.get(key) ?? [0, mount, kind, state];
         row[0]++;
-        rows.set(`${kind} ${state}`, row);
+        rows.set(key, row);
       }
       return [...rows.values()];
     },
@@ -110,40 +131,40 @@ export const METRICS: readonly Metric[] = [
     name: 'quaich_workers_replaced_total',
     type: 'counter',
     help: 'Workers that were replaced: after their number of requests, at their age, for their memory, by a reload, for an error that nobody caught, because they took too long, because their thread died, because it did not start up.',
-    labels: ['kind', 'cause'],
+    labels: ['mount', 'kind', 'cause'],
     rows: ({ replaced }) =>
-      Object.entries(replaced).flatMap(([kind, causes]) =>
-        Object.entries(causes).map(([cause, count]): Row => [count, kind, cause]),
+      replaced.flatMap(({ mount, kind, causes }) =>
+        Object.entries(causes).map(([cause, count]): Row => [count, mount, kind, cause]),
       ),
   },
   {
     name: 'quaich_worker_requests',
     type: 'gauge',
     help: 'Requests that a worker has.',
-    labels: ['kind', 'worker'],
-    rows: ({ workers }) => workers.map(({ requests, kind, place }) => [requests, kind, place]),
+    labels: WORKER_LABELS,
+    rows: ({ workers }) => workers.map((worker) => [worker.requests, ...workerLabels(worker)]),
   },
   {
     name: 'quaich_worker_heap_bytes',
     type: 'gauge',
     help: 'JavaScript heap in use of a worker, as it was told last; from Node 22.16 on.',
-    labels: ['kind', 'worker'],
+    labels: WORKER_LABELS,
     rows: ({ workers }) =>
-      workers.flatMap(({ heap, kind, place }): Row[] => (heap === null ? [] : [[heap.used, kind, place]])),
+      workers.flatMap((worker): Row[] => (worker.heap === null ? [] : [[worker.heap.used, ...workerLabels(worker)]])),
   },
   {
     name: 'quaich_event_loop_seconds_total',
     type: 'counter',
     help: "What an event loop has done with its time, active or idle: of the gateway's thread, and of async workers.",
-    labels: ['kind', 'worker', 'state'],
+    labels: [...WORKER_LABELS, 'state'],
     rows: ({ process, workers }) =>
       [
-        { loop: process.loop, kind: 'gateway', place: 0 },
+        { loop: process.loop, process: '', mount: '', kind: 'gateway', place: 0 },
         // A sync worker sleeps outside of its event loop.
         ...workers.filter(({ kind }) => kind === 'async'),
-      ].flatMap(({ loop, kind, place }): Row[] => [
-        [loop.active / 1000, kind, place, 'active'],
-        [loop.idle / 1000, kind, place, 'idle'],
+      ].flatMap((thread): Row[] => [
+        [thread.loop.active / 1000, ...workerLabels(thread), 'active'],
+        [thread.loop.idle / 1000, ...workerLabels(thread), 'idle'],
       ]),
   },
   {

@@ -1,8 +1,9 @@
 /** The page that shows people how a server fares: one document that needs nothing else, and keeps itself fresh. */
 import { escapeHtml } from '../../rules/html.ts';
-import type { Summary } from './histogram.ts';
+import type { Histogram } from './histogram.ts';
 import { SAMPLE_EVERY } from './recent.ts';
 import type { Snapshot } from './snapshot.ts';
+import { workerName } from './workers.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --paper: light-dark(#fff, #14171a); --card: light-dark(#f3f5f7, #1d2125);
@@ -47,7 +48,8 @@ setInterval(async () => {
 `;
 
 export function statusPage(snapshot: Snapshot): string {
-  const { version, node, pid, uptime, stage, ready } = snapshot;
+  const { version, node, pid, uptime, stage, ready, processes } = snapshot;
+  const several = processes.serving > 1 ? ` with ${processes.serving} others that serve` : '';
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -62,7 +64,7 @@ export function statusPage(snapshot: Snapshot): string {
 <body>
 <header>
 <h1>Quaich <span class="stage${ready ? ' good' : ''}">${stage === 'ready' && !ready ? 'no worker is ready' : stage}</span></h1>
-<p class="facts">Version ${version}, Node.js ${node}, process ${pid}, up for ${duration(uptime)}</p>
+<p class="facts">Version ${version}, Node.js ${node}, process ${pid}${several}, up for ${duration(uptime)}</p>
 <p class="lost-note" role="status">The server does not answer: these are its last figures.</p>
 </header>
 <main>
@@ -82,7 +84,7 @@ function tiles({ requests, recent, connections, process }: Snapshot): string {
   const { seconds, total } = recent;
   const facts: [name: string, value: string][] = [
     ['Requests a second', rate(seconds === 0 ? 0 : total.count / seconds)],
-    ['Median time', milliseconds(total.p50)],
+    ['Median time', milliseconds(total.quantile(0.5))],
     ['In progress', number(requests.inProgress)],
     ['Waiting', number(requests.queued)],
     ['Connections', number(Object.values(connections.open).reduce((sum, count) => sum + count, 0))],
@@ -109,11 +111,10 @@ function rateChart({ recent: { rates } }: Snapshot): string {
 }
 
 function latencies({ recent: { total, queue, application } }: Snapshot): string {
-  const row = (name: string, { count, mean, p50, p90, p99 }: Summary) => [
-    name,
-    number(count),
-    ...[mean, p50, p90, p99].map(milliseconds),
-  ];
+  const row = (name: string, histogram: Histogram) => {
+    const { count, mean, p50, p90, p99 } = histogram.toJSON();
+    return [name, number(count), ...[mean, p50, p90, p99].map(milliseconds)];
+  };
   return table(
     'Times, in the last minute',
     ['', 'Requests', 'Mean', 'Median', '90 %', '99 %'],
@@ -134,19 +135,18 @@ function mounts(snapshot: Snapshot): string {
 }
 
 function workers({ workers, recent: { loops } }: Snapshot): string {
-  const rows = workers.map(({ kind, place, state, requests, served, heap }) => [
-    `${kind} ${place}`,
-    state,
-    number(requests),
-    number(served),
-    share(loops[`${kind} ${place}`]),
-    heap === null ? '–' : bytes(heap.used),
+  const gateways = Object.entries(loops)
+    .filter(([name]) => name.startsWith('gateway'))
+    .map(([name, use]) => [name, 'serving', '', '', share(use), '']);
+  const rows = workers.map((worker) => [
+    workerName(worker),
+    worker.state,
+    number(worker.requests),
+    number(worker.served),
+    share(loops[workerName(worker)]),
+    worker.heap === null ? '–' : bytes(worker.heap.used),
   ]);
-  return table(
-    'Threads',
-    ['Thread', 'State', 'Has', 'Has served', 'Event loop', 'Heap'],
-    [['gateway', 'serving', '', '', share(loops.gateway), ''], ...rows],
-  );
+  return table('Threads', ['Thread', 'State', 'Has', 'Has served', 'Event loop', 'Heap'], [...gateways, ...rows]);
 }
 
 function connections({ connections }: Snapshot): string {

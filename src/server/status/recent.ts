@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import type { LoopUse } from '../../pool/vitals.ts';
 import type { Service } from '../service.ts';
-import { Histogram, type Summary } from './histogram.ts';
+import { Histogram } from './histogram.ts';
 import type { CountedTraffic } from './traffic.ts';
+import { workerName } from './workers.ts';
 
 /** Milliseconds from sample to sample, and samples that are kept: those of a minute, and the one before. */
 export const SAMPLE_EVERY = 2000;
@@ -24,9 +25,9 @@ export interface RecentSummary {
   readonly seconds: number;
   /** Requests a second in each part of it, oldest first. */
   readonly rates: readonly number[];
-  readonly queue: Summary;
-  readonly application: Summary;
-  readonly total: Summary;
+  readonly queue: Histogram;
+  readonly application: Histogram;
+  readonly total: Histogram;
   /** The share of the time that event loops were active: `{ gateway: 0.2, 'async 0': 0.1 }`. */
   readonly loops: Readonly<Record<string, number>>;
 }
@@ -71,7 +72,7 @@ export class Recent {
     const turning = workers.filter(({ kind }) => kind === 'async');
     return new Map([
       ['gateway', performance.eventLoopUtilization()],
-      ...turning.map(({ kind, place, loop }): [string, LoopUse] => [`${kind} ${place}`, loop]),
+      ...turning.map((worker): [string, LoopUse] => [workerName(worker), worker.loop]),
     ]);
   }
 
@@ -87,9 +88,9 @@ export class Recent {
     return {
       seconds: (now.time - first.time) / 1000,
       rates,
-      queue: now.queue.since(first.queue).toJSON(),
-      application: now.application.since(first.application).toJSON(),
-      total: now.total.since(first.total).toJSON(),
+      queue: now.queue.since(first.queue),
+      application: now.application.since(first.application),
+      total: now.total.since(first.total),
       loops: Object.fromEntries([...now.loops].map(([name, use]) => [name, share(use, first.loops.get(name))])),
     };
   }

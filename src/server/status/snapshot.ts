@@ -17,7 +17,7 @@ import type { AccessLog } from '../log/access-log.ts';
 import type { Service } from '../service.ts';
 import type { Histogram } from './histogram.ts';
 import type { Readiness, ServerStage } from './readiness.ts';
-import type { Recent, RecentSummary } from './recent.ts';
+import { Recent, type RecentSummary, SAMPLE_EVERY } from './recent.ts';
 import type { Admitted, Carried, CountedTraffic, MountTraffic } from './traffic.ts';
 import type { ServiceStatus, WorkerStatus } from './workers.ts';
 
@@ -29,7 +29,7 @@ interface MountName {
 }
 
 /** The requests of a mount. Of those that came to none both names are empty. */
-interface MountStatus {
+export interface MountStatus {
   readonly mount: string;
   readonly kind: MountName['kind'] | '';
   /** Requests that are over: `{ '2xx': 100, … }`. */
@@ -47,6 +47,8 @@ export interface Snapshot {
   readonly pid: number;
   readonly stage: ServerStage;
   readonly ready: boolean;
+  /** Those that serve, and those that have died and were replaced. */
+  readonly processes: { readonly serving: number; readonly replaced: number };
   /** Seconds since the start of the process. */
   readonly uptime: number;
   readonly requests: { readonly inProgress: number; readonly queued: number };
@@ -69,7 +71,7 @@ export interface Snapshot {
 }
 
 /** What a snapshot is made from. */
-export interface Sources {
+interface Sources {
   readonly gateway: Pick<Gateway, 'hosts' | 'queued'>;
   readonly services: readonly Pick<Service, 'status'>[];
   readonly logs: readonly Pick<AccessLog, 'dropped'>[];
@@ -78,6 +80,36 @@ export interface Sources {
   readonly recent: Recent;
   /** By number of the mount. */
   readonly names: readonly MountName[];
+}
+
+/** Where those who tell of a server have their snapshots from. */
+export interface SnapshotSource {
+  start(): void;
+  take(): Snapshot | Promise<Snapshot>;
+  close(): void;
+}
+
+/** The snapshots of the server of this process. */
+export class OwnSnapshots implements SnapshotSource {
+  private readonly sources: Sources;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(sources: Omit<Sources, 'recent'>) {
+    this.sources = { ...sources, recent: new Recent(sources.traffic, sources.services) };
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.sources.recent.look(), SAMPLE_EVERY);
+    this.timer.unref();
+  }
+
+  take(): Snapshot {
+    return takeSnapshot(this.sources);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
 }
 
 /** What a connection does, by what it waits for. */
@@ -96,7 +128,7 @@ function stateNames(): string[] {
   return names;
 }
 
-export function takeSnapshot(sources: Sources): Snapshot {
+function takeSnapshot(sources: Sources): Snapshot {
   const { gateway, services, logs, readiness, traffic, recent, names } = sources;
   const statuses = services.map((service) => service.status());
   const { user, system } = process.cpuUsage();
@@ -107,6 +139,7 @@ export function takeSnapshot(sources: Sources): Snapshot {
     pid: process.pid,
     stage: readiness.stage,
     ready: readiness.objection === '',
+    processes: { serving: 1, replaced: 0 },
     uptime: process.uptime(),
     requests: {
       inProgress: sum(statuses.map(({ inProgress }) => inProgress)),
@@ -118,7 +151,7 @@ export function takeSnapshot(sources: Sources): Snapshot {
       mountStatus({ mount: '', kind: '' }, traffic.unrouted),
     ],
     workers: statuses.flatMap(({ workers }) => workers),
-    replaced: Object.assign({}, ...statuses.map(({ replaced }) => replaced)),
+    replaced: statuses.flatMap(({ replaced }) => replaced),
     connections: { ...traffic.connections, ...connectionsOf(gateway, traffic) },
     logLinesDropped: sum(logs.map(({ dropped }) => dropped)),
     process: { cpu: (user + system) / 1e6, memory: process.memoryUsage.rss(), loop: { active, idle } },

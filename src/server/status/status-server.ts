@@ -2,14 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { describeError } from '../../rules/show.ts';
 import { type Bind, listen } from '../bind.ts';
 import type { Report } from '../report.ts';
-import type { MetricsText } from './metrics.ts';
+import { loadMetrics, type MetricsText } from './metrics.ts';
 import { statusPage } from './page.ts';
-import { Recent, SAMPLE_EVERY } from './recent.ts';
-import { type Snapshot, type Sources, takeSnapshot } from './snapshot.ts';
+import type { SnapshotSource } from './snapshot.ts';
 
 /** What tells of the server at an address of its own, on the gateway's thread: applications have no part in it. */
 export interface StatusAddress {
-  /** Listens. @throws BindError */
+  /** Listens. @throws BindError; ConfigurationError where a package is missing */
   start(): Promise<void>;
   /** Where; null: nowhere. */
   readonly url: string | null;
@@ -30,57 +29,57 @@ const POLICY =
 /** Connections that are open at a time. */
 const MOST_CONNECTIONS = 64;
 
-interface StatusOptions extends Omit<Sources, 'recent'> {
+export interface StatusOptions {
   bind: Bind;
   socketMode: number | undefined;
-  writeMetrics: (snapshot: Snapshot) => Promise<MetricsText>;
+  /** Why the server is not to be sent requests; '': it is. */
+  objection: () => string | Promise<string>;
   report: Report;
 }
 
 /** The answers at the address of `--status` (L-42). */
 export class StatusServer implements StatusAddress {
   url: string | null = null;
+  private readonly source: SnapshotSource;
   private readonly options: StatusOptions;
-  private readonly recent: Recent;
   private readonly server: Server;
-  private timer: NodeJS.Timeout | undefined;
   private readonly pages: Readonly<Record<string, () => Answer | Promise<Answer>>> = {
-    '/': () => ({ status: 200, type: 'text/html; charset=utf-8', text: statusPage(this.snapshot()) }),
-    '/status': () => ({ status: 200, type: 'application/json', text: `${JSON.stringify(this.snapshot())}\n` }),
-    '/metrics': async () => ({ status: 200, ...(await this.options.writeMetrics(this.snapshot())) }),
+    '/': async () => answered('text/html; charset=utf-8', statusPage(await this.source.take())),
+    '/status': async () => answered('application/json', `${JSON.stringify(await this.source.take())}\n`),
+    '/metrics': async () => {
+      const write = await loadMetrics();
+      const { type, text } = await write(await this.source.take());
+      return answered(type, text);
+    },
     '/live': () => plain(200, 'alive'),
-    '/ready': () => {
-      const { objection } = this.options.readiness;
+    '/ready': async () => {
+      const objection = await this.options.objection();
       return plain(objection === '' ? 200 : 503, objection || 'ready');
     },
   };
 
-  constructor(options: StatusOptions) {
+  constructor(source: SnapshotSource, options: StatusOptions) {
+    this.source = source;
     this.options = options;
-    this.recent = new Recent(options.traffic, options.services);
     this.server = createServer((request, response) => void this.answer(request, response));
     this.server.maxConnections = MOST_CONNECTIONS;
   }
 
   async start(): Promise<void> {
     const { bind, socketMode } = this.options;
+    await loadMetrics(); // before anybody asks
     this.url = await listen(this.server, bind, socketMode === undefined ? {} : { socketMode });
     this.server.on('error', (error) => this.options.report('error', `the status address: ${error.message}`));
-    this.timer = setInterval(() => this.recent.look(), SAMPLE_EVERY);
-    this.timer.unref();
+    this.source.start();
   }
 
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    this.source.close();
     if (!this.server.listening) return;
     // Ends: at once, without connections.
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.server.closeAllConnections();
     await closed;
-  }
-
-  private snapshot(): Snapshot {
-    return takeSnapshot({ ...this.options, recent: this.recent });
   }
 
   private async answer({ method = '', url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -106,6 +105,10 @@ export class StatusServer implements StatusAddress {
       return plain(500, 'see the error log');
     }
   }
+}
+
+function answered(type: string, text: string): Answer {
+  return { status: 200, type, text };
 }
 
 function plain(status: number, text: string): Answer {

@@ -6,8 +6,12 @@ import { type GatewayEnd, survey } from '../../rings/index.ts';
 
 /** A worker's thread as it is now. */
 export interface WorkerStatus {
+  /** The number of its process, where there are several; else ''. */
+  readonly process: string;
+  /** The mount that has it for itself: `/blog`; '' where mounts share it. */
+  readonly mount: string;
   readonly kind: Kind;
-  /** Its place, among those of its kind. */
+  /** Its place, among those of its mount and kind. */
   readonly place: number;
   /** Idle or busy, or how far its thread has come with its start or its end (docs/worker-states.md). */
   readonly state: string;
@@ -19,14 +23,20 @@ export interface WorkerStatus {
   readonly heap: HeapUse | null;
 }
 
+/** Workers that have been replaced, of one mount or of those that share them. */
+export interface Replaced {
+  readonly mount: string;
+  readonly kind: Kind;
+  readonly causes: Readonly<Record<Cause, number>>;
+}
+
 /** What a service says of itself. */
 export interface ServiceStatus {
   /** Requests that it has, those in its queue among them. */
   readonly inProgress: number;
   readonly queued: number;
   readonly workers: readonly WorkerStatus[];
-  /** Workers of each kind that have been replaced. */
-  readonly replaced: Partial<Record<Kind, Readonly<Record<Cause, number>>>>;
+  readonly replaced: readonly Replaced[];
 }
 
 /** A place of a worker, as its supervisor knows it. */
@@ -36,8 +46,25 @@ interface Place {
   readonly served: number;
 }
 
-/** @param places by index in the rings */
-export function workerStatuses(rings: GatewayEnd, places: readonly Place[]): Pick<ServiceStatus, 'queued' | 'workers'> {
+/** What people call a worker: `sync 0`, `sync 0 of /blog`, `sync 0 of /blog in process 1`. */
+export function workerName({ kind, place, mount, process }: WorkerStatus): string {
+  return inProcess(`${kind} ${place}${mount === '' ? '' : ` of ${mount}`}`, process);
+}
+
+/** The name of a thread; `process` as in WorkerStatus. */
+export function inProcess(name: string, process: string): string {
+  return process === '' ? name : `${name} in process ${process}`;
+}
+
+/**
+ * @param places by index in the rings
+ * @param mount that has these workers for itself; '' where mounts share them
+ */
+export function workerStatuses(
+  rings: GatewayEnd,
+  places: readonly Place[],
+  mount: string,
+): Pick<ServiceStatus, 'queued' | 'workers'> {
   const { queued, byWorker } = survey(rings);
   const workers: WorkerStatus[] = [];
   for (const [worker, { of, index, served }] of places.entries()) {
@@ -47,6 +74,8 @@ export function workerStatuses(rings: GatewayEnd, places: readonly Place[]): Pic
     const requests = byWorker[worker];
     vitals.askHeap();
     workers.push({
+      process: '',
+      mount,
       kind: of.kind,
       place: index,
       state: state === READY ? (requests > 0 ? 'busy' : 'idle') : SUPERVISION.states[state],

@@ -7,6 +7,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { RequestAborted } from '../../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
 import { StartupError, WorkerPool } from '../../pool/pool.ts';
+import { StartDelay } from '../../pool/start-delay.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
 import { shownRequest } from '../../rules/show.ts';
 import { BridgeError } from '../errors.ts';
@@ -14,7 +15,6 @@ import { LoopEnd } from '../link/link.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { AsyncCall } from '../near/async-call.ts';
 import { assertNoRecursion } from './deadlock.ts';
-import { StartDelay } from './start-delay.ts';
 import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
 import { WaitingRequests } from './waiting.ts';
 

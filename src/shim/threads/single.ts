@@ -3,13 +3,13 @@ import { createErrorStream } from '../../engine/error-stream.ts';
 import { ApplicationError } from '../../interface/errors.ts';
 import type { Body, Environ, StartResponse } from '../../interface/types.ts';
 import { HEALTHY_AFTER } from '../../pool/delays.ts';
+import { StartDelay } from '../../pool/start-delay.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
 import { BridgeError } from '../errors.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { BlockingCall, type Line, type WaitOptions } from '../near/blocking-call.ts';
 import { assertMayBlock, assertNoRecursion } from './deadlock.ts';
 import { LoopThread } from './loop-thread.ts';
-import { StartDelay } from './start-delay.ts';
 import { BridgeTarget, type ThreadOptions } from './target.ts';
 
 /** Milliseconds between two looks at what no message tells: the client, the other thread's life. */

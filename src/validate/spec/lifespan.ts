@@ -182,3 +182,18 @@ export {};
 //: causes, and, where a rule was broken, that rule and what to do: as HTML to who accepts it, else as plain text.
 //:
 //: L-66: In development, a signal to stop SHOULD end the server within a second, whatever its requests do.
+//: L-50: A server MAY give a mount workers of its own. Requests of other mounts MUST NOT wait for these then, nor its
+//: own requests for others; health, status, metrics and reload hold for them as for all workers.
+//:
+//: L-51: A server MAY run as several processes that share its addresses, under one that gives the orders. Those that
+//: die MUST be replaced, those that do not start with growing delay. Signals, exit code, start lines, health, status
+//: and metrics MUST be those of one server. A start that fails in any of them ends all, with the error.
+//:
+//: L-52: The number of workers by default SHOULD follow the CPUs that the process may use, by a quota of its control
+//: group (version 1 or 2) as well, a part of one counting as a whole.
+//:
+//: L-53: Where nothing else names an address, the variables `PORT` and `HOST`, and where nothing else names the number
+//: of processes, `WEB_CONCURRENCY` SHOULD count, as platforms set them.
+//:
+//: L-54: Under systemd a server SHOULD listen on the sockets that it is handed over, where nothing else names an
+//: address, and tell when it is ready, reloads and stops, and that it lives.

@@ -1,8 +1,8 @@
-import { FIRST_DELAY, LONGEST_DELAY } from '../../pool/delays.ts';
+import { FIRST_DELAY, LONGEST_DELAY } from './delays.ts';
 
 /**
- * When threads may be started again: at once, but for those whose start failed. So a request that kills its thread
- * costs the others one start, and a module that cannot be loaded not a processor.
+ * When threads, or processes, may be started again: at once, but for those whose start failed. So a request that kills
+ * its thread costs the others one start, and a module that cannot be loaded not a processor.
  */
 export class StartDelay {
   /** What the last start failed of. */

@@ -1,0 +1,155 @@
+import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { nothing } from '../../rules/promises.ts';
+import type { ServeOptions } from '../options.ts';
+import type { Snapshot } from '../status/snapshot.ts';
+import { type Answer, LISTENING, type Order, type Orders, unpackError } from './orders.ts';
+
+const ENTRY = fileURLToPath(new URL('../../../workers/process.js', import.meta.url));
+/** Milliseconds to wait for what a process tells of itself; after that what it told last has to do. */
+const SNAPSHOT_LIMIT = 1000;
+
+/** An order on its way. */
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A process as its supervisor sees it: orders go there, and it ends once. */
+export class ServerProcess {
+  /** Fulfils, in words, with what has ended it. */
+  readonly ended: Promise<string>;
+  /** With which it has loaded its applications. */
+  options: ServeOptions;
+  /** It answers requests. */
+  isReady = false;
+  /** What it told of itself last. */
+  lastSnapshot: Snapshot | null = null;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  /** Orders so far, which number them. */
+  #orders = LISTENING;
+  /** Orders that wait until it hears them; null: it does. */
+  #early: Order[] | null = [];
+  #hasEnded = false;
+  /** Looks since its last answer to a ping; 0: it owes none. */
+  #silentFor = 0;
+
+  /** @param options those that it is going to be started with */
+  constructor(options: ServeOptions) {
+    this.options = options;
+    // Global to this process, and looked at by `fork` alone.
+    cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
+    const worker = cluster.fork();
+    this.#worker = worker;
+    worker.on('message', (answer: Answer) => this.#answered(answer));
+    // Ends: with the process, or where the system could not make it.
+    this.ended = new Promise((resolve) => {
+      const end = (how: string): void => {
+        this.#end();
+        resolve(how);
+      };
+      worker.once('exit', (code: number | null, signal: string | null) => end(signal ?? `exit code ${code}`));
+      // One that cannot be told anything ends soon.
+      worker.on('error', (error) => (worker.process.pid === undefined ? end(error.message) : nothing()));
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** @throws what the process says; Error where it ends before it has answered */
+  order<Name extends keyof Orders>(name: Name, ...given: Parameters<Orders[Name]>): ReturnType<Orders[Name]> {
+    const order: Order = { id: ++this.#orders, name, given };
+    // Ends: with the answer, or with the process.
+    const answer = new Promise<unknown>((resolve, reject) => {
+      if (this.#hasEnded) reject(new Error('the process has ended'));
+      else this.#pending.set(order.id, { resolve, reject });
+    });
+    if (this.#early !== null) this.#early.push(order);
+    else this.#send(order);
+    // The method of that name has made the answer (process.ts).
+    return answer as ReturnType<Orders[Name]>;
+  }
+
+  /** What it tells of itself, soon; null where that is nothing. */
+  async snapshot(): Promise<Snapshot | null> {
+    let timer: NodeJS.Timeout | undefined;
+    // Ends: by this limit.
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, SNAPSHOT_LIMIT);
+    });
+    const told = this.order('snapshot').then((snapshot) => {
+      this.lastSnapshot = snapshot;
+    }, nothing);
+    await Promise.race([told, limit]);
+    clearTimeout(timer);
+    return this.lastSnapshot;
+  }
+
+  /**
+   * Asks for a sign of life.
+   *
+   * @returns how often that was done since the last answer
+   */
+  ping(): number {
+    if (this.#silentFor++ === 0) {
+      this.order('ping').then(() => {
+        this.#silentFor = 0;
+      }, nothing);
+    }
+    return this.#silentFor;
+  }
+
+  /**
+   * Has it stop in order and waits for its end, which is forced after `limit` milliseconds.
+   *
+   * @throws what went wrong with the stop
+   */
+  async stop(limit: number): Promise<void> {
+    const timer = setTimeout(() => this.kill(), limit);
+    try {
+      await this.order('close');
+    } catch (error) {
+      // It may have threads that keep it from ending.
+      this.kill();
+      throw error;
+    } finally {
+      await this.ended;
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends it at once, by force. */
+  kill(): void {
+    this.#worker.process.kill('SIGKILL');
+  }
+
+  #send(order: Order): void {
+    // A channel that is closed is told by the end of the process.
+    if (!this.#hasEnded) this.#worker.send(order, nothing);
+  }
+
+  #answered(answer: Answer): void {
+    if (answer.id === LISTENING) {
+      for (const order of this.#early ?? []) this.#send(order);
+      this.#early = null;
+    }
+    const pending = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if (answer.failure === undefined) pending?.resolve(answer.value);
+    else pending?.reject(unpackError(answer.failure));
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.isReady = false;
+    for (const { reject } of this.#pending.values()) reject(new Error('the process ended before it had answered'));
+    this.#pending.clear();
+  }
+}

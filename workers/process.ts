@@ -1,0 +1,3 @@
+import { serveForSupervisor } from '../src/server/processes/process.ts';
+
+serveForSupervisor();
