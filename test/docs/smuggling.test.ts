@@ -1,4 +1,6 @@
-/** The table of request smuggling is whole, and names tests that exist; test/server/smuggling.test.ts sends its bytes. */
+/**
+ * The table of request smuggling is whole, and names tests that exist; test/server/smuggling.test.ts sends its bytes.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { attacks, byteRows, otherRows } from '../corpus/attacks.ts';

@@ -45,6 +45,7 @@ describe('systemd', () => {
 
   it.skipIf(!isInstalled('systemd-socket-activate', '--version'))(
     'starts, reloads and restarts the service, whose connections wait in the socket',
+    { timeout: 3 * LONG },
     async () => {
       const line = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(unit())![1];
       // The shell keeps the socket open from one start to the next, as systemd does.
@@ -98,7 +99,7 @@ const ISOLATED = [
 const canRead = ['test', '-r', join(root, 'dist/src/cli/main.js')];
 
 describe.skipIf(!isInstalled('unshare', ...ISOLATED, ...canRead))('the image for Docker', () => {
-  it('runs as process 1 without rights, is healthy, and stops at once', async () => {
+  it('runs as process 1 without rights, is healthy, and stops at once', { timeout: 2 * LONG }, async () => {
     const { command, env, health, user } = image();
     expect(user).toBe('node');
     const [node, ...check] = health.map((part) => part.replace('127.0.0.1:8000', ADDRESS));
@@ -162,7 +163,7 @@ describe('the objects for Kubernetes', () => {
     expect(periodSeconds * failureThreshold).toBeLessThan(drain);
   });
 
-  it('ask a pod that starts, works, drains and ends', async () => {
+  it('ask a pod that starts, works, drains and ends', { timeout: 2 * LONG }, async () => {
     const env = { ...variables, QUAICH_STATUS: `${HOST}:9000`, QUAICH_TIMEOUT_DRAIN: '1s' };
     const [command, ...args] = image().command;
     const quaich = start(join(site.path, command), args, env);

@@ -17,7 +17,9 @@ export function snippet(page: string, name: string): string {
   throw new Error(`docs/deploy/${page}.md has no ${name}`);
 }
 
-/** A text with others in the place of parts of it; each part has to occur, so that pages do not drift away from tests. */
+/**
+ * A text with others in the place of parts of it; each part has to occur, so that pages do not drift away from tests.
+ */
 export function changed(text: string, changes: Readonly<Record<string, string>>): string {
   for (const [from, to] of Object.entries(changes)) {
     if (!text.includes(from)) throw new Error(`no ${JSON.stringify(from)} in what is to be changed`);
@@ -50,6 +52,7 @@ export class SiteFolder {
   constructor(settings: Readonly<Record<string, string>> = {}) {
     mkdirSync(join(root, 'build'), { recursive: true });
     this.path = mkdtempSync(join(root, 'build', 'deploy-'));
+    chmodSync(this.path, 0o755); // the users of images and units read it
     this.write('site.js', changed(snippet('README', 'site.js'), { '10.0.0.10': '127.0.0.1' }));
     this.write('quaich.config.mjs', changed(snippet('README', 'quaich.config.mjs'), settings));
     cpSync(fileURLToPath(new URL('./apps/deployed.mjs', import.meta.url)), join(this.path, 'application.js'));
