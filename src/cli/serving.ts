@@ -4,7 +4,7 @@ import type { ServeOptions } from '../server/options.ts';
 import { assertApplication, type Configuration } from './configuration.ts';
 import { FAILED, STOPPED } from './exit-codes.ts';
 import { startLines } from './start-lines.ts';
-import { tellError, errorText } from './tell-error.ts';
+import { errorText, tellError } from './tell-error.ts';
 
 /** What the command needs of a server that answers requests. */
 export interface RunningServer {
