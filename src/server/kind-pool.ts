@@ -4,11 +4,11 @@ import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
-import { WorkerAllowance, type RecycleSettings } from './worker-allowance.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { Turn } from './turn.ts';
+import { type RecycleSettings, WorkerAllowance } from './worker-allowance.ts';
 
 const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 

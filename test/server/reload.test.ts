@@ -145,27 +145,31 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
   it.each([
     ['an async', 'sync.js', 'async.js'],
     ['a sync', 'async.js', 'sync.js'],
-  ])('L-34 %s application that does not start keeps those of the other kind as they are, too', async (_, good, bad) => {
-    write('sync.js', site('sync', 'old'));
-    write('async.js', site('async', 'old'));
-    const command = quaich('./sync.js', '/async=./async.js', '--sync-workers', '2', '--async-workers', '1');
-    const [url] = await ready(command);
-    const paths = ['/', '/async/'];
-    const stops = paths.map((path) => load(url, 2, path));
-    const kindOf = (file: string) => (file === 'sync.js' ? 'sync' : 'async');
-    write(good, site(kindOf(good), 'new'));
-    // It fails after the others have started up.
-    const late = "new Promise((_, reject) => setTimeout(() => reject(new Error('no database')), 1500))";
-    write(bad, `${site(kindOf(bad), 'bad')}\nexport const startup = () => ${late};`);
-    await hangUp(command, /^quaich: reload failed.*no database/gm);
-    for (const stop of stops) expect([...(await stop())]).toEqual(['old']);
-    for (const path of paths) expect((await get(url, path)).text).toBe('old');
-    write(bad, site(kindOf(bad), 'new'));
-    await hangUp(command);
-    for (const path of paths) expect((await get(url, path)).text).toBe('new');
-    command.child.kill('SIGTERM');
-    expect((await ended(command)).code).toBe(0);
-  }, 60_000);
+  ])(
+    'L-34 %s application that does not start keeps those of the other kind as they are, too',
+    async (_, good, bad) => {
+      write('sync.js', site('sync', 'old'));
+      write('async.js', site('async', 'old'));
+      const command = quaich('./sync.js', '/async=./async.js', '--sync-workers', '2', '--async-workers', '1');
+      const [url] = await ready(command);
+      const paths = ['/', '/async/'];
+      const stops = paths.map((path) => load(url, 2, path));
+      const kindOf = (file: string) => (file === 'sync.js' ? 'sync' : 'async');
+      write(good, site(kindOf(good), 'new'));
+      // It fails after the others have started up.
+      const late = "new Promise((_, reject) => setTimeout(() => reject(new Error('no database')), 1500))";
+      write(bad, `${site(kindOf(bad), 'bad')}\nexport const startup = () => ${late};`);
+      await hangUp(command, /^quaich: reload failed.*no database/gm);
+      for (const stop of stops) expect([...(await stop())]).toEqual(['old']);
+      for (const path of paths) expect((await get(url, path)).text).toBe('old');
+      write(bad, site(kindOf(bad), 'new'));
+      await hangUp(command);
+      for (const path of paths) expect((await get(url, path)).text).toBe('new');
+      command.child.kill('SIGTERM');
+      expect((await ended(command)).code).toBe(0);
+    },
+    60_000,
+  );
 
   it('L-34 no new worker gets a request before all have started up, and one that dies meanwhile fails the reload', async () => {
     write('sync.js', site('sync', 'old'));

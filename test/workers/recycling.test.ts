@@ -1,7 +1,7 @@
 /** What lets a worker be replaced, and a server give up: counted without a thread. */
 import { describe, expect, it } from 'vitest';
-import { WorkerAllowance } from '../../src/server/worker-allowance.ts';
 import { Deaths } from '../../src/server/deaths.ts';
+import { WorkerAllowance } from '../../src/server/worker-allowance.ts';
 
 const never = { maxRequests: 0, maxRequestsJitter: 0, recycleAge: 0, recycleMemory: 0 };
 
