@@ -177,13 +177,12 @@ export class Gateway implements SocketContext {
    * @param proxied it begins with a header of the PROXY protocol
    */
   accept(socket: net.Socket, protocol: Protocol = 'http', unixSocket = false, proxied = false): void {
-    const { now } = this.turn;
     const early = this.encryption.size + this.proxies.size;
     const full = this.closing || this.admission.isFull || early >= this.options.maxConnections;
     // Asked now, since the system forgets the address of a client that resets its connection.
     const info = full ? null : connectionInfo(socket, unixSocket, protocol === 'https' ? 'https' : 'http');
     if (info === null || isGone(info)) this.turnAway(socket);
-    else if (proxied) this.proxies.begin(socket, info, now, (told) => this.begin(socket, told, protocol));
+    else if (proxied) this.proxies.begin(socket, info, this.turn.now, (told) => this.begin(socket, told, protocol));
     else this.begin(socket, info, protocol);
   }
 
