@@ -59,7 +59,7 @@ export class ThreadLogFile {
   write(bytes: Uint8Array): void {
     const { words } = this.#shared;
     const generation = Atomics.load(words, GENERATION);
-    if (generation !== this.#generation) this.#open(generation);
+    if (generation !== this.#generation || this.#descriptor < 0) this.#open(generation);
     if (this.#torn) this.#torn = writeFully(this.#descriptor, Buffer.of(LINE_FEED)) === 0;
     const taken = this.#torn ? 0 : writeFully(this.#descriptor, bytes);
     if (taken === bytes.length) return;
@@ -67,7 +67,7 @@ export class ThreadLogFile {
     Atomics.add(words, LOST, countLines(bytes));
   }
 
-  /** Where that fails the file of before goes on. */
+  /** Where that fails the file of before goes on; where there is none, what is written is lost. */
   #open(generation: number): void {
     this.#generation = generation;
     try {
@@ -77,7 +77,7 @@ export class ThreadLogFile {
       this.#descriptor = descriptor;
       this.#torn = false;
     } catch {
-      // The server's own thread has met the same, and tells it.
+      // The server's own thread meets the same when it opens the file, and tells it.
     }
   }
 }

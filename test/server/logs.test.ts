@@ -252,7 +252,9 @@ describe("L-45 the server's messages", () => {
   });
 });
 
-describe.each(WAYS)('L-46 $way: what an application writes', ({ way, export: name, inline }) => {
+const SHIMMED = { way: 'shimmed', export: 'bridged', inline: false };
+
+describe.each([...WAYS, SHIMMED])('L-46 $way: what an application writes', ({ way, export: name, inline }) => {
   const argv = [`${module}:${name}`, '--sync-workers', '2', '--async-workers', '2', ...(inline ? ['--inline'] : [])];
   const paths = inline ? ['/errors'] : ['/errors', '/log', '/error'];
 

@@ -1,4 +1,6 @@
 // What applications leave in logs: fields of their responses, text for wsgi.errors and the console.
+import { syncToAsync } from 'quaich/shim';
+
 const OUTPUTS = {
   '/errors': (text, errors) => errors.write(text),
   '/log': (text) => console.log(text.trimEnd()),
@@ -19,4 +21,5 @@ function answer(environ, startResponse) {
 }
 
 export const syncApp = (environ, startResponse) => answer(environ, startResponse);
+export const bridged = syncToAsync(`${import.meta.url}:syncApp`, { threads: 1 });
 export const asyncApp = async (environ, startResponse) => answer(environ, startResponse);
