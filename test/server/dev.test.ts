@@ -16,6 +16,9 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Command, dist, ended, get, start } from './command.ts';
 
+// Each save starts threads, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
 let directory = '';
 beforeEach(() => {
   directory = realpathSync(mkdtempSync(join(tmpdir(), 'quaich-dev-')));
@@ -38,8 +41,11 @@ const site = (answer: string, before = ''): string =>
 }
 `;
 
+/** Applications of the command line have one worker of a kind: the code of two may differ while they are replaced. */
+const ONE_WORKER = ['--sync-workers', '1', '--async-workers', '1'];
+
 const dev = (argv: string[] = ['./site.js'], env: Record<string, string> = {}): Command =>
-  start(['dev', ...argv, ...(argv.includes('-b') ? [] : ['-b', '127.0.0.1:0'])], { cwd: directory, env });
+  start(['dev', ...argv, ...(argv.length > 0 ? ONE_WORKER : []), '-b', '127.0.0.1:0'], { cwd: directory, env });
 
 /** The address of the last banner, once there are as many. */
 async function address(command: Command, count = 1): Promise<string> {
