@@ -19,6 +19,9 @@ const broken = join(folder, 'broken');
 beforeEach(() => rmSync(broken, { force: true }));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+// Each start is one of three processes and their threads.
+vi.setConfig({ testTimeout: 120_000 });
+
 /** Two processes with one worker each. */
 function quaich(app: 'sync' | 'async', argv: string[] = [], place: Place = {}): Command {
   const common = ['--processes', '2', '--sync-workers', '1', '--async-workers', '1'];
@@ -95,9 +98,9 @@ describe.skipIf(process.platform === 'win32')('several processes', () => {
   it('L-51 L-11 are cut short by a second signal', async () => {
     const command = quaich('sync');
     const [url] = await ready(command);
+    const serving = await pids(asking(url));
     get(url, '/sleep?60000').catch(() => {});
     await vi.waitFor(() => expect(command.stdout).toBe('begun\n'), 20_000);
-    const serving = await pids(asking(url, '/')).catch(() => []);
     command.child.kill('SIGTERM');
     await vi.waitFor(() => expect(get(url)).rejects.toThrow(), 20_000);
     command.child.kill('SIGTERM');
