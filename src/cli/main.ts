@@ -44,9 +44,6 @@ const streams = {
   stderr: (text: string) => process.stderr.write(forDescriptor(2, text)),
 };
 
-/** What an orderly exit would wait for is not waited for. */
-const kill = (): boolean => process.kill(process.pid, 'SIGKILL');
-
 /** A signal ends it with all that it has started, which the end of this process sees to. */
 async function bench(argv: readonly string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(FAILED));

@@ -1,7 +1,7 @@
 /** Failures as the command tells them, and its exit codes. */
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
-import type { Say } from './messages.ts';
 import { CRASHED, FAILED, MISCONFIGURED } from './exit-codes.ts';
+import type { Say } from './messages.ts';
 
 /** Tells an error, and returns the exit code for it. */
 export function tellError(error: unknown, say: Say, io: { kill(): void }): number {

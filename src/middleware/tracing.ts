@@ -18,11 +18,12 @@ import {
 } from '@opentelemetry/api';
 import { statusFor } from '../engine/error-page.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import { isAsyncEnviron } from '../interface/kind.ts';
 import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
 import { whenSettled } from '../rules/promises.ts';
 import { property } from '../rules/property.ts';
 import { version } from '../rules/version.ts';
-import { isAsyncEnviron, middleware } from './define.ts';
+import { middleware } from './define.ts';
 import type { Head } from './head.ts';
 import { errorType, exceptionOf, methodName, mountOf, requestAttributes } from './http-attributes.ts';
 import type { AnyEnviron, Handling, Middleware } from './types.ts';

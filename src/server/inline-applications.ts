@@ -93,7 +93,7 @@ export class InlineApplications implements Service {
   }
 
   async start(): Promise<void> {
-    const { mounts, directory, import: imports, env, errors, proxies, timeoutStartup, report } = this.options;
+    const { mounts, import: imports, env, errors, proxies, timeoutStartup, report } = this.options;
     const isUsed = mounts.some((mount) => mount !== null);
     if (isUsed) {
       // This thread cannot be replaced, so it goes on.

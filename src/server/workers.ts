@@ -157,11 +157,7 @@ export class Workers implements Service {
    *
    * @param syncWorkers as many of them as there is room for
    */
-  private async succession(
-    pools: readonly KindPool[],
-    data: SharedData,
-    syncWorkers: number,
-  ): Promise<Succession> {
+  private async succession(pools: readonly KindPool[], data: SharedData, syncWorkers: number): Promise<Succession> {
     const sizeOf = ({ kind, size, most }: KindPool) => (kind === 'sync' ? Math.min(syncWorkers, most) : size);
     const cancel = (): void => {
       for (const { pool } of pools) pool.cancel();

@@ -343,7 +343,9 @@ describe('the status address', () => {
     const url = `data:text/javascript,${encodeURIComponent(hooks)}`;
     writeFileSync(file, `import { register } from 'node:module'; register(${JSON.stringify(url)});`);
     const argv = [`${module}:app`, '-b', '127.0.0.1:0', '--status', '127.0.0.1:0'];
-    const { code, stderr } = await ended(startCommand(argv, { execArgv: ['--disable-warning=DEP0205', '--import', file] }));
+    const { code, stderr } = await ended(
+      startCommand(argv, { execArgv: ['--disable-warning=DEP0205', '--import', file] }),
+    );
     expect([code, stderr]).toEqual([
       2,
       'quaich: status: needs the package prom-client: type "npm install prom-client"\n',

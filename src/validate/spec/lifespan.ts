@@ -137,14 +137,6 @@ export {};
 //: owner asks for it. Requests there MUST be answered ahead of all queues, and what is counted MUST agree with the
 //: access log to the request.
 //:
-//: L-48: A server MAY tell of each call of an application by a tracing channel of `node:diagnostics_channel`
-//: (`quaich:request`). Each request MUST begin there once and end once, behind the close of its body, whatever becomes
-//: of it; while nobody has subscribed, nothing is made for it. How many milliseconds a request has waited for its
-//: application a server MAY say in `quaich.queue_time`.
-//:
-//: L-49: Modules that are to run ahead of the applications (`--import`) MUST run on each thread that loads one, in
-//: their order, before it does; one that cannot be loaded keeps the server from starting, with a message that names
-//: it. Its export `shutdown`, where there is one, is awaited behind the shutdown hooks of that thread.
 //: L-43: An access log MAY take a template of its owner's, as Apache and gunicorn have them. One that cannot be read
 //: MUST be refused at the start, by a message that names what cannot be read and its place. What a template does not
 //: ask for SHOULD NOT be gathered.
@@ -161,6 +153,32 @@ export {};
 //: L-47: A log that cannot be written (a full disk, a file that was removed, a pipe that nobody reads) MUST NOT end or
 //: block the server, or hold a request up for long. Lines that are lost MUST be counted and told. Files MUST be opened
 //: anew, under the same name, when the owner asks for it, by all threads that write to them.
+//:
+//: L-48: A server MAY tell of each call of an application by a tracing channel of `node:diagnostics_channel`
+//: (`quaich:request`). Each request MUST begin there once and end once, behind the close of its body, whatever becomes
+//: of it; while nobody has subscribed, nothing is made for it. How many milliseconds a request has waited for its
+//: application a server MAY say in `quaich.queue_time`.
+//:
+//: L-49: Modules that are to run ahead of the applications (`--import`) MUST run on each thread that loads one, in
+//: their order, before it does; one that cannot be loaded keeps the server from starting, with a message that names
+//: it. Its export `shutdown`, where there is one, is awaited behind the shutdown hooks of that thread.
+//:
+//: L-50: A server MAY give a mount workers of its own. Requests of other mounts MUST NOT wait for these then, nor its
+//: own requests for others; health, status, metrics and reload hold for them as for all workers.
+//:
+//: L-51: A server MAY run as several processes that share its addresses, under one that gives the orders. Those that
+//: die MUST be replaced, those that do not start with growing delay. Signals, exit code, start lines, health, status
+//: and metrics MUST be those of one server. A start that fails in any of them ends all, with the error.
+//:
+//: L-52: The number of workers by default SHOULD follow the CPUs that the process may use, by a quota of its control
+//: group (version 1 or 2) as well, a part of one counting as a whole.
+//:
+//: L-53: Where nothing else names an address, the variables `PORT` and `HOST`, and where nothing else names the number
+//: of processes, `WEB_CONCURRENCY` SHOULD count, as platforms set them.
+//:
+//: L-54: Under systemd a server SHOULD listen on the sockets that it is handed over, where nothing else names an
+//: address, and tell when it is ready, reloads and stops, and that it lives.
+//:
 //: L-60: A server MAY have a way to be run by those who write an application (development). It MUST be asked for by a
 //: command of its own: in production nothing of it is loaded, and no setting of production leads to it.
 //:
@@ -182,18 +200,3 @@ export {};
 //: causes, and, where a rule was broken, that rule and what to do: as HTML to who accepts it, else as plain text.
 //:
 //: L-66: In development, a signal to stop SHOULD end the server within a second, whatever its requests do.
-//: L-50: A server MAY give a mount workers of its own. Requests of other mounts MUST NOT wait for these then, nor its
-//: own requests for others; health, status, metrics and reload hold for them as for all workers.
-//:
-//: L-51: A server MAY run as several processes that share its addresses, under one that gives the orders. Those that
-//: die MUST be replaced, those that do not start with growing delay. Signals, exit code, start lines, health, status
-//: and metrics MUST be those of one server. A start that fails in any of them ends all, with the error.
-//:
-//: L-52: The number of workers by default SHOULD follow the CPUs that the process may use, by a quota of its control
-//: group (version 1 or 2) as well, a part of one counting as a whole.
-//:
-//: L-53: Where nothing else names an address, the variables `PORT` and `HOST`, and where nothing else names the number
-//: of processes, `WEB_CONCURRENCY` SHOULD count, as platforms set them.
-//:
-//: L-54: Under systemd a server SHOULD listen on the sockets that it is handed over, where nothing else names an
-//: address, and tell when it is ready, reloads and stops, and that it lives.
