@@ -17,7 +17,6 @@ const USUAL: readonly (SettingName | CommandName)[] = [
   'bind',
   'syncWorkers',
   'asyncWorkers',
-  'processes',
   'inline',
   'adapt',
   'accessLog',

@@ -1,6 +1,7 @@
 /**
  * How many CPUs this process may use. A container's share of them is a quota of its control group: so much time within
- * each period, on whichever CPU. `os.availableParallelism` does not know it on Node 20, and later cuts it to whole CPUs.
+ * each period, on whichever CPU. `os.availableParallelism` does not know it on Node 20, and later cuts it to whole
+ * CPUs.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -127,8 +127,8 @@ export class GatewayEnd {
   /**
    * Copies a request into an acquired slot: the record that the parser has made, `connection` (what is known of the
    * connection: a native string, at most `connectionSize` bytes) and the head whose first byte lies at address
-   * `headStart` of the parser's memory. The body is open and empty. Throws a RangeError when the head is larger than the layout
-   * allows; the slot stays acquired.
+   * `headStart` of the parser's memory. The body is open and empty. Throws a RangeError when the head is larger than
+   * the layout allows; the slot stays acquired.
    */
   fill(slot: number, mount: number, flags: number, connection: string, headStart: number): void {
     const { words, bytes, layout } = this;
@@ -310,8 +310,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Appends `length` bytes at address `address` of the parser's memory to the request body. Returns how many there was room
-   * for; when fewer, the handler's `wantBody` tells when to go on.
+   * Appends `length` bytes at address `address` of the parser's memory to the request body. Returns how many there was
+   * room for; when fewer, the handler's `wantBody` tells when to go on.
    */
   writeBody(slot: number, address: number, length: number): number {
     return this.#writeBody(slot, this.#parser.bytes, address, length);

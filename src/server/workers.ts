@@ -57,9 +57,9 @@ export interface WorkersOptions extends WorkerSettings, SupervisionOptions {
 }
 
 /**
- * The worker threads of a server, or of one of its mounts, and what the gateway exchanges with them. A request comes from the gateway to
- * `accept`, which copies it into a slot of the rings; what a worker answers is drained by `listen`, and goes through
- * PooledRequests to the connection.
+ * The worker threads of a server, or of one of its mounts, and what the gateway exchanges with them. A request comes
+ * from the gateway to `accept`, which copies it into a slot of the rings; what a worker answers is drained by `listen`,
+ * and goes through PooledRequests to the connection.
  */
 export class Workers implements Service {
   private readonly rings: GatewayEnd;

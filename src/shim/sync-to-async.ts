@@ -15,7 +15,9 @@ export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
    * default; for a function there is no default.
    */
   where?: 'here' | 'worker';
-  /** Worker threads, which is how many requests run at a time; as many as there are CPUs that it may use, by default. */
+  /**
+   * Worker threads, which is how many requests run at a time; as many as there are CPUs that it may use, by default.
+   */
   threads?: number;
   /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
   queue?: number;

@@ -25,6 +25,8 @@ const site = write(
 
 const installed = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0;
 
+vi.setConfig({ testTimeout: 120_000 });
+
 /** A datagram socket of the Unix family, which Node does not have; it prints a line for each message. */
 const RECEIVER = `
 import array, os, socket, sys
@@ -127,7 +129,7 @@ describe.skipIf(process.platform === 'win32')('what systemd is told', () => {
 
   it('L-54 harms nothing where its program is missing, which is said once', async () => {
     const command = start([site, '--sync-workers', '1', '-b', '127.0.0.1:0'], {
-      env: { NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '100000', PATH: '/nowhere' },
+      env: { NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '1000000', PATH: '/nowhere' },
     });
     const [url] = await ready(command);
     await vi.waitFor(() => expect(command.stderr).toContain('warning: cannot tell systemd: '), 10_000);

@@ -1,6 +1,6 @@
 /**
  * What a supervisor and its processes say to each other: messages on the channel that Node has between the two. The
- * supervisor gives orders (`ServerProcess`), a process answers each by its number (process.ts).
+ * supervisor gives orders (`ServingProcess`), a process answers each by its number (process.ts).
  */
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
 import { describeError } from '../../rules/show.ts';
@@ -38,12 +38,12 @@ export interface Order {
 /** The number of the answer that no order is for: the process hears orders from now on. What comes earlier is lost. */
 export const LISTENING = 0;
 
-export type Answer =
+export type OrderAnswer =
   | { readonly id: number; readonly value: unknown; readonly failure?: undefined }
   | { readonly id: number; readonly failure: PackedError };
 
 /** An error on its way to another process. */
-export interface PackedError {
+interface PackedError {
   /** Of a QuaichError; '' of others. */
   readonly code: string;
   /** With the stack, unless the message says all. */

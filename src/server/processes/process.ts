@@ -5,7 +5,7 @@ import { resolveOptions, type ServeOptions } from '../options.ts';
 import { type Server, serveHere } from '../server.ts';
 import { guardStream } from '../standard-streams.ts';
 import type { OwnSnapshots } from '../status/snapshot.ts';
-import { type Answer, LISTENING, type Order, type Orders, packError, type Started } from './orders.ts';
+import { type OrderAnswer, LISTENING, type Order, type Orders, packError, type Started } from './orders.ts';
 
 /** Those that a terminal or a service manager may send to all processes at once: the supervisor is meant. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const;
@@ -18,11 +18,11 @@ export function serveForSupervisor(): void {
   process.prependOnceListener('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   const orders = new ServedOrders();
   process.on('message', (order: Order) => void carryOut(orders, order));
-  process.send?.({ id: LISTENING, value: undefined } satisfies Answer);
+  process.send?.({ id: LISTENING, value: undefined } satisfies OrderAnswer);
 }
 
 async function carryOut(orders: Orders, { id, name, given }: Order): Promise<void> {
-  let answer: Answer;
+  let answer: OrderAnswer;
   try {
     const value: unknown = await Reflect.apply(orders[name], orders, given);
     answer = { id, value };

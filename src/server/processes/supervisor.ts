@@ -1,8 +1,8 @@
 /**
  * Several processes serve the same addresses (`--processes`). This one, the supervisor, serves nothing: it listens, by
  * means of `node:cluster`, and gives the connections out in turn; starts the processes and replaces those that die; and
- * passes on what its owner wants of the server. A ServerProcess has the orders for one of them, process.ts carries them
- * out over there.
+ * passes on what its owner wants of the server. A ServingProcess has the orders for one of them, process.ts carries
+ * them out over there.
  */
 import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,7 @@ import type { ServerStage } from '../status/readiness.ts';
 import type { Snapshot } from '../status/snapshot.ts';
 import { noStatus, type StatusAddress, StatusServer } from '../status/status-server.ts';
 import type { Started } from './orders.ts';
-import { ServerProcess } from './server-process.ts';
+import { ServingProcess } from './serving-process.ts';
 
 /**
  * Milliseconds for a start beside the limits of its parts: one for a first look at the applications, one for workers.
@@ -61,7 +61,7 @@ class Supervisor implements Server {
   private readonly resolved: ResolvedOptions;
   private readonly errorLog: ErrorLog;
   /** By place. */
-  private readonly processes: ServerProcess[] = [];
+  private readonly processes: ServingProcess[] = [];
   private readonly status: StatusAddress;
   /** The counters of those that have ended. */
   private past: Snapshot | null = null;
@@ -111,7 +111,7 @@ class Supervisor implements Server {
 
   /** Starts a process, and ends it where that fails. @throws what it says */
   private async launch(place: number, isFirst = false): Promise<Started> {
-    const child = new ServerProcess(this.options);
+    const child = new ServingProcess(this.options);
     this.processes[place] = child;
     const limit = 2 * this.resolved.timeoutStartup + START_MARGIN;
     const timer = setTimeout(() => child.kill(), limit);
@@ -284,7 +284,7 @@ class Supervisor implements Server {
   }
 
   /** Counters go on where those of a process have ended: they never fall. */
-  private remember({ lastSnapshot }: ServerProcess): void {
+  private remember({ lastSnapshot }: ServingProcess): void {
     if (lastSnapshot === null) return;
     this.past = mergeSnapshots([lastSnapshot], this.past, { stage: 'stopping', ready: false, replaced: 0 });
   }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { nothing } from '../../rules/promises.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Snapshot } from '../status/snapshot.ts';
-import { type Answer, LISTENING, type Order, type Orders, unpackError } from './orders.ts';
+import { type OrderAnswer, LISTENING, type Order, type Orders, unpackError } from './orders.ts';
 
 const ENTRY = fileURLToPath(new URL('../../../workers/process.js', import.meta.url));
 /** Milliseconds to wait for what a process tells of itself; after that what it told last has to do. */
@@ -16,7 +16,7 @@ interface Pending {
 }
 
 /** A process as its supervisor sees it: orders go there, and it ends once. */
-export class ServerProcess {
+export class ServingProcess {
   /** Fulfils, in words, with what has ended it. */
   readonly ended: Promise<string>;
   /** With which it has loaded its applications. */
@@ -42,7 +42,7 @@ export class ServerProcess {
     cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
     const worker = cluster.fork();
     this.#worker = worker;
-    worker.on('message', (answer: Answer) => this.#answered(answer));
+    worker.on('message', (answer: OrderAnswer) => this.#answered(answer));
     // Ends: with the process, or where the system could not make it.
     this.ended = new Promise((resolve) => {
       const end = (how: string): void => {
@@ -135,7 +135,7 @@ export class ServerProcess {
     if (!this.#hasEnded) this.#worker.send(order, nothing);
   }
 
-  #answered(answer: Answer): void {
+  #answered(answer: OrderAnswer): void {
     if (answer.id === LISTENING) {
       for (const order of this.#early ?? []) this.#send(order);
       this.#early = null;
