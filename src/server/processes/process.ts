@@ -5,7 +5,7 @@ import { resolveOptions, type ServeOptions } from '../options.ts';
 import { type Server, serveHere } from '../server.ts';
 import { guardStream } from '../standard-streams.ts';
 import type { OwnSnapshots } from '../status/snapshot.ts';
-import { type OrderAnswer, LISTENING, type Order, type Orders, packError, type Started } from './orders.ts';
+import { LISTENING, type Order, type OrderAnswer, type Orders, packError, type Started } from './orders.ts';
 
 /** Those that a terminal or a service manager may send to all processes at once: the supervisor is meant. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const;

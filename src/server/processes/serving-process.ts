@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { nothing } from '../../rules/promises.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Snapshot } from '../status/snapshot.ts';
-import { type OrderAnswer, LISTENING, type Order, type Orders, unpackError } from './orders.ts';
+import { LISTENING, type Order, type OrderAnswer, type Orders, unpackError } from './orders.ts';
 
 const ENTRY = fileURLToPath(new URL('../../../workers/process.js', import.meta.url));
 /** Milliseconds to wait for what a process tells of itself; after that what it told last has to do. */
