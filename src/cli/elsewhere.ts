@@ -2,7 +2,7 @@ const WORKERS = '--sync-workers and --async-workers say how many threads serve';
 const PROCESSES = '--processes says how many processes serve, each with --sync-workers and --async-workers';
 const RELOAD = '`quaich dev` loads applications again when their files are saved';
 const OPEN = 'it is for `quaich dev`';
-const TLS = 'a front server sees to TLS: see docs/front-servers.md';
+const TLS = '--bind https://HOST:PORT with --tls-cert and --tls-key; `quaich dev --https` makes a certificate';
 const TIMEOUTS = 'each limit of time has a flag of its own: see "Timeouts" in --help all';
 
 /** Flags that other servers have, by their names without dashes, and what there is here. */
@@ -29,7 +29,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   tls: TLS,
   https: TLS,
   ssl: TLS,
-  cert: TLS,
-  key: TLS,
+  cert: '--tls-cert',
+  key: '--tls-key',
   inspect: 'it is a flag of Node: node --inspect node_modules/quaich/dist/src/cli/main.js',
 };

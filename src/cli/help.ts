@@ -45,8 +45,7 @@ Serves what the module exports: an application (environ, startResponse), sync or
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
 
 ${[APPLICATION, ...entries].map(formatEntry).join('')}
-\`quaich --help all\` lists every setting. \`quaich dev\` is for development, and reloads on save;
-\`quaich bench\` measures which way serves best. Both have a \`--help\` of their own.
+\`quaich --help all\` lists every setting; \`quaich dev\` reloads on save; \`quaich bench\` measures.
 
 Examples:
   quaich ./app.js

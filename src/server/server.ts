@@ -6,6 +6,7 @@ import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
 import { type Bind, BindError, formatBind, isEncrypted, listen } from './bind.ts';
 import { build, HOOK_LIMIT, type Parts, type StatusOf } from './build.ts';
+import { Changes } from './changes.ts';
 import type { Gateway } from './gateway.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { type ErrorLog, openErrorLog } from './log/error-log.ts';
@@ -132,8 +133,7 @@ class RunningServer implements Server {
   private grace: number;
   private aborted = false;
   private endDrain: () => void = nothing;
-  /** Fulfils when the last change of the workers that was asked for is over. */
-  private changed: Promise<unknown> = Promise.resolve();
+  private readonly changes = new Changes(() => this.closed !== null);
   /** Sync workers that were asked for and are still to be added. */
   private added = 0;
   fail: (error: Error) => void = nothing;
@@ -199,26 +199,16 @@ class RunningServer implements Server {
   }
 
   reload(options: ServeOptions): Promise<readonly string[]> {
-    return this.change(() => this.loadAgain(options));
+    return this.changes.make(() => this.loadAgain(options));
   }
 
   addSyncWorkers(count: number): Promise<void> {
     this.added += count;
-    return this.change(async () => {
+    return this.changes.make(async () => {
       const all = this.added;
       this.added = 0;
       if (all !== 0) for (const service of this.services) await service.addSyncWorkers(all);
     });
-  }
-
-  /** Changes the workers, one change after the other. */
-  private change<T>(make: () => Promise<T>): Promise<T> {
-    const change = this.changed.then(() => {
-      if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
-      return make();
-    });
-    this.changed = change.catch(nothing);
-    return change;
   }
 
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {

@@ -23,6 +23,9 @@ const TIME_OF_DAY: Record<string, string> = {
   'src/server/gateway.ts: const now = Date.now();': 'the Date field',
   'src/cli/messages.ts: const message = { level: number, time: Date.now(), msg: text, ...fields };':
     'the time of a message',
+  'src/cli/dev/certificate.ts: const left = Date.parse(certificate.validTo) - Date.now();':
+    'how long a certificate holds',
+  'src/cli/dev/certificate.ts: notAfterDate: new Date(Date.now() + LIFETIME * DAY_MS),': 'how long a certificate holds',
   'src/cli/bench/bench.ts: date: new Date().toISOString(),': 'when a bench was run',
   "src/middleware/session.ts: const { secure = true, httpOnly = true, sameSite = 'lax', now = () => Date.now() / 1000 } = options;":
     'a cookie outlives this process',

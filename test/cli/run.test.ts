@@ -358,6 +358,7 @@ describe('the help', () => {
       'Applications:',
       'Sockets:',
       'TLS:',
+      'Proxies:',
       'Workers:',
       'Limits:',
       'Timeouts:',

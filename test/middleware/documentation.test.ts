@@ -43,7 +43,7 @@ describe('docs/middleware.md', () => {
       'request-id',
       'session',
       'static-files',
-      'trust-proxy',
+      '../environ/trusted-proxies',
     ];
     for (const file of files) {
       const source = readFileSync(new URL(`../../src/middleware/${file}.ts`, import.meta.url), 'utf8');

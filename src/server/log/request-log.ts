@@ -26,7 +26,9 @@ export class RequestLog {
     this.#mounts = prefixes.map((prefix) => prefix || '/');
   }
 
-  /** A request has come. `remoteAddress` is that of its client, where that is not at the other end of the connection. */
+  /**
+   * A request has come. `remoteAddress` is that of its client, where that is not at the other end of the connection.
+   */
   began(exchange: Exchange, head: HeadReader, remoteAddress: string | undefined): void {
     const facts: RequestFacts = {
       method: head.method,

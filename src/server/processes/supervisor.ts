@@ -6,11 +6,12 @@
  */
 import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
+import { ConfigurationError } from '../../interface/errors.ts';
 import { HEALTHY_AFTER } from '../../pool/delays.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
 import { nothing } from '../../rules/promises.ts';
 import { prepareBind } from '../bind.ts';
+import { Changes } from '../changes.ts';
 import { type ErrorLog, openErrorLog } from '../log/error-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../options.ts';
 import type { ServedApplication } from '../plan.ts';
@@ -69,8 +70,7 @@ class Supervisor implements Server {
   private looks: NodeJS.Timeout | undefined;
   private readonly stopping = new AbortController();
   private closed: Promise<void> | null = null;
-  /** Fulfils when the last change of the processes that was asked for is over. */
-  private changed: Promise<unknown> = Promise.resolve();
+  private readonly changes = new Changes(() => this.closed !== null);
 
   constructor(options: ServeOptions, resolved: ResolvedOptions, errorLog: ErrorLog) {
     this.options = options;
@@ -222,24 +222,14 @@ class Supervisor implements Server {
   }
 
   reload(options: ServeOptions): Promise<readonly string[]> {
-    return this.change(() => this.loadAgain(options));
+    return this.changes.make(() => this.loadAgain(options));
   }
 
   /** In each process; one that is started later has as many as the settings say. */
   addSyncWorkers(count: number): Promise<void> {
-    return this.change(async () => {
+    return this.changes.make(async () => {
       for (const child of this.processes) if (child.isReady) await child.order('addSyncWorkers', count);
     });
-  }
-
-  /** One change after the other. */
-  private change<T>(make: () => Promise<T>): Promise<T> {
-    const change = this.changed.then(() => {
-      if (this.closed !== null) throw new QuaichError('QUAICH_STOPPING', 'the server is stopping');
-      return make();
-    });
-    this.changed = change.catch(nothing);
-    return change;
   }
 
   /** One process after the other: where the first cannot load the applications, all go on as before. */
