@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import cluster from 'node:cluster';
 import { closeSync, openSync } from 'node:fs';
+import { clusterModule } from '../rules/cluster.ts';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
@@ -65,7 +65,7 @@ function hungUp(): boolean {
 
 /** Ends this process by force, and those that serve for it (`--processes`). */
 function kill(): void {
-  for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+  for (const worker of Object.values(clusterModule().workers ?? {})) worker?.process.kill('SIGKILL');
   process.kill(process.pid, 'SIGKILL');
 }
 

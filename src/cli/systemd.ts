@@ -3,7 +3,6 @@
  * of the Unix family, which Node cannot open: systemd's own program `systemd-notify` sends them, so a unit needs
  * `NotifyAccess=all`. An addon could send them itself, but would have to be compiled where the server is installed.
  */
-import { execFile } from 'node:child_process';
 
 /** The first descriptor that systemd hands over (sd_listen_fds(3)). */
 const FIRST_DESCRIPTOR = 3;
@@ -35,6 +34,7 @@ export function serviceNotifier(
   warn: (text: string) => void,
 ): (state: ServiceState) => void {
   if (!env.NOTIFY_SOCKET) return () => {};
+  const { execFile } = process.getBuiltinModule('node:child_process');
   let failed = false;
   /** Fulfils when all messages are sent: one that says less must not overtake. */
   let sent = Promise.resolve();

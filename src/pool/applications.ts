@@ -2,7 +2,6 @@ import { inOwnContext } from '../engine/context.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { isInstance } from '../rules/failures.ts';
 import { describeError } from '../rules/show.ts';
-import { validator } from '../validate/index.ts';
 import { importFirst } from './imports.ts';
 import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
 import { endThread } from './this-thread.ts';
@@ -41,7 +40,7 @@ export class Applications {
       }
       const loaded = await loadApplication(mount.app, directory, { known: mount.known });
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
-      const checked = validate ? validated(loaded) : loaded;
+      const checked = validate ? await validated(loaded) : loaded;
       const wrapped = outermost === null ? checked : outermost.wrap(checked, mount.app.module);
       this.mounted.push({ ...wrapped, prefix: mount.prefix, state: twin?.state ?? {} });
     }
@@ -80,7 +79,9 @@ export class Applications {
   }
 }
 
-function validated(application: LoadedApplication): LoadedApplication {
+async function validated(application: LoadedApplication): Promise<LoadedApplication> {
+  // Loaded by those who ask for it.
+  const { validator } = await import('../validate/index.ts');
   return application.kind === 'sync'
     ? { ...application, app: validator(application.app, { kind: 'sync' }) }
     : { ...application, app: validator(application.app, { kind: 'async' }) };

@@ -1,5 +1,3 @@
-import { getHeapStatistics } from 'node:v8';
-
 /** Milliseconds from look to look. */
 const LOOK_EVERY = 1000;
 
@@ -9,6 +7,7 @@ const LOOK_EVERY = 1000;
  */
 export function watchOwnMemory(limit: number, tell: (bytes: number) => void): void {
   if (limit === 0) return;
+  const { getHeapStatistics } = process.getBuiltinModule('node:v8');
   setInterval(() => {
     const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
     if (heap + external > limit) tell(heap + external);

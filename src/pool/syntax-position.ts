@@ -1,5 +1,4 @@
 /** Where a syntax error of an ES module is, which V8 keeps to itself: `node --check` prints it, and runs nothing. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { EXTENSIONS, isFile } from './find-module.ts';
@@ -46,7 +45,7 @@ function fileOf(path: string): string | undefined {
 
 function check(file: string): string | undefined {
   try {
-    execFileSync(process.execPath, ['--check', file], {
+    process.getBuiltinModule('node:child_process').execFileSync(process.execPath, ['--check', file], {
       env: { ...process.env, NODE_OPTIONS: '' },
       stdio: ['ignore', 'ignore', 'pipe'],
       encoding: 'utf8',

@@ -70,6 +70,8 @@ export class GatewayEnd {
   /** Free slots, the last one used on top: few pages are ever touched. */
   readonly #free: Int32Array;
   #freeCount: number;
+  /** Slots from here on have never been used: to look at one would have the system make a page for it. */
+  #slotsUsed = 0;
   /** Free ones of the larger body rings, the last one used on top. */
   readonly #largeBodies: number[];
   /** The larger body ring of each slot; -1: it has none. */
@@ -114,6 +116,11 @@ export class GatewayEnd {
     return this.#freeCount;
   }
 
+  /** Slots that were ever used are those below it. */
+  get slotsUsed(): number {
+    return this.#slotsUsed;
+  }
+
   /** Slots in use. */
   get inUse(): number {
     return this.layout.slots - this.#freeCount;
@@ -121,7 +128,10 @@ export class GatewayEnd {
 
   /** A free slot, or -1 when all are in use. */
   acquire(): number {
-    return this.#freeCount === 0 ? -1 : this.#free[--this.#freeCount];
+    if (this.#freeCount === 0) return -1;
+    const slot = this.#free[--this.#freeCount];
+    if (slot >= this.#slotsUsed) this.#slotsUsed = slot + 1;
+    return slot;
   }
 
   /**
@@ -527,7 +537,7 @@ export class GatewayEnd {
     this.#sleeper.wake();
 
     const slots = [];
-    for (let slot = 0; slot < layout.slots; slot++) {
+    for (let slot = 0; slot < this.#slotsUsed; slot++) {
       const header = layout.slot + slot * layout.slotWords;
       // Sequentially consistent: another worker may be claiming a queued slot just now, but none that is this one's.
       if (Atomics.load(words, header + OWNER) !== worker + 1) continue;
@@ -557,7 +567,7 @@ export class GatewayEnd {
     const { words, layout } = this;
     // Before all the wake-ups below; each waiter looks at it after reading its number and before waiting.
     Atomics.store(words, layout.control + STOP, 1);
-    for (let slot = 0; slot < layout.slots; slot++) {
+    for (let slot = 0; slot < this.#slotsUsed; slot++) {
       // Sequentially consistent: a slot that is claimed after this look is claimed by a worker that will see STOP.
       if (Atomics.load(words, layout.slot + slot * layout.slotWords + OWNER) > 0) this.#touch(slot);
     }

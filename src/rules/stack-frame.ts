@@ -2,7 +2,6 @@
  * The places that a stack names, as V8 writes it. Each line is read in a time linear in its length, whatever is in it.
  */
 import { isAbsolute } from 'node:path';
-import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 
 export interface Position {
@@ -63,5 +62,6 @@ export function dimFrames(text: string): string {
 
 /** Dims frames where a terminal shows them (https://no-color.org). */
 export function forDescriptor(descriptor: number, text: string): string {
-  return text.includes('\n    at ') && isatty(descriptor) && !process.env.NO_COLOR ? dimFrames(text) : text;
+  if (!text.includes('\n    at ') || process.env.NO_COLOR) return text;
+  return process.getBuiltinModule('node:tty').isatty(descriptor) ? dimFrames(text) : text;
 }

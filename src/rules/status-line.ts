@@ -1,8 +1,7 @@
-import { STATUS_CODES } from 'node:http';
-
 /** The reason phrase of the registry. */
 export function usualReason(code: number): string {
-  return STATUS_CODES[code] ?? 'Unknown';
+  // Loaded where it is needed: a worker has no other use for it, and it takes longer than all that is ours.
+  return process.getBuiltinModule('node:http').STATUS_CODES[code] ?? 'Unknown';
 }
 
 /** `'404 Not Found'` for 404; a code without a registered reason gives `'599 Unknown'` (U-51). */

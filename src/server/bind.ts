@@ -1,9 +1,9 @@
-import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { chmodSync, existsSync, fstatSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, isIP, type ListenOptions, type Server } from 'node:net';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import { isClusterWorker } from '../rules/cluster.ts';
 import { isPort } from '../rules/grammar.ts';
 
 /** What is spoken on a connection. */
@@ -156,7 +156,7 @@ export async function prepareBind(bind: Bind): Promise<void> {
  */
 export async function listen(server: Server, bind: Bind, settings: ListenSettings = {}): Promise<string> {
   try {
-    if (cluster.isPrimary) await prepareBind(bind);
+    if (!isClusterWorker()) await prepareBind(bind);
     // Ends: with either event, which is what `listen` promises.
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
@@ -9,6 +8,7 @@ import { type Runnable, runnables } from '../pool/worker.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
+import { isClusterWorker } from '../rules/cluster.ts';
 import { nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
 import type { InlineRequest } from './inline.ts';
@@ -113,7 +113,7 @@ export class InlineApplications implements Service {
       {
         async: true,
         multithread: this.mostRequests > 1,
-        multiprocess: cluster.isWorker,
+        multiprocess: isClusterWorker(),
         fileWrapper: asyncFileWrapper,
         proxies,
       },

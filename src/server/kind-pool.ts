@@ -1,9 +1,9 @@
-import cluster from 'node:cluster';
 import type { Kind } from '../interface/types.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
+import { isClusterWorker } from '../rules/cluster.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
@@ -145,7 +145,7 @@ export class KindPool {
 
   private dataFor(data: SharedData, size: number): WorkerData {
     const mounts = data.mounts.map((mount) => (mount?.app.kind === this.kind ? mount : null));
-    return { ...data, mounts, multiprocess: size > 1 || cluster.isWorker };
+    return { ...data, mounts, multiprocess: size > 1 || isClusterWorker() };
   }
 
   /** Workers that take requests, or still have some. */

@@ -1,5 +1,5 @@
 /** A Quaich application as a listener of node:http, and as middleware of what is built on it (G-177, G-178). */
-import cluster from 'node:cluster';
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server, type Socket } from 'node:net';
 import { AsyncInput } from '../../engine/async-input.ts';
@@ -8,6 +8,7 @@ import { connectionInfo, isGone, isUnixSocket } from '../../environ/peer.ts';
 import { type EncryptedSocket, tlsVariables } from '../../environ/tls.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import type { Application, AsyncApplication, AsyncEnviron } from '../../interface/types.ts';
+import { isClusterWorker } from '../../rules/cluster.ts';
 import { behindPrefix } from '../../rules/prefix.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { Mount, type MountLifespan, type MountOptions } from '../mount.ts';
@@ -47,7 +48,7 @@ class NodeMount extends Mount {
   readonly #connections = new WeakMap<object, ConnectionInfo>();
 
   constructor(app: Application | AsyncApplication, options: NodeListenerOptions) {
-    super(app, { multiprocess: cluster.isWorker, ...options });
+    super(app, { multiprocess: isClusterWorker(), ...options });
   }
 
   handle(
