@@ -128,7 +128,7 @@ export class Workers implements Service {
     try {
       await Promise.all(this.pools.map(({ pool }) => pool.start()));
     } catch (error) {
-      throw error instanceof StartupError ? failureError(error) : error;
+      throw inWords(error);
     }
     this.listen();
   }
@@ -166,12 +166,16 @@ export class Workers implements Service {
       await Promise.all(pools.map((pool) => pool.prepare(data, sizeOf(pool))));
     } catch (error) {
       cancel();
-      throw error instanceof StartupError ? failureError(error) : error;
+      throw inWords(error);
     }
     return {
       cancel,
       assertReady() {
-        for (const { pool } of pools) pool.assertPrepared();
+        try {
+          for (const { pool } of pools) pool.assertPrepared();
+        } catch (error) {
+          throw inWords(error);
+        }
       },
       commit: () => {
         for (const pool of pools) pool.commit(data, sizeOf(pool));
@@ -389,4 +393,9 @@ export class Workers implements Service {
     if (this.drain()) this.turn.end();
     if (!this.rings.arm(this.listen)) setImmediate(this.listen);
   };
+}
+
+/** What kept workers from starting, for their owner. */
+function inWords(error: unknown): unknown {
+  return error instanceof StartupError ? failureError(error) : error;
 }
