@@ -53,8 +53,8 @@ export class SiteFolder {
     mkdirSync(join(root, 'build'), { recursive: true });
     this.path = mkdtempSync(join(root, 'build', 'deploy-'));
     chmodSync(this.path, 0o755); // the users of images and units read it
-    this.write('site.js', changed(snippet('README', 'site.js'), { '10.0.0.10': '127.0.0.1' }));
-    this.write('quaich.config.mjs', changed(snippet('README', 'quaich.config.mjs'), settings));
+    const changes = { '10.0.0.10': '127.0.0.1', ...settings };
+    this.write('quaich.config.mjs', changed(snippet('README', 'quaich.config.mjs'), changes));
     cpSync(fileURLToPath(new URL('./apps/deployed.mjs', import.meta.url)), join(this.path, 'application.js'));
     mkdirSync(join(this.path, 'node_modules/.bin'), { recursive: true });
     const main = join(root, 'dist/src/cli/main.js');
