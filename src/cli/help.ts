@@ -45,7 +45,7 @@ Serves what the module exports: an application (environ, startResponse), sync or
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
 
 ${[APPLICATION, ...entries].map(formatEntry).join('')}
-\`quaich --help all\` lists every setting; \`quaich dev\` reloads on save; \`quaich bench\` measures.
+\`quaich --help all\` lists every setting; see \`quaich dev --help\` and \`quaich bench --help\`, too.
 
 Examples:
   quaich ./app.js

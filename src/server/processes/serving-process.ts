@@ -1,6 +1,8 @@
+import type { ChildProcess } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import { nothing } from '../../rules/promises.ts';
+import { property } from '../../rules/property.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Snapshot } from '../status/snapshot.ts';
 import { LISTENING, type Order, type OrderAnswer, type Orders, unpackError } from './orders.ts';
@@ -42,10 +44,12 @@ export class ServingProcess {
     cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
     const worker = cluster.fork();
     this.#worker = worker;
+    const closeConnections = followConnections(worker.process);
     worker.on('message', (answer: OrderAnswer) => this.#answered(answer));
     // Ends: with the process, or where the system could not make it.
     this.ended = new Promise((resolve) => {
       const end = (how: string): void => {
+        closeConnections();
         this.#end();
         resolve(how);
       };
@@ -152,4 +156,23 @@ export class ServingProcess {
     for (const { reject } of this.#pending.values()) reject(new Error('the process ended before it had answered'));
     this.#pending.clear();
   }
+}
+
+/**
+ * Follows the connections on their way to a process. `node:cluster` gives each over in a message with its handle, one
+ * after the other for each address, closes the handle when it was taken, and forgets it where the process dies before
+ * that: its client would wait for ever. What is returned closes the last ones, which does nothing to those closed.
+ */
+function followConnections(child: ChildProcess): () => void {
+  const handed = new Map<unknown, () => void>();
+  const { send } = child;
+  child.send = (...given: unknown[]): boolean => {
+    const [message, handle] = given;
+    const close = property(handle, 'close');
+    if (typeof close === 'function') handed.set(property(message, 'key'), () => Reflect.apply(close, handle, []));
+    return Reflect.apply(send, child, given);
+  };
+  return () => {
+    for (const close of handed.values()) close();
+  };
 }
