@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+const PROGRAMS = ['test/server/bench{,-load,-paced,-report}.test.ts', 'test/server/deploy-*.test.ts'];
+
 export default defineConfig({
   test: {
     // Tests with servers wait for most of their time: on two cores, too, two files at a time are faster than one.
@@ -12,7 +14,17 @@ export default defineConfig({
       },
       {
         // Real servers, threads and processes, run from the built package.
-        test: { name: 'server', include: ['test/server/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
+        test: {
+          name: 'server',
+          include: ['test/server/**/*.test.ts'],
+          exclude: PROGRAMS,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        // The same beside other programs: load generators, balancers, service managers. Minutes.
+        test: { name: 'programs', include: PROGRAMS, testTimeout: 30_000, hookTimeout: 30_000 },
       },
     ],
   },

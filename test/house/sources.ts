@@ -88,7 +88,7 @@ export function sourceOf(file: string, text: string = read(file)): Source {
     }
   }
   // Imports within the code, as calls and as types; which names they take is in no list.
-  for (const [, specifier] of text.matchAll(/\bimport\(\s*'([^']+)'/g))
+  for (const [, specifier] of text.matchAll(/\b(?:import|getBuiltinModule)\(\s*'([^']+)'/g))
     imports.push({ from: resolve(file, specifier), name: '*', type: false });
   const kinds = new Map<string, string>();
   for (const statement of program.body) {
