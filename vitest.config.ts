@@ -5,8 +5,8 @@ const PROGRAMS = ['test/server/bench{,-load,-paced,-report}.test.ts', 'test/serv
 
 export default defineConfig({
   test: {
-    // Tests with servers wait for most of their time: on two cores, too, two files at a time are faster than one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests with servers wait for most of their time: on two cores, too, three files at a time are faster than two.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {
         // No sockets, no worker threads: seconds.

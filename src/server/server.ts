@@ -214,9 +214,9 @@ class RunningServer implements Server {
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
     this.encryption.renew();
-    const { validate, wrapper, env, earlyHints, import: imports, syncWorkers } = plan.options;
+    const { directory, validate, wrapper, env, earlyHints, import: imports, syncWorkers } = plan.options;
     const mounts = plan.apps.map(workerMount);
-    const applications = { imports, mounts, validate, wrapper, environ: env, earlyHints, syncWorkers };
+    const applications = { directory, imports, mounts, validate, wrapper, environ: env, earlyHints, syncWorkers };
     await this.succeed(applications);
     return needsNewStart(this.plan, plan);
   }

@@ -4,7 +4,10 @@ import type { ResolvedOptions } from './options.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
 /** What workers can be given anew; all mounts of the server, of which each takes those that it serves. */
-export type Reloaded = Pick<WorkerData, 'imports' | 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'> &
+export type Reloaded = Pick<
+  WorkerData,
+  'directory' | 'imports' | 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'
+> &
   Pick<ResolvedOptions, 'syncWorkers'>;
 
 /** New workers that have started up beside the old ones, and take no requests yet (L-34). One method ends that. */

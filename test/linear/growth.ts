@@ -10,11 +10,13 @@ const SIZE = 2048;
 const SMALL = 64;
 /** From a size to the next, to compare. */
 const FACTOR = 4;
-/** How much longer `FACTOR` times the input may take; in the square it is 16 times. */
-const MOST_GROWTH = 9;
+/** How much longer `FACTOR` times the input takes at least where the time grows faster; in the square it is 16 times. */
+const LEAST_STEP = 7;
+/** How much longer it may take after two steps: 16 times by right, and 256 times in the square. */
+const MOST_GROWTH = 100;
 /** Growth that needs no other step, which would take minutes. */
 const CUBIC = 40;
-const REPETITIONS = 7;
+const REPETITIONS = 25;
 /** Milliseconds for all repetitions: what takes long is repeated less often, since it stands out from the noise. */
 const ENOUGH = 100;
 
@@ -50,9 +52,9 @@ export function superlinear(prepare: (units: number) => () => void, floor = FLOO
     for (let units = size * FACTOR; times.length < 3; units *= FACTOR) {
       const time = least(prepare(units));
       const growth = time / times[times.length - 1];
-      if (growth <= MOST_GROWTH) break;
+      if (growth <= LEAST_STEP) break;
       times.push(time);
-      if (times.length === 3 || growth > CUBIC) {
+      if (growth > CUBIC || time / times[0] > MOST_GROWTH) {
         return times.map((each, index) => `${each.toFixed(2)} ms for ${size * FACTOR ** index}`).join(', ');
       }
     }
