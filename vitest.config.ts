@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const PROGRAMS = ['test/server/bench{,-load,-paced,-report}.test.ts', 'test/server/deploy-*.test.ts'];
+const PROGRAMS = ['bench{,-*}', 'deploy-*', 'package', 'status-page'].map((name) => `test/server/${name}.test.ts`);
 
 export default defineConfig({
   test: {
-    // Tests with servers wait for most of their time: on two cores, too, three files at a time are faster than two.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Tests with servers wait for much of their time: on two cores, too, two files at a time are faster than one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         // No sockets, no worker threads: seconds.
@@ -23,7 +23,7 @@ export default defineConfig({
         },
       },
       {
-        // The same beside other programs: load generators, balancers, service managers. Minutes.
+        // The same beside other programs: load generators, balancers, service managers, a browser, npm. Minutes.
         test: { name: 'programs', include: PROGRAMS, testTimeout: 30_000, hookTimeout: 30_000 },
       },
     ],

@@ -138,7 +138,6 @@ describe.skipIf(process.platform === 'win32')('several processes', () => {
 
   it.each([
     [['./none.js'], 2, /^quaich: cannot find module "\.\/none\.js".*\n$/],
-    [[`${module}:none`], 2, /^quaich: .* has no export "none": .*\n$/],
     [
       [`${module}:sync`, '-b', '192.0.2.1:0'],
       1,

@@ -147,7 +147,9 @@ describe('the time of a request', () => {
 
   it('L-42 begins with its arrival where it is refused in the queue', async () => {
     const server = await start({ syncWorkers: 1, timeoutQueue: 300 });
-    const blocked = get(server.url, '/sync/sleep?1500');
+    const blocked = get(server.url, '/sync/sleep?2500');
+    // Nothing orders two connections.
+    await settled(server, (found) => expect(found.value('quaich_requests_in_progress')).toBe(1));
     const refused = await get(server.url, '/sync/');
     expect(refused.status).toBe(503);
     await blocked;
@@ -155,7 +157,7 @@ describe('the time of a request', () => {
     expect(metrics.value('quaich_requests_total', { mount: '/sync', status: '5xx' })).toBe(1);
     const { count, sum } = metrics.histogram('quaich_request_seconds', { mount: '/sync' });
     expect(count).toBe(2);
-    expect(sum).toBeGreaterThan(1.5 + 0.25);
+    expect(sum).toBeGreaterThan(2.5 + 0.25);
     expect(metrics.histogram('quaich_queue_seconds', { mount: '/sync' }).count).toBe(1);
   });
 });
