@@ -10,7 +10,9 @@ const SIZE = 2048;
 const SMALL = 64;
 /** From a size to the next, to compare. */
 const FACTOR = 4;
-/** How much longer `FACTOR` times the input takes at least where the time grows faster; in the square it is 16 times. */
+/**
+ * How much longer `FACTOR` times the input takes at least where the time grows faster; in the square it is 16 times.
+ */
 const LEAST_STEP = 7;
 /** How much longer it may take after two steps: 16 times by right, and 256 times in the square. */
 const MOST_GROWTH = 100;
