@@ -6,9 +6,9 @@
 import type { AsyncBody } from '../interface/types.ts';
 
 /** Bytes of a block; the system gives it pages as they are touched. */
-const BLOCK_SIZE = 1 << 20;
-/** Blocks that a thread keeps. */
-const MOST_KEPT = 8;
+const BLOCK_SIZE = 1 << 18;
+/** Blocks that a thread keeps: as many as there may be requests whose applications are called in one turn. */
+const MOST_KEPT = 64;
 /** Units of a text that are worth a block. */
 const LEAST = 8192;
 /** Bytes of a unit in UTF-8, at most. */

@@ -34,7 +34,7 @@ describe('PooledText', () => {
 
   it('leaves texts alone that are not worth a block, and those that might not fit', () => {
     expect(PooledText.of('x'.repeat(LEAST - 1))).toBe(null);
-    expect(PooledText.of('x'.repeat(2 ** 20 / 3 + 1))).toBe(null);
+    expect(PooledText.of('x'.repeat(2 ** 18 / 3 + 1))).toBe(null);
     expect(textBody('short')).toEqual([Buffer.from('short')]);
   });
 
