@@ -121,7 +121,7 @@ export class HeadReader {
   /** The values of all fields of a name, separated by commas (RFC 9110, 5.3); `''` where there is none. */
   find({ number, name, variable }: SoughtField): string {
     const words = this.#words;
-    const isVariables = (words[this.#record + HEAD_FLAGS] & FLAG_VARIABLES) !== 0;
+    const isVariables = this.hasVariables;
     const sought = isVariables ? variable : name;
     let values = '';
     if (sought === '') return values;

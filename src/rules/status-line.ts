@@ -1,7 +1,12 @@
+/**
+ * Loaded with the first reason: a worker has no other use for `node:http`, which takes longer than all that is ours.
+ */
+let reasons: Readonly<Record<number, string | undefined>> | null = null;
+
 /** The reason phrase of the registry. */
 export function usualReason(code: number): string {
-  // Loaded where it is needed: a worker has no other use for it, and it takes longer than all that is ours.
-  return process.getBuiltinModule('node:http').STATUS_CODES[code] ?? 'Unknown';
+  reasons ??= process.getBuiltinModule('node:http').STATUS_CODES;
+  return reasons[code] ?? 'Unknown';
 }
 
 /** `'404 Not Found'` for 404; a code without a registered reason gives `'599 Unknown'` (U-51). */
