@@ -1,28 +1,22 @@
 import { AsyncInput } from '../engine/async-input.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
-import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { type AsyncRingRequest, AsyncWorkerEnd } from '../rings/index.ts';
-import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 import { serveByEventLoop } from './this-thread.ts';
 import type { WorkerTask } from './thread.ts';
-import { live, ringEnviron, runnables } from './worker.ts';
+import { live, ringEnviron, runnables, type ServeRequests } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** The task of an async worker: many requests at once on its event loop. */
 export function runAsyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   writeOutputDirectly(task.data.logFile, task.files);
   serveByEventLoop('an async worker of the server');
-  return live(task, (applications, proxies) => serve(task, applications, proxies));
+  return live(task, serve);
 }
 
-async function serve(
-  { index, files, data }: WorkerTask<WorkerData>,
-  applications: Applications,
-  proxies: TrustedProxies | null,
-): Promise<void> {
+const serve: ServeRequests = async ({ index, files, data }, applications, proxies) => {
   const mounts = runnables<true>(
     applications,
     {
@@ -46,4 +40,4 @@ async function serve(
   const end = new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run);
   if (files !== undefined) end.takesFile = (descriptor) => isNoted(files, descriptor);
   await end.run();
-}
+};

@@ -1,27 +1,21 @@
 import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
-import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { type SyncRingRequest, SyncWorkerEnd } from '../rings/index.ts';
 import { TURN_EVERY, turn } from '../rules/event-loop.ts';
-import type { Applications } from './applications.ts';
 import { isNoted } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 import type { WorkerTask } from './thread.ts';
-import { live, ringEnviron, runnables } from './worker.ts';
+import { live, ringEnviron, runnables, type ServeRequests } from './worker.ts';
 import type { WorkerData } from './worker-data.ts';
 
 /** The task of a sync worker: one request at a time, blocking wherever it has to wait (B-22, B-63). */
 export function runSyncWorker(task: WorkerTask<WorkerData>): Promise<never> {
   writeOutputDirectly(task.data.logFile, task.files);
-  return live(task, (applications, proxies) => serve(task, applications, proxies));
+  return live(task, serve);
 }
 
-async function serve(
-  { index, files, data }: WorkerTask<WorkerData>,
-  applications: Applications,
-  proxies: TrustedProxies | null,
-): Promise<void> {
+const serve: ServeRequests = async ({ index, files, data }, applications, proxies) => {
   const end = new SyncWorkerEnd(data.memory, data.layout, index);
   if (files !== undefined) end.takesFile = (descriptor) => isNoted(files, descriptor);
   let current: SyncRingRequest | null = null;
@@ -59,4 +53,4 @@ async function serve(
     runSync(mount.app, environ, current, options);
     current = null;
   }
-}
+};

@@ -87,17 +87,22 @@ function connectionInfo(meta: string): ConnectionInfo {
   return tls === undefined ? known : { ...known, tls: JSON.parse(tls) };
 }
 
+/** Serves requests, and fulfils when the worker is to serve no more (L-08, L-16). */
+export type ServeRequests = (
+  task: WorkerTask<WorkerData>,
+  applications: Applications,
+  proxies: TrustedProxies | null,
+) => Promise<void>;
+
 /**
  * The frame of a worker's life: loads and starts up the applications, says `ready`, serves until told to stop or to
  * leave, runs the shutdown hooks, and waits for its end. Never fulfils: the pool ends the thread, since one that
  * returned would be used again, with all that its modules have kept.
  *
- * @param serve fulfils when the worker is to serve no more (L-08, L-16)
+ * @param serve serves the requests of one kind
  */
-export async function live(
-  { port, files, held, data }: WorkerTask<WorkerData>,
-  serve: (applications: Applications, proxies: TrustedProxies | null) => Promise<void>,
-): Promise<never> {
+export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): Promise<never> {
+  const { port, files, held, data } = task;
   const post = (message: WorkerMessage): void => port.postMessage(message);
   const applications = new Applications();
   let started = false;
@@ -123,7 +128,7 @@ export async function live(
       // Ends: when all that were started with it have started up, or it is to leave; with the thread.
       if (held) await new Promise((resolve) => port.once('message', resolve));
       watchOwnMemory(data.recycleMemory, (bytes) => post({ type: 'memory', bytes }));
-      await serve(applications, proxies);
+      await serve(task, applications, proxies);
       post({ type: 'leaving' });
       await applications.stop((error) => {
         post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeError(error)}` });

@@ -228,7 +228,12 @@ class Supervisor implements Server {
   /** In each process; one that is started later has as many as the settings say. */
   addSyncWorkers(count: number): Promise<void> {
     return this.changes.make(async () => {
-      for (const child of this.processes) if (child.isReady) await child.order('addSyncWorkers', count);
+      for (const child of this.processes) {
+        if (!child.isReady) continue;
+        await child.order('addSyncWorkers', count).catch((error: unknown) => {
+          if (!child.hasEnded) throw error;
+        });
+      }
     });
   }
 
