@@ -93,7 +93,7 @@ class Soak {
   readonly problems: string[] = [];
   readonly answered = new Set<string>();
   /** Requests to workers of async applications that others have ended with them, and requests that got 503. */
-  ended = 0;
+  endedEarly = 0;
   refused = 0;
   left = 0;
   killed = 0;
@@ -254,7 +254,7 @@ class Soak {
     } else if (response?.status === 503 && mount !== 'inline') {
       this.refused++;
     } else if (mount === 'async' && (response === null || [200, 500].includes(response.status))) {
-      this.ended++; // one worker has many requests, which end with it
+      this.endedEarly++; // one worker has many requests, which end with it
     } else {
       problem(response === null ? 'no answer' : `${response.status}${response.complete ? '' : ', not whole'}`);
     }
@@ -301,7 +301,7 @@ describe.skipIf(process.platform === 'win32')('a soak', () => {
     } finally {
       clearInterval(sampling);
     }
-    const { problems, answered, ended: lostWithWorkers, refused, left, killed, reloads } = soak;
+    const { problems, answered, endedEarly, refused, left, killed, reloads } = soak;
     expect(problems, `seed ${seed}`).toEqual([]);
 
     // What is opened late, once, may be some more; what leaks with each death or connection is many.
@@ -317,13 +317,15 @@ describe.skipIf(process.platform === 'win32')('a soak', () => {
     const after = usage(pid);
     command.child.kill('SIGTERM');
     expect((await ended(command)).code).toBe(0);
-    console.log(
-      `| soak of ${SECONDS} s, seed ${seed} | ${answered.size} answered, ${left} left by their clients, ` +
-        `${lostWithWorkers} ended with an async worker, ${refused} got 503; ` +
-        `${killed} workers ended, ${reloads} reloads; ` +
-        `memory ${mebibytes(early)} MiB, at the end ${mebibytes(late)} MiB; ` +
-        `descriptors ${before.descriptors}, at the end ${after.descriptors} |`,
-    );
+    const figures = [
+      `${answered.size} answered, ${left} left by their clients, ${endedEarly} ended with an async worker`,
+      `${refused} got 503`,
+      `${killed} workers ended, ${reloads} reloads`,
+      `memory ${mebibytes(early)} MiB, at the end ${mebibytes(late)} MiB`,
+      `descriptors ${before.descriptors}, at the end ${after.descriptors}`,
+    ];
+    const repeat = `QUAICH_SOAK_SECONDS=${SECONDS} QUAICH_SOAK_SEED=${seed} npx vitest run soak`;
+    console.log(`| a soak of ${SECONDS} s | ${figures.join('; ')} | \`${repeat}\` |`);
     expect(late).toBeLessThan(early * 1.25 + 32 * 2 ** 20);
     expect(answered.size).toBeGreaterThan(SECONDS * 10);
     expect(killed).toBeGreaterThan(3);
