@@ -183,7 +183,7 @@ export function settleBind(bind: Bind, { socketMode, owner = null }: ListenSetti
 
 /**
  * Lets a server listen, and fulfils with the URL under which it is reached once it does. In a process of a cluster the
- * primary listens, and prepares and settles the place: its descriptors and its rights are meant.
+ * primary listens, and prepares the place: its descriptors are meant.
  *
  * @throws BindError in one line
  */
@@ -194,7 +194,7 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));
     await listening;
-    if (!isClusterWorker()) settleBind(bind, settings);
+    settleBind(bind, settings);
   } catch (error) {
     if (server.listening) server.close();
     throw listenError(error, bind);

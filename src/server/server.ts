@@ -89,6 +89,8 @@ interface Role {
   readonly statusOf?: StatusOf;
   /** It tells what its owner should hear of the applications. */
   readonly isFirst?: boolean;
+  /** The supervisor settles what it listens on for it (`settleBind`). */
+  readonly isSettled?: boolean;
   readonly pidFile?: PidFile;
 }
 
@@ -97,10 +99,8 @@ interface Role {
  *
  * @throws as `serve`
  */
-export async function serveHere(
-  options: ResolvedOptions,
-  { statusOf, isFirst = true, pidFile = noPidFile }: Role,
-): Promise<Server> {
+export async function serveHere(options: ResolvedOptions, role: Role): Promise<Server> {
+  const { statusOf, isFirst = true } = role;
   const plan = await makePlan(options);
   const errorLog = await openErrorLog(options);
   if (isFirst) for (const { known } of plan.apps) for (const note of known.notes) errorLog.report('info', note);
@@ -109,7 +109,7 @@ export async function serveHere(
     await errorLog.close();
     throw error;
   });
-  const server: RunningServer = new RunningServer(plan, parts, pidFile);
+  const server: RunningServer = new RunningServer(plan, parts, role);
   try {
     await server.start();
   } catch (error) {
@@ -140,6 +140,7 @@ class RunningServer implements Server {
   private readonly status: StatusAddress;
   private readonly encryption: Encryption;
   private readonly pidFile: PidFile;
+  private readonly socketMode: number | undefined;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
@@ -151,7 +152,7 @@ class RunningServer implements Server {
   fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(plan: Plan, parts: Parts, pidFile: PidFile) {
+  constructor(plan: Plan, parts: Parts, { pidFile = noPidFile, isSettled = false }: Role) {
     const { gateway, services, accessLog, errorLog, encryption, readiness, status } = parts;
     const { options } = plan;
     this.options = options;
@@ -165,6 +166,7 @@ class RunningServer implements Server {
     this.status = status;
     this.encryption = encryption;
     this.pidFile = pidFile;
+    this.socketMode = isSettled ? undefined : options.socketMode;
     this.grace = options.timeoutGraceful;
     // Ends: when a listening socket fails; else with the process.
     this.failed = new Promise<never>((_, reject) => {
@@ -255,7 +257,7 @@ class RunningServer implements Server {
 
   private async listen(bind: Bind): Promise<string> {
     const { gateway } = this;
-    const { backlog, socketMode } = this.options;
+    const { backlog } = this.options;
     let unixSocket = false;
     const listener = createServer(gateway.acceptor.serverOptions, (socket) =>
       gateway.accept(socket, bind.protocol, unixSocket, bind.proxied),
@@ -264,7 +266,7 @@ class RunningServer implements Server {
       unixSocket = isUnixSocket(listener);
     });
     this.listeners.push(listener);
-    const url = await listen(listener, bind, { backlog, socketMode });
+    const url = await listen(listener, bind, { backlog, socketMode: this.socketMode });
     if (unixSocket && isEncrypted(bind))
       throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
     listener.on('error', (error) => this.fail(error));

@@ -43,7 +43,8 @@ class ServedOrders implements Orders {
   async serve(options: ServeOptions, isFirst: boolean): Promise<Started> {
     const resolved = resolveOptions(options);
     findIdentity(resolved)?.become();
-    this.server = serveHere(resolved, { statusOf: (snapshots) => this.toldBy(snapshots), isFirst });
+    const statusOf = (snapshots: OwnSnapshots) => this.toldBy(snapshots);
+    this.server = serveHere(resolved, { statusOf, isFirst, isSettled: true });
     const server = await this.server;
     server.failed.catch((error: unknown) => {
       server.report('error', describeError(error));
