@@ -140,14 +140,15 @@ class Soak {
     return { mount, token, text: head(`/?${token}`), body: token, stage };
   }
 
-  /** One client after the other, until the end. */
+  /** One client after the other, until the end: each sends some requests, or many at once, or leaves. */
   async clients(pick: Random): Promise<void> {
     while (this.goesOn) {
       const client = new Client(this.url);
       const way = pick(8);
+      let requests = way > 1 ? 1 + pick(20) : 0;
       if (way === 0) await this.pipeline(client, pick);
-      else if (way === 1) await this.leave(client, pick);
-      else for (let i = 1 + pick(20); i > 0 && this.goesOn && (await this.exchange(client, pick)); i--);
+      if (way === 1) await this.leave(client, pick);
+      while (requests > 0 && this.goesOn) requests = (await this.exchange(client, pick)) ? requests - 1 : 0;
       client.socket.destroy();
     }
   }
