@@ -16,6 +16,10 @@ export const commands = {
     short: 'c',
     text: 'Read settings from this file; without it from quaich.config.js, .mjs, .cjs, .ts, .mts, .cts or .json in the current directory, if there is one',
   },
+  chdir: {
+    value: 'PATH',
+    text: 'Change to this directory first: modules, packages, the configuration file and relative paths are looked up from there',
+  },
   check: { value: '', text: 'Load the applications, check all settings, and do not serve' },
   printConfig: { value: '', text: 'Print every setting, with its origin, as a configuration file' },
   help: { value: '', short: 'h', text: 'Print the usual settings; all of them with --help all' },
@@ -37,7 +41,8 @@ export interface Arguments {
   apps: string[];
   layer: Layer;
   config: string | undefined;
-  command: 'serve' | Exclude<CommandName, 'config' | 'port' | 'host'>;
+  chdir: string | undefined;
+  command: 'serve' | Exclude<CommandName, 'config' | 'chdir' | 'port' | 'host'>;
 }
 
 /** `syncWorkers` becomes `sync-workers`. */
@@ -88,7 +93,7 @@ export function parseArguments(argv: readonly string[], usualPort?: string): Arg
     allowPositionals: true,
     tokens: true,
   });
-  const result: Arguments = { apps: [], layer: new Map(), config: undefined, command: 'serve' };
+  const result: Arguments = { apps: [], layer: new Map(), config: undefined, chdir: undefined, command: 'serve' };
   const repeated = new Map<SettingName, string[]>();
   const place: { port?: string; host?: string } = {};
   for (const token of tokens) {
@@ -98,7 +103,7 @@ export function parseArguments(argv: readonly string[], usualPort?: string): Arg
     if (!meaning) throw unknownOption(token.rawName, [...meanings.keys()], ELSEWHERE);
     const text = textOf(token, meaning.value);
     if (meaning.negative === undefined) {
-      if (meaning.name === 'config') result.config = text;
+      if (meaning.name === 'config' || meaning.name === 'chdir') result[meaning.name] = text;
       else if (meaning.name === 'port' || meaning.name === 'host') Object.assign(place, { [meaning.name]: text });
       else result.command = meaning.name;
       continue;

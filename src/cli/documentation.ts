@@ -83,7 +83,7 @@ ${table(
   ['Flag', 'Meaning'],
   Object.entries(commands).map(([name, command]) => [code(commandLabel(name, command)), command.text]),
 )}
-\`--config\` is also the variable \`${variableName('config')}\`.
+\`--config\` is also the variable \`${variableName('config')}\`, \`--chdir\` the variable \`${variableName('chdir')}\`.
 
 ${memorySection()}
 ## Behaviour of the command

@@ -35,7 +35,7 @@ export function readEnvironment(env: Environment): {
     if (!text) continue;
     layer.set(name, { value: readSetting(name, separator ? parts(text, separator) : text, where), where });
   }
-  const known = [...settingNames, 'apps', 'config'].map(variableName);
+  const known = [...settingNames, 'apps', 'config', 'chdir'].map(variableName);
   const warnings: string[] = [];
   for (const name of Object.keys(env)) {
     // Only near misses: others may own variables of that form, as Kubernetes does for a service named "quaich".

@@ -5,6 +5,7 @@ import { isJson } from '../server/log/settings.ts';
 import { type ResolvedOptions, resolveOptions } from '../server/options.ts';
 import { parseArguments } from './arguments.ts';
 import { assertApplication, type Configuration, configure, printConfiguration } from './configuration.ts';
+import { enterDirectory } from './directory.ts';
 import type { Environment } from './environment.ts';
 import { STOPPED } from './exit-codes.ts';
 import { helpText, shortHelp } from './help.ts';
@@ -27,7 +28,8 @@ export interface Surroundings extends ServingSurroundings {
  * The command `quaich`: does what the arguments say and fulfils with the exit code. Never rejects: whatever fails is
  * told on standard error, in one line where its cause is known.
  */
-export async function run(argv: readonly string[], io: Surroundings): Promise<number> {
+export async function run(argv: readonly string[], start: Surroundings): Promise<number> {
+  let io = start;
   let say: Say = sayTo(io.stderr, false);
   try {
     const args = parseArguments(argv, io.env.PORT);
@@ -39,6 +41,7 @@ export async function run(argv: readonly string[], io: Surroundings): Promise<nu
       io.stdout(`${version()}\n`);
       return STOPPED;
     }
+    io = enterDirectory(args, io);
     const read = async (time: number): Promise<Configuration> => {
       const configuration = await configure(args, io.env, io.directory, time);
       say = sayTo(io.stderr, isJson(configuration.options));

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, existsSync, fstatSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, fstatSync, lchownSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, isIP, type ListenOptions, type Server } from 'node:net';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
@@ -136,6 +136,15 @@ interface ListenSettings {
   backlog?: number;
   /** Access rights of a Unix socket, such as 0o660; without it the umask decides. */
   socketMode?: number;
+  /** Whose a Unix socket becomes; null: it stays that of this process. */
+  owner?: SocketOwner | null;
+}
+
+interface SocketOwner {
+  readonly uid: number;
+  readonly gid: number;
+  /** Does something by its rights. */
+  act(action: () => void): void;
 }
 
 /**
@@ -146,6 +155,30 @@ interface ListenSettings {
 export async function prepareBind(bind: Bind): Promise<void> {
   if (bind.type === 'unix') await removeStaleSocket(bind.path);
   if (bind.type === 'fd') checkDescriptor(bind.fd);
+}
+
+/**
+ * Gives a Unix socket to its owner, with its access rights.
+ *
+ * @throws BindError in one line
+ */
+export function settleBind(bind: Bind, { socketMode, owner = null }: ListenSettings): void {
+  if (bind.type !== 'unix') return;
+  const { path } = bind;
+  const setMode = (): void => {
+    if (socketMode !== undefined) chmodSync(path, socketMode);
+  };
+  try {
+    if (owner === null) {
+      setMode();
+    } else {
+      // Neither follows a link that somebody has put in its place further than the owner may.
+      lchownSync(path, owner.uid, owner.gid);
+      owner.act(setMode);
+    }
+  } catch (error) {
+    throw listenError(error, bind);
+  }
 }
 
 /**
@@ -161,7 +194,7 @@ export async function listen(server: Server, bind: Bind, settings: ListenSetting
     const listening = once(server, 'listening'); // rejects on 'error'
     server.listen(listenOptions(bind, settings.backlog));
     await listening;
-    if (bind.type === 'unix' && settings.socketMode !== undefined) chmodSync(bind.path, settings.socketMode);
+    settleBind(bind, settings);
   } catch (error) {
     if (server.listening) server.close();
     throw listenError(error, bind);

@@ -11,25 +11,11 @@ import { type Bind, formatBind, isEncrypted, isGateway, isProxied, parseBind } f
 import { accessLogFile, accessLogFormat, errorLogFile, errorLogFormat } from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
+import { group, pidFile, umask, user } from './processes/settings.ts';
 import { checkProxies, trustedFields, trustedProxies } from './proxies/settings.ts';
-import { choice, count, duration, expected, files, type Setting, size, toggle } from './setting-kinds.ts';
+import { choice, count, duration, expected, files, octal, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
-
-const socketMode: Setting<number | undefined, number | string> = {
-  group: 'Sockets',
-  value: 'OCTAL',
-  default: undefined,
-  defaultText: 'as the umask says',
-  text: 'Access rights of Unix sockets, such as 660',
-  read(input) {
-    const value =
-      typeof input === 'string' && /^(0o?)?[0-7]{3}$/.test(input) ? Number.parseInt(input.slice(-3), 8) : input;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0o777) return value;
-    throw expected('an octal number such as 660', input);
-  },
-  show: (input) => socketMode.read(input)?.toString(8).padStart(3, '0') ?? '',
-};
 
 const bind: Setting<readonly string[], string | readonly string[]> = {
   group: 'Sockets',
@@ -141,7 +127,7 @@ export const settings = {
     [0, Number.MAX_SAFE_INTEGER],
     'Requests on one connection, which ends with the response to the last; 0 for no limit',
   ),
-  socketMode,
+  socketMode: octal('Sockets', 'as the umask says', 'Access rights of Unix sockets, such as 660'),
   directReads: toggle('Sockets', true, 'Read sockets straight into shared memory, where this version of Node lets it'),
   tlsCert: files(
     'TLS',
@@ -254,6 +240,10 @@ export const settings = {
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),
+  user,
+  group,
+  umask,
+  pidFile,
   limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
   limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
   limitRequestHead: size(
@@ -482,7 +472,7 @@ export function fromDirectory(name: SettingName, value: unknown, directory: stri
   if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
   if (name === 'status' && typeof value === 'string') return formatBind(parseBind(value, directory));
   if (name === 'import' && Array.isArray(value)) return value.map((module) => resolveModule(module, directory));
-  if (settings[name].value !== 'PATH') return value;
+  if (settings[name].value !== 'PATH' || value === undefined) return value;
   const absolute = (path: unknown) => (path === '-' ? path : resolve(directory, String(path)));
   return Array.isArray(value) ? value.map(absolute) : absolute(value);
 }

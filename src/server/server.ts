@@ -20,6 +20,7 @@ import {
   servedApplications,
   workerMount,
 } from './plan.ts';
+import { noPidFile, type PidFile } from './processes/pid-file.ts';
 import type { Report } from './report.ts';
 import type { Reloaded, Service, Succession } from './service.ts';
 import type { Readiness } from './status/readiness.ts';
@@ -82,14 +83,24 @@ export interface Server {
   renewCertificates(): void;
 }
 
+/** What is different for the process of several, and for the only one. */
+interface Role {
+  /** Makes what tells of the server, in place of its own address. */
+  readonly statusOf?: StatusOf;
+  /** It tells what its owner should hear of the applications. */
+  readonly isFirst?: boolean;
+  /** The supervisor settles what it listens on for it (`settleBind`). */
+  readonly isSettled?: boolean;
+  readonly pidFile?: PidFile;
+}
+
 /**
  * Serves applications in this process.
  *
- * @param statusOf what tells of the server, in place of its own address
- * @param isFirst whether it tells what its owner should hear of the applications
  * @throws as `serve`
  */
-export async function serveHere(options: ResolvedOptions, statusOf?: StatusOf, isFirst = true): Promise<Server> {
+export async function serveHere(options: ResolvedOptions, role: Role): Promise<Server> {
+  const { statusOf, isFirst = true } = role;
   const plan = await makePlan(options);
   const errorLog = await openErrorLog(options);
   if (isFirst) for (const { known } of plan.apps) for (const note of known.notes) errorLog.report('info', note);
@@ -98,7 +109,7 @@ export async function serveHere(options: ResolvedOptions, statusOf?: StatusOf, i
     await errorLog.close();
     throw error;
   });
-  const server: RunningServer = new RunningServer(plan, parts);
+  const server: RunningServer = new RunningServer(plan, parts, role);
   try {
     await server.start();
   } catch (error) {
@@ -128,6 +139,8 @@ class RunningServer implements Server {
   private readonly readiness: Readiness;
   private readonly status: StatusAddress;
   private readonly encryption: Encryption;
+  private readonly pidFile: PidFile;
+  private readonly socketMode: number | undefined;
   private readonly listeners: NetServer[] = [];
   private closed: Promise<void> | null = null;
   private grace: number;
@@ -139,7 +152,8 @@ class RunningServer implements Server {
   fail: (error: Error) => void = nothing;
   private leaveEventLoop: () => void = nothing;
 
-  constructor(plan: Plan, { gateway, services, accessLog, errorLog, encryption, readiness, status }: Parts) {
+  constructor(plan: Plan, parts: Parts, { pidFile = noPidFile, isSettled = false }: Role) {
+    const { gateway, services, accessLog, errorLog, encryption, readiness, status } = parts;
     const { options } = plan;
     this.options = options;
     this.plan = plan;
@@ -151,6 +165,8 @@ class RunningServer implements Server {
     this.readiness = readiness;
     this.status = status;
     this.encryption = encryption;
+    this.pidFile = pidFile;
+    this.socketMode = isSettled ? undefined : options.socketMode;
     this.grace = options.timeoutGraceful;
     // Ends: when a listening socket fails; else with the process.
     this.failed = new Promise<never>((_, reject) => {
@@ -173,6 +189,7 @@ class RunningServer implements Server {
     for (const service of this.services) await service.start();
     this.leaveEventLoop = serveByEventLoop("the server's own thread");
     for (const bind of this.options.bind) this.urls.push(await this.listen(bind));
+    this.pidFile.write();
     this.readiness.stage = 'ready';
   }
 
@@ -240,7 +257,7 @@ class RunningServer implements Server {
 
   private async listen(bind: Bind): Promise<string> {
     const { gateway } = this;
-    const { backlog, socketMode } = this.options;
+    const { backlog } = this.options;
     let unixSocket = false;
     const listener = createServer(gateway.acceptor.serverOptions, (socket) =>
       gateway.accept(socket, bind.protocol, unixSocket, bind.proxied),
@@ -249,7 +266,7 @@ class RunningServer implements Server {
       unixSocket = isUnixSocket(listener);
     });
     this.listeners.push(listener);
-    const url = await listen(listener, bind, { backlog, socketMode });
+    const url = await listen(listener, bind, { backlog, socketMode: this.socketMode });
     if (unixSocket && isEncrypted(bind))
       throw new BindError(`cannot listen on ${formatBind(bind)}: TLS is for TCP, this is a Unix socket`);
     listener.on('error', (error) => this.fail(error));
@@ -288,6 +305,7 @@ class RunningServer implements Server {
     for (const service of this.services.toReversed()) failures += await service.stop(left());
     await this.accessLog.close();
     await this.status.close();
+    this.pidFile.remove();
     await this.errorLog.close();
     this.leaveEventLoop();
     const stuck = this.services.reduce((sum, service) => sum + service.stuck, 0);

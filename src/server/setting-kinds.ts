@@ -32,6 +32,7 @@ export type Group =
   | 'TLS'
   | 'Proxies'
   | 'Workers'
+  | 'Process'
   | 'Limits'
   | 'Timeouts'
   | 'Health and status'
@@ -116,6 +117,18 @@ export function choice<const C extends string>(
     return value;
   };
   return { group, value: choices.join('|'), default: normal, text, read, show: String };
+}
+
+/** Access rights, as `chmod` and `umask` take them; undefined where they stay as they are. */
+export function octal(group: Group, defaultText: string, text: string): Setting<number | undefined, number | string> {
+  const read = (input: unknown): number => {
+    const value =
+      typeof input === 'string' && /^(0o?)?[0-7]{3}$/.test(input) ? Number.parseInt(input.slice(-3), 8) : input;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0o777) return value;
+    throw expected('an octal number such as 660', input);
+  };
+  const show = (input: unknown): string => read(input).toString(8).padStart(3, '0');
+  return { group, value: 'OCTAL', default: undefined, defaultText, text, read, show };
 }
 
 /** @throws ConfigurationError for what is no path */

@@ -32,6 +32,11 @@ describe('resolveOptions', () => {
     }
   });
 
+  it('takes users and groups by name or by number', () => {
+    const { user, group } = resolveOptions({ apps: 'a', user: '1000', group: 'www-data' });
+    expect({ user, group }).toEqual({ user: 1000, group: 'www-data' });
+  });
+
   it('reads back what it shows', () => {
     for (const name of ['limitBody', 'timeoutHead', 'socketMode', 'syncWorkers', 'inline', 'logLevel'] as const) {
       const value = settings[name].default ?? 0o660;
@@ -84,6 +89,12 @@ describe('resolveOptions', () => {
     [{ accessLogFormat: '%h "%r" %Z %s' }, /^accessLogFormat: unknown atom at character 9 of the template: "%Z"$/],
     [{ errorLogFormat: 'xml' }, /^errorLogFormat: expected one of auto, text, json, got "xml"$/],
     [{ socketMode: '999' }, /^socketMode: expected an octal number/],
+    [{ umask: '8' }, /^umask: expected an octal number/],
+    [{ umask: 0o1000 }, /^umask: expected an octal number/],
+    [{ user: '' }, /^user: expected a name or a number, got ""$/],
+    [{ user: -1 }, /^user: expected a name or a number, got -1$/],
+    [{ group: 2 ** 32 }, /^group: expected a name or a number/],
+    [{ pidFile: '' }, /^pidFile: expected a path, got ""$/],
     [{ bind: [] }, /^bind: expected at least one address/],
     [{ bind: 'localhost' }, /^bind: address "localhost": the port is missing/],
     [{ bind: ['127.0.0.1:1', '127.0.0.1:1'] }, /^bind "127.0.0.1:1" is given twice$/],

@@ -360,6 +360,7 @@ describe('the help', () => {
       'TLS:',
       'Proxies:',
       'Workers:',
+      'Process:',
       'Limits:',
       'Timeouts:',
       'Health and status:',

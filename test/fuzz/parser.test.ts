@@ -5,8 +5,10 @@ import { drive, type ParsedRequest, split } from '../protocols/http/driver.ts';
 import { driveLlhttp } from './llhttp.ts';
 import { cutsIn, mutated, places, valid } from './requests.ts';
 
-// A failure prints its seed and path; QUAICH_FUZZ_RUNS sets how many inputs each property sees.
+// A failure prints its seed and path; QUAICH_FUZZ_RUNS sets how many inputs each property sees, QUAICH_FUZZ_SEED which.
+const { QUAICH_FUZZ_SEED: seed } = process.env;
 const numRuns = Number(process.env.QUAICH_FUZZ_RUNS ?? 1000);
+const parameters = { numRuns, ...(seed && { seed: Number(seed) }) };
 const timeout = 30_000 + numRuns * 20;
 
 const simd = new Parser({ build: 'simd' });
@@ -66,7 +68,7 @@ describe('the parser, fuzzed', () => {
           }
           expect(driveLlhttp([bytes]).requests).toEqual(requests);
         }),
-        { numRuns },
+        parameters,
       );
     },
     timeout,
@@ -83,7 +85,7 @@ describe('the parser, fuzzed', () => {
           expect(drive(scalar, split(bytes, ...cutsIn(bytes.length, cuts)))).toEqual(whole);
           expect(drive(simd, split(bytes, ...bytes.keys()))).toEqual(whole);
         }),
-        { numRuns },
+        parameters,
       );
     },
     timeout,
@@ -125,7 +127,7 @@ describe('the parser, fuzzed', () => {
             expect(drive(parser, split(bytes, ...bytes.keys()))).toEqual(whole);
           },
         ),
-        { numRuns },
+        parameters,
       );
     },
     timeout,
@@ -153,7 +155,7 @@ describe('the parser, fuzzed', () => {
             }
           }
         }),
-        { numRuns },
+        parameters,
       );
     },
     timeout,

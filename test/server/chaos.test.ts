@@ -1,29 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { serve } from 'quaich';
 import { describe, expect, it } from 'vitest';
 import { Client, parseResponses, talk } from './client.ts';
+import { type Random, random, seedFrom } from './random.ts';
 
 const module = fileURLToPath(new URL('./apps/behaviours.mjs', import.meta.url));
 const SLOTS = 8;
 const SECONDS = 4;
 
-/** A small generator of its own (xorshift), so that a run can be repeated from its seed. */
-function random(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 describe('bad clients and dying workers at once', () => {
   it('nothing is lost: no slot, no worker, no connection', async () => {
-    const seed = Number(process.env.CHAOS_SEED ?? Date.now() & 0x7fffffff);
-    console.log(`CHAOS_SEED=${seed}`);
+    const seed = seedFrom('CHAOS_SEED');
     const server = await serve({
       apps: [
         ['/digest', 'digest'],
@@ -50,7 +38,7 @@ describe('bad clients and dying workers at once', () => {
     const post = (path: string, size: number): string =>
       `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`;
     const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
-    const troublemaker = async (pick: (below: number) => number): Promise<void> => {
+    const troublemaker = async (pick: Random): Promise<void> => {
       while (Date.now() < end) {
         talks++;
         const client = new Client(server.url);
@@ -68,7 +56,7 @@ describe('bad clients and dying workers at once', () => {
         else if (choice === 8) client.send('GET / HTTP/1.1\r\nHo');
         else client.send(get('/fast').repeat(1 + pick(20)));
         const way = pick(4);
-        if (way === 0) await pause(pick(40));
+        if (way === 0) await sleep(pick(40));
         else if (way === 1) await client.until((text) => text.length > pick(200_000));
         else {
           client.socket.end();

@@ -393,6 +393,6 @@ describe.skipIf(process.platform === 'win32')('serve() with several processes', 
   it('L-51 refuses streams, which only one process can have', async () => {
     const text = `await serve({ apps: 'x', processes: 2, errorLog: process.stderr }).catch((e) => console.log(e.message));`;
     const out = execFileSync(process.execPath, [program(text)], { encoding: 'utf8', timeout: 25_000 });
-    expect(out).toBe('errorLog is of this process, and cannot be had by several: leave out processes\n');
+    expect(out).toBe('errorLog is of this process, and cannot be had by others: leave out processes, user and group\n');
   });
 });

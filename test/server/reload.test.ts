@@ -98,6 +98,25 @@ describe.skipIf(process.platform === 'win32')('SIGHUP', () => {
     expect(command.stderr).not.toMatch(/ended|killed/);
   }, 90_000);
 
+  it('L-27 requests that take longer than several reloads are answered, of both kinds, and new code is everywhere', async () => {
+    const put = (turn: number) => {
+      write('sync.js', site('sync', `sync ${turn}`, 1500));
+      write('async.js', site('async', `async ${turn}`, 1500));
+    };
+    put(0);
+    const command = quaich('/=./sync.js', '/async=./async.js', '--sync-workers', '3', '--async-workers', '2');
+    const [url] = await ready(command);
+    const stops = ['/', '/async', '/slow', '/async/slow'].map((path) => load(url, 2, path));
+    for (let turn = 1; turn <= 6; turn++) {
+      put(turn);
+      await hangUp(command);
+      expect((await get(url)).text).toBe(`sync ${turn}`);
+      expect((await get(url, '/async')).text).toBe(`async ${turn}`);
+    }
+    for (const stop of stops) expect((await stop()).size).toBeGreaterThan(1);
+    expect(command.stderr).not.toMatch(/ended|killed|failed/);
+  }, 90_000);
+
   it.each([
     ['a syntax error', 'export const app = 1 +;', /reload failed, the server goes on as it was: cannot load/],
     [

@@ -64,11 +64,14 @@ async function secure(options: Partial<ServeOptions> = {}, { cert, key }: Issued
   return server;
 }
 
-const portOf = ({ url }: Server) => Number(new URL(url).port);
+/** What listens, in this process or another. */
+type Place = Pick<Server, 'url'>;
+
+const portOf = ({ url }: Place) => Number(new URL(url).port);
 const get = (path: string, fields = '') => `GET ${path} HTTP/1.1\r\nHost: a.example\r\n${fields}\r\n`;
 
 /** A socket of TLS once its handshake is over; rejects where that fails. */
-async function connect(server: Server, options: tls.ConnectionOptions = {}): Promise<tls.TLSSocket> {
+async function connect(server: Place, options: tls.ConnectionOptions = {}): Promise<tls.TLSSocket> {
   const ca = readFileSync(authority.ca);
   const socket = tls.connect({ port: portOf(server), host: '127.0.0.1', ca, servername: 'a.example', ...options });
   sockets.push(socket);
@@ -88,7 +91,7 @@ async function sessionOf(server: Server, options: tls.ConnectionOptions): Promis
 }
 
 /** What the server makes of a client, by the application's environ; null where it closes without an answer. */
-async function environOf(server: Server, options: tls.ConnectionOptions = {}): Promise<Record<string, string> | null> {
+async function environOf(server: Place, options: tls.ConnectionOptions = {}): Promise<Record<string, string> | null> {
   let text = '';
   try {
     const socket = (await connect(server, options)).setEncoding('latin1');
@@ -103,7 +106,7 @@ async function environOf(server: Server, options: tls.ConnectionOptions = {}): P
 const withCertificate = ({ cert, key }: Issued) => ({ cert: readFileSync(cert), key: readFileSync(key) });
 
 /** The common name of the certificate that a client gets. */
-async function nameOf(server: Server, servername = 'a.example'): Promise<string> {
+async function nameOf(server: Place, servername = 'a.example'): Promise<string> {
   const socket = await connect(server, { servername, checkServerIdentity: () => undefined });
   const { CN } = socket.getPeerCertificate().subject;
   socket.destroy();
@@ -424,6 +427,40 @@ describe('renewal', () => {
     const answers = await Promise.all(loads);
     expect(Math.min(...answers)).toBeGreaterThan(3);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'G-203 L-27 SIGHUP takes them up under load: no connection is lost, and those before go on',
+    async () => {
+      const files = place('signalled');
+      const tlsFlags = ['-b', 'https://127.0.0.1:0', '--tls-cert', files.cert, '--tls-key', files.key];
+      const command = start([`${module}:asyncApp`, '--async-workers', '1', '--timeout-head', '1m', ...tlsFlags]);
+      const [url] = await ready(command);
+      const before = (await connect({ url })).setEncoding('latin1');
+      let busy = true;
+      const load = async () => {
+        let answers = 0;
+        for (; busy; answers++)
+          expect(await environOf({ url }, { checkServerIdentity: () => undefined })).not.toBe(null);
+        return answers;
+      };
+      const loads = [load(), load(), load(), load()];
+      for (let turn = 1; turn <= 6; turn++) {
+        files.put(turn % 2 === 0 ? main : other);
+        command.child.kill('SIGHUP');
+        await vi.waitFor(() => expect(command.stderr.match(/^reloaded$/gm)).toHaveLength(turn), 20_000);
+        expect(await nameOf({ url }, 'b.example')).toBe(turn % 2 === 0 ? 'main' : 'other');
+      }
+      busy = false;
+      expect(Math.min(...(await Promise.all(loads)))).toBeGreaterThan(3);
+      before.write(get('/environ', 'Connection: close\r\n'));
+      let text = '';
+      for await (const part of before) text += part;
+      expect(parseResponses(text)[0]).toMatchObject({ status: 200, complete: true });
+      command.child.kill('SIGTERM');
+      expect((await ended(command)).code).toBe(0);
+    },
+    60_000,
+  );
 });
 
 describe('the life of a connection', () => {

@@ -6,6 +6,7 @@ import { describeError } from '../../rules/show.ts';
 import type { ServeOptions } from '../../server/options.ts';
 import { findConfigFile } from '../config-file.ts';
 import { type Configuration, configure } from '../configuration.ts';
+import { enterDirectory } from '../directory.ts';
 import { PLACES } from '../entry.ts';
 import type { Environment } from '../environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from '../exit-codes.ts';
@@ -46,7 +47,7 @@ export async function runDev(argv: readonly string[], io: DevSurroundings): Prom
     if (args.others.command !== 'serve') {
       throw new ConfigurationError('--check, --print-config and --version are for quaich without dev');
     }
-    return await new Development(args, io).run();
+    return await new Development(args, enterDirectory(args.others, io)).run();
   } catch (error) {
     const { message, source } = loadFailure(error);
     io.stderr(`quaich: ${message}\n${source === '' ? '' : `\n${source}`}`);

@@ -52,6 +52,9 @@ const MOST_WORKERS = 2;
 /** Milliseconds that running requests have to end when the server stops. */
 const GRACE = 500;
 
+/** What is of the machine that serves, and is not taken from its configuration. */
+const PRODUCTION_ONLY = { user: undefined, group: undefined, pidFile: undefined } satisfies Partial<ServeOptions>;
+
 interface DevParts {
   /** Takes the access log in JSON, where nothing is said of that. */
   readonly requests: NonNullable<ServeOptions['accessLogStream']>;
@@ -83,6 +86,7 @@ export function developmentOptions(
     inline: false,
     // The wrapper has it.
     validate: false,
+    ...PRODUCTION_ONLY,
     wrapper: new URL('./around.js', import.meta.url).href,
     ...(certificate !== null && { bind: encrypted(options.bind), ...certificate }),
   };

@@ -5,7 +5,7 @@
  */
 import { fstatSync } from 'node:fs';
 import { nothing } from '../../rules/promises.ts';
-import { FileOutput } from './file.ts';
+import { FileOutput, openLog } from './file.ts';
 import { Losses } from './losses.ts';
 import type { LogOutput } from './output.ts';
 import type { AccessFormat, AccessRecord, Facts } from './record.ts';
@@ -63,7 +63,7 @@ export async function openAccessLog(settings: AccessLogSettings): Promise<Access
 
 async function openOutput({ stream, file = '-' }: AccessLogSettings, losses: Losses): Promise<LogOutput> {
   if (stream) return new StreamOutput(stream, losses);
-  if (file !== '-') return FileOutput.open(file, 'access log', losses);
+  if (file !== '-') return FileOutput.open({ path: file, what: 'access log', open: openLog }, losses);
   // A write to a pipe that nobody empties would hold a thread of libuv's pool, and with it the end of the process:
   // process.stdout polls there. For a file it would block this thread, so files go to the pool.
   return fstatSync(1).isFile() ? new FileOutput(1, null, losses) : new StreamOutput(process.stdout, losses);

@@ -9,7 +9,7 @@ import { lostLines, reopenLogFile, type SharedLogFile, shareLogFile } from '../.
 import { nothing } from '../../rules/promises.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { createReport, type Report, sinkWriter } from '../report.ts';
-import { FileOutput } from './file.ts';
+import { FileOutput, openLog } from './file.ts';
 import { Losses } from './losses.ts';
 import { isJson } from './settings.ts';
 
@@ -37,12 +37,12 @@ type ErrorLogSettings = Pick<
 const COUNT_EVERY = 1000;
 
 /** @throws ConfigurationError when the file cannot be opened */
-export async function openErrorLog(settings: ErrorLogSettings): Promise<ErrorLog> {
+export async function openErrorLog(settings: ErrorLogSettings, open = openLog): Promise<ErrorLog> {
   const { errorLog, errorLogFile: path, logLevel } = settings;
   const report = createReport(logLevel, isJson(settings) ? 'json' : 'text', sinkWriter(errorLog ?? process.stderr));
   if (errorLog === undefined && path !== '-') {
     const losses = new Losses((error) => report('warn', `error log: ${error.message}`));
-    const output = await FileOutput.open(path, 'error log', losses);
+    const output = await FileOutput.open({ path, what: 'error log', open }, losses);
     return new FileErrorLog(settings, report, output, losses);
   }
   return { report, errors: createErrorStream(), shared: undefined, dropped: 0, reopen: nothing, close: async () => {} };

@@ -4,13 +4,25 @@ import { APPENDING, MODE } from '../../pool/log-file.ts';
 import type { Losses } from './losses.ts';
 import { CLOSE_LIMIT, type LogOutput, MAX_WAITING, TOO_SLOW } from './output.ts';
 
+/** A log file by its path. */
+interface LogFile {
+  readonly path: string;
+  /** What messages call it. */
+  readonly what: string;
+  readonly open: OpenLog;
+}
+
+/** Opens a log to append to it, and calls back, maybe before it returns; the system does not make it wait. */
+export type OpenLog = (path: string, done: (error: Error | null, descriptor: number) => void) => void;
+
+export const openLog: OpenLog = (path, done) => open(path, APPENDING, MODE, done);
+
 /** Milliseconds before a write is tried again for which there was no room (EAGAIN). */
 const RETRY_AFTER = 50;
 
 /** Writes to a descriptor on the pool of libuv, one write at a time. A file with a path can be opened anew. */
 export class FileOutput implements LogOutput {
-  readonly #path: string | null;
-  readonly #what: string;
+  readonly #file: LogFile | null;
   readonly #losses: Losses;
   readonly #written = (error: Error | null, bytes: number): void => this.#afterWrite(error, bytes);
   #descriptor: number;
@@ -24,23 +36,19 @@ export class FileOutput implements LogOutput {
   #opened: number | null = null;
   #onIdle: (() => void) | null = null;
 
-  /**
-   * @param what messages call it that
-   * @throws ConfigurationError when the file cannot be opened
-   */
-  static async open(path: string, what: string, losses: Losses): Promise<FileOutput> {
+  /** @throws ConfigurationError when the file cannot be opened */
+  static async open(file: LogFile, losses: Losses): Promise<FileOutput> {
     // Ends: with the call of the system, which does not block (see openLog).
     const descriptor = await new Promise<number>((resolve, reject) => {
-      openLog(path, (error, opened) => (error ? reject(notOpened(what, path, error)) : resolve(opened)));
+      file.open(file.path, (error, opened) => (error ? reject(notOpened(file, error)) : resolve(opened)));
     });
-    return new FileOutput(descriptor, path, losses, what);
+    return new FileOutput(descriptor, file, losses);
   }
 
-  /** @param path null where the descriptor is not ours: it is neither closed nor opened anew */
-  constructor(descriptor: number, path: string | null, losses: Losses, what = '') {
+  /** @param file null where the descriptor is not ours: it is neither closed nor opened anew */
+  constructor(descriptor: number, file: LogFile | null, losses: Losses) {
     this.#descriptor = descriptor;
-    this.#path = path;
-    this.#what = what;
+    this.#file = file;
     this.#losses = losses;
   }
 
@@ -55,12 +63,12 @@ export class FileOutput implements LogOutput {
   }
 
   reopen(): void {
-    const path = this.#path;
-    if (path === null || this.#opening) return;
+    const file = this.#file;
+    if (file === null || this.#opening) return;
     this.#opening = true; // what comes from here on waits for the new file
-    openLog(path, (error, descriptor) => {
+    file.open(file.path, (error, descriptor) => {
       this.#opening = false;
-      if (error) this.#losses.add(0, notOpened(this.#what, path, error).message);
+      if (error) this.#losses.add(0, notOpened(file, error).message);
       else this.#opened = descriptor;
       this.#next();
     });
@@ -79,7 +87,7 @@ export class FileOutput implements LogOutput {
     if (this.#chunk || this.#opening) {
       // Not closed: a write may still use the descriptor.
       this.#losses.add(this.#chunkLines + this.#waitingLines, TOO_SLOW);
-    } else if (this.#path !== null) {
+    } else if (this.#file !== null) {
       await closeQuietly(this.#descriptor);
     }
   }
@@ -138,10 +146,6 @@ function closeQuietly(descriptor: number): Promise<void> {
   return new Promise((resolve) => close(descriptor, () => resolve()));
 }
 
-function openLog(path: string, done: (error: Error | null, descriptor: number) => void): void {
-  open(path, APPENDING, MODE, done);
-}
-
-function notOpened(what: string, path: string, error: Error): ConfigurationError {
+function notOpened({ what, path }: LogFile, error: Error): ConfigurationError {
   return new ConfigurationError(`cannot open the ${what} ${path}: ${error.message}`, { cause: error });
 }

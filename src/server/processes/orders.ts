@@ -14,7 +14,7 @@ export type Started = Pick<Server, 'urls' | 'applications'>;
 
 /** The orders by name, as methods; an answer holds what they fulfil with. */
 export interface Orders {
-  /** Serves. `isFirst`: tells what the owner should hear of the applications. */
+  /** Serves, as the user that the options name. `isFirst`: tells what the owner should hear of the applications. */
   serve(options: ServeOptions, isFirst: boolean): Promise<Started>;
   reload(options: ServeOptions): Promise<readonly string[]>;
   addSyncWorkers(count: number): Promise<void>;

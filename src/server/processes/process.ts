@@ -5,6 +5,7 @@ import { resolveOptions, type ServeOptions } from '../options.ts';
 import { type Server, serveHere } from '../server.ts';
 import { guardStream } from '../standard-streams.ts';
 import type { OwnSnapshots } from '../status/snapshot.ts';
+import { findIdentity } from './identity.ts';
 import { LISTENING, type Order, type OrderAnswer, type Orders, packError, type Started } from './orders.ts';
 
 /** Those that a terminal or a service manager may send to all processes at once: the supervisor is meant. */
@@ -41,7 +42,9 @@ class ServedOrders implements Orders {
 
   async serve(options: ServeOptions, isFirst: boolean): Promise<Started> {
     const resolved = resolveOptions(options);
-    this.server = serveHere(resolved, (snapshots) => this.toldBy(snapshots), isFirst);
+    findIdentity(resolved)?.become();
+    const statusOf = (snapshots: OwnSnapshots) => this.toldBy(snapshots);
+    this.server = serveHere(resolved, { statusOf, isFirst, isSettled: true });
     const server = await this.server;
     server.failed.catch((error: unknown) => {
       server.report('error', describeError(error));

@@ -1,8 +1,8 @@
 /**
- * Several processes serve the same addresses (`--processes`). This one, the supervisor, serves nothing: it listens, by
- * means of `node:cluster`, and gives the connections out in turn; starts the processes and replaces those that die; and
- * passes on what its owner wants of the server. A ServingProcess has the orders for one of them, process.ts carries
- * them out over there.
+ * Several processes serve the same addresses (`--processes`), or one does as another user (`--user`). This one, the
+ * supervisor, serves nothing: it listens, by means of `node:cluster`, and gives the connections out in turn; starts the
+ * processes and replaces those that die; and passes on what its owner wants of the server. A ServingProcess has the
+ * orders for one of them, process.ts carries them out over there.
  */
 import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { ConfigurationError } from '../../interface/errors.ts';
 import { HEALTHY_AFTER } from '../../pool/delays.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
 import { nothing } from '../../rules/promises.ts';
-import { prepareBind } from '../bind.ts';
+import { prepareBind, settleBind } from '../bind.ts';
 import { Changes } from '../changes.ts';
 import { type ErrorLog, openErrorLog } from '../log/error-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../options.ts';
@@ -21,7 +21,9 @@ import { mergeSnapshots } from '../status/merge.ts';
 import type { ServerStage } from '../status/readiness.ts';
 import type { Snapshot } from '../status/snapshot.ts';
 import { noStatus, type StatusAddress, StatusServer } from '../status/status-server.ts';
+import type { Identity } from './identity.ts';
 import type { Started } from './orders.ts';
+import type { PidFile } from './pid-file.ts';
 import { ServingProcess } from './serving-process.ts';
 
 /**
@@ -34,14 +36,28 @@ const STOP_MARGIN_OF_MOUNT = 3000;
 /** Looks at a process within the time in which its main thread has to turn. */
 const LOOKS = 4;
 
+/** What a supervisor is to whoever looks at the machine. */
+interface Standing {
+  /** Those whom its processes serve as; null: its own. */
+  readonly identity: Identity | null;
+  readonly pidFile: PidFile;
+}
+
 /** @throws as `serve`, by the process whose start fails first */
-export async function serveByProcesses(options: ServeOptions, resolved: ResolvedOptions): Promise<Server> {
+export async function serveByProcesses(
+  options: ServeOptions,
+  resolved: ResolvedOptions,
+  standing: Standing,
+): Promise<Server> {
   if (!cluster.isPrimary) throw new ConfigurationError('processes: this process is one of several itself');
   for (const name of ['accessLogStream', 'errorLog'] as const) {
     if (options[name] !== undefined)
-      throw new ConfigurationError(`${name} is of this process, and cannot be had by several: leave out processes`);
+      throw new ConfigurationError(
+        `${name} is of this process, and cannot be had by others: leave out processes, user and group`,
+      );
   }
-  const supervisor = new Supervisor(options, resolved, await openErrorLog(resolved));
+  const errorLog = await openErrorLog(resolved, standing.identity?.openLog);
+  const supervisor = new Supervisor(options, resolved, errorLog, standing);
   try {
     await supervisor.start();
   } catch (error) {
@@ -61,6 +77,8 @@ class Supervisor implements Server {
   private options: ServeOptions;
   private readonly resolved: ResolvedOptions;
   private readonly errorLog: ErrorLog;
+  private readonly identity: Identity | null;
+  private readonly pidFile: PidFile;
   /** By place. */
   private readonly processes: ServingProcess[] = [];
   private readonly status: StatusAddress;
@@ -72,10 +90,12 @@ class Supervisor implements Server {
   private closed: Promise<void> | null = null;
   private readonly changes = new Changes(() => this.closed !== null);
 
-  constructor(options: ServeOptions, resolved: ResolvedOptions, errorLog: ErrorLog) {
+  constructor(options: ServeOptions, resolved: ResolvedOptions, errorLog: ErrorLog, { identity, pidFile }: Standing) {
     this.options = options;
     this.resolved = resolved;
     this.errorLog = errorLog;
+    this.identity = identity;
+    this.pidFile = pidFile;
     const { status: bind, socketMode } = resolved;
     const source = { start: nothing, take: () => this.snapshot(), close: nothing };
     this.status =
@@ -104,6 +124,7 @@ class Supervisor implements Server {
     const [{ urls, applications }] = await Promise.all(starts);
     this.urls = urls;
     this.applications = applications;
+    this.pidFile.write();
     this.stage = 'ready';
     for (const [place] of this.processes.entries()) void this.keep(place);
     if (timeoutLoop > 0) this.looks = setInterval(() => this.look(), timeoutLoop / LOOKS).unref();
@@ -113,10 +134,13 @@ class Supervisor implements Server {
   private async launch(place: number, isFirst = false): Promise<Started> {
     const child = new ServingProcess(this.options);
     this.processes[place] = child;
-    const limit = 2 * this.resolved.timeoutStartup + START_MARGIN;
+    const { bind: binds, socketMode, timeoutStartup } = this.resolved;
+    const limit = 2 * timeoutStartup + START_MARGIN;
     const timer = setTimeout(() => child.kill(), limit);
     try {
       const started = await child.order('serve', child.options, isFirst);
+      // Made by this process, and anew where none was left.
+      for (const bind of binds) settleBind(bind, { socketMode, owner: this.identity });
       // Where a reload has come meanwhile.
       while (child.options !== this.options) {
         child.options = this.options;
@@ -187,8 +211,7 @@ class Supervisor implements Server {
     const limit = timeoutDrain + timeoutGraceful + STOP_MARGIN + STOP_MARGIN_OF_MOUNT * apps.length;
     const running = this.processes.filter((child) => !child.hasEnded);
     const stops = await Promise.allSettled(running.map((child) => child.stop(limit)));
-    await this.status.close();
-    await this.errorLog.close();
+    await this.leave();
     const failure = stops.find((stop) => stop.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
   }
@@ -207,7 +230,13 @@ class Supervisor implements Server {
     this.stopping.abort();
     for (const child of this.processes) child.kill();
     await Promise.all(this.processes.map(({ ended }) => ended));
+    await this.leave();
+  }
+
+  /** Behind the end of all processes. */
+  private async leave(): Promise<void> {
     await this.status.close();
+    this.pidFile.remove();
     await this.errorLog.close();
   }
 

@@ -179,6 +179,22 @@ export {};
 //: L-54: Under systemd a server SHOULD listen on the sockets that it is handed over, where nothing else names an
 //: address, and tell when it is ready, reloads and stops, and that it lives.
 //:
+//: L-55: A server that root starts MAY serve as another user (`--user`, `--group`). Applications MUST be loaded and
+//: called, and what clients send MUST be read, in processes that have become that user on all threads, with the groups
+//: that it belongs to and no others, and cannot go back. What such a process opens it opens by these rights, at the
+//: start as at any later time. A user that does not exist, or cannot be become, keeps the server from starting.
+//:
+//: L-56: A file with the id of the process (`--pid-file`) MUST be there from when requests are answered until the stop
+//: is over. It MUST be refused where the id of another living process stands there; that of one that has ended is
+//: replaced, and anything else left as it is.
+//:
+//: L-57: The rights that new files do not get (`--umask`) MUST hold ahead of the first file or socket that is made, and
+//: another directory (`--chdir`) ahead of everything that is looked up from it.
+//:
+//: L-58: Whatever dies, hangs, is cut off or loaded again beside it, a request MUST be answered once, by what belongs
+//: to it, or see its connection end; no answer is lost, given twice or given to another one. Memory and descriptors
+//: stay as they were.
+//:
 //: L-60: A server MAY have a way to be run by those who write an application (development). It MUST be asked for by a
 //: command of its own: in production nothing of it is loaded, and no setting of production leads to it.
 //:
