@@ -1,5 +1,4 @@
 import { ConfigurationError } from '../interface/errors.ts';
-import type { Application, AsyncApplication } from '../interface/types.ts';
 import type { AnyApplication, Middleware } from './types.ts';
 
 /**
@@ -13,11 +12,8 @@ export function compose(list: readonly Middleware[]): Middleware {
   for (const [index, layer] of layers.entries()) {
     if (typeof layer !== 'function') throw new ConfigurationError(`compose: member ${index} is not a middleware`);
   }
-  function wrap(app: Application): Application;
-  function wrap(app: AsyncApplication): AsyncApplication;
-  function wrap(app: AnyApplication): AnyApplication;
   function wrap(app: AnyApplication): AnyApplication {
     return layers.reduceRight((inner, layer) => layer(inner), app);
   }
-  return wrap;
+  return wrap as Middleware; // as each of them
 }

@@ -136,13 +136,10 @@ function asyncForm(definition: Definition, app: AsyncApplication): AsyncApplicat
  * @throws ConfigurationError when it is applied to something else, or to a kind that it is not made for (M-18)
  */
 export function middleware(definition: Definition): Middleware {
-  function wrap(app: Application): Application;
-  function wrap(app: AsyncApplication): AsyncApplication;
-  function wrap(app: AnyApplication): AnyApplication;
   function wrap(app: AnyApplication): AnyApplication {
     checkApplication(definition.name, app, definition.kind);
     const wrapper = isAsync(app) ? asyncForm(definition, app) : syncForm(definition, app);
     return passLifespan(wrapper, [app], definition);
   }
-  return wrap;
+  return wrap as Middleware; // each form is of the kind of what is inside
 }
