@@ -28,5 +28,7 @@ export type { PartHead } from './multipart-head.ts';
 export type { MultipartLimits } from './multipart-splitter.ts';
 export { type BodyOptions, body } from './request-body.ts';
 export { RequestDataError } from './request-data-error.ts';
+export { type RouteHandler, type RouteParameters, type RouteTable, router } from './router.ts';
+export { type SendOptions, sendHtml, sendJson, sendNotFound, sendRedirect, sendText } from './send.ts';
 export { setupAsyncTestingDefaults, setupTestingDefaults } from './testing-defaults.ts';
 export { query, type UrlencodedOptions, urlencoded } from './urlencoded.ts';

@@ -46,6 +46,16 @@ function part(head: string, data: string): Environ {
   return posted('multipart/form-data; boundary=x', `--x\r\n${head}\r\n\r\n${data}\r\n--x--`);
 }
 
+const routes = toolbox.router({
+  'GET /a/:b': (_environ, startResponse) => toolbox.sendText(startResponse, 'a'),
+  'GET /:a/:b(\\d+)/c': (_environ, startResponse) => toolbox.sendText(startResponse, 'b'),
+  'GET /a/**': (_environ, startResponse) => toolbox.sendText(startResponse, 'c'),
+});
+
+function routed(environ: { PATH_INFO: string }): unknown {
+  return routes(Object.assign(syncEnviron(), environ), () => () => {});
+}
+
 function posted(type: string, body: string): Environ {
   const latin1 = Buffer.from(body, 'latin1');
   let rest: Uint8Array = latin1;
@@ -123,8 +133,14 @@ const TOOLBOX: Record<keyof typeof toolbox, Taker[] | typeof NONE> = {
     (text) => toolbox.readEnviron({ env: { [text]: text } }),
   ],
   RequestDataError: NONE,
+  router: [(text) => routed({ PATH_INFO: text }), (text) => routed({ PATH_INFO: `/a/${text}` })],
   requestUri: [(text) => toolbox.requestUri({ PATH_INFO: text }), (text) => toolbox.requestUri({ QUERY_STRING: text })],
   guessScheme: [(text) => toolbox.guessScheme({ HTTPS: text })],
+  sendHtml: [(text) => toolbox.sendHtml(() => {}, text)],
+  sendJson: [(text) => toolbox.sendJson(() => {}, text)],
+  sendNotFound: [(text) => toolbox.sendNotFound(() => {}, text)],
+  sendRedirect: [(text) => toolbox.sendRedirect(() => {}, text)],
+  sendText: [(text) => toolbox.sendText(() => {}, text)],
   setCookie: [
     (text) => toolbox.setCookie('a', text),
     (text) => toolbox.setCookie(text, 'a'),

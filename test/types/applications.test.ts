@@ -303,14 +303,16 @@ describe('middleware', () => {
     expectTypeOf(compress()(sync)).toEqualTypeOf<Application>();
     expectTypeOf(compress()(async)).toEqualTypeOf<AsyncApplication>();
     expectTypeOf(compress()(either)).toEqualTypeOf<Application | AsyncApplication>();
-    // @ts-expect-error no application
-    compress()({});
-    // @ts-expect-error a middleware
-    compress()(compress());
-    // @ts-expect-error not a list
-    compose(compress());
-    // @ts-expect-error text is no body
-    compress()(() => 'text');
+    compiled(
+      // @ts-expect-error no application
+      () => compress()({}),
+      // @ts-expect-error a middleware
+      () => compress()(compress()),
+      // @ts-expect-error not a list
+      () => compose(compress()),
+      // @ts-expect-error text is no body
+      () => compress()(() => 'text'),
+    );
   });
 
   it('M-05 what replaces startResponse returns a write', () => {
