@@ -4,6 +4,7 @@ import type { EnvironTemplate } from '../environ/builder.ts';
 import { SOFTWARE } from '../environ/variables.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import { noApplication } from '../rules/no-application.ts';
 import type { Headers } from '../toolbox/headers.ts';
 import { MemoryErrorStream } from '../toolbox/memory-error-stream.ts';
 import { type HeadersInit, type RequestHead, requestHeaders, toBytes, type WholeBody } from './request.ts';
@@ -95,7 +96,10 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
   private readonly owner: unknown;
   private started = false;
 
+  /** @throws ConfigurationError for what is no application, and for a prefix that is none */
   constructor(app: Application | AsyncApplication, options: ClientOptions) {
+    const fault = noApplication(app);
+    if (fault !== null) throw new ConfigurationError(`a test client takes an application, and got ${fault}`);
     this.options = options;
     this.state = options.state ?? {};
     this.owner = app;

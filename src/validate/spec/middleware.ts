@@ -61,3 +61,6 @@ export {};
 //:
 //: M-28: Of a request that fails the span MUST tell the first error and that it has failed: of an exception, and of a
 //: status from 500 on. A client that leaves, and a status below 500, are no failures.
+//:
+//: M-30: What makes middleware, or wraps applications, SHOULD refuse a middleware that was given no application, and a
+//: list of middleware that is none or has an application in it: when it is made or loaded, before the first request.
