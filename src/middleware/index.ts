@@ -1,4 +1,5 @@
 export { copyEnviron } from '../environ/copy.ts';
+export { allowHosts } from './allow-hosts.ts';
 export { allowMethods } from './allow-methods.ts';
 export { compose } from './compose.ts';
 export { type CompressOptions, compress } from './compress.ts';

@@ -15,6 +15,7 @@ export {
   textToNative,
 } from '../rules/native-strings.ts';
 export { statusLine } from '../rules/status-line.ts';
+export { contentDisposition } from './content-disposition.ts';
 export { type CookieAttributes, type CookiesOptions, cookies, setCookie } from './cookies.ts';
 export { demoApp } from './demo-app.ts';
 export { type FormLimits, form } from './form.ts';

@@ -84,6 +84,7 @@ const TOOLBOX: Record<keyof typeof toolbox, Taker[] | typeof NONE> = {
   ],
   AsyncFileWrapper: NONE,
   body: NONE,
+  contentDisposition: [(text) => toolbox.contentDisposition(text)],
   cookies: [(text) => toolbox.cookies({ HTTP_COOKIE: text }, bare)],
   demoApp: [(text) => toolbox.demoApp(Object.assign(syncEnviron(), { HTTP_X: text }), () => () => {})],
   FileWrapper: NONE,
@@ -214,12 +215,15 @@ const WHOLE = {
 };
 
 const SUBJECTS: Record<string, Subject[]> = {
+  allowHosts: [
+    { wrap: shipped.allowHosts(['example.com', '*.example.org']), requests: [{ HTTP_HOST: 'a.example.org' }] },
+  ],
   allowMethods: [{ wrap: shipped.allowMethods(['GET']) }],
   compress: [{ wrap: shipped.compress({ threshold: 0 }), requests: [{ HTTP_ACCEPT_ENCODING: 'gzip' }], head: true }],
   conditionalGet: [{ wrap: shipped.conditionalGet(), requests: CONDITIONS, head: true }],
   cors: [
     {
-      wrap: shipped.cors({ origin: ['https://a.test', /https:\/\/[a-z]+\.test/], credentials: true }),
+      wrap: shipped.cors({ origin: ['https://a.test', /https:\/\/[a-z]+\.test/], credentials: true, privateNetwork: true }),
       requests: [
         { HTTP_ORIGIN: 'https://a.test' },
         {

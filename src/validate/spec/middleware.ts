@@ -64,3 +64,9 @@ export {};
 //:
 //: M-30: What makes middleware, or wraps applications, SHOULD refuse a middleware that was given no application, and a
 //: list of middleware that is none or has an application in it: when it is made or loaded, before the first request.
+//:
+//: M-31: An allow list of hosts MUST refuse a request whose Host is not on it, is malformed or missing, with 421 (RFC
+//: 9110, 7.4), before the application is called.
+//:
+//: M-33: A preflight that asks for access to a private network MUST NOT be granted that, unless the owner wants it and
+//: the origin is allowed.
