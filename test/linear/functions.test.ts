@@ -269,6 +269,7 @@ const NO_MIDDLEWARE = [
   'compose',
   'staticApplication',
   'copyEnviron',
+  'sendFile',
   'DROP',
   'Head',
   'Session',
