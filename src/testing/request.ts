@@ -65,7 +65,8 @@ function targetOf({ path = '/', query }: RequestHead): string {
   return `${visible}${visible.includes('?') ? '&' : '?'}${textToNative(added)}`;
 }
 
-function pairsOf(init: HeadersInit): HeaderField[] {
+/** Header fields as pairs, in order. */
+export function pairsOf(init: HeadersInit): HeaderField[] {
   if (Symbol.iterator in init) return Array.from(init, ([name, value]) => [name, value]);
   return Object.entries(init).flatMap(([name, value]): HeaderField[] =>
     typeof value === 'string' ? [[name, value]] : value.map((each) => [name, each]),
