@@ -22,14 +22,19 @@ export function requestUrl(request: RedirectedRequest, defaults: HeadersInit): U
 }
 
 function isWhole(body: unknown): boolean {
-  return body === undefined || typeof body === 'string' || body instanceof Uint8Array || body instanceof URLSearchParams;
+  const isText = body === undefined || typeof body === 'string';
+  return isText || body instanceof Uint8Array || body instanceof URLSearchParams;
 }
 
 /**
  * The request that a redirect asks for; null for any other response, for a place at another host, and where a body in
  * pieces would have to be sent again.
  */
-export function redirected(request: RedirectedRequest, defaults: HeadersInit, response: TestResponse): RedirectedRequest | null {
+export function redirected(
+  request: RedirectedRequest,
+  defaults: HeadersInit,
+  response: TestResponse,
+): RedirectedRequest | null {
   const location = response.headers.get('Location');
   const from = requestUrl(request, defaults);
   if (!REDIRECTS.has(response.status) || location === null || from === null) return null;

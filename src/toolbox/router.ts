@@ -50,9 +50,7 @@ class Routes {
     for (const [route, handler] of Object.entries(table)) {
       const match = ROUTE.exec(route);
       if (match === null) {
-        throw new ConfigurationError(
-          `router: ${shown(route)} is no route: write 'GET /path', or '/path' for all methods`,
-        );
+        throw new ConfigurationError(`router: ${shown(route)} is no route: write 'GET /path', or '/path' for all methods`);
       }
       const [, method = '', path] = match;
       try {
@@ -112,8 +110,8 @@ function kindOfAll(table: RouteTable): 'sync' | 'async' {
   const other = others.find(([, handler]) => kindOf(handler) !== kind);
   if (other === undefined) return kind;
   throw new ConfigurationError(
-    `router: the handler of ${shown(first[0])} is ${kind}, and that of ${shown(other[0])} is not: write "async" before ` +
-      'all of them or none, or make two routers (M-18)',
+    `router: the handler of ${shown(first[0])} is ${kind}, and that of ${shown(other[0])} is not: write "async" ` +
+      'before all of them or none, or make two routers (M-18)',
   );
 }
 

@@ -223,7 +223,11 @@ const SUBJECTS: Record<string, Subject[]> = {
   conditionalGet: [{ wrap: shipped.conditionalGet(), requests: CONDITIONS, head: true }],
   cors: [
     {
-      wrap: shipped.cors({ origin: ['https://a.test', /https:\/\/[a-z]+\.test/], credentials: true, privateNetwork: true }),
+      wrap: shipped.cors({
+        origin: ['https://a.test', /https:\/\/[a-z]+\.test/],
+        credentials: true,
+        privateNetwork: true,
+      }),
       requests: [
         { HTTP_ORIGIN: 'https://a.test' },
         {

@@ -234,8 +234,8 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
     expect((await get(kind, '/empty', {}, endings)).text).toBe('beside an empty one');
     // A directory with an index file goes first.
     expect((await get(kind, '/sub', {}, endings)).code).toBe(301);
-    expect((await get(kind, '/page', { headers: { 'Accept-Encoding': 'br' } }, { ...endings, precompressed: true })).text)
-      .toBe('as br');
+    const headers = { 'Accept-Encoding': 'br' };
+    expect((await get(kind, '/page', { headers }, { ...endings, precompressed: true })).text).toBe('as br');
     for (const path of ['/about/', '/about.', '/', '/.secret', '/../outside/a']) {
       expect((await get(kind, path, {}, { endings: ['.html', '.txt'], index: [] })).text).toBe('fallback');
     }

@@ -39,7 +39,9 @@ function page(environ: Record<string, unknown>, body: Uint8Array): Page {
   return PAGES[String(path)] ?? ['200 OK', []];
 }
 
-const clients: Record<Kind, (options: ClientOptions) => { request(request: RequestOptions & { body?: string }): unknown }> = {
+type Asked = RequestOptions & { body?: string };
+
+const clients: Record<Kind, (options: ClientOptions) => { request(request: Asked): unknown }> = {
   sync: (options) =>
     new SyncTestClient(
       markSync((environ, startResponse) => {
@@ -60,7 +62,7 @@ const clients: Record<Kind, (options: ClientOptions) => { request(request: Reque
 
 describe.each<Kind>(['sync', 'async'])('a client of %s applications', (kind) => {
   /** What the application saw of some requests, and the last response. */
-  async function visit(options: ClientOptions, ...requests: (RequestOptions & { body?: string })[]) {
+  async function visit(options: ClientOptions, ...requests: Asked[]) {
     seen.length = 0;
     const client = clients[kind](options);
     let response: TestResponse | undefined;
@@ -90,7 +92,8 @@ describe.each<Kind>(['sync', 'async'])('a client of %s applications', (kind) => 
 
   test('U-66 keeps the method of others than a form, and HEAD', async () => {
     expect((await visit({}, { path: '/moved', redirects: 1 })).seen).toEqual(['GET /moved', 'GET /home']);
-    expect((await visit({}, { method: 'HEAD', path: '/login', redirects: 1 })).seen).toEqual(['HEAD /login', 'HEAD /home']);
+    const head = { method: 'HEAD', path: '/login', redirects: 1 };
+    expect((await visit({}, head)).seen).toEqual(['HEAD /login', 'HEAD /home']);
   });
 
   test('U-66 stops at its limit, at another host, and at what is no place', async () => {
