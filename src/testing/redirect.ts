@@ -3,7 +3,7 @@ import { type HeadersInit, pairsOf, type RequestHead, requestHeaders } from './r
 import type { TestResponse } from './response.ts';
 
 /** As much of a request of either client as a redirect changes. */
-export interface RedirectedRequest extends RequestHead {
+interface RedirectedRequest extends RequestHead {
   body?: unknown;
   json?: unknown;
 }
@@ -38,7 +38,7 @@ export function redirected(
   const location = response.headers.get('Location');
   const from = requestUrl(request, defaults);
   if (!REDIRECTS.has(response.status) || location === null || from === null) return null;
-  if (!URL.canParse(location, from)) return null;
+  if (!URL.canParse(location, from.href)) return null;
   const to = new URL(location, from);
   const scheme = to.protocol.slice(0, -1);
   if (to.host !== from.host || (scheme !== 'http' && scheme !== 'https')) return null;
