@@ -72,12 +72,7 @@ function begin(
  * @param path from the current directory, or below `root`
  * @throws what the file system throws for a file that is there and cannot be read; what `startResponse` throws
  */
-export function sendFile(
-  environ: Environ,
-  startResponse: StartResponse,
-  path: string,
-  options?: SendFileOptions,
-): Body;
+export function sendFile(environ: Environ, startResponse: StartResponse, path: string, options?: SendFileOptions): Body;
 export function sendFile(
   environ: AsyncEnviron,
   startResponse: AsyncStartResponse,

@@ -1,10 +1,7 @@
 import type { ServeOptions } from './options.ts';
 
 /** What a configuration file gives: the settings, and the applications, unless the command names those. */
-export type ConfigFile = Omit<
-  ServeOptions,
-  'apps' | 'directory' | 'accessLogStream' | 'errorLog' | 'wrapper'
-> &
+export type ConfigFile = Omit<ServeOptions, 'apps' | 'directory' | 'accessLogStream' | 'errorLog' | 'wrapper'> &
   Partial<Pick<ServeOptions, 'apps'>>;
 
 /**
