@@ -50,7 +50,9 @@ class Routes {
     for (const [route, handler] of Object.entries(table)) {
       const match = ROUTE.exec(route);
       if (match === null) {
-        throw new ConfigurationError(`router: ${shown(route)} is no route: write 'GET /path', or '/path' for all methods`);
+        throw new ConfigurationError(
+          `router: ${shown(route)} is no route: write 'GET /path', or '/path' for all methods`,
+        );
       }
       const [, method = '', path] = match;
       try {
