@@ -10,9 +10,11 @@ import { report } from '../engine/report.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
 import { markOriginal } from '../interface/original.ts';
 import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
+import { isBelow } from '../rules/prefix.ts';
 import { describeError, shownRequest } from '../rules/show.ts';
 import { ListenerSocket } from './listener-socket.ts';
 import { OWN_MESSAGES, serveMessages } from './own-messages.ts';
+import { requestTarget } from './request-target.ts';
 import type { ParsedHead } from './response-parser.ts';
 import { serveConnection } from './served-socket.ts';
 
@@ -22,7 +24,13 @@ export interface RequestEmitter {
 }
 
 /** Hooks of the application (L-01): where a framework connects to its databases, and leaves them. */
-export type NodeListenerOptions = Pick<Lifespan, 'startup' | 'shutdown'>;
+export interface NodeListenerOptions extends Pick<Lifespan, 'startup' | 'shutdown'> {
+  /**
+   * Puts the mount in front of a `Location` that is a path outside of it: for listeners that know nothing of mounts,
+   * and mean their own paths. False by default.
+   */
+  mountRedirects?: boolean;
+}
 
 const NOTHING = new Uint8Array(0);
 const NOT_IMPLEMENTED: HeaderField[] = [['Content-Type', 'text/plain; charset=utf-8']];
@@ -68,6 +76,17 @@ class ListenerBody implements AsyncIterableIterator<Uint8Array> {
   close(): void {
     this.#socket.abandon();
   }
+}
+
+/** The fields of a response, with a `Location` below the mount where that is a path (RFC 9110, 10.2.2). */
+function redirectedBelow(environ: AsyncEnviron, headers: HeaderField[]): HeaderField[] {
+  const { script } = requestTarget(environ);
+  if (script === '') return headers;
+  return headers.map(([name, value]) => {
+    const path = value.split(/[?#]/, 1)[0];
+    const isOutside = value.startsWith('/') && !value.startsWith('//') && !isBelow(path, script);
+    return name.toLowerCase() === 'location' && isOutside ? [name, script + value] : [name, value];
+  });
 }
 
 /** Gives a request to the listener. What it throws, or rejects with, fails the request and nothing else. */
@@ -165,7 +184,8 @@ export function listenerApplication(
         else signal.addEventListener('abort', socket, { once: true });
       }
       const head = response.head ?? (await headOf(socket));
-      const write = startResponse(head.status, head.headers);
+      const headers = options.mountRedirects ? redirectedBelow(environ, head.headers) : head.headers;
+      const write = startResponse(head.status, headers);
       if (response.complete) {
         const body = socket.takeBody();
         socket.release();

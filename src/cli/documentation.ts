@@ -67,6 +67,15 @@ export default {
 };
 \`\`\`
 
+\`defineConfig\` gives a file its types: names and values of settings are checked by the compiler, and completed by
+editors. In TypeScript, or in JavaScript with \`// @ts-check\`:
+
+\`\`\`ts
+import { defineConfig } from 'quaich';
+
+export default defineConfig({ apps: './site.js', syncWorkers: 4 });
+\`\`\`
+
 An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`), or what it has to be adapted from (\`adapt: 'node'\` or
 \`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. \`workers: 2\` gives it [workers of
 its own](production.md#workers-of-their-own). A key that is not known is an error.

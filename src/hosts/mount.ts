@@ -12,6 +12,7 @@ import { kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, ErrorStream, Kind, Lifespan } from '../interface/types.ts';
 import { serveByEventLoop } from '../pool/this-thread.ts';
 import { Gate } from '../rules/gate.ts';
+import { noApplication } from '../rules/no-application.ts';
 import { nativePrefix } from '../rules/prefix.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
 import { describeError } from '../rules/show.ts';
@@ -69,9 +70,10 @@ const GRACEFUL = 5000;
 
 /** A sync application as an async one on this thread; an async one as it is. */
 function runnable(app: Application | AsyncApplication, { kind, where, limitBody }: MountOptions): AsyncApplication {
-  if (typeof app !== 'function') {
+  const fault = noApplication(app);
+  if (fault !== null) {
     throw new ConfigurationError(
-      `a mount takes the application itself, a function, got ${typeof app}; import it, or see syncToAsync for a worker`,
+      `a mount takes the application itself, and got ${fault}; import it, or see syncToAsync for a worker`,
     );
   }
   if ((kind ?? kindOf(app)) === 'async') return app as AsyncApplication; // its owner says so (B-01)

@@ -2,6 +2,7 @@ import type { Application, AsyncApplication, AsyncEnviron, Environ, Kind } from 
 
 // A registered symbol, so that marks survive two copies of this package in one process.
 const KIND = Symbol.for('quaich.kind');
+const MIDDLEWARE = Symbol.for('quaich.middleware');
 
 const AsyncFunction = (async () => {}).constructor;
 const AsyncGeneratorFunction = async function* () {}.constructor;
@@ -36,6 +37,16 @@ export function kindOf(app: (...args: never[]) => unknown): Kind {
   const marked = (app as Marked)[KIND];
   if (marked === 'sync' || marked === 'async') return marked;
   return app instanceof AsyncFunction || app instanceof AsyncGeneratorFunction ? 'async' : 'sync';
+}
+
+/** Declares a middleware, so that one which was given no application is not taken for one (M-30). */
+export function markMiddleware<F extends object>(middleware: F): F {
+  return Object.defineProperty(middleware, MIDDLEWARE, { value: true });
+}
+
+/** Whether a value is a middleware that says so. */
+export function isMiddleware(value: unknown): boolean {
+  return typeof value === 'function' && Object.hasOwn(value, MIDDLEWARE);
 }
 
 /** Whether the async convention is in force for the call with this environ (G-47). */

@@ -7,6 +7,9 @@
 /** One header field: name and value, native strings both. */
 export type HeaderField = [name: string, value: string];
 
+/** Header fields that nobody changes: a list of `HeaderField`s, or one that is `as const` or readonly otherwise. */
+export type HeaderFields = readonly Readonly<HeaderField>[];
+
 /**
  * Sends a block of the body ahead of the returned iterable (PEP 3333, The write() Callable). Blocks under backpressure.
  */
@@ -20,33 +23,40 @@ type StatusLine = `${'2' | '3' | '4' | '5'}${Digit}${Digit} ${string}`;
 
 /**
  * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and
- * a reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Other literals are
- * `never`. A `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). The
- * two are told apart by a record with the status as its key: it asks for a property where that is a literal, and for
- * none where it may be any string.
+ * a reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Any other literal is
+ * measured against a text that says so, which the compiler shows. A `string`, or a template with a part that is not
+ * known, passes: `startResponse` checks it (G-87). The two are told apart by a record with the status as its key: it
+ * asks for a property where that is a literal, and for none where it may be any string.
  */
-export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : S extends StatusLine ? S : never;
+export type Status<S extends string> =
+  Record<never, 1> extends Record<S, 1>
+    ? S
+    : S extends StatusLine
+      ? S
+      : `${S} is no status: three digits from 200 to 599, a space and a reason phrase, as in "200 OK"`;
 
 /**
- * Stores the head of the response and transmits nothing (G-80).
- *
- * @param status `'200 OK'`: three digits, a space, a reason phrase
- * @param headers an array of `[name, value]` pairs; checked during the call (G-87) and copied (G-96)
- * @param error the error that made a second call necessary (PEP 3333: exc_info). Thrown back where the head has been
- *   sent already (G-84)
+ * `startResponse` by the `write` that it gives. A method, since methods are compared less strictly: what a middleware
+ * puts in the place of `startResponse` may be declared with the narrower types that it gets, `HeaderField[]` and
+ * `Error`.
  */
-export type StartResponse = <const S extends string>(
-  status: Status<S>,
-  headers: HeaderField[],
-  error?: Error | null,
-) => Write;
+interface Responding<W> {
+  /**
+   * Stores the head of the response and transmits nothing (G-80).
+   *
+   * @param status `'200 OK'`: three digits, a space, a reason phrase
+   * @param headers an array of `[name, value]` pairs; checked during the call (G-87) and copied (G-96)
+   * @param error what was caught, and made a second call necessary (PEP 3333: exc_info): an Error, or the call throws
+   *   (G-85). Thrown back where the head has been sent already (G-84)
+   */
+  startResponse<const S extends string>(status: Status<S>, headers: HeaderFields, error?: unknown): W;
+}
+
+/** Stores the head of the response and transmits nothing (G-80). */
+export type StartResponse = Responding<Write>['startResponse'];
 
 /** As `StartResponse`; itself synchronous (B-08). */
-export type AsyncStartResponse = <const S extends string>(
-  status: Status<S>,
-  headers: HeaderField[],
-  error?: Error | null,
-) => AsyncWrite;
+export type AsyncStartResponse = Responding<AsyncWrite>['startResponse'];
 
 /** The request body for a sync application: every method blocks until it can answer (G-51 to G-63). */
 export interface InputStream extends Iterable<Uint8Array> {
@@ -158,7 +168,7 @@ interface CommonEnviron {
  *
  * @throws ApplicationError for what `startResponse` would refuse too, and for a Content-Length
  */
-export type EarlyHints = (headers: HeaderField[]) => void;
+export type EarlyHints = (headers: HeaderFields) => void;
 
 /** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
 export interface Environ extends CommonEnviron {
@@ -208,14 +218,50 @@ export type SyncMiddleware = (app: Application) => Application;
 export type AsyncMiddleware = (app: AsyncApplication) => AsyncApplication;
 
 /**
+ * The environ of an application that is written where it is handed over, such as `compress()(async (environ) => …)`.
+ * The compiler has to know it before it has read the application, which tells the convention; so it has what either
+ * convention has. Where the two differ, reads give what the sync one gives, for which an async application may wait all
+ * the same.
+ */
+export interface InPlaceEnviron extends CommonEnviron {
+  'wsgi.input': InputStream & AsyncInputStream;
+  'wsgi.file_wrapper'?: FileWrapper & AsyncFileWrapper;
+  /** Not known here. */
+  'quaich.async': never;
+  /** Of the sync convention (B-37). */
+  'quaich.client_disconnected'?: () => boolean;
+  /** Of the async convention (G-48). */
+  'quaich.signal'?: AbortSignal;
+}
+
+/** `startResponse` of an application that is written where it is handed over; its `write` may be awaited. */
+export type InPlaceStartResponse = AsyncStartResponse & StartResponse;
+
+/** An application of either convention: one that is declared, or one that is written where it is handed over. */
+export type InPlaceApplication = ((
+  environ: InPlaceEnviron,
+  startResponse: InPlaceStartResponse,
+) => Body | AsyncBody | Promise<AsyncBody>) &
+  Lifespan;
+
+/**
+ * The application that a function is: as it is declared, and else by what it returns. Of several in a union, each.
+ */
+export type ApplicationOf<F extends (...args: never[]) => unknown> = F extends unknown
+  ? [F] extends [Application]
+    ? Application
+    : [F] extends [AsyncApplication]
+      ? AsyncApplication
+      : [ReturnType<F>] extends [Body]
+        ? Application
+        : AsyncApplication
+  : never;
+
+/**
  * Middleware for both conventions: what it returns is of the kind of what it was given (B-03, M-18), lifespan hooks
  * included (L-14).
  */
-export interface Middleware {
-  (app: Application): Application;
-  (app: AsyncApplication): AsyncApplication;
-  (app: Application | AsyncApplication): Application | AsyncApplication;
-}
+export type Middleware = <A extends InPlaceApplication>(app: A) => ApplicationOf<A>;
 
 /** How an application is called. Known before the first call (B-01). */
 export type Kind = 'sync' | 'async';

@@ -1,23 +1,41 @@
 import { ConfigurationError } from '../interface/errors.ts';
-import type { Application, AsyncApplication } from '../interface/types.ts';
+import { markMiddleware } from '../interface/kind.ts';
+import { disregard } from '../rules/promises.ts';
+import { shown } from '../rules/show.ts';
+import { checkApplication } from './define.ts';
 import type { AnyApplication, Middleware } from './types.ts';
+
+/** One layer around an application. An application in the place of a middleware is found out by what it gives. */
+function layered(layer: Middleware, app: AnyApplication, index: number): AnyApplication {
+  const made: unknown = layer(app);
+  if (typeof made === 'function') return made as AnyApplication; // of a middleware
+  disregard(made);
+  throw new ConfigurationError(
+    `compose: member ${index} gave ${shown(made)}, where a middleware gives an application; the application that is ` +
+      'wrapped goes behind the list, compose([...])(app) (M-30)',
+  );
+}
 
 /**
  * One middleware of several: the first is the outermost, `compose([a, b])(app)` is `a(b(app))`. The list is folded when
  * it is applied to an application, once, and not again for each request.
  *
- * @throws ConfigurationError for a member that is no function
+ * @throws ConfigurationError for what is no list, or a member that is no function; the middleware throws it for what is
+ *   no application, and for a member that gives none
  */
 export function compose(list: readonly Middleware[]): Middleware {
-  const layers = [...list];
+  if (!Array.isArray(list)) {
+    throw new ConfigurationError(
+      `compose takes a list of middleware, compose([compress()])(app), and got ${shown(list)} (M-30)`,
+    );
+  }
+  const layers: Middleware[] = [...list];
   for (const [index, layer] of layers.entries()) {
     if (typeof layer !== 'function') throw new ConfigurationError(`compose: member ${index} is not a middleware`);
   }
-  function wrap(app: Application): Application;
-  function wrap(app: AsyncApplication): AsyncApplication;
-  function wrap(app: AnyApplication): AnyApplication;
   function wrap(app: AnyApplication): AnyApplication {
-    return layers.reduceRight((inner, layer) => layer(inner), app);
+    checkApplication('compose', app);
+    return layers.reduceRight((inner, layer, index) => layered(layer, inner, index), app);
   }
-  return wrap;
+  return markMiddleware(wrap as Middleware); // as each of them
 }

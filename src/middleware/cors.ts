@@ -26,6 +26,8 @@ export interface CorsOptions {
   credentials?: boolean;
   /** Seconds for which a preflight may be remembered. */
   maxAge?: number;
+  /** Lets pages of public sites request this one in a private network (M-33). False by default. */
+  privateNetwork?: boolean;
 }
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'];
@@ -60,7 +62,8 @@ function originTest(origin: NonNullable<CorsOptions['origin']>): OriginTest | nu
  */
 export function cors(options: CorsOptions = {}): Middleware {
   const { origin = '*', methods = METHODS, allowedHeaders, exposedHeaders, credentials = false, maxAge } = options;
-  checkSwitches('cors', { credentials });
+  const { privateNetwork = false } = options;
+  checkSwitches('cors', { credentials, privateNetwork });
   if (origin === '*' && credentials) {
     throw new ConfigurationError("cors: credentials need a list of origins, browsers refuse them with '*'");
   }
@@ -88,12 +91,10 @@ export function cors(options: CorsOptions = {}): Middleware {
   }
 
   function preflight(environ: AnyEnviron, fields: HeaderField[] | null) {
-    const vary: HeaderField = [
-      'Vary',
-      [...(test === null ? [] : ['Origin']), 'Access-Control-Request-Method', 'Access-Control-Request-Headers'].join(
-        ', ',
-      ),
-    ];
+    const asked = ['Access-Control-Request-Method', 'Access-Control-Request-Headers'];
+    if (test !== null) asked.unshift('Origin');
+    if (privateNetwork) asked.push('Access-Control-Request-Private-Network');
+    const vary: HeaderField = ['Vary', asked.join(', ')];
     if (fields === null) return emptyAnswer(204, [vary]);
     fields.push(['Access-Control-Allow-Methods', methods.join(', ')]);
     const wanted = environ.HTTP_ACCESS_CONTROL_REQUEST_HEADERS;
@@ -102,6 +103,9 @@ export function cors(options: CorsOptions = {}): Middleware {
       fields.push(['Access-Control-Allow-Headers', allowed]);
     }
     if (maxAge !== undefined) fields.push(['Access-Control-Max-Age', String(maxAge)]);
+    if (privateNetwork && environ.HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK === 'true') {
+      fields.push(['Access-Control-Allow-Private-Network', 'true']);
+    }
     return emptyAnswer(204, [...fields, vary]);
   }
 

@@ -8,7 +8,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
-import { kindOf, markAsync, markSync } from '../interface/kind.ts';
+import { kindOf, markAsync, markMiddleware, markSync } from '../interface/kind.ts';
 import type {
   Application,
   AsyncApplication,
@@ -19,6 +19,7 @@ import type {
   Environ,
   Kind,
 } from '../interface/types.ts';
+import { noApplication } from '../rules/no-application.ts';
 import { disregard } from '../rules/promises.ts';
 import { AsyncExchange } from './exchange/async.ts';
 import { isBody } from './exchange/inner-body.ts';
@@ -48,11 +49,8 @@ function bridge(from: Kind): string {
  * @throws ConfigurationError
  */
 export function checkApplication(name: string, app: unknown, kind?: Kind): asserts app is AnyApplication {
-  if (typeof app !== 'function') {
-    throw new ConfigurationError(
-      `${name} wraps an application, a function (environ, startResponse); got ${typeof app}`,
-    );
-  }
+  const fault = noApplication(app);
+  if (fault !== null) throw new ConfigurationError(`${name} wraps an application, and got ${fault}`);
   const found = kindOf(app as AnyApplication); // a function, of which no type tells the kind
   if (kind !== undefined && found !== kind) {
     throw new ConfigurationError(
@@ -136,13 +134,10 @@ function asyncForm(definition: Definition, app: AsyncApplication): AsyncApplicat
  * @throws ConfigurationError when it is applied to something else, or to a kind that it is not made for (M-18)
  */
 export function middleware(definition: Definition): Middleware {
-  function wrap(app: Application): Application;
-  function wrap(app: AsyncApplication): AsyncApplication;
-  function wrap(app: AnyApplication): AnyApplication;
   function wrap(app: AnyApplication): AnyApplication {
     checkApplication(definition.name, app, definition.kind);
     const wrapper = isAsync(app) ? asyncForm(definition, app) : syncForm(definition, app);
     return passLifespan(wrapper, [app], definition);
   }
-  return wrap;
+  return markMiddleware(wrap as Middleware); // each form is of the kind of what is inside
 }

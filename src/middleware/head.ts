@@ -2,7 +2,7 @@
  * A response head that middleware may change. Names are compared without regard to case; order and repetition of the
  * other fields are kept (M-15, G-95).
  */
-import type { HeaderField } from '../interface/types.ts';
+import type { HeaderField, HeaderFields } from '../interface/types.ts';
 
 /** Whether `headers` has the shape of G-90; what is in the strings is for the gateway to check. */
 export function isHeaderList(headers: unknown): headers is HeaderField[] {
@@ -23,13 +23,13 @@ interface Represented {
 }
 
 /** By the fields of the 304. */
-const represented = new WeakMap<readonly HeaderField[], Represented>();
+const represented = new WeakMap<HeaderFields, Represented>();
 
 /**
  * Notes what a 304 stands for. It has no media type and no length any more, by which middleware further out decides
  * what the 200 looks like, whose fields the 304 has to have (M-25).
  */
-export function standFor(fields: readonly HeaderField[], whole: Represented): void {
+export function standFor(fields: HeaderFields, whole: Represented): void {
   represented.set(fields, whole);
 }
 
@@ -39,11 +39,11 @@ export class Head {
   status: string;
   readonly headers: HeaderField[];
   /** The third argument of `startResponse`. */
-  readonly error: Error | null | undefined;
+  readonly error: unknown;
   /** For a 304: what it stands for, where a middleware inside has said so. */
   readonly represented: Represented | undefined;
 
-  constructor(status: string, headers: readonly HeaderField[], error?: Error | null) {
+  constructor(status: string, headers: HeaderFields, error?: unknown) {
     this.status = status;
     this.headers = headers.map(([name, value]) => [name, value]);
     this.error = error;

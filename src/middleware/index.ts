@@ -1,4 +1,5 @@
 export { copyEnviron } from '../environ/copy.ts';
+export { allowHosts } from './allow-hosts.ts';
 export { allowMethods } from './allow-methods.ts';
 export { compose } from './compose.ts';
 export { type CompressOptions, compress } from './compress.ts';
@@ -12,6 +13,7 @@ export { type LimitBodyOptions, limitBody } from './limit-body.ts';
 export { mount } from './mount.ts';
 export { type RequestIdOptions, requestId } from './request-id.ts';
 export { type ResponseTimeOptions, responseTime } from './response-time.ts';
+export { type SendFileOptions, sendFile } from './send-file.ts';
 export { Session, type SessionOptions, SessionTooLarge, session, sessionOf } from './session.ts';
 export { type StaticFilesOptions, staticApplication, staticFiles } from './static-files.ts';
 export { type TrustProxyOptions, trustProxy } from './trust-proxy.ts';

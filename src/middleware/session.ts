@@ -6,6 +6,8 @@ import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'no
 import { parseCookie, type SetCookie, stringifySetCookie } from 'cookie';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { TOKEN } from '../rules/grammar.ts';
+import { cookieFault } from '../toolbox/cookies.ts';
+import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
 import type { Head } from './head.ts';
 import type { AnyEnviron, Middleware } from './types.ts';
@@ -32,6 +34,8 @@ export interface SessionOptions {
   httpOnly?: boolean;
   /** `lax` by default. `none` needs `secure`. */
   sameSite?: 'strict' | 'lax' | 'none';
+  /** Keeps a cookie for each site that embeds this one apart (CHIPS). Needs `secure`. Off by default. */
+  partitioned?: boolean;
   /** Seconds since 1970; for tests. */
   now?: () => number;
 }
@@ -182,7 +186,8 @@ export function sessionOf(environ: AnyEnviron): Session {
 }
 
 function check(options: SessionOptions): void {
-  const { keys, name = 'session', maxAge = TWO_WEEKS, path = '/', domain, secure = true, sameSite = 'lax' } = options;
+  const { keys, name = 'session', maxAge = TWO_WEEKS, path = '/', domain, secure = true } = options;
+  const { sameSite = 'lax', partitioned = false } = options;
   const fail = (message: string) => {
     throw new ConfigurationError(`session: ${message}`);
   };
@@ -190,11 +195,10 @@ function check(options: SessionOptions): void {
   if (keys.some((key) => Buffer.byteLength(key) < SHORTEST_KEY)) fail(`a key has at least ${SHORTEST_KEY} bytes`);
   if (!TOKEN.test(name)) fail(`${JSON.stringify(name)} is no name for a cookie`);
   if (!Number.isInteger(maxAge) || maxAge < 1) fail(`maxAge is a number of seconds, got ${String(maxAge)}`);
-  if (sameSite === 'none' && secure === false) fail("sameSite 'none' needs secure");
-  if (/^__secure-/i.test(name) && secure !== true) fail('a name with __Secure- needs secure');
-  if (/^__host-/i.test(name) && (secure !== true || path !== '/' || domain !== undefined)) {
-    fail("a name with __Host- needs secure, the path '/' and no domain");
-  }
+  checkSwitches('session', { partitioned });
+  const certain = cookieFault(name, { secure: secure === true, path, domain, partitioned });
+  const fault = certain ?? cookieFault('', { secure: secure !== false, sameSite });
+  if (fault !== null) fail(fault);
 }
 
 /**
@@ -206,7 +210,8 @@ function check(options: SessionOptions): void {
 export function session(options: SessionOptions): Middleware {
   check(options);
   const { name = 'session', maxAge = TWO_WEEKS, rolling = false, path = '/', domain } = options;
-  const { secure = true, httpOnly = true, sameSite = 'lax', now = () => Date.now() / 1000 } = options;
+  const { secure = true, httpOnly = true, sameSite = 'lax', partitioned = false } = options;
+  const { now = () => Date.now() / 1000 } = options;
   const signer = new Signer(options.keys, name);
 
   function load(environ: AnyEnviron): Loaded {
@@ -233,6 +238,7 @@ export function session(options: SessionOptions): Middleware {
       domain,
       httpOnly,
       sameSite,
+      partitioned,
       secure: secure === 'auto' ? environ['wsgi.url_scheme'] === 'https' : secure,
     };
     return stringifySetCookie(fields, { encode: (text) => text });

@@ -1,29 +1,18 @@
 import { closeSync, realpathSync, statSync } from 'node:fs';
-import { extname } from 'node:path';
-import { mimes } from 'mrmime';
 import { ConfigurationError } from '../interface/errors.ts';
 import { isAsyncEnviron, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, HeaderField, Kind } from '../interface/types.ts';
-import { percentEncodeBytes } from '../rules/native-strings.ts';
-import { statusLine } from '../rules/status-line.ts';
+import { percentEncodeBytes, textToNative } from '../rules/native-strings.ts';
+import { shown } from '../rules/show.ts';
 import { awaitSteps, runSteps, type Steps, wait } from '../rules/steps.ts';
 import { acceptedOf } from './accept-encoding.ts';
 import { emptyAnswer, plainAnswer } from './answers.ts';
 import { checkSwitches } from './decision.ts';
 import { middleware } from './define.ts';
-import { Head, standFor } from './head.ts';
-import { evaluate, FAILED, NOT_MODIFIED } from './preconditions.ts';
-import { asyncFileBody, type FilePart, syncFileBody } from './static/file.ts';
-import {
-  awaitedFileSystem,
-  blockingFileSystem,
-  type FileSystem,
-  type OpenedFile,
-  openedPath,
-  openRegular,
-} from './static/file-system.ts';
-import { filePath, isServable, requestedPath } from './static/path.ts';
-import { rangeOf, rangeStillValid, strongTag } from './static/range.ts';
+import { answerFile, type FileDescription, mediaType } from './static/answer.ts';
+import { locateBelow, openBelow, type Root } from './static/below.ts';
+import { awaitedFileSystem, blockingFileSystem, type FileSystem, type OpenedFile } from './static/file-system.ts';
+import { type RequestedPath, requestedPath } from './static/path.ts';
 import type { Answer, AnyEnviron, Middleware } from './types.ts';
 
 export interface StaticFilesOptions {
@@ -31,7 +20,19 @@ export interface StaticFilesOptions {
   root: string;
   /** Names tried, in order, for a path that ends in `/`: `['index.html']` by default, `[]` for none. */
   index?: readonly string[];
-  /** Serves names that begin with a dot too. Off by default: they are treated as if they did not exist. */
+  /**
+   * Endings tried, in order, for a path that is no file: `['.html']` serves `/about` by `about.html`. None by default.
+   */
+  endings?: readonly string[];
+  /**
+   * The file below the root that browsers get in place of a page which does not exist, such as `index.html` of an
+   * application that has its routes in the browser; with 200. Only where the client asks for HTML. None by default.
+   */
+  fallback?: string;
+  /**
+   * Serves names that begin with a dot too. Off by default: they are treated as if they did not exist, but for
+   * `.well-known` at the root, which is meant to be found (RFC 8615).
+   */
   dotfiles?: boolean;
   /**
    * Looks for `file.zst`, `file.br` and `file.gz` beside a file, and serves what the client prefers. Off by default.
@@ -66,64 +67,104 @@ interface FoundFile extends OpenedFile {
   name: string;
   /** Null: as it is. */
   coding: string | null;
+  /** It stands in for a page that does not exist. */
+  stands: boolean;
 }
+
+/** What is in no name of a file. */
+const NO_NAME = /[/\\\0]/;
 
 /** The directory behind a path without a slash at its end: the client is sent there. */
 const REDIRECT: unique symbol = Symbol('redirect');
 
 class StaticFiles {
-  readonly #root: string;
+  readonly #root: Root;
   readonly #index: readonly string[];
-  readonly #dotfiles: boolean;
+  readonly #endings: readonly string[];
+  /** Names below the root; none where there is no such page. */
+  readonly #fallback: readonly string[];
   readonly #precompressed: boolean;
   readonly #cacheControl: StaticFilesOptions['cacheControl'];
   readonly #types: ReadonlyMap<string, string>;
 
   constructor(options: StaticFilesOptions) {
-    this.#root = existingDirectory(options.root);
+    const { dotfiles = false, precompressed = false } = options;
+    checkSwitches('staticFiles', { dotfiles, precompressed });
+    this.#root = { path: existingDirectory(options.root), dotfiles };
     this.#index = options.index ?? ['index.html'];
-    this.#dotfiles = options.dotfiles ?? false;
-    this.#precompressed = options.precompressed ?? false;
-    checkSwitches('staticFiles', { dotfiles: this.#dotfiles, precompressed: this.#precompressed });
+    this.#precompressed = precompressed;
     this.#cacheControl = options.cacheControl;
     this.#types = new Map(Object.entries(options.types ?? {}).map(([ending, type]) => [ending.toLowerCase(), type]));
     for (const name of this.#index) {
-      if (name === '' || /[/\\\0]/.test(name)) {
+      if (name === '' || NO_NAME.test(name)) {
         throw new ConfigurationError(`staticFiles: ${JSON.stringify(name)} is not the name of an index file`);
       }
     }
+    this.#endings = options.endings ?? [];
+    for (const ending of this.#endings) {
+      if (!/^\../.test(ending) || NO_NAME.test(ending)) {
+        throw new ConfigurationError(`staticFiles: an ending is like '.html', got ${shown(ending)}`);
+      }
+    }
+    this.#fallback = options.fallback === undefined ? [] : this.#pageNames(options.fallback);
+  }
+
+  /** @throws ConfigurationError for a path that no file is served under */
+  #pageNames(page: string): string[] {
+    const path = requestedPath(textToNative(`/${page}`), this.#root.dotfiles);
+    if (path !== null && !path.directory && path.segments.length > 0) return path.segments;
+    throw new ConfigurationError(`staticFiles: the fallback is a file below the root, got ${shown(page)}`);
   }
 
   /** The file for a request; null where there is none to be served. */
   *find(files: FileSystem, environ: AnyEnviron): Steps<FoundFile | typeof REDIRECT | null> {
-    const path = requestedPath(environ.PATH_INFO, this.#dotfiles);
-    if (path === null) return null;
-    const { segments, directory } = path;
-    const real = yield* this.#locate(files, segments);
-    if (real === null) return null;
-    const stat = yield* wait(files.stat(real));
-    if (stat === null) return null;
-    if (!stat.isDirectory()) {
-      if (directory || !stat.isFile()) return null;
-      return yield* this.#open(files, environ, segments, real);
+    const path = requestedPath(environ.PATH_INFO, this.#root.dotfiles);
+    const found = path === null ? null : yield* this.#find(files, environ, path);
+    if (found !== null || this.#fallback.length === 0 || !asksForPage(environ)) return found;
+    const real = yield* locateBelow(files, this.#root, this.#fallback);
+    const page = real === null ? null : yield* this.#open(files, environ, this.#fallback, real);
+    return page === null ? null : { ...page, stands: true };
+  }
+
+  *#find(
+    files: FileSystem,
+    environ: AnyEnviron,
+    { segments, directory }: RequestedPath,
+  ): Steps<FoundFile | typeof REDIRECT | null> {
+    const real = yield* locateBelow(files, this.#root, segments);
+    const stat = real === null ? null : yield* wait(files.stat(real));
+    if (real !== null && stat?.isFile()) return directory ? null : yield* this.#open(files, environ, segments, real);
+    if (stat?.isDirectory()) {
+      const found = yield* this.#indexOf(files, environ, segments);
+      if (found !== null && directory) return found;
+      if (found !== null) {
+        closeSync(found.descriptor);
+        return REDIRECT;
+      }
     }
+    return directory ? null : yield* this.#withEnding(files, environ, segments);
+  }
+
+  /** The index file of a directory. */
+  *#indexOf(files: FileSystem, environ: AnyEnviron, segments: readonly string[]): Steps<FoundFile | null> {
     for (const name of this.#index) {
-      const inside = yield* this.#locate(files, [...segments, name]);
-      if (inside === null) continue;
-      const found = yield* this.#open(files, environ, [...segments, name], inside);
-      if (found === null) continue;
-      if (directory) return found;
-      closeSync(found.descriptor);
-      return REDIRECT;
+      const inside = yield* locateBelow(files, this.#root, [...segments, name]);
+      const found = inside === null ? null : yield* this.#open(files, environ, [...segments, name], inside);
+      if (found !== null) return found;
     }
     return null;
   }
 
-  /** The real path, if it may be served. */
-  *#locate(files: FileSystem, segments: readonly string[]): Steps<string | null> {
-    const asked = filePath(this.#root, segments);
-    const real = yield* wait(files.realPath(asked));
-    return real !== null && isServable(this.#root, asked, real, this.#dotfiles) ? real : null;
+  /** The file whose name has one of the endings that may be left out. */
+  *#withEnding(files: FileSystem, environ: AnyEnviron, segments: readonly string[]): Steps<FoundFile | null> {
+    if (segments.length === 0) return null;
+    for (const ending of this.#endings) {
+      const names = ended(segments, ending);
+      const real = yield* locateBelow(files, this.#root, names);
+      const found = real === null ? null : yield* this.#open(files, environ, names, real);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   *#open(files: FileSystem, environ: AnyEnviron, segments: readonly string[], real: string): Steps<FoundFile | null> {
@@ -132,107 +173,40 @@ class StaticFiles {
       for (const coding of acceptedCodings(environ)) {
         const ending = VARIANTS.find(([each]) => each === coding)?.[1];
         if (ending === undefined) continue;
-        const names = [...segments.slice(0, -1), `${segments[segments.length - 1]}${ending}`];
-        const variant = yield* this.#locate(files, names);
-        const file = variant === null ? null : yield* this.#openServable(files, names, variant);
-        if (file !== null) return { ...file, name, coding };
+        const names = ended(segments, ending);
+        const variant = yield* locateBelow(files, this.#root, names);
+        const file = variant === null ? null : yield* openBelow(files, this.#root, names, variant);
+        if (file !== null) return { ...file, name, coding, stands: false };
       }
     }
-    const file = yield* this.#openServable(files, segments, real);
-    return file === null ? null : { ...file, name, coding: null };
-  }
-
-  /** The file, if what was opened lies where it may be served. */
-  *#openServable(files: FileSystem, segments: readonly string[], real: string): Steps<OpenedFile | null> {
-    const file = yield* openRegular(files, real);
-    if (file === null) return null;
-    const opened = yield* openedPath(files, file, real);
-    if (opened !== null && isServable(this.#root, filePath(this.#root, segments), opened, this.#dotfiles)) return file;
-    closeSync(file.descriptor);
-    return null;
-  }
-
-  #contentType(name: string): string {
-    const ending = extname(name).toLowerCase();
-    const known = Object.hasOwn(mimes, ending.slice(1)) ? mimes[ending.slice(1)] : 'application/octet-stream';
-    const type = this.#types.get(ending) ?? known;
-    return /^text\/[^;]+$/.test(type) ? `${type}; charset=utf-8` : type;
-  }
-
-  #headers(found: FoundFile, etag: string, lastModified: string): HeaderField[] {
-    const headers: HeaderField[] = [
-      ['Last-Modified', lastModified],
-      ['ETag', etag],
-    ];
-    if (this.#precompressed) headers.push(['Vary', 'Accept-Encoding']);
-    const cacheControl = typeof this.#cacheControl === 'function' ? this.#cacheControl(found.name) : this.#cacheControl;
-    if (cacheControl !== undefined) headers.push(['Cache-Control', cacheControl]);
-    return headers;
-  }
-
-  /** Fields of what is sent, which a 304 does not have. */
-  #contentFields({ name, coding }: FoundFile, length: number): HeaderField[] {
-    return [
-      ['Content-Type', this.#contentType(name)],
-      ['Content-Length', String(length)],
-      ['Accept-Ranges', 'bytes'],
-      ['X-Content-Type-Options', 'nosniff'],
-      ...(coding === null ? [] : [['Content-Encoding', coding] satisfies HeaderField]),
-    ];
-  }
-
-  /** The answer without its body; the part of the file that is the body, or null for none. */
-  head(environ: AnyEnviron, found: FoundFile): { code: number; headers: HeaderField[]; part: FilePart | null } {
-    const { stat, coding, descriptor } = found;
-    const etag = strongTag(stat, coding);
-    const lastModified = stat.mtime.toUTCString();
-    const headers = this.#headers(found, etag, lastModified);
-    const outcome = evaluate(environ, { etag, lastModified });
-    if (outcome === NOT_MODIFIED) {
-      const whole = new Head('200 OK', [...headers, ...this.#contentFields(found, stat.size)]);
-      standFor(headers, { head: whole, chunks: null });
-      return { code: 304, headers, part: null };
-    }
-    if (outcome === FAILED) return { code: 412, headers: [['Content-Length', '0']], part: null };
-
-    let [code, start, length] = [200, 0, stat.size];
-    const field = environ.REQUEST_METHOD === 'GET' ? environ.HTTP_RANGE : undefined;
-    if (field !== undefined && rangeStillValid(environ.HTTP_IF_RANGE, etag)) {
-      const range = rangeOf(field, stat.size);
-      if (range === 'unsatisfiable') {
-        const fields: HeaderField[] = [
-          ['Content-Range', `bytes */${stat.size}`],
-          ['Content-Length', '0'],
-        ];
-        return { code: 416, headers: fields, part: null };
-      }
-      if (range !== null) {
-        code = 206;
-        start = range.start;
-        length = range.end - range.start + 1;
-        headers.push(['Content-Range', `bytes ${range.start}-${range.end}/${stat.size}`]);
-      }
-    }
-    headers.push(...this.#contentFields(found, length));
-    const part = environ.REQUEST_METHOD === 'HEAD' ? null : { descriptor, start, length, whole: code === 200 };
-    return { code, headers, part };
+    const file = yield* openBelow(files, this.#root, segments, real);
+    return file === null ? null : { ...file, name, coding: null, stands: false };
   }
 
   answer(environ: AnyEnviron, found: FoundFile | typeof REDIRECT | null): Answer | undefined {
     if (found === null) return undefined;
     if (found === REDIRECT) return emptyAnswer(301, [['Location', directoryLocation(environ)]]);
-    let owned = true;
-    try {
-      const { code, headers, part } = this.head(environ, found);
-      const status = statusLine(code);
-      if (part === null) return { status, headers, body: [] };
-      const body = isAsyncEnviron(environ) ? asyncFileBody(environ, part) : syncFileBody(environ, part);
-      owned = false;
-      return { status, headers, body };
-    } finally {
-      if (owned) closeSync(found.descriptor);
-    }
+    return answerFile(environ, found, () => this.#describe(found));
   }
+
+  #describe({ name, coding, stands }: FoundFile): FileDescription {
+    const headers: HeaderField[] = [];
+    const varied = [...(stands ? ['Accept'] : []), ...(this.#precompressed ? ['Accept-Encoding'] : [])];
+    if (varied.length > 0) headers.push(['Vary', varied.join(', ')]);
+    const cacheControl = typeof this.#cacheControl === 'function' ? this.#cacheControl(name) : this.#cacheControl;
+    if (cacheControl !== undefined) headers.push(['Cache-Control', cacheControl]);
+    return { type: mediaType(name, this.#types), coding, headers };
+  }
+}
+
+/** The names of a path with an ending behind the last. */
+function ended(segments: readonly string[], ending: string): string[] {
+  return [...segments.slice(0, -1), `${segments[segments.length - 1]}${ending}`];
+}
+
+/** Whether a client asks for a page, as browsers do when they go somewhere, and not for a script or a picture. */
+function asksForPage({ HTTP_ACCEPT: accept = '' }: AnyEnviron): boolean {
+  return /\btext\/html\b/i.test(accept);
 }
 
 /** The same path with a slash at its end. One slash at its beginning: two would name another host. */

@@ -8,7 +8,7 @@ import type {
   AsyncEnviron,
   Body,
   Environ,
-  HeaderField,
+  HeaderFields,
   Kind,
   Lifespan,
 } from '../interface/types.ts';
@@ -48,7 +48,7 @@ export const DROP: unique symbol = Symbol('drop the body');
 export interface Answer {
   /** `'403 Forbidden'` */
   status: string;
-  headers: HeaderField[];
+  headers: HeaderFields;
   /** A plain iterable serves both conventions; an async one only the async. */
   body: Body | AsyncBody;
 }
@@ -56,7 +56,7 @@ export interface Answer {
 /** A response in place of one that failed. */
 export interface ErrorAnswer {
   status: string;
-  headers: HeaderField[];
+  headers: HeaderFields;
   body: Uint8Array;
 }
 

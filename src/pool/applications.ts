@@ -1,6 +1,8 @@
 import { inOwnContext } from '../engine/context.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
+import type { Stage } from '../interface/hooks.ts';
 import { isInstance } from '../rules/failures.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { describeError } from '../rules/show.ts';
 import { importFirst } from './imports.ts';
 import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
@@ -9,6 +11,8 @@ import type { ThreadLoad } from './worker-data.ts';
 
 /** An application that has been loaded and started up. */
 export type StartedApplication = LoadedApplication & {
+  /** As its owner has named it. */
+  module: string;
   prefix: string;
   /** What startup left; every request gets a shallow copy (L-06). */
   state: Record<string, unknown>;
@@ -17,6 +21,13 @@ export type StartedApplication = LoadedApplication & {
 /** What a module that wraps applications exports. */
 export interface Wrapper {
   wrap(application: LoadedApplication, module: string): LoadedApplication;
+}
+
+/** A lifespan hook has thrown: whose it is, as its message says, and what it has thrown, as the cause. */
+class HookError extends QuaichError {
+  constructor(stage: Stage, { module, prefix }: StartedApplication, cause: unknown) {
+    super('QUAICH_HOOK', `the ${stage} hook of ${module} at ${nativeToText(prefix) || '/'}`, { cause });
+  }
 }
 
 /** The applications of one thread with their lifespan hooks. */
@@ -42,7 +53,8 @@ export class Applications {
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
       const checked = validate ? await validated(loaded) : loaded;
       const wrapped = outermost === null ? checked : outermost.wrap(checked, mount.app.module);
-      this.mounted.push({ ...wrapped, prefix: mount.prefix, state: twin?.state ?? {} });
+      const { module } = mount.app;
+      this.mounted.push({ ...wrapped, module, prefix: mount.prefix, state: twin?.state ?? {} });
     }
     endLoading();
     const run = new Set<unknown>();
@@ -52,7 +64,7 @@ export class Applications {
         const { startup, shutdown, state } = application;
         if (startup !== undefined && !run.has(startup)) {
           run.add(startup);
-          await inOwnContext(() => startup(state));
+          await runHook('startup', application, () => startup(state));
         }
         if (!this.started.some((other) => other.shutdown === shutdown)) this.started.push(application);
       }
@@ -70,12 +82,21 @@ export class Applications {
   async stop(report: (error: unknown) => void): Promise<void> {
     for (const application of this.started.splice(0).reverse()) {
       try {
-        await inOwnContext(() => application.shutdown?.(application.state));
+        await runHook('shutdown', application, () => application.shutdown?.(application.state));
       } catch (error) {
         report(error);
       }
     }
     await endThread(report);
+  }
+}
+
+/** @throws HookError */
+async function runHook(stage: Stage, application: StartedApplication, hook: () => unknown): Promise<void> {
+  try {
+    await inOwnContext(hook);
+  } catch (error) {
+    throw new HookError(stage, application, error);
   }
 }
 
@@ -104,8 +125,15 @@ export function failureError({ message, configuration }: Failure): QuaichError {
   return configuration ? new ConfigurationError(message) : new QuaichError('QUAICH_STARTUP', message);
 }
 
-/** An error in words for the other side of a thread: in full (B-32), unless it is one of configuration. */
+/**
+ * An error in words for the other side of a thread: in full (B-32), unless it is one of configuration. What a hook has
+ * thrown is told with whose it is, and without the way that led to it here.
+ */
 export function describeFailure(error: unknown): Failure {
+  if (error instanceof HookError) {
+    const { message, configuration } = describeFailure(error.cause);
+    return { message: `${error.message} threw: ${message}`, configuration };
+  }
   if (isInstance(error, ConfigurationError)) return { message: error.message, configuration: true };
   return { message: describeError(error), configuration: false };
 }

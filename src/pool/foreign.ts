@@ -6,14 +6,14 @@
  */
 import type { RequestListener } from 'node:http';
 import type { FetchObject } from '../adapters/fetch-handler.ts';
+import type { KoaApplication } from '../adapters/koa.ts';
 import type { RequestEmitter } from '../adapters/node-listener.ts';
 import type { AsyncApplication } from '../interface/types.ts';
 
 type Adapters = typeof import('../adapters/index.ts');
 
 /** All that the rows below call. Each calls what its interface is known by. */
-interface Site extends RequestListener, RequestEmitter, FetchObject {
-  callback(): RequestListener;
+interface Site extends RequestListener, RequestEmitter, FetchObject, KoaApplication {
   handler: RequestListener;
   handle(...parameters: [...Parameters<RequestListener>, done: (error: unknown) => void]): void;
   routing: RequestListener;
@@ -42,9 +42,10 @@ const byRouter: ForeignInterface['adapt'] = (site, { fromNodeListener }) =>
       else response.writeHead(404).end();
     }),
   );
-/** Plugins are loaded by `ready`, and `onClose` hooks run by `close`. */
+/** Plugins are loaded by `ready`, and `onClose` hooks run by `close`. Of mounts it knows nothing. */
 const byFastify: ForeignInterface['adapt'] = (site, { fromNodeListener }) =>
   fromNodeListener((request, response) => site.routing(request, response), {
+    mountRedirects: true,
     startup: async () => {
       await site.ready();
     },
@@ -66,7 +67,7 @@ const KNOWN: readonly ForeignInterface[] = [
     name: 'koa application',
     type: 'object',
     methods: ['callback', 'use', 'listen'],
-    adapt: (site, { fromNodeListener }) => fromNodeListener(site.callback()),
+    adapt: (site, { fromKoa }) => fromKoa(site),
   },
   {
     name: 'polka application',

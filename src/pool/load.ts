@@ -4,6 +4,7 @@ import { ConfigurationError } from '../interface/errors.ts';
 import { ownHook, type Stage } from '../interface/hooks.ts';
 import { hasMark, kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import { noApplication } from '../rules/no-application.ts';
 import { shown } from '../rules/show.ts';
 import { lookUp, pick } from './find-export.ts';
 import { resolveModule } from './find-module.ts';
@@ -178,13 +179,14 @@ function declared(app: Application & AsyncApplication, kind = kindOf(app)): Appl
 /** @throws ConfigurationError for what cannot be an application */
 function checked(value: unknown, name: string, { module }: AppOptions): Application & AsyncApplication {
   const what = `"${name}" in ${module} is`;
-  if (!isCallable(value)) {
+  const fault = noApplication(value);
+  if (fault !== null || !isCallable(value)) {
     const hint =
       typeof value === 'object' && value !== null && !(value instanceof Promise)
         ? '; if it was written for node:http or fetch, export its listener or its handler and start it with --adapt node ' +
           'or --adapt fetch'
         : '';
-    throw new ConfigurationError(`${what} ${shown(value)}, expected a function${hint}`);
+    throw new ConfigurationError(`${what} ${fault}${hint}`);
   }
   if (!/^class\b/.test(Function.prototype.toString.call(value))) return value;
   throw new ConfigurationError(

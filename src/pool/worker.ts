@@ -131,7 +131,7 @@ export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): 
       await serve(task, applications, proxies);
       post({ type: 'leaving' });
       await applications.stop((error) => {
-        post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeError(error)}` });
+        post({ type: 'shutdown-failed', message: `the shutdown failed: ${describeFailure(error).message}` });
       });
       post({ type: 'left' });
     }

@@ -133,7 +133,7 @@ export class InlineApplications implements Service {
     let failures = 0;
     const failed = (error: unknown): void => {
       failures++;
-      this.options.report('error', `a shutdown hook failed: ${describeFailure(error).message}`);
+      this.options.report('error', `the shutdown failed: ${describeFailure(error).message}`);
     };
     await within(this.applications.stop(failed), timeout, 'the shutdown of an inline application').catch(failed);
     this.forgetUncaught();

@@ -106,7 +106,7 @@ export function bridgeHere(app: Application, { memory = DEFAULT_MEMORY, limit = 
 function startHere(writer: Writer, startResponse: AsyncStartResponse): StartResponse {
   const { response } = writer;
   let told = false;
-  const tell = (status: string, headers: HeaderField[], error: Error | null | undefined): AsyncWrite => {
+  const tell = (status: string, headers: HeaderField[], error: unknown): AsyncWrite => {
     // A call within a call, from a getter of its headers, was told first; the gateway takes another with an error only.
     const replaces = told ? new ApplicationError('startResponse was called while it read its headers') : undefined;
     told = true;

@@ -4,6 +4,7 @@ import { type RunningRequest, runAsync } from '../engine/run-async.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
 import type { AsyncApplication, AsyncEnviron } from '../interface/types.ts';
 import { nothing } from '../rules/promises.ts';
+import { awaitSteps } from '../rules/steps.ts';
 import { AsyncBodySource } from './body-source.ts';
 import { type ClientOptions, prepareBody, type RequestOptions, TestClient } from './client.ts';
 import { type BodyPiece, buildEnviron, type WholeBody } from './request.ts';
@@ -161,7 +162,11 @@ export class AsyncTestClient extends TestClient<AsyncRequest, Promise<TestRespon
    *
    * Rejects with ConfigurationError for a request that a server would refuse.
    */
-  override async request(request: AsyncRequest): Promise<TestResponse> {
+  override request(request: AsyncRequest): Promise<TestResponse> {
+    return awaitSteps(this.exchanges(request));
+  }
+
+  protected override once(request: AsyncRequest): Promise<TestResponse> {
     return this.exchange(request, false).finished;
   }
 

@@ -4,9 +4,14 @@ import type { EnvironTemplate } from '../environ/builder.ts';
 import { SOFTWARE } from '../environ/variables.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import { noApplication } from '../rules/no-application.ts';
+import { type Steps, wait } from '../rules/steps.ts';
 import type { Headers } from '../toolbox/headers.ts';
 import { MemoryErrorStream } from '../toolbox/memory-error-stream.ts';
-import { type HeadersInit, type RequestHead, requestHeaders, toBytes, type WholeBody } from './request.ts';
+import { CookieJar } from './cookie-jar.ts';
+import { redirected, requestUrl } from './redirect.ts';
+import { type HeadersInit, pairsOf, type RequestHead, requestHeaders, toBytes, type WholeBody } from './request.ts';
+import type { TestResponse } from './response.ts';
 
 export interface ClientOptions {
   /** Overrules what the function itself shows (B-01). */
@@ -15,6 +20,8 @@ export interface ClientOptions {
   prefix?: string;
   /** Of every request, unless it has its own of that name. */
   headers?: HeadersInit;
+  /** Keeps the cookies of responses, and sends them with the requests that follow. False by default. */
+  cookies?: boolean;
   /** Pairs of the deployer (G-50). */
   environ?: Readonly<Record<string, string>>;
   /** Hooks of the module, where the application itself has none (L-01). */
@@ -31,6 +38,8 @@ export interface ClientOptions {
 export interface RequestOptions extends RequestHead {
   /** Sent as JSON, in place of a body. */
   json?: unknown;
+  /** The most redirects to follow, to places of the same host; none by default. */
+  redirects?: number;
   /**
    * The client leaves after so many chunks of the response (B-35), 0: before the first. Reads and writes throw or
    * reject with ClientDisconnected from then on.
@@ -87,15 +96,20 @@ export function prepareBody<S extends object>(
 }
 
 /** A client of one application, without a network. */
-export abstract class TestClient<Request extends RequestOptions, Response> {
+export abstract class TestClient<Request extends RequestOptions & { body?: unknown }, Response> {
   protected readonly options: ClientOptions;
+  /** Of the responses so far, where the client keeps them. */
+  readonly cookies = new CookieJar();
   /** What `startup` left (L-06). */
   readonly state: Record<string, unknown>;
   private readonly lifespan: Lifespan;
   private readonly owner: unknown;
   private started = false;
 
+  /** @throws ConfigurationError for what is no application, and for a prefix that is none */
   constructor(app: Application | AsyncApplication, options: ClientOptions) {
+    const fault = noApplication(app);
+    if (fault !== null) throw new ConfigurationError(`a test client takes an application, and got ${fault}`);
     this.options = options;
     this.state = options.state ?? {};
     this.owner = app;
@@ -109,8 +123,32 @@ export abstract class TestClient<Request extends RequestOptions, Response> {
     }
   }
 
-  /** Runs the application against one request. */
+  /** Runs the application against one request, and those that its redirects ask for. */
   abstract request(request: Request): Response;
+
+  /** Runs the application once. */
+  protected abstract once(request: Request): TestResponse | Promise<TestResponse>;
+
+  /** One request and those that its redirects ask for, with the cookies of the client. */
+  protected *exchanges(request: Request): Steps<TestResponse> {
+    const { headers = {} } = this.options;
+    let current = request;
+    for (let left = request.redirects ?? 0; ; left--) {
+      const response = yield* wait(this.once(this.withCookies(current)));
+      if (this.options.cookies) this.cookies.take(response.headers, requestUrl(current, headers)?.pathname ?? '/');
+      const next = left > 0 ? redirected(current, headers, response) : null;
+      if (next === null) return response;
+      current = next as Request; // of the same parts
+    }
+  }
+
+  private withCookies(request: Request): Request {
+    const url = this.options.cookies ? requestUrl(request, this.options.headers ?? {}) : null;
+    const field = url === null ? null : this.cookies.field(url.pathname, url.protocol === 'https:');
+    const own = pairsOf(request.headers ?? {});
+    if (field === null || own.some(([name]) => name.toLowerCase() === 'cookie')) return request;
+    return { ...request, headers: [...own, ['Cookie', field]] };
+  }
 
   get(path: string, request?: Omit<Request, 'path' | 'method'>): Response {
     return this.send('GET', path, request);

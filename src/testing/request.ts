@@ -10,6 +10,7 @@ import { Parser, rule } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { defaultPort } from '../rules/grammar.ts';
 import { latin1Encode, percentEncodeBytes, textToNative } from '../rules/native-strings.ts';
+import { shown } from '../rules/show.ts';
 import { Headers } from '../toolbox/headers.ts';
 
 /** Header fields: pairs in order, an object, or `Headers`. Values are native strings. */
@@ -46,15 +47,26 @@ export function toBytes(piece: BodyPiece): Uint8Array {
   return typeof piece === 'string' ? new TextEncoder().encode(piece) : piece;
 }
 
-/** The target of a request line: everything but visible ASCII is percent-encoded. */
+/** A path, `*`, or a whole URI (RFC 9112, 3.2). The authority of a CONNECT is for the parser to refuse. */
+const TARGET = /^(?:\/|\*$|[A-Za-z][A-Za-z0-9+.-]*:)/;
+
+/**
+ * The target of a request line: everything but visible ASCII is percent-encoded.
+ *
+ * @throws ConfigurationError for a path without its slash
+ */
 function targetOf({ path = '/', query }: RequestHead): string {
+  if (!TARGET.test(path)) {
+    throw new ConfigurationError(`the path of a request begins with a slash: ${shown(`/${path}`)}, not ${shown(path)}`);
+  }
   const visible = path.replace(/[^\x21-\x7e]+/g, (text) => percentEncodeBytes(textToNative(text), ''));
   if (query === undefined) return visible;
   const added = typeof query === 'string' ? query : new URLSearchParams(query).toString();
   return `${visible}${visible.includes('?') ? '&' : '?'}${textToNative(added)}`;
 }
 
-function pairsOf(init: HeadersInit): HeaderField[] {
+/** Header fields as pairs, in order. */
+export function pairsOf(init: HeadersInit): HeaderField[] {
   if (Symbol.iterator in init) return Array.from(init, ([name, value]) => [name, value]);
   return Object.entries(init).flatMap(([name, value]): HeaderField[] =>
     typeof value === 'string' ? [[name, value]] : value.map((each) => [name, each]),

@@ -3,6 +3,7 @@ import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
 import { ClientDisconnected } from '../interface/errors.ts';
 import type { Application } from '../interface/types.ts';
+import { runSteps } from '../rules/steps.ts';
 import { SyncBodySource } from './body-source.ts';
 import { type ClientOptions, prepareBody, type RequestOptions, TestClient } from './client.ts';
 import { type BodyPiece, buildEnviron, type WholeBody } from './request.ts';
@@ -35,6 +36,10 @@ export class SyncTestClient extends TestClient<SyncRequest, TestResponse> {
 
   /** @throws ConfigurationError for a request that a server would refuse */
   override request(request: SyncRequest): TestResponse {
+    return runSteps(this.exchanges(request));
+  }
+
+  protected override once(request: SyncRequest): TestResponse {
     const template = this.template();
     const recording = new Recording();
     const { headers, source, length } = prepareBody<Iterable<BodyPiece>>(request, this.options.headers ?? {});

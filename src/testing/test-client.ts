@@ -24,7 +24,8 @@ export function testClient(
   app: Application | AsyncApplication,
   options: ClientOptions = {},
 ): SyncTestClient | AsyncTestClient {
-  const kind = options.kind ?? kindOf(app);
+  // What is no application, the client refuses.
+  const kind = options.kind ?? (typeof app === 'function' ? kindOf(app) : 'sync');
   // Its kind is what the test, or the mark of the function, says.
   return kind === 'async'
     ? new AsyncTestClient(app as AsyncApplication, options)

@@ -35,10 +35,30 @@ export interface CookieAttributes
   > {}
 
 /**
+ * Why browsers would drop a cookie whatever its value (RFC 6265bis, 5.7; CHIPS for Partitioned); null where
+ * they would not.
+ */
+export function cookieFault(name: string, attributes: CookieAttributes): string | null {
+  const { secure = false, path, domain, sameSite, partitioned = false } = attributes;
+  if (!secure) {
+    if (/^__secure-/i.test(name)) return 'a name with __Secure- needs secure';
+    if (/^none$/i.test(String(sameSite))) return "sameSite 'none' needs secure";
+    if (partitioned) return 'partitioned needs secure';
+  }
+  if (/^__host-/i.test(name) && (!secure || path !== '/' || domain !== undefined)) {
+    return "a name with __Host- needs secure, the path '/' and no domain";
+  }
+  return null;
+}
+
+/**
  * A `Set-Cookie` field for `startResponse`. The value may be any text; it is percent-encoded where it has to be.
  *
- * @throws TypeError for a name or an attribute that has no place in a cookie
+ * @throws TypeError for a name or an attribute that has no place in a cookie, and for a cookie that browsers would drop
+ *   (U-67)
  */
 export function setCookie(name: string, value: string, attributes: CookieAttributes = {}): HeaderField {
+  const fault = cookieFault(name, attributes);
+  if (fault !== null) throw new TypeError(`setCookie: ${fault} (U-67)`);
   return ['Set-Cookie', stringifySetCookie({ ...attributes, name, value })];
 }

@@ -15,6 +15,7 @@ export {
   textToNative,
 } from '../rules/native-strings.ts';
 export { statusLine } from '../rules/status-line.ts';
+export { contentDisposition } from './content-disposition.ts';
 export { type CookieAttributes, type CookiesOptions, cookies, setCookie } from './cookies.ts';
 export { demoApp } from './demo-app.ts';
 export { type FormLimits, form } from './form.ts';
@@ -28,5 +29,7 @@ export type { PartHead } from './multipart-head.ts';
 export type { MultipartLimits } from './multipart-splitter.ts';
 export { type BodyOptions, body } from './request-body.ts';
 export { RequestDataError } from './request-data-error.ts';
+export { type RouteHandler, type RouteParameters, type RouteTable, router } from './router.ts';
+export { type SendOptions, sendHtml, sendJson, sendNotFound, sendRedirect, sendText } from './send.ts';
 export { setupAsyncTestingDefaults, setupTestingDefaults } from './testing-defaults.ts';
 export { query, type UrlencodedOptions, urlencoded } from './urlencoded.ts';

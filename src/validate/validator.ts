@@ -3,7 +3,13 @@
  */
 import { isPromise } from 'node:util/types';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
-import type { Application, AsyncApplication, Lifespan } from '../interface/types.ts';
+import type {
+  Application,
+  ApplicationOf,
+  AsyncApplication,
+  InPlaceApplication,
+  Lifespan,
+} from '../interface/types.ts';
 import {
   closeLate,
   closeOf,
@@ -34,16 +40,11 @@ import { type Callable, entryText, isCallable } from './values.ts';
 /** Wraps an application in the checks; keeps its kind (B-03) and its lifespan hooks (L-14). */
 export interface Validator {
   /** @throws TypeError when it is no function */
-  (app: Application, options?: ValidatorOptions): Application;
-  (app: AsyncApplication, options?: ValidatorOptions): AsyncApplication;
-  (app: Application | AsyncApplication, options?: ValidatorOptions): Application | AsyncApplication;
+  <A extends InPlaceApplication>(app: A, options?: ValidatorOptions): ApplicationOf<A>;
   /** The bodies handed out by any validator of this thread that have to be closed and are not (V-89). */
   unclosed(): UnclosedBody[];
 }
 
-function validate(app: Application, options?: ValidatorOptions): Application;
-function validate(app: AsyncApplication, options?: ValidatorOptions): AsyncApplication;
-function validate(app: Application | AsyncApplication, options?: ValidatorOptions): Application | AsyncApplication;
 function validate(app: Application | AsyncApplication, options: ValidatorOptions = {}): Application | AsyncApplication {
   if (typeof app !== 'function') throw new TypeError(`validator: the application is ${shown(app)}, not a function`);
   const settings = new Settings(options.kind ?? kindOf(app), options);
@@ -61,7 +62,8 @@ function validate(app: Application | AsyncApplication, options: ValidatorOptions
   return marked;
 }
 
-export const validator: Validator = Object.assign(validate, { unclosed });
+// What it gives is of the kind of what it is given.
+export const validator = Object.assign(validate, { unclosed }) as Validator;
 
 type Hook = NonNullable<Lifespan['startup']>;
 

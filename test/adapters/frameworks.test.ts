@@ -1,12 +1,13 @@
 /** B-68 to B-70: Express, Koa, Fastify, Hono and h3 as applications, checked by the validator from below. */
 import { createServer } from 'node:http';
 import { Router } from 'express';
+import Fastify from 'fastify';
 import { defineHandler } from 'h3';
 import Koa from 'koa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fromFetchHandler, fromNodeListener } from '../../src/adapters/index.ts';
 import { type AsyncApplication, kindOf } from '../../src/interface/index.ts';
-import { foreignInterface, likelyDeclaration } from '../../src/pool/foreign.ts';
+import { adapt, foreignInterface, likelyDeclaration } from '../../src/pool/foreign.ts';
 import { AsyncTestClient, type TestResponse } from '../../src/testing/index.ts';
 import { validator } from '../../src/validate/index.ts';
 import { expressApp, fastify, h3, hono, koaListener, NODE_SITE, SITE } from './frameworks.ts';
@@ -141,5 +142,65 @@ describe('Express below a mount', () => {
       hostname: 'a.example',
       query: { q: '' },
     });
+  });
+});
+
+describe('frameworks that know no mounts, below one', () => {
+  const koa = new Koa();
+  koa.use((context) => {
+    if (context.path !== '/where') return context.redirect(context.query.to as string);
+    context.url = '/rewritten';
+    context.body = { url: context.url, originalUrl: context.originalUrl, href: context.href };
+    return undefined;
+  });
+  const plain = Fastify();
+  plain.get('/where', async ({ url, originalUrl }) => ({ url, originalUrl }));
+  plain.get('/go', async ({ query }, reply) => reply.redirect((query as { to: string }).to));
+  const adapted = async (site: unknown, prefix: string): Promise<AsyncTestClient> => {
+    const app = await adapt(foreignInterface(site)!, site);
+    const client = new AsyncTestClient(validator(app), { prefix });
+    await client.startup();
+    return client;
+  };
+
+  it('B-68 Koa finds the whole target in originalUrl and href', async () => {
+    const [below, root] = [await adapted(koa, '/site'), await adapted(koa, '')];
+    expect((await below.get('/site/where?a=b')).json()).toEqual({
+      url: '/rewritten',
+      originalUrl: '/site/where?a=b',
+      href: 'http://localhost/site/where?a=b',
+    });
+    const { originalUrl, href } = (await root.get('/where')).json() as Record<string, string>;
+    expect([originalUrl, href]).toEqual(['/where', 'http://localhost/where']);
+  });
+
+  it('B-68 Fastify does so in originalUrl', async () => {
+    const below = await adapted(plain, '/site');
+    expect((await below.get('/site/where?a=b')).json()).toEqual({ url: '/where?a=b', originalUrl: '/site/where?a=b' });
+  });
+
+  it.each([
+    ['/login?a=/b', '/site/login?a=/b'],
+    ['/', '/site/'],
+    ['/sitemap', '/site/sitemap'],
+    ['/site', '/site'],
+    ['/site/login', '/site/login'],
+    ['/site?a', '/site?a'],
+    ['login', 'login'],
+    ['//other.example/x', '//other.example/x'],
+    ['https://other.example/x', 'https://other.example/x'],
+  ])('B-68 a redirect to %s goes to %s', async (to, location) => {
+    for (const site of [koa, plain]) {
+      const below = await adapted(site, '/site');
+      expect((await below.get('/site/go', { query: { to } })).headers.get('Location')).toBe(location);
+      const root = await adapted(site, '');
+      expect((await root.get('/go', { query: { to } })).headers.get('Location')).toBe(to);
+    }
+  });
+
+  it('B-68 a listener whose owner does not ask for it redirects where it says', async () => {
+    const listener = fromNodeListener((_request, response) => response.writeHead(302, { Location: '/a' }).end());
+    const client = new AsyncTestClient(validator(listener), { prefix: '/site' });
+    expect((await client.get('/site')).headers.get('Location')).toBe('/a');
   });
 });

@@ -19,6 +19,8 @@ const SHARED_NAMES: Exceptions = {
     'public names of two entries, as FetchHandler',
   'FileWrapper: src/engine/file-wrapper.ts src/interface/types.ts':
     'the class, and the type of `wsgi.file_wrapper`, which makes one',
+  'sendFile: src/middleware/send-file.ts src/server/send-file.ts':
+    'an application sends a file, and the server what it was given for that',
   'AsyncFileWrapper: src/engine/file-wrapper.ts src/interface/types.ts': 'as FileWrapper',
 };
 

@@ -46,6 +46,16 @@ function part(head: string, data: string): Environ {
   return posted('multipart/form-data; boundary=x', `--x\r\n${head}\r\n\r\n${data}\r\n--x--`);
 }
 
+const routes = toolbox.router({
+  'GET /a/:b': (_environ, startResponse) => toolbox.sendText(startResponse, 'a'),
+  'GET /:a/:b(\\d+)/c': (_environ, startResponse) => toolbox.sendText(startResponse, 'b'),
+  'GET /a/**': (_environ, startResponse) => toolbox.sendText(startResponse, 'c'),
+});
+
+function routed(environ: { PATH_INFO: string }): unknown {
+  return routes(Object.assign(syncEnviron(), environ), () => () => {});
+}
+
 function posted(type: string, body: string): Environ {
   const latin1 = Buffer.from(body, 'latin1');
   let rest: Uint8Array = latin1;
@@ -74,6 +84,7 @@ const TOOLBOX: Record<keyof typeof toolbox, Taker[] | typeof NONE> = {
   ],
   AsyncFileWrapper: NONE,
   body: NONE,
+  contentDisposition: [(text) => toolbox.contentDisposition(text)],
   cookies: [(text) => toolbox.cookies({ HTTP_COOKIE: text }, bare)],
   demoApp: [(text) => toolbox.demoApp(Object.assign(syncEnviron(), { HTTP_X: text }), () => () => {})],
   FileWrapper: NONE,
@@ -123,8 +134,14 @@ const TOOLBOX: Record<keyof typeof toolbox, Taker[] | typeof NONE> = {
     (text) => toolbox.readEnviron({ env: { [text]: text } }),
   ],
   RequestDataError: NONE,
+  router: [(text) => routed({ PATH_INFO: text }), (text) => routed({ PATH_INFO: `/a/${text}` })],
   requestUri: [(text) => toolbox.requestUri({ PATH_INFO: text }), (text) => toolbox.requestUri({ QUERY_STRING: text })],
   guessScheme: [(text) => toolbox.guessScheme({ HTTPS: text })],
+  sendHtml: [(text) => toolbox.sendHtml(() => {}, text)],
+  sendJson: [(text) => toolbox.sendJson(() => {}, text)],
+  sendNotFound: [(text) => toolbox.sendNotFound(() => {}, text)],
+  sendRedirect: [(text) => toolbox.sendRedirect(() => {}, text)],
+  sendText: [(text) => toolbox.sendText(() => {}, text)],
   setCookie: [
     (text) => toolbox.setCookie('a', text),
     (text) => toolbox.setCookie(text, 'a'),
@@ -198,12 +215,19 @@ const WHOLE = {
 };
 
 const SUBJECTS: Record<string, Subject[]> = {
+  allowHosts: [
+    { wrap: shipped.allowHosts(['example.com', '*.example.org']), requests: [{ HTTP_HOST: 'a.example.org' }] },
+  ],
   allowMethods: [{ wrap: shipped.allowMethods(['GET']) }],
   compress: [{ wrap: shipped.compress({ threshold: 0 }), requests: [{ HTTP_ACCEPT_ENCODING: 'gzip' }], head: true }],
   conditionalGet: [{ wrap: shipped.conditionalGet(), requests: CONDITIONS, head: true }],
   cors: [
     {
-      wrap: shipped.cors({ origin: ['https://a.test', /https:\/\/[a-z]+\.test/], credentials: true }),
+      wrap: shipped.cors({
+        origin: ['https://a.test', /https:\/\/[a-z]+\.test/],
+        credentials: true,
+        privateNetwork: true,
+      }),
       requests: [
         { HTTP_ORIGIN: 'https://a.test' },
         {
@@ -249,6 +273,7 @@ const NO_MIDDLEWARE = [
   'compose',
   'staticApplication',
   'copyEnviron',
+  'sendFile',
   'DROP',
   'Head',
   'Session',

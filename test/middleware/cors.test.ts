@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/index.ts';
-import { cors } from '../../src/middleware/index.ts';
+import { type CorsOptions, cors } from '../../src/middleware/index.ts';
 import { call, hello, KINDS, streamed } from './drive.ts';
 
 describe.each(KINDS)('cors in the %s convention', (kind) => {
@@ -89,6 +89,25 @@ describe.each(KINDS)('cors in the %s convention', (kind) => {
     const refused = await ask('https://other.example', 'x-a');
     expect(refused.status).toBe('204 No Content');
     expect(refused.headers.map(([name]) => name)).toEqual(['Vary']);
+  });
+
+  it('M-33 lets public pages into a private network only where it is told to, and by origin', async () => {
+    const ask = (from: string, options: CorsOptions, wanted = 'true') =>
+      call(kind, cors({ origin: [origin], ...options }), () => expect.fail('the application was called'), {
+        method: 'OPTIONS',
+        headers: {
+          Origin: from,
+          'Access-Control-Request-Method': 'GET',
+          'Access-Control-Request-Private-Network': wanted,
+        },
+      });
+    const field = 'Access-Control-Allow-Private-Network';
+    const allowed = await ask(origin, { privateNetwork: true });
+    expect(allowed.field(field)).toBe('true');
+    expect(allowed.field('Vary')).toContain('Access-Control-Request-Private-Network');
+    expect((await ask(origin, {})).field(field)).toBeUndefined();
+    expect((await ask(origin, { privateNetwork: true }, 'false')).field(field)).toBeUndefined();
+    expect((await ask('https://b.example', { privateNetwork: true })).field(field)).toBeUndefined();
   });
 
   it('leaves other OPTIONS requests to the application', async () => {

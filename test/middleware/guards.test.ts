@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AsyncEnviron, Environ } from '../../src/index.ts';
 import { ConfigurationError, markAsync, markSync } from '../../src/index.ts';
-import { allowMethods, limitBody } from '../../src/middleware/index.ts';
+import { allowHosts, allowMethods, limitBody } from '../../src/middleware/index.ts';
 import { bytes, call, hello, KINDS, request } from './drive.ts';
 
 describe.each(KINDS)('in the %s convention', (kind) => {
@@ -20,6 +20,37 @@ describe.each(KINDS)('in the %s convention', (kind) => {
       expect(reply.field('Allow')).toBe('GET, HEAD');
       expect((await call(kind, wrap, hello(), { method: 'get' })).code).toBe(501);
       expect((await call(kind, wrap, hello(), { method: 'BREW' })).code).toBe(501);
+    });
+  });
+
+  describe('allowHosts', () => {
+    const hosts = ['example.com', '*.Example.org', 'localhost:8443', '[::1]'];
+
+    it.each(['example.com', 'EXAMPLE.com:81', 'a.example.org', 'a.b.example.org:1', 'localhost:8443', '[::1]:80'])(
+      'M-31 lets %s through',
+      async (host) => {
+        const environ = { HTTP_HOST: host };
+        expect((await call(kind, allowHosts(hosts), hello(), { environ })).text).toBe('hello');
+      },
+    );
+
+    it.each([
+      'evil.example',
+      'example.com.evil.example',
+      'notexample.com',
+      'a.example.com',
+      'example.org',
+      'localhost',
+      'localhost:8444',
+      'example.com:80.example.org',
+      'a@example.com',
+      'example.com/',
+      '',
+      undefined,
+    ])('M-31 answers 421 to %s', async (host) => {
+      const environ = { HTTP_HOST: host };
+      const reply = await call(kind, allowHosts(hosts), () => expect.fail('called'), { environ });
+      expect(reply).toMatchObject({ status: '421 Misdirected Request', errors: '' });
     });
   });
 
@@ -150,3 +181,10 @@ it('guards refuse settings that make no sense', () => {
   expect(() => allowMethods(['GE T'])).toThrow(ConfigurationError);
   expect(() => limitBody({ maximum: -1 })).toThrow(ConfigurationError);
 });
+
+it.each([[[]], [['*']], [['a.*.example']], [['https://example.com']], [['caf\u00e9.example']], [['']]])(
+  'M-31 allowHosts refuses %j',
+  (hosts) => {
+    expect(() => allowHosts(hosts)).toThrow(ConfigurationError);
+  },
+);

@@ -146,6 +146,8 @@ describe.each(KINDS)('session in the %s convention', (kind) => {
       maxAge: 5,
     });
     expect(set.reply.field('Set-Cookie')).toMatch(/^__Host-s=[^;]+; Max-Age=5; Path=\/; Secure; SameSite=Strict$/);
+    const apart = await visit(undefined, (s) => s.set('n', 1), { sameSite: 'none', partitioned: true });
+    expect(apart.reply.field('Set-Cookie')).toMatch(/; HttpOnly; Secure; Partitioned; SameSite=None$/);
     const auto = await visit(undefined, (s) => s.set('n', 1), { secure: 'auto', domain: 'example.com', path: '/a' });
     expect(auto.reply.field('Set-Cookie')).toMatch(/; Domain=example.com; Path=\/a; HttpOnly; SameSite=Lax$/);
   });
@@ -160,6 +162,8 @@ it('session refuses settings that would not hold', () => {
     { keys: [OLD], sameSite: 'none', secure: false },
     { keys: [OLD], name: '__Host-s', path: '/a' },
     { keys: [OLD], name: '__Secure-s', secure: 'auto' },
+    { keys: [OLD], partitioned: true, secure: 'auto' },
+    { keys: [OLD], partitioned: 'no' as never },
   ];
   for (const options of bad) expect(() => session(options)).toThrow(ConfigurationError);
   expect(() => sessionOf(syncEnviron())).toThrow(TypeError);

@@ -62,6 +62,13 @@ beforeAll(() => {
     'root/page.html.zst': 'as zstd',
     'root/data.constructor': 'data',
     'root/x.foo': 'foo',
+    'root/.well-known/security.txt': 'Contact: mailto:a@example.com',
+    'root/.well-known/.secret': 'secret',
+    'root/sub/.well-known': 'not at the root',
+    'root/about.html': 'about',
+    'root/about.htm': 'about, the other',
+    'root/sub.html': 'beside a directory',
+    'root/empty.html': 'beside an empty one',
     'root-other/a.txt': 'neighbour',
     'outside/a.txt': 'outside',
   };
@@ -209,6 +216,48 @@ describe.each(KINDS)('staticFiles in the %s convention', (kind) => {
     expect((await get(kind, '/..', {}, dotfiles)).text).toBe('fallback');
     expect((await get(kind, '/escape.txt', {}, dotfiles)).text).toBe('fallback');
     expect((await get(kind, '/neighbour.txt', {}, dotfiles)).text).toBe('fallback');
+  });
+
+  it('M-32 serves .well-known at the root, and no hidden name in it or elsewhere', async () => {
+    expect((await get(kind, '/.well-known/security.txt')).text).toBe('Contact: mailto:a@example.com');
+    for (const path of ['/.well-known/.secret', '/sub/.well-known', '/.well-known', '/.well-known/../a.txt']) {
+      expect((await get(kind, path)).text).toBe('fallback');
+    }
+  });
+
+  it('M-32 serves names without the endings that may be left out', async () => {
+    const endings = { endings: ['.html', '.htm'] };
+    const first = await get(kind, '/about', {}, endings);
+    expect([first.text, first.field('Content-Type')]).toEqual(['about', 'text/html; charset=utf-8']);
+    expect((await get(kind, '/about', {}, { endings: ['.htm', '.html'] })).text).toBe('about, the other');
+    expect((await get(kind, '/about.html', {}, endings)).text).toBe('about');
+    expect((await get(kind, '/empty', {}, endings)).text).toBe('beside an empty one');
+    // A directory with an index file goes first.
+    expect((await get(kind, '/sub', {}, endings)).code).toBe(301);
+    const headers = { 'Accept-Encoding': 'br' };
+    expect((await get(kind, '/page', { headers }, { ...endings, precompressed: true })).text).toBe('as br');
+    for (const path of ['/about/', '/about.', '/', '/.secret', '/../outside/a']) {
+      expect((await get(kind, path, {}, { endings: ['.html', '.txt'], index: [] })).text).toBe('fallback');
+    }
+    expect((await get(kind, '/about')).text).toBe('fallback');
+    expect(openFiles()).toEqual([]);
+  });
+
+  it('M-32 gives browsers a page in place of one that does not exist', async () => {
+    const fallback = { fallback: 'sub/index.html' };
+    const headers = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    for (const path of ['/users/7', '/users/', '/..', '/.secret']) {
+      const reply = await get(kind, path, { headers }, fallback);
+      expect([reply.code, reply.text, reply.field('Vary')]).toEqual([200, '<h1>sub</h1>', 'Accept']);
+    }
+    expect((await get(kind, '/a.txt', { headers }, fallback)).text).toBe(LETTERS);
+    expect((await get(kind, '/script', { headers: { Accept: '*/*' } }, fallback)).text).toBe('fallback');
+    expect((await get(kind, '/users/7', {}, fallback)).text).toBe('fallback');
+    expect((await get(kind, '/users/7', { headers, method: 'POST' }, fallback)).text).toBe('fallback');
+    expect((await get(kind, '/users/7', { headers }, { fallback: 'missing.html' })).text).toBe('fallback');
+    const etag = (await get(kind, '/x', { headers }, fallback)).field('ETag') ?? '';
+    expect((await get(kind, '/y', { headers: { ...headers, 'If-None-Match': etag } }, fallback)).code).toBe(304);
+    expect(openFiles()).toEqual([]);
   });
 
   it('does not wait for a pipe', async () => {
@@ -448,4 +497,16 @@ describe('staticFiles', () => {
     expect(requestedPath('', false)).toEqual({ segments: [], directory: false });
     expect(requestedPath('/', false)).toEqual({ segments: [], directory: true });
   });
+});
+
+it.each<Partial<StaticFilesOptions>>([
+  { endings: ['html'] },
+  { endings: ['.'] },
+  { endings: ['.a/../b'] },
+  { fallback: '../outside/a.txt' },
+  { fallback: '.secret' },
+  { fallback: 'sub/' },
+  { fallback: '' },
+])('M-32 staticFiles refuses %j', (options) => {
+  expect(() => staticFiles({ root, ...options })).toThrow(ConfigurationError);
 });

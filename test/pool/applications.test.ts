@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Applications } from '../../src/pool/applications.ts';
+import { Applications, describeFailure } from '../../src/pool/applications.ts';
 import { parseApplication } from '../../src/pool/load.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'quaich-applications-'));
@@ -22,6 +22,10 @@ const files: Record<string, string> = {
     export const two = Object.assign(() => [], { shutdown() { globalThis.quaichLog.push('stop two'); } });
     export function startup(state) { globalThis.quaichLog.push('start module'); state.name = 'module'; }
     export function shutdown() { globalThis.quaichLog.push('stop module'); }`,
+  'failing.js': `
+    const database = (what) => { throw new Error('no database ' + what); };
+    export const app = Object.assign(() => [], { startup: () => database('yet') });
+    export const other = Object.assign(() => [], { shutdown: async () => database('any more') });`,
   'shared.js': `export { startup, shutdown } from './module.js'; export const app = () => [];`,
   'whole.cjs': `
     const hooks = { startup(state) { state.name = 'whole'; } };
@@ -79,5 +83,32 @@ describe.each([false, true])('the hooks of applications, validated: %s', (valida
 
   it('L-01 hooks of CommonJS are found where the application is', async () => {
     expect((await lifecycle(['./whole.cjs:app'], validate)).names).toEqual(['whole']);
+  });
+});
+
+describe('a hook that throws', () => {
+  const started = async (text: string, prefix: string): Promise<Applications> => {
+    const applications = new Applications();
+    const mounts = [{ prefix, app: parseApplication(text) }];
+    await applications.start({ imports: [], mounts, directory, validate: false });
+    return applications;
+  };
+
+  it('L-05 is told with its module and its mount, and the stack of what it threw', async () => {
+    const failure = describeFailure(await started('./failing.js', '/caf\u00c3\u00a9').catch((error) => error));
+    expect(failure.configuration).toBe(false);
+    expect(failure.message).toMatch(
+      /^the startup hook of \.\/failing\.js at \/caf\u00e9 threw: Error: no database yet\n +at .*failing\.js/,
+    );
+    expect(failure.message).not.toContain('HookError');
+  });
+
+  it('L-10 is told so by the shutdown too, at the root', async () => {
+    const told: string[] = [];
+    const applications = await started('./failing.js:other', '');
+    await applications.stop((error) => told.push(describeFailure(error).message));
+    expect(told).toEqual([
+      expect.stringMatching(/^the shutdown hook of \.\/failing\.js at \/ threw: Error: no database any more\n/),
+    ]);
   });
 });

@@ -31,6 +31,8 @@ const files: Record<string, string> = {
   'listener.js': 'export default (req, res) => res.end();',
   'unknown.js': 'export const app = { handle() {} };',
   'empty.cjs': '',
+  'middleware.js': `
+    export const app = Object.defineProperty((app) => app, Symbol.for('quaich.middleware'), { value: true });`,
   'promise.js': 'export const app = Promise.resolve(() => []);',
   'class.js': 'export class App {}\nexport { App as app };',
   'empty.js': '',
@@ -174,6 +176,8 @@ describe('loadApplication', () => {
       /^"app" in .* is an object, expected a function; if .* start it with --adapt node or --adapt fetch$/,
     ],
     ['./promise.js', /^"app" in \.\/promise\.js is a Promise, expected a function$/],
+    // M-30
+    ['./middleware.js', /^"app" in \.\/middleware\.js is a middleware without an application: give it one, as in/],
     ['./class.js', /^"app" in \.\/class\.js is a class: export a function/],
     ['./bad-hook.js', /^"startup" in \.\/bad-hook\.js is 5, expected a function$/],
     ['./throws.js', /^cannot load \.\/throws\.js: TypeError: Cannot read properties of null .*throws\.js:2:\d+\)$/],

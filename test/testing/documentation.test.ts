@@ -62,6 +62,21 @@ describe('the page of the toolbox', () => {
     expect(response.headers.get('Vary')).toBe('Accept-Language');
   });
 
+  test('U-60 answers in one call', async () => {
+    const { app } = await load(4);
+    const client = testing.testClient(app);
+    const told = ['/', '/page', '/data', '/old', '/x'].map((path) => client.get(path));
+    expect(told.map(({ status }) => status)).toEqual([200, 200, 200, 301, 404]);
+    expect(told[2].json()).toEqual({ hello: 'world' });
+  });
+
+  test('U-62 routes', async () => {
+    const { app } = await load(5);
+    const client = testing.testClient(app);
+    expect(client.get('/users/7').json()).toEqual({ id: '7' });
+    expect(client.get('/files/a/b').text).toBe('a/b\n');
+  });
+
   test('names everything that the entry exports', () => {
     const text = page('toolbox.md');
     for (const name of Object.keys(toolbox)) expect(text, name).toContain(name);

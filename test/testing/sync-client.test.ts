@@ -478,3 +478,17 @@ test('B-02 an application that returns a promise fails with a message that says 
   const response = testClient((() => Promise.resolve([])) as unknown as Application).get('/');
   expect([response.status, response.errors.includes('markAsync')]).toEqual([500, true]);
 });
+
+test.each([{}, null, undefined, './app.js'])('U-68 refuses what is no application: %j', (value) => {
+  expect(() => testClient(value as never)).toThrow(ConfigurationError);
+  expect(() => testClient(value as never)).toThrow(/^a test client takes an application, .*expected a function$/);
+});
+
+test.each([
+  ['nopath', '"/nopath", not "nopath"'],
+  ['?a=b', '"/?a=b", not "?a=b"'],
+  ['', '"/", not ""'],
+])('U-68 refuses the path %j, which has no slash at its beginning', (path, text) => {
+  expect(() => environOf({ path })).toThrow(ConfigurationError);
+  expect(() => environOf({ path })).toThrow(`the path of a request begins with a slash: ${text}`);
+});

@@ -6,8 +6,11 @@ import type { AsyncEnviron, Environ } from '../../src/interface/types.ts';
 import { type SyncRequest, testClient } from '../../src/testing/index.ts';
 import {
   body,
+  type CookieAttributes,
+  contentDisposition,
   cookies,
   form,
+  isNativeString,
   json,
   parseParameterized,
   query,
@@ -344,6 +347,48 @@ describe('cookies', () => {
     ['a maxAge', () => setCookie('a', '1', { maxAge: 1.5 })],
   ])('%s that has no place in a cookie throws', (_what, makes) => {
     expect(makes).toThrow(TypeError);
+  });
+
+  test.each<[string, CookieAttributes, string]>([
+    ['__Host-id', { path: '/' }, 'a name with __Host- needs secure'],
+    ['__HOST-id', { secure: true }, 'a name with __Host- needs secure'],
+    ['__Host-id', { secure: true, path: '/a' }, 'a name with __Host- needs secure'],
+    ['__Host-id', { secure: true, path: '/', domain: 'a.example' }, 'a name with __Host- needs secure'],
+    ['__Secure-id', {}, 'a name with __Secure- needs secure'],
+    ['id', { sameSite: 'none' }, "sameSite 'none' needs secure"],
+    ['id', { partitioned: true }, 'partitioned needs secure'],
+  ])('U-67 %s with %o, which browsers would drop, throws', (name, attributes, text) => {
+    expect(() => setCookie(name, '1', attributes)).toThrow(TypeError);
+    expect(() => setCookie(name, '1', attributes)).toThrow(text);
+  });
+
+  test('U-67 what browsers keep is made', () => {
+    const attributes = { secure: true, path: '/', sameSite: 'none', partitioned: true } as const;
+    expect(setCookie('__Host-id', '1', attributes)).toEqual([
+      'Set-Cookie',
+      '__Host-id=1; Path=/; Secure; Partitioned; SameSite=None',
+    ]);
+    expect(setCookie('__Secure-id', '1', { secure: true })[1]).toBe('__Secure-id=1; Secure');
+  });
+});
+
+describe('U-64 contentDisposition', () => {
+  test.each<[string, string, string]>([
+    ['plan.pdf', 'attachment; filename=', 'plan.pdf'],
+    ['the plan "B".pdf', 'attachment; filename=', 'the plan "B".pdf'],
+    ['pl\u00e4ne \u20ac.pdf', 'attachment; filename=', "UTF-8''pl%C3%A4ne%20%E2%82%AC.pdf"],
+    ['\u30ec\u30dd\u30fc\u30c8.txt', 'attachment; filename=', "UTF-8''%E3%83%AC%E3%83%9D%E3%83%BC%E3%83%88.txt"],
+  ])('has %s in it, as every client can read it', (filename, start, end) => {
+    const [name, value] = contentDisposition(filename);
+    expect([name, isNativeString(value), value.startsWith(start)]).toEqual(['Content-Disposition', true, true]);
+    const extended = /filename\*=(\S+)$/.exec(value)?.[1];
+    expect(extended ?? parseParameterized(value)?.parameters.get('filename')).toBe(end);
+  });
+
+  test('may ask for the file to be shown, and has no control characters', () => {
+    expect(contentDisposition('a.txt', 'inline')[1]).toMatch(/^inline; filename="?a\.txt"?$/);
+    expect(contentDisposition('a\r\nSet-Cookie: b=c')[1]).toMatch(/^[\x20-\x7e]+$/);
+    expect(contentDisposition('half \ud83d')[1]).toContain("UTF-8''half%20%EF%BF%BD");
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type AsyncBody,
   type AsyncMiddleware,
   type Body,
+  type HeaderField,
   type Kind,
   kindOf,
   type Lifespan,
@@ -17,6 +18,7 @@ import {
   markSync,
   type SyncMiddleware,
 } from '../../src/interface/index.ts';
+import { compose, compress } from '../../src/middleware/index.ts';
 import { validator } from '../../src/validate/index.ts';
 
 declare const bytes: Uint8Array;
@@ -96,8 +98,6 @@ describe('sync applications', () => {
       startResponse('200 OK', [['X']]);
       // @ts-expect-error a header of three
       startResponse('200 OK', [['X', '1', '2']]);
-      // @ts-expect-error an error that is none
-      startResponse('200 OK', [], 'message');
       // @ts-expect-error text
       startResponse('200 OK', [])('text');
       // @ts-expect-error write has no members
@@ -105,6 +105,31 @@ describe('sync applications', () => {
       return [];
     };
     compiled(app);
+  });
+
+  it('U-61 startResponse takes lists that nobody may change, and what was caught', () => {
+    const plain = [['Content-Type', 'text/plain']] as const;
+    const frozen: readonly HeaderField[] = [['Content-Type', 'text/plain']];
+    const typed: HeaderField[] = [['Content-Type', 'text/plain']];
+    const app: Application = (_environ, startResponse) => {
+      try {
+        startResponse('200 OK', plain);
+        startResponse('200 OK', frozen);
+        startResponse('200 OK', typed);
+        startResponse('200 OK', [...plain, ...typed, ['X-A', '1']]);
+        // @ts-expect-error a header of three, in a list that nobody may change
+        startResponse('200 OK', [['X', '1', '2']] as const);
+      } catch (error) {
+        startResponse('500 Internal Server Error', [], error);
+      }
+      return [bytes];
+    };
+    const later: AsyncApplication = async (_environ, startResponse) => {
+      startResponse('200 OK', plain);
+      await Promise.resolve().catch((error: unknown) => startResponse('500 Internal Server Error', [], error));
+      return [bytes];
+    };
+    compiled(app, later);
   });
 
   it('A-18 environ has its keys, with their types', () => {
@@ -235,6 +260,59 @@ describe('middleware', () => {
     ).toEqualTypeOf<Application>();
     expectTypeOf(both(async () => [bytes])).toEqualTypeOf<AsyncApplication>();
     compiled(upper, later);
+  });
+
+  it('U-61 an application may be written where middleware takes it, in either convention', () => {
+    const wrap: Middleware = compose([compress(), validator]);
+    const plain = wrap((environ, startResponse) => {
+      expectTypeOf(environ['wsgi.input'].read(5)).toEqualTypeOf<Uint8Array>();
+      expectTypeOf(environ.HTTP_ACCEPT).toEqualTypeOf<string | undefined>();
+      startResponse('200 OK', [['Content-Type', 'text/plain']])(bytes);
+      return [bytes];
+    });
+    const generator = compress()(function* (_environ, startResponse) {
+      startResponse('200 OK', []);
+      yield bytes;
+    });
+    const promise = wrap(async (environ, startResponse) => {
+      expectTypeOf(await environ['wsgi.input'].read(5)).toEqualTypeOf<Uint8Array>();
+      expectTypeOf(environ['quaich.signal']).toEqualTypeOf<AbortSignal | undefined>();
+      const write = startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      await write(bytes);
+      return [bytes];
+    });
+    const later = validator(async function* (environ, startResponse) {
+      startResponse('200 OK', []);
+      for await (const block of environ['wsgi.input'].chunks()) yield block;
+    });
+    expectTypeOf(plain).toEqualTypeOf<Application>();
+    expectTypeOf(generator).toEqualTypeOf<Application>();
+    expectTypeOf(promise).toEqualTypeOf<AsyncApplication>();
+    expectTypeOf(later).toEqualTypeOf<AsyncApplication>();
+    compiled(
+      // It goes on to an application of either convention.
+      wrap((environ, startResponse) => plain(environ, startResponse)),
+      wrap(async (environ, startResponse) => promise(environ, startResponse)),
+    );
+  });
+
+  it('U-61 M-18 what middleware gives is of the kind of what it was given', () => {
+    const sync: Application = () => [bytes];
+    const async: AsyncApplication = async () => [bytes];
+    const either = [sync, async][0];
+    expectTypeOf(compress()(sync)).toEqualTypeOf<Application>();
+    expectTypeOf(compress()(async)).toEqualTypeOf<AsyncApplication>();
+    expectTypeOf(compress()(either)).toEqualTypeOf<Application | AsyncApplication>();
+    compiled(
+      // @ts-expect-error no application
+      () => compress()({}),
+      // @ts-expect-error a middleware
+      () => compress()(compress()),
+      // @ts-expect-error not a list
+      () => compose(compress()),
+      // @ts-expect-error text is no body
+      () => compress()(() => 'text'),
+    );
   });
 
   it('M-05 what replaces startResponse returns a write', () => {

@@ -5,7 +5,9 @@ import type {
   AsyncApplication,
   AsyncStartResponse,
   HeaderField,
+  HeaderFields,
   StartResponse,
+  Status,
   SyncMiddleware,
   Write,
 } from '../../src/interface/index.ts';
@@ -78,12 +80,21 @@ describe('the status of startResponse', () => {
     });
   });
 
+  it('U-61 G-88 is measured against a text that says what a status is', () => {
+    expectTypeOf<Status<'200 OK'>>().toEqualTypeOf<'200 OK'>();
+    expectTypeOf<Status<string>>().toEqualTypeOf<string>();
+    const said: Status<'200'> =
+      '200 is no status: three digits from 200 to 599, a space and a reason phrase, as in "200 OK"';
+    // @ts-expect-error such a text is no status either
+    compiled(said, () => startResponse(said, []));
+  });
+
   it('U-54 M-05 goes through middleware, and into whatever takes a string', () => {
     const passing: SyncMiddleware = (app) => (environ, start) =>
       app(environ, (status, headers, error) => start(status, headers, error));
     const changing: SyncMiddleware = (app) => (environ, start) => {
       let seen = '';
-      const kept: { status: string; headers: HeaderField[] }[] = [];
+      const kept: { status: string; headers: HeaderFields }[] = [];
       return app(environ, (status, headers, error) => {
         seen = status;
         kept.push({ status, headers });

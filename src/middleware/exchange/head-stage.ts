@@ -3,14 +3,14 @@
  * held back until the body is known.
  */
 import { ApplicationError } from '../../interface/errors.ts';
-import type { HeaderField } from '../../interface/types.ts';
+import type { HeaderFields } from '../../interface/types.ts';
 import { isDisconnect, isError } from '../../rules/failures.ts';
 import { argumentError, checkFields, checkStatus, givenError, headError } from '../../rules/head.ts';
 import { refusePromisedAnswer } from '../decision.ts';
 import { Head, isHeaderList } from '../head.ts';
 import { type BodyMapping, DROP, type Handling } from '../types.ts';
 
-export type Start<W> = (status: string, headers: HeaderField[], error?: Error | null) => W;
+export type Start<W> = (status: string, headers: HeaderFields, error?: unknown) => W;
 
 type Decision = BodyMapping | typeof DROP | null;
 
@@ -59,7 +59,7 @@ export class HeadStage<W> {
   }
 
   /** The application's call of `startResponse`. */
-  start(status: string, headers: HeaderField[], error: Error | null | undefined): void {
+  start(status: string, headers: HeaderFields, error: unknown): void {
     if (this.#deferring) {
       const again = this.#called;
       this.#called = true;
@@ -98,7 +98,7 @@ export class HeadStage<W> {
   }
 
   /** The decision about an earlier head stays in force where the gateway refuses this one. */
-  #pass(status: string, headers: HeaderField[], error: Error | null | undefined, decision: Decision): void {
+  #pass(status: string, headers: HeaderFields, error: unknown, decision: Decision): void {
     try {
       this.outerWrite = this.#outer(status, headers, error);
     } catch (refusal) {

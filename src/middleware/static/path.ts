@@ -7,7 +7,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 /** What Windows takes for a device, a stream of a file, or another spelling of a name. */
 const WINDOWS_SPECIAL = /[<>:"|?*]|[. ]$|^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
-interface RequestedPath {
+export interface RequestedPath {
   /** Names below the root; none for the root itself. */
   segments: string[];
   /** The path ends in `/`: a directory is meant. */
@@ -18,7 +18,7 @@ interface RequestedPath {
  * The names in a PATH_INFO, which is decoded once already (G-15) and not decoded again: `%252e` is the name `%2e`.
  *
  * Null for whatever cannot be the plain name of a file: bytes that are no UTF-8, control characters and NUL, a
- * backslash, empty segments, `.` and `..`, and names with a leading dot unless `dotfiles` allows them.
+ * backslash, empty segments, `.` and `..`, and hidden names unless `dotfiles` allows them.
  */
 export function requestedPath(pathInfo: string, dotfiles: boolean): RequestedPath | null {
   let text: string;
@@ -33,12 +33,17 @@ export function requestedPath(pathInfo: string, dotfiles: boolean): RequestedPat
   const segments = text.slice(1).split('/');
   const directory = segments[segments.length - 1] === '';
   if (directory) segments.pop();
-  return segments.every((name) => isPlainName(name, dotfiles)) ? { segments, directory } : null;
+  const isPlain = segments.every((name, index) => isPlainName(name) && (dotfiles || !isHidden(name, index)));
+  return isPlain ? { segments, directory } : null;
 }
 
-function isPlainName(name: string, dotfiles: boolean): boolean {
+/** Names with a leading dot, but for the one at the root that is there to be found (RFC 8615). */
+function isHidden(name: string, index: number): boolean {
+  return name.startsWith('.') && !(index === 0 && name === '.well-known');
+}
+
+function isPlainName(name: string): boolean {
   if (name === '' || name === '.' || name === '..') return false;
-  if (name.startsWith('.') && !dotfiles) return false;
   return sep === '/' || !WINDOWS_SPECIAL.test(name);
 }
 
@@ -60,6 +65,6 @@ export function isServable(root: string, asked: string, real: string, dotfiles: 
     dotfiles ||
     !relative(root, real)
       .split(sep)
-      .some((name) => name.startsWith('.'))
+      .some((name, index) => isHidden(name, index))
   );
 }

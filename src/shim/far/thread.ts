@@ -81,7 +81,7 @@ async function live(
   if (loop) await serveLoop(application, new LoopEnd<FarMessage>(link, data.bells, index), data);
   else await serveBlocking(application, new BlockingEnd<NearMessage, FarMessage>(link, data.bells, index), data);
   await applications.stop((error) => {
-    post({ type: 'shutdown-failed', message: `a shutdown hook failed: ${describeFailure(error).message}` });
+    post({ type: 'shutdown-failed', message: `the shutdown failed: ${describeFailure(error).message}` });
   });
   return true;
 }

@@ -61,3 +61,15 @@ export {};
 //:
 //: M-28: Of a request that fails the span MUST tell the first error and that it has failed: of an exception, and of a
 //: status from 500 on. A client that leaves, and a status below 500, are no failures.
+//:
+//: M-30: What makes middleware, or wraps applications, SHOULD refuse a middleware that was given no application, and a
+//: list of middleware that is none or has an application in it: when it is made or loaded, before the first request.
+//:
+//: M-31: An allow list of hosts MUST refuse a request whose Host is not on it, is malformed or missing, with 421 (RFC
+//: 9110, 7.4), before the application is called.
+//:
+//: M-32: Files of a directory MUST NOT be served under hidden names, but for `.well-known` at the root (RFC 8615). A
+//: page that stands in for one which does not exist SHOULD go to those alone that ask for HTML, and say `Vary: Accept`.
+//:
+//: M-33: A preflight that asks for access to a private network MUST NOT be granted that, unless the owner wants it and
+//: the origin is allowed.

@@ -85,7 +85,7 @@ export {};
 //: | `environ['quaich.async']` | `false` | `true` |
 //:
 //: In the notation of TypeScript (the package exports these types; that of a status also refuses literals which break
-//: G-88 or G-89):
+//: G-88 or G-89, headers may be lists that nobody may change, and the error whatever a `catch` has caught):
 //:
 //: ```ts
 //: type Application = (environ: Environ, startResponse: StartResponse) => Body;
