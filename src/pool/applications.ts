@@ -79,7 +79,8 @@ export class Applications {
   }
 }
 
-async function validated(application: LoadedApplication): Promise<LoadedApplication> {
+/** The same inside the conformance validator. */
+export async function validated(application: LoadedApplication): Promise<LoadedApplication> {
   // Loaded by those who ask for it.
   const { validator } = await import('../validate/index.ts');
   return application.kind === 'sync'
