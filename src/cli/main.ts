@@ -117,10 +117,16 @@ async function fetchOnce(argv: readonly string[]): Promise<number> {
   });
 }
 
+async function create(argv: readonly string[]): Promise<number> {
+  const { runCreate } = await import('./create/create.ts');
+  return runCreate(argv, { ...streams, kill });
+}
+
 /** What is no application, but a command of its own. */
 const commands = new Map([
   ['bench', bench],
   ['check', check],
+  ['create', create],
   ['dev', dev],
   ['fetch', fetchOnce],
 ]);

@@ -69,6 +69,14 @@ describe('the packed package in an empty folder', () => {
     });
   });
 
+  it('npx quaich create has its templates', async () => {
+    const command = join(folder, 'node_modules/.bin/quaich');
+    for (const flag of ['--javascript', '--typescript']) {
+      await run(command, ['create', `new${flag}`, flag], { cwd: folder });
+      expect(readdirSync(join(folder, `new${flag}`))).toEqual(expect.arrayContaining(['.gitignore', 'Dockerfile']));
+    }
+  });
+
   it('its types resolve', async () => {
     writeFileSync(
       join(folder, 'types.ts'),

@@ -25,7 +25,7 @@ export const TRIALS: readonly Trial[] = [
 ];
 
 /** Milliseconds after which the client leaves a response that goes on, as an event stream does. */
-const LONGEST = 2000;
+const LONGEST = 1000;
 /** Milliseconds that an async application has from then on. */
 const GRACE = 1000;
 /** What names the request in a report. */

@@ -208,3 +208,7 @@ export {};
 //: L-68: A server MAY have a command that calls each application that would be mounted inside the validator, with a few
 //: requests (GET, HEAD, OPTIONS, a POST with a body, a path that is not there). What is wrong MUST be told with its row
 //: and what to do, and by the exit code. Loading to check settings (`--check`) MUST call nothing.
+//:
+//: L-69: A server MAY have a command that makes a folder to begin with. It MUST NOT write to a file that exists, or
+//: into a folder that is not empty; it asks nothing that its arguments say, and downloads nothing. What it makes MUST
+//: pass its own tests.
