@@ -44,8 +44,9 @@ Serves what the module exports: an application (environ, startResponse), sync or
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
 
 ${[APPLICATION, ...entries].map(formatEntry).join('')}
-Other commands: create (begin one), dev (develop), fetch (send one request), check (try applications
-out), bench (measure): \`quaich bench --help\` and so on. \`quaich --help all\` lists every setting.
+Other commands: demo (what it is for), create (begin one), dev (develop), fetch (send one request),
+check (try applications out), bench (measure): \`quaich bench --help\` and so on.
+\`quaich --help all\` lists every setting.
 
 Examples:
   quaich ./app.js
@@ -72,9 +73,10 @@ Sizes take k, m and g, durations ms, s, m and h. Every setting is also an enviro
 (--sync-workers is QUAICH_SYNC_WORKERS) and a key of the configuration file (syncWorkers). A flag
 goes before a variable, a variable before the file.
 
-\`quaich create\` makes a folder to begin with; \`quaich dev\` is for development, and reloads on save;
-\`quaich fetch\` sends one request without a server; \`quaich check\` tries applications out;
-\`quaich bench\` measures which way serves best. Each has a \`--help\` of its own.
+\`quaich demo\` shows what it is for; \`quaich create\` makes a folder to begin with; \`quaich dev\` is
+for development, and reloads on save; \`quaich fetch\` sends one request without a server;
+\`quaich check\` tries applications out; \`quaich bench\` measures which way serves best. Each has a
+\`--help\` of its own.
 
 Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration, 3 workers that die again
 and again.

@@ -122,11 +122,17 @@ async function create(argv: readonly string[]): Promise<number> {
   return runCreate(argv, { ...streams, kill });
 }
 
+async function demo(argv: readonly string[]): Promise<number> {
+  const { runDemo } = await import('./demo/demo.ts');
+  return runDemo(argv, { ...streams, env: process.env, serve, signals: process, hungUp, kill });
+}
+
 /** What is no application, but a command of its own. */
 const commands = new Map([
   ['bench', bench],
   ['check', check],
   ['create', create],
+  ['demo', demo],
   ['dev', dev],
   ['fetch', fetchOnce],
 ]);

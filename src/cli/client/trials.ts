@@ -33,7 +33,7 @@ const REQUEST = /^quaich: [A-Z]+ "[^"\n]*": /gm;
 /** Chunks after which the client leaves: a stream that never waits would fill the memory. */
 const MOST_CHUNKS = 1000;
 
-export interface Outcome {
+interface Outcome {
   /** In words. */
   readonly answer: string;
   /** What the application has to mend, with the rows that it broke. */

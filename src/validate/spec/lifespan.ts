@@ -212,3 +212,6 @@ export {};
 //: L-69: A server MAY have a command that makes a folder to begin with. It MUST NOT write to a file that exists, or
 //: into a folder that is not empty; it asks nothing that its arguments say, and downloads nothing. What it makes MUST
 //: pass its own tests.
+//:
+//: L-70: A server MAY come with a demonstration, by a command. What it claims of itself it SHOULD measure where it is
+//: looked at, beside another server that does the same work, and it ends with all that it has started.
