@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The page that draws how late clocks are. Each server has a figure: the browser listens to the clock of the server, and
- * looks ten times a second how long its next tick is overdue.
+ * The page that draws how late clocks are. Each server has a figure: the browser listens to the clock of the server,
+ * and looks ten times a second how long its next tick is overdue.
  */
 import { html } from './page.js';
 

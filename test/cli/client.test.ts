@@ -52,6 +52,10 @@ const files: Record<string, string> = {
     if (environ.REQUEST_METHOD === 'HEAD') return;
     for (let count = 0; ; count++) yield Buffer.from('x');
   }`,
+  'untyped.js': `export function app(environ, startResponse) {
+    startResponse('200 OK', []);
+    return [];
+  }`,
   'hook.js': `export function startup() { throw new Error('no database'); }
   export function app(environ, startResponse) { startResponse('200 OK', []); return []; }`,
   'body.txt': 'from a file',
@@ -225,6 +229,13 @@ describe('quaich check', () => {
     const { code, stdout } = await command('check', ['./throws.js']);
     expect(code).toBe(1);
     expect(stdout).toMatch(/ {2}POST \/ +500 [^\n]*\n {4}[^\n]*\n? *RangeError: no forms\n {8}at app /);
+  });
+
+  it('L-68 tells a warning once, which is nothing to mend', async () => {
+    const { code, stdout } = await command('check', ['./untyped.js']);
+    expect(code).toBe(0);
+    expect(stdout.match(/^ {4}warning: V-60: a 200 response without a body has no Content-Type; .*$/gm)).toHaveLength(1);
+    expect(stdout).toMatch(/\n\nnothing to mend\n$/);
   });
 
   it('L-68 leaves a response that goes on', async () => {

@@ -42,8 +42,10 @@ describe('the page of the demonstration', () => {
 
 describe('the query that sleeps', () => {
   it('says what slept, and for how long', () => {
-    const slept = alone.get('/late/sleep?seconds=0').json();
-    expect(slept).toEqual({ what: expect.stringMatching(/^node(:sqlite|-sqlite3-wasm)$/), seconds: expect.any(Number) });
+    expect(alone.get('/late/sleep?seconds=0').json()).toEqual({
+      what: expect.stringMatching(/^node(:sqlite|-sqlite3-wasm)$/),
+      seconds: expect.any(Number),
+    });
   });
 
   it('sleeps for ten seconds at most', () => {

@@ -88,7 +88,7 @@ async function tryMount(
     io.stdout(`${lead}${text}`.replace(/^/gm, '    ').concat('\n'));
     return true;
   };
-  const around = (loaded: LoadedApplication) => inValidator(loaded, ({ message }) => warnings.push(message));
+  const around = (loaded: LoadedApplication) => inValidator(loaded, (message) => warnings.push(message));
   io.stdout(`\n${mountName(app)}  ${app.module}\n`);
   await callMount(app, known, options, around, async (mount) => {
     for (const trial of TRIALS) {

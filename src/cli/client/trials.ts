@@ -42,12 +42,19 @@ interface Outcome {
   readonly isStuck: boolean;
 }
 
-/** An application inside the validator; what an adapter made of another interface is ours to be correct. */
-export function inValidator(
-  application: LoadedApplication,
-  warn: (warning: ValidationWarning) => void,
-): LoadedApplication {
+/** A warning that tells of no mistake: who answers HEAD as GET loses some work. */
+const HEAD_WITH_BODY = 'V-126';
+
+/**
+ * An application inside the validator; what an adapter made of another interface is ours to be correct.
+ *
+ * @param told takes the messages of warnings
+ */
+export function inValidator(application: LoadedApplication, told: (message: string) => void): LoadedApplication {
   if (application.known.foreign !== null) return application;
+  const warn = ({ row, message }: ValidationWarning): void => {
+    if (row !== HEAD_WITH_BODY) told(message);
+  };
   return application.kind === 'sync'
     ? { ...application, app: validator(application.app, { kind: 'sync', warn }) }
     : { ...application, app: validator(application.app, { kind: 'async', warn }) };
