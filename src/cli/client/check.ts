@@ -94,7 +94,7 @@ async function tryMount(
     for (const trial of TRIALS) {
       const outcome = await tryOnce(mount, app.prefix, trial);
       io.stdout(`  ${`${trial.method} ${trial.path}`.padEnd(32)}${outcome.answer}\n`);
-      for (const mistake of outcome.mistakes) if (tell('', mistake)) mistakes++;
+      if (outcome.mistake !== '' && tell('', outcome.mistake)) mistakes++;
       for (const warning of warnings.splice(0)) tell('warning: ', warning);
       if (outcome.isStuck) break;
     }

@@ -36,8 +36,8 @@ const MOST_CHUNKS = 1000;
 interface Outcome {
   /** In words. */
   readonly answer: string;
-  /** What the application has to mend, with the rows that it broke. */
-  readonly mistakes: readonly string[];
+  /** What the application has to mend, with the rows that it broke; `''` for nothing. */
+  readonly mistake: string;
   /** The request goes on. */
   readonly isStuck: boolean;
 }
@@ -65,8 +65,7 @@ export async function tryOnce(mount: CalledMount, prefix: string, trial: Trial):
   try {
     return outcomeOf(await responseTo(mount, { ...trial, path: percentEncodeBytes(prefix) + trial.path }));
   } catch (error) {
-    const message = error instanceof Error ? error.message : shown(error);
-    return { answer: 'no answer', mistakes: [message], isStuck: true };
+    return { answer: 'no answer', mistake: error instanceof Error ? error.message : shown(error), isStuck: true };
   }
 }
 
@@ -91,8 +90,8 @@ function outcomeOf(response: TestResponse): Outcome {
   if (disconnected) parts.push('left before its end');
   const answer = parts.join(', ');
   // What an application reports itself, and 501 and 503, may be meant.
-  if (!failed && !broken && status !== 500) return { answer, mistakes: [], isStuck: false };
+  if (!failed && !broken && status !== 500) return { answer, mistake: '', isStuck: false };
   // The same mistake shows in several requests.
   const report = withOwnFrames(errors).replace(REQUEST, '').trim();
-  return { answer, mistakes: [report || 'it gives no reason on wsgi.errors'], isStuck: false };
+  return { answer, mistake: report || 'it gives no reason on wsgi.errors', isStuck: false };
 }
