@@ -34,31 +34,34 @@ export function applicationAt(target: string, apps: readonly ResolvedApp[]): Res
   throw new ConfigurationError(`nothing is mounted at ${path}: there is ${apps.map(mountName).join(' and ')}`);
 }
 
+/** What is loaded to be called. */
+interface LoadOrder {
+  readonly app: ResolvedApp;
+  /** What was found out where it was loaded first. */
+  readonly known: KnownApplication;
+  readonly options: ResolvedOptions;
+  /** Puts something around it, or leaves it as it is. */
+  around(loaded: LoadedApplication): LoadedApplication | Promise<LoadedApplication>;
+}
+
 /**
  * Loads an application, runs its startup hook, calls it, and runs its shutdown hook.
  *
- * @param known what was found out where it was loaded first
- * @param around puts something around it
  * @param call sends it requests
  * @throws ConfigurationError where it does not load; QuaichError where a hook fails
  */
-export async function callMount<T>(
-  app: ResolvedApp,
-  known: KnownApplication,
-  options: ResolvedOptions,
-  around: (loaded: LoadedApplication) => LoadedApplication | Promise<LoadedApplication>,
-  call: (mount: CalledMount) => Promise<T>,
-): Promise<T> {
+export async function callMount<T>(order: LoadOrder, call: (mount: CalledMount) => Promise<T>): Promise<T> {
+  const { app, known, options } = order;
   const { directory, timeoutStartup } = options;
   await importFirst(options.import, directory);
-  const loaded = await around(await loadApplication(app, directory, { known }));
+  const loaded = await order.around(await loadApplication(app, directory, { known }));
   const mount = withClient(loaded, app.prefix, options);
   const hook = async (stage: 'startup' | 'shutdown'): Promise<void> => {
     try {
       await within(mount.client[stage](), timeoutStartup, 'it');
     } catch (error) {
       const message = `the ${stage} hook of ${app.module} failed: ${describeError(error)}`;
-      throw new QuaichError('QUAICH_STARTUP', message, { cause: error });
+      throw new QuaichError(`QUAICH_${stage.toUpperCase()}`, message, { cause: error });
     }
   };
   await hook('startup');

@@ -90,7 +90,7 @@ async function tryMount(
   };
   const around = (loaded: LoadedApplication) => inValidator(loaded, (message) => warnings.push(message));
   io.stdout(`\n${mountName(app)}  ${app.module}\n`);
-  await callMount(app, known, options, around, async (mount) => {
+  await callMount({ app, known, options, around }, async (mount) => {
     for (const trial of TRIALS) {
       const outcome = await tryOnce(mount, app.prefix, trial);
       io.stdout(`  ${`${trial.method} ${trial.path}`.padEnd(32)}${outcome.answer}\n`);

@@ -63,7 +63,7 @@ async function fetchOnce({ request, include, serving }: FetchArguments, io: Fetc
   const output = new ResponseOutput(io.body, include || io.terminal);
   const around = (loaded: LoadedApplication) => (options.validate ? validated(loaded) : loaded);
   return unlessEnded(() =>
-    callMount(app, known, options, around, async ({ kind, client }) =>
+    callMount({ app, known, options, around }, async ({ kind, client }) =>
       kind === 'sync' ? fetchSync(client, request, output) : fetchAsync(client, request, output),
     ),
   );
