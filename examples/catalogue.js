@@ -2,6 +2,7 @@
 /**
  * The examples in one table: the configuration mounts them from it, and the index page links them from it.
  */
+import { createRequire } from 'node:module';
 
 /**
  * @typedef {object} Example
@@ -13,10 +14,20 @@
  * @property {string} title
  * @property {string} text
  * @property {string[]} links paths below the prefix
+ * @property {string} [needs] a package that Quaich does not bring along
  */
 
 /** @type {Example[]} */
-export const examples = [
+const all = [
+  {
+    prefix: '/late',
+    module: './late.js',
+    kind: 'sync',
+    traits: ['blocking', 'SQL'],
+    title: 'How late is the clock?',
+    text: 'A query sleeps inside SQLite, and the page draws how late a clock is meanwhile.',
+    links: ['/'],
+  },
   {
     prefix: '/ssr',
     module: './ssr.js',
@@ -25,6 +36,7 @@ export const examples = [
     title: 'Server-side rendering',
     text: 'A page with a long table, rendered with Preact on every request. More rows, more work.',
     links: ['/', '/?rows=2000'],
+    needs: 'preact-render-to-string',
   },
   {
     prefix: '/guestbook',
@@ -34,6 +46,7 @@ export const examples = [
     title: 'Guest book in SQLite',
     text: 'Forms and a JSON API over one database file that all workers share, and a query that takes its time.',
     links: ['/', '/api', '/?slow=5'],
+    needs: 'node-sqlite3-wasm',
   },
   {
     prefix: '/upload',
@@ -91,3 +104,18 @@ export const examples = [
     links: ['/'],
   },
 ];
+
+const require = createRequire(import.meta.url);
+
+/** @param {string} name */
+function isInstalled(name) {
+  try {
+    require.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Those that can be served here: all of them, where this is a clone of the project. */
+export const examples = all.filter(({ needs }) => needs === undefined || isInstalled(needs));

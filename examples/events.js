@@ -95,7 +95,7 @@ export async function* app(environ, startResponse) {
     body: html`
 <p><a href="../">All examples</a></p>
 <h1>Server-Sent Events</h1>
-<p>The stream is <output>closed</output>. While it runs, open the <a href="../guestbook/?slow=5">slow query</a> in another
+<p>The stream is <output>closed</output>. While it runs, open a <a href="../late/sleep?seconds=5">slow query</a> in another
 tab.</p>
 <pre data-from="${mountPath(environ)}/stream"></pre>`,
   });

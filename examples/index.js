@@ -43,11 +43,10 @@ block it; an <span class="badge async">async</span> application runs many reques
 <main>
 <ul class="cards">${examples.map((example) => card(example, root))}</ul>
 <h2>What to try</h2>
-<p>Open the <a href="${root}/events/">events page</a> and let it tick. Then open the
-<a href="${root}/guestbook/?slow=5">slow query</a> in another tab: one worker thread stands still inside SQLite for five
-seconds, and the clock keeps ticking, because it lives on another thread. Do the same with a heavy
-<a href="${root}/ssr/?rows=2000">rendering</a>, or with an <a href="${root}/upload/">upload</a> of some gigabytes. Reload this
-page in the meantime and watch which thread answers.</p>
+<p>See <a href="${root}/late/">how late the clock is</a> while SQLite sleeps: one worker thread stands still inside a
+query, and the clock keeps ticking, because it lives on another thread. Or let the <a href="${root}/events/">events
+page</a> tick beside an <a href="${root}/upload/">upload</a> of some gigabytes. Reload this page in the meantime and watch
+which thread answers.</p>
 </main>
 <footer>Answered by thread ${threadId} of process ${process.pid}, ${environ.SERVER_SOFTWARE ?? 'an unnamed server'},
 ${environ.SERVER_PROTOCOL}; you asked for <code>${encodePath(environ.SCRIPT_NAME + environ.PATH_INFO)}</code>.</footer>`,

@@ -5,6 +5,7 @@
 import { rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import sqlite from 'node-sqlite3-wasm';
+import { blockThread } from './block-thread.js';
 import { dataDirectory } from './data.js';
 
 /** Key of the function that the slow query asks, now and then, whether anybody still waits for it (B-37). */
@@ -63,7 +64,7 @@ export function openBook() {
       removeStaleLock(file);
       db.exec(SCHEMA);
     }
-    db.function('wait', (seconds) => wait(Number(seconds), db));
+    db.function('wait', (seconds) => blockThread(Number(seconds), () => db[clientGone]?.() === true));
     return db;
   } catch (error) {
     db.close();
@@ -74,24 +75,4 @@ export function openBook() {
 /** Closes what `openBook` returned. @param {unknown} db */
 export function closeBook(db) {
   if (db instanceof sqlite.Database) db.close();
-}
-
-/**
- * Blocks this thread, as a real slow query would, but without burning the processor. Ends early when the client has
- * gone.
- *
- * @param {number} seconds
- * @param {Database} db
- * @returns {number} the seconds that it took
- */
-function wait(seconds, db) {
-  const started = performance.now();
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) {
-    const passed = performance.now() - started;
-    const left = seconds * 1000 - passed;
-    if (left <= 0 || db[clientGone]?.()) return passed / 1000;
-    // Nobody ever notifies: this returns after the time, and looks up again five times a second.
-    Atomics.wait(sleeper, 0, 0, Math.min(left, 200));
-  }
 }

@@ -67,7 +67,10 @@ table { border-collapse: collapse; width: 100%; } th, td { text-align: left; pad
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 input, textarea, button { font: inherit; padding: .4rem .6rem; border: 1px solid var(--line); border-radius: .4rem;
   background: var(--card); color: inherit; } textarea { width: 100%; } progress { width: 100%; }
-form p { margin: .6rem 0; } footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .75rem; }
+form p { margin: .6rem 0; } figure { margin: 1.5rem 0; }
+svg { display: block; width: 100%; height: 9rem; background: var(--card); border: 1px solid var(--line); }
+polyline { fill: none; stroke: var(--accent); stroke-width: 2; vector-effect: non-scaling-stroke; }
+footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .75rem; }
 `;
 
 /** @param {string} text */
@@ -75,13 +78,22 @@ const sourceHash = (text) => `'sha256-${createHash('sha256').update(text).digest
 const STYLE_HASH = sourceHash(STYLE);
 
 /**
+ * @typedef {object} Page
+ * @property {string} title
+ * @property {Markup} body
+ * @property {string} [script] source text, part of the program and never of a request
+ * @property {string} [connect] another origin that the script may talk to
+ * @property {string} [status]
+ * @property {import('quaich').HeaderField[]} [headers]
+ */
+
+/**
  * Answers with a whole page. Its Content-Security-Policy lets run the given script and nothing else.
  *
  * @param {import('./respond.js').Start} startResponse
- * @param {{ title: string, body: Markup, script?: string, status?: string, headers?: import('quaich').HeaderField[] }}
- *   page `script`: source text, part of the program and never of a request
+ * @param {Page} page
  */
-export function sendPage(startResponse, { title, body, script = '', status = '200 OK', headers = [] }) {
+export function sendPage(startResponse, { title, body, script = '', connect = '', status = '200 OK', headers = [] }) {
   const markup = html`<!doctype html>
 <html lang="en">
 <head>
@@ -100,7 +112,7 @@ ${script !== '' && html`<script>${trusted(script)}</script>`}
   const policy = [
     "default-src 'none'",
     "base-uri 'none'",
-    "connect-src 'self'",
+    `connect-src 'self' ${connect}`.trimEnd(),
     "form-action 'self'",
     "frame-ancestors 'none'",
     'img-src data:',

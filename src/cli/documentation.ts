@@ -20,7 +20,8 @@ Every setting can be given in four places. The first that has it counts:
 4. the default; for addresses and \`processes\` the [variables of platforms](production.md#on-a-platform) before it
 
 \`quaich --print-config\` shows the outcome with the origin of every value, in the form of a configuration file.
-\`quaich --check\` loads the applications and checks everything without serving.
+\`quaich --check\` loads the applications and checks everything without serving; \`quaich check\` [calls
+them](testing.md#on-the-command-line), too.
 
 ## Applications
 

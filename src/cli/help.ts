@@ -21,7 +21,6 @@ const USUAL: readonly (SettingName | CommandName)[] = [
   'adapt',
   'accessLog',
   'timeoutGraceful',
-  'validate',
   'config',
   'check',
   'printConfig',
@@ -45,7 +44,9 @@ Serves what the module exports: an application (environ, startResponse), sync or
 Express, Fastify, Koa, Hono, h3 and their like, or a server that it lets listen.
 
 ${[APPLICATION, ...entries].map(formatEntry).join('')}
-\`quaich --help all\` lists every setting; see \`quaich dev --help\` and \`quaich bench --help\`, too.
+Other commands: demo (what it is for), create (begin one), dev (develop), fetch (send one request),
+check (try applications out), bench (measure): \`quaich bench --help\` and so on.
+\`quaich --help all\` lists every setting.
 
 Examples:
   quaich ./app.js
@@ -72,8 +73,10 @@ Sizes take k, m and g, durations ms, s, m and h. Every setting is also an enviro
 (--sync-workers is QUAICH_SYNC_WORKERS) and a key of the configuration file (syncWorkers). A flag
 goes before a variable, a variable before the file.
 
-\`quaich dev\` is for development, and reloads on save; \`quaich bench\` measures which way serves
-best. Both have a \`--help\` of their own.
+\`quaich demo\` shows what it is for; \`quaich create\` makes a folder to begin with; \`quaich dev\` is
+for development, and reloads on save; \`quaich fetch\` sends one request without a server;
+\`quaich check\` tries applications out; \`quaich bench\` measures which way serves best. Each has a
+\`--help\` of its own.
 
 Exit code: 0 stopped in order, 1 failure, 2 wrong usage or configuration, 3 workers that die again
 and again.

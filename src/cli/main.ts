@@ -4,8 +4,9 @@ import { clusterModule } from '../rules/cluster.ts';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
 import { guardStream } from '../server/standard-streams.ts';
+import type { CheckedApplication } from './check-mounts.ts';
 import { FAILED, MISCONFIGURED } from './exit-codes.ts';
-import { type CheckedApplication, run } from './run.ts';
+import { run } from './run.ts';
 import type { RunningServer } from './serving.ts';
 import { serviceNotifier } from './systemd.ts';
 
@@ -95,11 +96,49 @@ async function dev(argv: readonly string[]): Promise<number> {
   });
 }
 
-const commands = { bench, dev };
-const [first, ...others] = process.argv.slice(2);
-const code = await (first === 'bench' || first === 'dev'
-  ? commands[first](others)
-  : serveOrTell(process.argv.slice(2)));
+async function check(argv: readonly string[]): Promise<number> {
+  const { runCheck } = await import('./client/check.ts');
+  return runCheck(argv, { ...streams, env: process.env, probe, kill });
+}
+
+async function fetchOnce(argv: readonly string[]): Promise<number> {
+  const [{ runFetch }, { descriptorSink }, server] = await Promise.all([
+    import('./client/fetch.ts'),
+    import('./client/response-output.ts'),
+    import('../server/probe.ts'),
+  ]);
+  return runFetch(argv, {
+    ...streams,
+    env: process.env,
+    body: descriptorSink(1),
+    terminal: process.stdout.isTTY,
+    probe: server.probe,
+    kill,
+  });
+}
+
+async function create(argv: readonly string[]): Promise<number> {
+  const { runCreate } = await import('./create/create.ts');
+  return runCreate(argv, { ...streams, kill });
+}
+
+async function demo(argv: readonly string[]): Promise<number> {
+  const { runDemo } = await import('./demo/demo.ts');
+  return runDemo(argv, { ...streams, env: process.env, serve, signals: process, hungUp, kill });
+}
+
+/** What is no application, but a command of its own. */
+const commands = new Map([
+  ['bench', bench],
+  ['check', check],
+  ['create', create],
+  ['demo', demo],
+  ['dev', dev],
+  ['fetch', fetchOnce],
+]);
+const argv = process.argv.slice(2);
+const command = commands.get(argv[0]);
+const code = await (command === undefined ? serveOrTell(argv) : command(argv.slice(1)));
 
 // What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may
 // still be on its way; a reader that has gone, or does not read, is not waited for.

@@ -100,7 +100,8 @@ async function runHook(stage: Stage, application: StartedApplication, hook: () =
   }
 }
 
-async function validated(application: LoadedApplication): Promise<LoadedApplication> {
+/** The same inside the conformance validator. */
+export async function validated(application: LoadedApplication): Promise<LoadedApplication> {
   // Loaded by those who ask for it.
   const { validator } = await import('../validate/index.ts');
   return application.kind === 'sync'

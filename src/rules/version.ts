@@ -1,7 +1,20 @@
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { property } from './property.ts';
 
-/** Of the package, wherever this file was built to. */
+const MANIFEST = 'quaich/package.json';
+
+/** The package.json of this package, wherever this file was built to. */
+export function packageManifest(): unknown {
+  return createRequire(import.meta.url)(MANIFEST);
+}
+
+/** The folder that it lies in. */
+export function packageFolder(): string {
+  return dirname(createRequire(import.meta.url).resolve(MANIFEST));
+}
+
+/** Of this package. */
 export function version(): string {
-  const found: unknown = createRequire(import.meta.url)('quaich/package.json');
-  return String(typeof found === 'object' && found !== null && Reflect.get(found, 'version'));
+  return String(property(packageManifest(), 'version'));
 }

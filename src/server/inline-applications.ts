@@ -11,6 +11,7 @@ import type { Parser } from '../protocols/http/parser.ts';
 import { isClusterWorker } from '../rules/cluster.ts';
 import { nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
+import { within } from '../rules/within.ts';
 import type { InlineRequest } from './inline.ts';
 import { InlineRunner } from './inline-runner.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -45,20 +46,6 @@ interface InlineOptions extends InlineSettings {
   timed: boolean;
   report: Report;
   errors: ErrorStream;
-}
-
-/** Waits for a promise, `timeout` milliseconds at most (L-04, L-11). */
-async function within(promise: Promise<void>, timeout: number, what: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  // Ends: by the time limit.
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${timeout} ms`)), timeout);
-  });
-  try {
-    await Promise.race([promise, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The async applications that run on the gateway's own thread, at their owner's wish: no hop, and no protection. */

@@ -69,6 +69,32 @@ describe('the packed package in an empty folder', () => {
     });
   });
 
+  it('npx quaich create has its templates', async () => {
+    const command = join(folder, 'node_modules/.bin/quaich');
+    for (const flag of ['--javascript', '--typescript']) {
+      await run(command, ['create', `new${flag}`, flag], { cwd: folder });
+      expect(readdirSync(join(folder, `new${flag}`))).toEqual(expect.arrayContaining(['.gitignore', 'Dockerfile']));
+    }
+  });
+
+  it('L-70 npx quaich demo serves the examples that need no other package', async () => {
+    const command = join(folder, 'node_modules/.bin/quaich');
+    const child = spawn(command, ['demo', '-p', '0'], { cwd: folder, env: { ...process.env, EXAMPLES_DATA: folder } });
+    const exited = once(child, 'exit');
+    let url = '';
+    for await (const line of createInterface({ input: child.stderr })) {
+      url = /^All examples: (\S+)\/$/.exec(line)?.[1] ?? '';
+      if (url !== '') break;
+    }
+    const index = await (await fetch(`${url}/`)).text();
+    expect(index).toContain('href="/late/"');
+    expect(index).not.toContain('href="/guestbook/"');
+    expect(await (await fetch(`${url}/late/`)).text()).toContain('data-name="node:http"');
+    expect(await (await fetch(`${url}/late/sleep?seconds=0`)).json()).toMatchObject({ what: expect.any(String) });
+    child.kill('SIGTERM');
+    expect((await exited)[0]).toBe(0);
+  }, 60_000);
+
   it('its types resolve', async () => {
     writeFileSync(
       join(folder, 'types.ts'),

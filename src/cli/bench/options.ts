@@ -1,15 +1,13 @@
 /** What `quaich bench` takes on its command line. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { METHODS, type Method } from '../../bench/load-request.ts';
 import { ConfigurationError } from '../../interface/errors.ts';
 import { type AppOptions, parseApplication } from '../../pool/load.ts';
-import { FIELD_VALUE, TOKEN } from '../../rules/grammar.ts';
-import { trimmed } from '../../rules/trimmed.ts';
 import { expected } from '../../server/setting-kinds.ts';
 import { flagName, textOf, unknownOption } from '../arguments.ts';
 import { commandLabel, formatEntry } from '../help.ts';
+import { fieldOf, fileAt, named } from '../request-options.ts';
 
 export interface BenchOptions {
   /** As it was written. */
@@ -147,15 +145,6 @@ function tokensOf(argv: readonly string[]): { texts: Map<OptionName, string[]>; 
   return { texts, positionals };
 }
 
-/** What `read` gives; its errors begin with the flag. */
-function named<T>(name: OptionName, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof ConfigurationError ? new ConfigurationError(`--${name}: ${error.message}`) : error;
-  }
-}
-
 function seconds(text: string): number {
   const value = /^[0-9]{1,4}(?:\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 0.1 && value <= 3600) return value;
@@ -184,19 +173,4 @@ function methodOf(text: string): Method {
   const method = METHODS_OF_LOAD.find((known) => known === text.toUpperCase());
   if (method === undefined) throw expected(`one of ${METHODS_OF_LOAD.join(', ')}`, text);
   return method;
-}
-
-function fieldOf(text: string): [string, string] {
-  const colon = text.indexOf(':');
-  const [name, value] = [text.slice(0, colon), trimmed(text.slice(colon + 1))];
-  if (colon < 0 || !TOKEN.test(name) || !FIELD_VALUE.test(value)) throw expected('"NAME: VALUE"', text);
-  return [name, value];
-}
-
-function fileAt(text: string, directory: string): Uint8Array {
-  try {
-    return readFileSync(resolve(directory, text));
-  } catch (error) {
-    throw new ConfigurationError(`cannot be read: ${error instanceof Error ? error.message : error}`);
-  }
 }

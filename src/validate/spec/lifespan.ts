@@ -216,3 +216,18 @@ export {};
 //: causes, and, where a rule was broken, that rule and what to do: as HTML to who accepts it, else as plain text.
 //:
 //: L-66: In development, a signal to stop SHOULD end the server within a second, whatever its requests do.
+//:
+//: L-67: A server MAY have a command that sends one request to an application without serving it. The environ MUST be
+//: that of a server; the application is the one whose mount has the path, and its hooks run. What it writes to
+//: `wsgi.errors` goes to standard error, and the exit code tells whether it has answered well.
+//:
+//: L-68: A server MAY have a command that calls each application that would be mounted inside the validator, with a few
+//: requests (GET, HEAD, OPTIONS, a POST with a body, a path that is not there). What is wrong MUST be told with its row
+//: and what to do, and by the exit code. Loading to check settings (`--check`) MUST call nothing.
+//:
+//: L-69: A server MAY have a command that makes a folder to begin with. It MUST NOT write to a file that exists, or
+//: into a folder that is not empty; it asks nothing that its arguments say, and downloads nothing. What it makes MUST
+//: pass its own tests.
+//:
+//: L-70: A server MAY come with a demonstration, by a command. What it claims of itself it SHOULD measure where it is
+//: looked at, beside another server that does the same work, and it ends with all that it has started.
