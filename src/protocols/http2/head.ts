@@ -70,7 +70,9 @@ export function http2RequestHead(fields: readonly string[], hasBody: boolean): s
     lines += `${name}: ${value}\r\n`;
   }
   if (method !== 'CONNECT') {
-    if ((!target.startsWith('/') && target !== '*') || target.includes(' ')) throw new RefusedRequest(':path is no path');
+    if ((!target.startsWith('/') && target !== '*') || target.includes(' ')) {
+      throw new RefusedRequest(':path is no path');
+    }
     if (isChunked) lines += 'transfer-encoding: chunked\r\n';
   }
   if (authority !== '') lines += `host: ${authority}\r\n`;

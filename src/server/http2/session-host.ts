@@ -212,7 +212,7 @@ class SessionHost implements OpenConnection, StreamContext {
   }
 
   private cutOff(): void {
-    this.session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.session.destroy(new Error('the client asks for too much'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   /** Requests in progress end the connection, which new ones would go on with; one that is idle, its next request. */
