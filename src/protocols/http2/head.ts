@@ -32,11 +32,10 @@ function pseudo(fields: readonly string[], name: string): string {
   return '';
 }
 
-/** What the request line of HTTP/1.1 would be, for the access log. `fields`: names and values in turn. */
+/** Method and target, which the request line of HTTP/1.1 would have, for the access log. */
 export function http2Line(fields: readonly string[]): RefusedLine {
   const method = pseudo(fields, ':method');
-  const target = pseudo(fields, method === 'CONNECT' ? ':authority' : ':path');
-  return { method: method || '-', target: target || '-', protocol: 'HTTP/2.0' };
+  return { method, target: pseudo(fields, method === 'CONNECT' ? ':authority' : ':path'), protocol: 'HTTP/2.0' };
 }
 
 /**
@@ -69,6 +68,7 @@ export function http2RequestHead(fields: readonly string[], hasBody: boolean): s
     if (name === 'content-length') isChunked = false;
     lines += `${name}: ${value}\r\n`;
   }
+  if (!TOKEN.test(method)) throw new RefusedRequest(':method is no method');
   if (method !== 'CONNECT') {
     if ((!target.startsWith('/') && target !== '*') || target.includes(' ')) {
       throw new RefusedRequest(':path is no path');
