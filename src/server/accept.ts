@@ -18,8 +18,7 @@ export interface SocketEvents {
 }
 
 /** What a connection reads and writes: a socket, or a stream of HTTP/2, of which the system knows nothing. */
-export type Wire = Duplex &
-  Partial<Pick<net.Socket, 'bytesRead' | 'bytesWritten' | 'remoteAddress' | 'setKeepAlive'>>;
+export type Wire = Duplex & Partial<Pick<net.Socket, 'bytesRead' | 'bytesWritten' | 'remoteAddress' | 'setKeepAlive'>>;
 
 /** Who hears from a socket. Functions for each socket would be a tenth of what an idle connection takes. */
 const EVENTS = Symbol('events');

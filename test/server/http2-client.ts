@@ -77,7 +77,8 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
 
 /** A field for HPACK, neither indexed nor Huffman-coded (RFC 7541, 6.2.2). Up to 126 bytes each, latin-1. */
 export function field(name: string, value: string): Buffer {
-  return Buffer.from(`\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`, 'latin1');
+  const sized = (text: string): string => String.fromCharCode(text.length) + text;
+  return Buffer.from(`\0${sized(name)}${sized(value)}`, 'latin1');
 }
 
 /** A head: pseudo-header fields of a GET, those given in their place where they have the name of one, and others. */

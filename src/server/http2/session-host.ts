@@ -8,8 +8,8 @@ import {
 import type net from 'node:net';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import { WAIT_APPLICATION, WAIT_LINGERING, WAIT_REQUEST } from '../../protocols/host.ts';
-import type { StreamOptions } from '../../protocols/http2/connection.ts';
 import type { Parser } from '../../protocols/http/parser.ts';
+import type { StreamOptions } from '../../protocols/http2/connection.ts';
 import { nothing } from '../../rules/promises.ts';
 import { takenBytes, transportOf } from '../accept.ts';
 import type { ResolvedOptions } from '../options.ts';

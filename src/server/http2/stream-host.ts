@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Exchange } from '../../protocols/exchange.ts';
-import { Http2Connection, type StreamOptions } from '../../protocols/http2/connection.ts';
 import type { Parser } from '../../protocols/http/parser.ts';
+import { Http2Connection, type StreamOptions } from '../../protocols/http2/connection.ts';
 import { type OpenConnection, type SocketContext, SocketHost } from '../socket-host.ts';
 
 /** What the streams of a session have in common. */
