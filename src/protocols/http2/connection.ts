@@ -208,7 +208,7 @@ export class Http2Connection extends SerialConnection {
     const { front } = this.queue;
     const abandoned = this.waiting === null ? null : front;
     // A client that has sent all of the request and got all of the response has not left.
-    if (front?.state === RESPONSE_COMPLETE && this.body === null) this.queue.shift();
+    if (front?.state === RESPONSE_COMPLETE && this.body === null && !this.aborting) this.queue.shift();
     super.closed();
     // Nobody else has it.
     if (abandoned !== null) this.done(abandoned);
