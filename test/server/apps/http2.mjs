@@ -71,7 +71,7 @@ export const asyncApp = markAsync(async (environ, startResponse) => {
   if (short !== undefined) return short(environ, startResponse);
   if (path === '/slow') {
     begun++;
-    await sleep(Number(environ.QUERY_STRING));
+    await sleep(Number(environ.QUERY_STRING), undefined, { ref: false });
   }
   startResponse('200 OK', []);
   if (path === '/slow') return [bytes('late')];
