@@ -387,7 +387,7 @@ describe('what would mean something else in HTTP/1.1', () => {
   const isServed = (client: h2.RawClient) =>
     client.frames.some(({ type, payload }) => type === h2.HEADERS && payload[0] === 0x89);
 
-  test('G-226 is seen where it is not there', async () => {
+  test('G-226 a request without it is served', async () => {
     expect(isServed(await reads(h2.head()))).toBe(true);
   });
 
@@ -417,8 +417,8 @@ describe('what would mean something else in HTTP/1.1', () => {
     const client = await reads(h2.head({ ':path': '/environ' }), bad);
     const last = () => client.frames.some(({ flags, stream }) => stream === 1 && (flags & h2.END_STREAM) !== 0);
     await vi.waitFor(() => expect(last() || client.codeOf(1) !== undefined).toBe(true), { timeout: 10_000 });
-    const text = client.frames.map(({ type, payload }) => (type === h2.DATA ? payload.toString('latin1') : '')).join('');
-    expect(text).not.toContain('evil');
+    const data = client.frames.filter(({ type }) => type === h2.DATA);
+    expect(data.map(({ payload }) => payload.toString('latin1')).join('')).not.toContain('evil');
   });
 
   test('G-226 a body that is longer or shorter than its length is an error', async () => {
