@@ -72,6 +72,8 @@ export const FLAG_ESCAPED_PATH = 64; // the path has a '%'
 export const FLAG_HEAD_METHOD = 128; // the method is HEAD
 // Never set by the parser: the fields are CGI variables, for a request that came by another protocol than HTTP.
 export const FLAG_VARIABLES = 256;
+// Nor this one: the head was written down for the parser, for a request that came by HTTP/2.
+export const FLAG_HTTP_2 = 512;
 
 // Words of a parse state: HEAD_STATE begins with one, and so does CHUNKED_STATE, for its trailer section. Offsets count
 // from the first byte of the head or of the trailer section.

@@ -12,7 +12,6 @@ import {
   FIELD_WORDS,
   FLAG_CHUNKED,
   FLAG_ESCAPED_PATH,
-  FLAG_HTTP_1_0,
   FLAG_VARIABLES,
   HEAD_AUTHORITY_LENGTH,
   HEAD_AUTHORITY_START,
@@ -29,6 +28,7 @@ import {
   HEAD_WORDS,
 } from '../../assembly/layout.ts';
 import { percentDecode } from '../rules/native-strings.ts';
+import { versionOf } from './head-record.ts';
 import { guessScheme } from './request-uri.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 import {
@@ -124,7 +124,7 @@ export class EnvironBuilder<Async extends boolean = boolean> {
     environ.QUERY_STRING = text.substring(query, query + words[record + HEAD_QUERY_LENGTH]);
     const target = textStart + words[record + HEAD_TARGET_START];
     environ.REQUEST_URI = text.substring(target, target + words[record + HEAD_TARGET_LENGTH]);
-    environ.SERVER_PROTOCOL = (flags & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    environ.SERVER_PROTOCOL = versionOf(flags);
     setConnectionVariables(environ, template, connection);
     setInterfaceVariables(environ, template, this.#pairs, connection.scheme, input);
 

@@ -6,6 +6,7 @@ import {
   FIELD_WORDS,
   FLAG_ESCAPED_PATH,
   FLAG_HTTP_1_0,
+  FLAG_HTTP_2,
   FLAG_VARIABLES,
   HEAD_FIELD_COUNT,
   HEAD_FLAGS,
@@ -23,6 +24,12 @@ import { percentDecode } from '../rules/native-strings.ts';
 
 /** Index of the first word of the record that the parser, or who stands in for it, has made of the present head. */
 export const PARSED_HEAD = HEAD_RECORD >> 2;
+
+/** The version of HTTP that a request came by, from the FLAG_* bits of its head. */
+export function versionOf(flags: number): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0' {
+  if ((flags & FLAG_HTTP_2) !== 0) return 'HTTP/2.0';
+  return (flags & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+}
 
 /** A field that is looked for in many heads (`HeadReader.find`), and where these are CGI variables, a variable. */
 export interface SoughtField {
@@ -82,8 +89,8 @@ export class HeadReader {
     return (this.#words[this.#record + HEAD_FLAGS] & FLAG_ESCAPED_PATH) !== 0 ? percentDecode(path) : path;
   }
 
-  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
-    return (this.#words[this.#record + HEAD_FLAGS] & FLAG_HTTP_1_0) !== 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  get protocol(): string {
+    return versionOf(this.#words[this.#record + HEAD_FLAGS]);
   }
 
   /** Whether a front server has sent it, as variables. */

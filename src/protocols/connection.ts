@@ -76,7 +76,7 @@ export abstract class Connection implements ResponseConnection, InputReader {
   /** The client has sent its last byte. */
   protected inputEnded = false;
   /** What is in progress ends by us, not by the client. */
-  private aborting = false;
+  protected aborting = false;
 
   constructor(host: ConnectionHost, parser: Parser) {
     this.host = host;

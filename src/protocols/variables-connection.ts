@@ -4,8 +4,8 @@ import { HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
 import { cgiHead } from '../rules/head-parts.ts';
 import { latin1Slice } from '../rules/latin1.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
-import { BUSY, TOO_LARGE } from './answer.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import { TOO_LARGE } from './answer.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { Exchange } from './exchange.ts';
 import {
   type ConnectionHost,
@@ -18,7 +18,7 @@ import {
 } from './host.ts';
 import type { Parser } from './http/parser.ts';
 import { TEXT_PIECE } from './output.ts';
-import { IncomingBody } from './request-body.ts';
+import { SerialConnection } from './serial-connection.ts';
 import { nextResponse, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_OPEN } from './states.ts';
 import { type VariableLimits, writeVariables } from './variables-record.ts';
 
@@ -28,14 +28,10 @@ export interface VariablesConnectionOptions extends ConnectionOptions {
 
 /**
  * A connection to a front server that sends requests as CGI variables and takes responses in the form of CGI (RFC 3875,
- * 6). One request is in progress at a time; what comes meanwhile waits unread.
+ * 6).
  */
-export abstract class VariablesConnection extends Connection {
+export abstract class VariablesConnection extends SerialConnection {
   protected readonly options: VariablesConnectionOptions;
-  /** The body that is being received; null: there is none, or nobody wants any more of it. */
-  protected body: IncomingBody | null = null;
-  /** Variables of the request in front, which the host had no room for. */
-  private waiting: Variables | null = null;
 
   constructor(host: ConnectionHost, parser: Parser, options: VariablesConnectionOptions) {
     super(host, parser);
@@ -58,45 +54,6 @@ export abstract class VariablesConnection extends Connection {
     return this.held ? this.input.park(next, to) : next;
   }
 
-  /** Reading has to stop until something else has happened. */
-  protected get held(): boolean {
-    return this.waiting !== null || this.body?.held === true;
-  }
-
-  unpark(): boolean {
-    const { waiting, body } = this;
-    const { front } = this.queue;
-    if (waiting !== null && front !== null) {
-      this.waiting = null;
-      writeVariables(this.parser, waiting, this.options.variables);
-      if (!this.host.request(front)) this.waiting = waiting;
-    } else if (body !== null) {
-      body.offer();
-      this.endBody(body);
-    }
-    return !this.held;
-  }
-
-  get incoming(): IncomingBody | null {
-    return this.body;
-  }
-
-  protected stopReading(): void {
-    this.waiting = null;
-    this.abandonBody();
-  }
-
-  protected abandonBody(): void {
-    this.body?.abandon();
-    this.body = null;
-  }
-
-  protected failBody(status: number, message: string): void {
-    const receiver = this.body?.receiver;
-    this.abandonBody();
-    receiver?.failBody(status, message);
-  }
-
   protected endedWithin(front: Exchange): void {
     if (this.waiting !== null) {
       this.drop(false); // nobody has begun with the request
@@ -115,12 +72,6 @@ export abstract class VariablesConnection extends Connection {
 
   protected headExpired(): void {
     this.drop(false);
-  }
-
-  protected roomExpired(): void {
-    const { front } = this.queue;
-    this.waiting = null;
-    if (front !== null) this.answer(front, 503, BUSY);
   }
 
   respond(exchange: Exchange, head: ResponseHead): void {
@@ -173,10 +124,6 @@ export abstract class VariablesConnection extends Connection {
     else this.retry();
   }
 
-  wantBody(exchange: Exchange): void {
-    if (this.body?.receiver === exchange && this.body.held) this.retry();
-  }
-
   /** Whether the client still expects something of this response. */
   protected isOpen(exchange: Exchange): boolean {
     return !exchange.isCut && exchange.state !== RESPONSE_COMPLETE;
@@ -202,11 +149,7 @@ export abstract class VariablesConnection extends Connection {
     }
     const isLast = ++this.requests >= mostRequests;
     const exchange = new Exchange(this, flags, persist && keepAlive && !isLast && !this.draining, false, false);
-    exchange.bodyLength = length;
-    this.queue.append(exchange);
-    // What the body needs must stand before the host is asked: it may answer at once.
-    if (exchange.hasBody) this.body = new IncomingBody(exchange, length, this.parser, limitBody);
-    if (!this.host.request(exchange)) this.waiting = variables;
+    this.offer(exchange, length, limitBody, () => writeVariables(this.parser, variables, limits));
   }
 
   /** Answers a request that cannot be taken, and closes. */
@@ -217,44 +160,5 @@ export abstract class VariablesConnection extends Connection {
     this.host.refused(exchange, { method, target, protocol, ...(remoteAddress !== undefined && { remoteAddress }) });
     this.queue.append(exchange);
     this.answer(exchange, status, message);
-  }
-
-  /**
-   * Bytes of a body from address `at`. Those beyond CONTENT_LENGTH are dropped (G-54), as are those that nobody wants.
-   */
-  protected deliver(at: number, length: number): void {
-    const { body } = this;
-    this.progress++;
-    if (body === null) return;
-    if (body.deliver(at, body.left < 0 ? length : Math.min(length, body.left))) this.endBody(body);
-    else this.failBody(413, TOO_LARGE);
-  }
-
-  /** The client says that the body is over. */
-  protected bodyEnds(): void {
-    const { body } = this;
-    if (body === null) return;
-    if (body.left > 0) {
-      this.failBody(400, 'the request body is shorter than CONTENT_LENGTH');
-    } else {
-      body.left = 0;
-      this.endBody(body);
-    }
-  }
-
-  /** Hands on the end of a body that is complete; not of one that its owner has ended meanwhile. */
-  private endBody(body: IncomingBody): void {
-    if (!body.complete || this.body !== body) return;
-    this.body = null;
-    body.end();
-  }
-
-  override invariant(): void {
-    super.invariant();
-    const { body, input, queue, waiting } = this;
-    this.holds(queue.size <= 1, 'answers two requests at a time');
-    this.holds(body === null || body.receiver === queue.front, 'reads a body of another request');
-    this.holds(waiting === null || queue.front !== null, 'waits for room without a request');
-    this.holds(!this.held || input.parked, 'reads on though it has to stop');
   }
 }

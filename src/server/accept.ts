@@ -1,4 +1,5 @@
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import { READ_SIZE } from '../../assembly/layout.ts';
 import { nothing } from '../rules/promises.ts';
 
@@ -16,14 +17,17 @@ export interface SocketEvents {
   closed(): void;
 }
 
+/** What a connection reads and writes: a socket, or a stream of HTTP/2, of which the system knows nothing. */
+export type Wire = Duplex & Partial<Pick<net.Socket, 'bytesRead' | 'bytesWritten' | 'remoteAddress' | 'setKeepAlive'>>;
+
 /** Who hears from a socket. Functions for each socket would be a tenth of what an idle connection takes. */
 const EVENTS = Symbol('events');
 
-interface HeardSocket extends net.Socket {
+interface HeardSocket extends Duplex {
   [EVENTS]: SocketEvents;
 }
 
-function hear(socket: net.Socket, events: SocketEvents): HeardSocket {
+function hear(socket: Duplex, events: SocketEvents): HeardSocket {
   return Object.assign(socket, { [EVENTS]: events })
     .on('end', onEnd)
     .on('drain', onDrain)
@@ -64,7 +68,7 @@ interface SocketInternals {
   _server?: unknown;
 }
 
-function internalsOf(socket: net.Socket): SocketInternals {
+function internalsOf(socket: Duplex): SocketInternals {
   return socket as unknown as SocketInternals;
 }
 
@@ -77,7 +81,7 @@ export function goesOver(socket: net.Socket, tcp: net.Socket): void {
 }
 
 /** What the system knows a socket by: the TCP socket below one of TLS, else the socket itself. */
-export function transportOf(socket: net.Socket & { [BELOW]?: net.Socket }): net.Socket {
+export function transportOf(socket: Wire & { [BELOW]?: net.Socket }): Wire {
   return socket[BELOW] ?? socket;
 }
 
@@ -85,7 +89,7 @@ export function transportOf(socket: net.Socket & { [BELOW]?: net.Socket }): net.
  * Bytes that were written and that the system has not taken yet. Under TLS a number that changes with them: the system
  * gets the encrypted bytes in parts, and those of the part on its way count twice.
  */
-export function unsentBytes(socket: net.Socket): number {
+export function unsentBytes(socket: Wire): number {
   const { _handle: handle } = internalsOf(socket);
   const transport = transportOf(socket);
   const below = transport === socket ? 0 : unsentBytes(transport);
@@ -94,11 +98,11 @@ export function unsentBytes(socket: net.Socket): number {
 }
 
 /** Bytes that were written and that the system has taken. */
-export function takenBytes(socket: net.Socket): number {
+export function takenBytes(socket: Wire): number {
   const { _handle: handle } = internalsOf(transportOf(socket));
   // Bytes that Node still keeps count for `bytesWritten` of the socket, and not for that of the handle.
   if (typeof handle?.bytesWritten !== 'number' || typeof handle.writeQueueSize !== 'number') {
-    return socket.bytesWritten - socket.writableLength;
+    return (socket.bytesWritten ?? 0) - socket.writableLength;
   }
   return handle.bytesWritten - handle.writeQueueSize;
 }
@@ -107,7 +111,7 @@ export function takenBytes(socket: net.Socket): number {
  * Whether the connection of a socket was reset. Node looks out for that as long as it reads or writes, and no longer
  * once the peer has ended its side. Never true of a Unix socket.
  */
-export function isForgotten(socket: net.Socket): boolean {
+export function isForgotten(socket: Wire): boolean {
   const { _handle: handle } = internalsOf(transportOf(socket));
   // What `remoteAddress` asks, and remembers.
   return typeof handle?.getpeername === 'function' && Reflect.apply(handle.getpeername, handle, [{}]) !== 0;
@@ -117,7 +121,8 @@ export function isForgotten(socket: net.Socket): boolean {
  * Reading an accepted socket straight into memory of our own saves an allocation and a copy for each read (about a
  * tenth of the cost of a small request). Node offers it for sockets that are made, not for those that are accepted:
  * the documented `onread` option together with the undocumented `handle` option. This module is the only place that
- * knows; where the feature test fails, under TLS, and behind a PROXY header, sockets are read by 'data' events.
+ * knows; where the feature test fails, under TLS, and behind a PROXY header, sockets are read by 'data' events, as
+ * streams of HTTP/2 are.
  */
 export class Acceptor {
   /** Whether sockets are read straight into `readArea`. */
@@ -140,10 +145,10 @@ export class Acceptor {
   }
 
   /** Takes over an accepted socket and starts to read. Use the returned socket, not the given one. */
-  adopt(accepted: net.Socket, events: SocketEvents): net.Socket {
+  adopt(accepted: Wire, events: SocketEvents): Wire {
     // What the handle of a TLS socket gives is not what was sent; and one that was read from may keep bytes of its own.
     const isFresh = transportOf(accepted) === accepted && accepted.bytesRead === 0;
-    if (this.direct && isFresh) return adoptHandle(accepted, this.readArea, events);
+    if (this.direct && isFresh && accepted instanceof net.Socket) return adoptHandle(accepted, this.readArea, events);
     hear(accepted, events).on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_SIZE) {
         const end = Math.min(at + READ_SIZE, chunk.length);

@@ -6,6 +6,7 @@ import { createSharedMemory, type SharedMemory } from '../rules/webassembly.ts';
 import { Acceptor } from './accept.ts';
 import { Deaths } from './deaths.ts';
 import { Gateway, type Route } from './gateway.ts';
+import type { OpenSession } from './http2/session-host.ts';
 import { InlineApplications } from './inline-applications.ts';
 import { type AccessLog, noAccessLog, openAccessLog } from './log/access-log.ts';
 import type { ErrorLog } from './log/error-log.ts';
@@ -95,6 +96,7 @@ export async function build(
 
   const area = parser.bytes.subarray(READ_AREA, READ_AREA + READ_SIZE);
   const encryption = await encryptionOf(plan, report);
+  const http2 = await http2Of(plan);
   const proxies = await proxiesOf(plan, report);
   const acceptor = await Acceptor.create(area, options.directReads);
   const accessLog = await accessLogOf(format, options, report); // last of what can fail, since it is to be closed again
@@ -105,6 +107,7 @@ export async function build(
     turn,
     acceptor,
     encryption,
+    http2,
     proxies,
     routes,
     connection: {
@@ -113,8 +116,8 @@ export async function build(
       pipelined: PIPELINED,
       keepAlive: options.timeoutKeepAlive > 0,
       mostRequests: options.maxConnectionRequests || Number.POSITIVE_INFINITY,
+      variables: plan.variables,
     },
-    variables: plan.variables,
     deadlines: options,
     accessLog,
     traffic,
@@ -190,9 +193,15 @@ async function encryptionOf({ certificates, options }: Plan, report: Report): Pr
   if (certificates === null) return noEncryption;
   // Loaded where it is needed: TLS takes memory.
   const { Handshakes } = await import('./tls/handshakes.ts');
-  const { tlsClientCert, timeoutHead } = options;
+  const { tlsClientCert, timeoutHead, http2 } = options;
   const mostVariables = tlsVariablesSize(options);
-  return new Handshakes({ certificates, tlsClientCert, timeoutHead, mostVariables, report });
+  return new Handshakes({ certificates, tlsClientCert, timeoutHead, http2, mostVariables, report });
+}
+
+async function http2Of({ options }: Plan): Promise<OpenSession | undefined> {
+  if (!options.http2) return undefined;
+  const { sessions } = await import('./http2/session-host.ts');
+  return sessions(options);
 }
 
 async function proxiesOf({ proxies, options }: Plan, report: Report): Promise<Proxies> {

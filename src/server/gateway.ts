@@ -5,25 +5,23 @@ import type { ConnectionInfo } from '../environ/variables.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import { FastCgiConnection } from '../protocols/fastcgi/connection.ts';
-import type { ConnectionHost, RefusedLine } from '../protocols/host.ts';
-import { HttpConnection, type HttpConnectionOptions } from '../protocols/http/connection.ts';
+import type { RefusedLine } from '../protocols/host.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { METHODS } from '../protocols/http/wasm/tables.ts';
-import { ScgiConnection } from '../protocols/scgi/connection.ts';
-import type { VariableLimits } from '../protocols/variables-record.ts';
 import { formatDateTime } from '../rules/format-date-time.ts';
 import { nothing } from '../rules/promises.ts';
 import type { Acceptor } from './accept.ts';
 import { Admission } from './admission.ts';
 import type { Protocol } from './bind.ts';
+import { type ConnectionSettings, connect } from './connect.ts';
 import { type Deadlines, limitsByWait } from './deadlines.ts';
+import type { OpenSession, SessionContext } from './http2/session-host.ts';
 import type { AccessLog } from './log/access-log.ts';
 import { RequestLog } from './log/request-log.ts';
 import { type Mounted, MountTable } from './mounts.ts';
 import type { ResolvedOptions } from './options.ts';
 import { noProxies, type Proxies } from './proxies/proxies.ts';
-import { type SocketContext, SocketHost } from './socket-host.ts';
+import { type OpenConnection, SocketHost } from './socket-host.ts';
 import type { Readiness } from './status/readiness.ts';
 import { noTraffic, type Traffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
@@ -63,12 +61,12 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
   acceptor: Acceptor;
   /** Where an address speaks TLS. */
   encryption?: Encryption;
+  /** Where HTTP/2 is spoken there. */
+  http2?: OpenSession | undefined;
   /** Where proxies are trusted. */
   proxies?: Proxies;
   routes: readonly Route[];
-  connection: Omit<HttpConnectionOptions, 'limitDiscard' | 'keepHeads'>;
-  /** For protocols that send CGI variables. */
-  variables: VariableLimits;
+  connection: Omit<ConnectionSettings, 'limitDiscard' | 'keepHeads'>;
   deadlines: Deadlines;
   accessLog: AccessLog;
   /** Who counts requests; nobody where left out. */
@@ -99,14 +97,14 @@ const LINGER_LIMIT_STOPPING = 2000;
  * request until the destination calls `Turn.retry`. The response goes from the exchange's owner straight to the
  * connection. Output gathers there, and leaves at the end of the turn.
  */
-export class Gateway implements SocketContext {
+export class Gateway implements SessionContext {
   readonly acceptor: Acceptor;
   readonly limits: readonly number[];
   readonly minRate: number;
   lingerLimit = LINGER_LIMIT;
   private readonly options: GatewayOptions;
-  private readonly connection: HttpConnectionOptions;
-  private readonly parser: Parser;
+  readonly connection: ConnectionSettings;
+  readonly parser: Parser;
   private readonly turn: Turn;
   private readonly routes: MountTable<Route>;
   private readonly destinations: readonly Destination[];
@@ -118,7 +116,7 @@ export class Gateway implements SocketContext {
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
   /** Connections that are open. */
-  readonly hosts = new Set<SocketHost>();
+  readonly hosts = new Set<OpenConnection>();
   private readonly encryption: Encryption;
   private readonly proxies: Proxies;
   private readonly admission: Admission;
@@ -150,7 +148,7 @@ export class Gateway implements SocketContext {
     this.admission = new Admission(options.maxConnections, options.maxConnectionsPerAddress ?? 0);
     this.encryption = options.encryption ?? noEncryption;
     this.proxies = options.proxies ?? noProxies;
-    this.encryption.onSecured((socket, info) => this.open(socket, info, 'https'));
+    this.encryption.onSecured((socket, info, isHttp2) => this.open(socket, info, 'https', isHttp2));
     this.routes = new MountTable(routes);
     this.destinations = [...new Set(routes.map(({ destination }) => destination))];
     this.log = new RequestLog(
@@ -191,35 +189,27 @@ export class Gateway implements SocketContext {
     else this.open(socket, info, protocol);
   }
 
-  private open(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
-    const refusal = this.closing ? null : this.admission.enter(info.remoteAddress);
+  private open(socket: net.Socket, info: ConnectionInfo, protocol: Protocol, isHttp2 = false): void {
+    const refusal = this.closing || socket.destroyed ? null : this.admission.enter(info.remoteAddress);
     if (refusal === null) {
       this.turnAway(socket);
       return;
     }
-    const host = new SocketHost(socket, info, this, this.turn.now, (one) => this.connect(one, protocol));
-    host.refusal = refusal;
-    this.hosts.add(host);
+    const { http2 } = this.options;
+    const { parser, connection } = this;
+    const { now } = this.turn;
+    const open: OpenConnection =
+      isHttp2 && http2 !== undefined
+        ? http2(socket, info, refusal, this, now)
+        : new SocketHost(socket, info, this, now, (host) => connect(host, protocol, parser, connection), refusal);
+    this.hosts.add(open);
     this.traffic.opened(refusal === '' ? 'accepted' : 'refused');
-    if (this.draining) host.connection.drain();
+    if (this.draining) open.connection.drain();
   }
 
   private turnAway(socket: net.Socket): void {
     this.traffic.opened('dropped');
     socket.destroy();
-  }
-
-  private connect(host: ConnectionHost, protocol: Protocol): Connection {
-    const { parser, connection } = this;
-    const { variables } = this.options;
-    switch (protocol) {
-      case 'fastcgi':
-        return new FastCgiConnection(host, parser, { ...connection, variables });
-      case 'scgi':
-        return new ScgiConnection(host, parser, { ...connection, variables });
-      default:
-        return new HttpConnection(host, parser, connection);
-    }
   }
 
   /** See `ConnectionHost.request`. */
@@ -326,10 +316,18 @@ export class Gateway implements SocketContext {
   }
 
   closed(host: SocketHost): void {
-    this.hosts.delete(host);
-    this.traffic.closed(host);
-    this.admission.leave(host.info.remoteAddress, host.refusal);
+    this.forget(host);
+    this.left(host);
+  }
+
+  forget(host: SocketHost): void {
     this.waiting.delete(host);
+  }
+
+  left(connection: OpenConnection): void {
+    this.hosts.delete(connection);
+    this.traffic.closed(connection);
+    this.admission.leave(connection.info.remoteAddress, connection.refusal);
     if (this.hosts.size === 0) this.onEmpty();
   }
 

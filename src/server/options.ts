@@ -141,6 +141,7 @@ export const settings = {
     'Ask clients for a certificate; those with a bad one are refused, and where it is required those without one',
   ),
   tlsCa: files('TLS', 'Certificates (PEM) of those who may sign the certificates of clients; repeatable'),
+  http2: toggle('TLS', false, 'Speak HTTP/2, too, at https addresses, with clients that choose it (ALPN)'),
   trustedProxies,
   trustedFields,
   syncWorkers: count(
@@ -450,6 +451,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   }
   const [binds, [statusBind]] = resolveBinds(checked.bind, [checked.status ?? []].flat());
   if (binds.some(isEncrypted)) checkCertificates(checked);
+  else if (checked.http2) throw new ConfigurationError('http2 needs an https address: clients choose it there (ALPN)');
   checkProxies(binds, checked);
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;

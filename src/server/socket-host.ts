@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import type { ConnectionInfo } from '../environ/variables.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
@@ -12,8 +11,27 @@ import {
 } from '../protocols/host.ts';
 import type { IncomingBody } from '../protocols/request-body.ts';
 import { reset } from '../protocols/reset.ts';
-import { type Acceptor, isForgotten, type SocketEvents, takenBytes, transportOf, unsentBytes } from './accept.ts';
+import {
+  type Acceptor,
+  isForgotten,
+  type SocketEvents,
+  takenBytes,
+  transportOf,
+  unsentBytes,
+  type Wire,
+} from './accept.ts';
 import { Pace } from './pace.ts';
+import type { Carried } from './status/traffic.ts';
+
+/** An open connection as its gateway sees it, be there one request at a time on it or many. */
+export interface OpenConnection extends Carried {
+  readonly connection: Pick<Connection, 'waitingFor' | 'drain' | 'shutdown' | 'abort'>;
+  readonly info: ConnectionInfo;
+  /** Why its requests are refused; '': they are not. */
+  readonly refusal: string;
+  /** Ends a wait that has lasted too long. `now` in milliseconds. */
+  checkDeadline(now: number): void;
+}
 
 /** What the sockets of one gateway have in common. */
 export interface SocketContext {
@@ -48,15 +66,14 @@ const PROBE_AFTER = 61_000;
  * what concerns all sockets of the server goes to the gateway. A connection knows this object alone, not the gateway,
  * so that it can be tested without one; hence the methods that only pass a call on.
  */
-export class SocketHost implements ConnectionHost, SocketEvents {
+export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents {
   readonly connection: Connection;
   readonly info: ConnectionInfo;
-  /** Why its requests are refused; '': they are not. */
-  refusal = '';
+  readonly refusal: string;
   /** Milliseconds of the arrival of the request that waits for room, where requests are timed; 0: none does. */
   requestedAt = 0;
   private readonly context: SocketContext;
-  private readonly socket: net.Socket;
+  private readonly socket: Wire;
   private cachedText: string | null = null;
   private waitingFor = WAIT_REQUEST;
   private progress = 0;
@@ -74,14 +91,16 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   /** `connect` makes the connection, for the protocol that is spoken on this socket. */
   constructor(
-    accepted: net.Socket,
+    accepted: Wire,
     info: ConnectionInfo,
     context: SocketContext,
     now: number,
     connect: (host: ConnectionHost) => Connection,
+    refusal = '',
   ) {
     this.context = context;
     this.info = info;
+    this.refusal = refusal;
     this.waitingSince = now;
     this.begun = now;
     this.checked = now;
@@ -102,14 +121,13 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   /** Bytes that have come, and that the system has taken. */
   get received(): number {
-    return this.socket.bytesRead;
+    return this.socket.bytesRead ?? 0;
   }
 
   get sent(): number {
     return takenBytes(this.socket);
   }
 
-  /** Ends the wait of the connection when it has lasted too long. `now` in milliseconds. */
   checkDeadline(now: number): void {
     if (this.isHalfClosed && isForgotten(this.socket)) this.socket.destroy();
     const { connection } = this;
@@ -145,7 +163,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
   private isSlow(waitingFor: number, elapsed: number): boolean {
     const { limits, minRate } = this.context;
     if (waitingFor === WAIT_CLIENT) {
-      const taken = takenBytes(this.socket);
+      const taken = this.sent;
       this.sendPace ??= new Pace(taken);
       return this.sendPace.isSlow(elapsed, taken, limits[WAIT_CLIENT], minRate);
     }
@@ -238,7 +256,7 @@ export class SocketHost implements ConnectionHost, SocketEvents {
 
   halfClosed(): void {
     this.isHalfClosed = true;
-    this.socket.setKeepAlive(true, PROBE_AFTER);
+    this.socket.setKeepAlive?.(true, PROBE_AFTER);
   }
 
   end(): void {

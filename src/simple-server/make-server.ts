@@ -184,8 +184,13 @@ class RunningSimpleServer implements SimpleServer, Destination {
       turn: this.turn,
       acceptor,
       routes: [{ prefix: '', mount: 0, destination: this }],
-      connection: { serverLine: '', limitBody: options.limitBody ?? LIMIT_BODY, pipelined: 1, keepAlive: true },
-      variables: { size: 0, count: 0 }, // HTTP alone is spoken
+      connection: {
+        serverLine: '',
+        limitBody: options.limitBody ?? LIMIT_BODY,
+        pipelined: 1,
+        keepAlive: true,
+        variables: { size: 0, count: 0 }, // HTTP alone is spoken
+      },
       deadlines: DEADLINES,
       accessLog: log,
       maxConnections: MAX_CONNECTIONS,

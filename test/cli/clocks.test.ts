@@ -63,8 +63,10 @@ describe("the gateway's clock", () => {
       turn,
       acceptor: await Acceptor.create(parser.bytes, false),
       routes: [],
-      connection: { serverLine: '', limitBody: 0, pipelined: 1, keepAlive: true },
-      variables: { size: 0, count: 0 },
+      connection: {
+        ...{ serverLine: '', limitBody: 0, pipelined: 1, keepAlive: true },
+        variables: { size: 0, count: 0 },
+      },
       deadlines: NO_LIMITS,
       accessLog: noAccessLog,
       maxConnections: 1,

@@ -8,6 +8,7 @@ import { FastCgiConnection } from '../../src/protocols/fastcgi/connection.ts';
 import { RESPONSE_AWAITED, RESPONSE_STARTED } from '../../src/protocols/states.ts';
 import { ABORT_REQUEST, begin, PARAMS, pairs, record, request, STDIN, stream, VARIABLES } from './fastcgi-client.ts';
 import { chunked, Driver, GET, HostDriver, parser, post, type Recorder } from './http/connection-driver.ts';
+import { fields, Http2Driver } from './http2-driver.ts';
 
 const httpParts = [
   GET,
@@ -105,8 +106,11 @@ const fastCgi = () => {
   return new HostDriver((host) => new FastCgiConnection(host, parser, options));
 };
 
+const http2 = () => new Http2Driver({ limitBody: 20 }).begin(fields({ ':method': 'POST' }), true);
+
 it.each([
   ['HTTP', http, httpParts],
+  ['HTTP/2', http2, ['a', 'abcdefgh', 'x'.repeat(15)]],
   ['FastCGI', fastCgi, fastCgiParts],
 ])(
   '%s',

@@ -2,8 +2,8 @@ import type net from 'node:net';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import { nothing } from '../../rules/promises.ts';
 
-/** Takes an encrypted connection, and what is known of it. */
-export type OnSecured = (socket: net.Socket, info: ConnectionInfo) => void;
+/** Takes an encrypted connection, what is known of it, and whether its client has chosen HTTP/2. */
+export type OnSecured = (socket: net.Socket, info: ConnectionInfo, isHttp2: boolean) => void;
 
 /** What makes encrypted connections of those that a gateway gives it. */
 export interface Encryption {

@@ -12,6 +12,7 @@ import { reasonOf } from './reason.ts';
 
 /** The protocols that a client may choose from (RFC 7301), so that one of another protocol is not answered by ours. */
 const PROTOCOLS = ['http/1.1', 'http/1.0'];
+const HTTP_2 = 'h2';
 /** Milliseconds from one look at the files to the next. */
 const LOOK_EVERY = 1000;
 /** Node would end a handshake by a clock of its own. */
@@ -22,7 +23,7 @@ const PLAIN_HTTP =
   `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: ${SPEAK_TLS.length}\r\n` +
   `Connection: close\r\n\r\n${SPEAK_TLS}`;
 
-interface HandshakesOptions extends Pick<ResolvedOptions, 'tlsClientCert' | 'timeoutHead'> {
+interface HandshakesOptions extends Pick<ResolvedOptions, 'tlsClientCert' | 'timeoutHead' | 'http2'> {
   certificates: Certificates;
   /** Bytes that the variables of a connection may have, as JSON. */
   mostVariables: number;
@@ -56,13 +57,13 @@ export class Handshakes implements Encryption {
   private looking = false;
 
   constructor(options: HandshakesOptions) {
-    const { certificates, tlsClientCert } = options;
+    const { certificates, tlsClientCert, http2 } = options;
     this.options = options;
     this.files = new ChangedFiles(certificates.files);
     this.server = createServer({
       ...certificates.first,
       SNICallback: (name, done) => done(null, certificates.find(name)),
-      ALPNProtocols: PROTOCOLS,
+      ALPNProtocols: http2 ? [HTTP_2, ...PROTOCOLS] : PROTOCOLS,
       requestCert: tlsClientCert !== 'none',
       rejectUnauthorized: tlsClientCert === 'required',
       handshakeTimeout: NO_LIMIT,
@@ -142,7 +143,7 @@ export class Handshakes implements Encryption {
       return;
     }
     goesOver(socket, handshake.socket);
-    this.secured?.(socket, { ...handshake.info, tls });
+    this.secured?.(socket, { ...handshake.info, tls }, socket.alpnProtocol === HTTP_2);
   }
 
   /** Why a client is not served although the handshake has succeeded; '' where it is. */

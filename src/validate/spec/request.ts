@@ -149,6 +149,28 @@ export {};
 //:
 //: G-215: A header MUST have a limit of size and one of time that no number of bytes extends, and counts as a
 //: connection. Connections that are refused SHOULD be told to the owner, but not each of them.
+//:
+//: G-220: A server MAY speak HTTP/2 with clients that choose it (ALPN). A request MUST then reach the same applications
+//: with the environ that it would have by HTTP/1.1, but for `SERVER_PROTOCOL`, which is `HTTP/2.0`: `HTTP_HOST` is
+//: `:authority`, parts of a cookie are joined, and the rules and limits of request heads are the same.
+//:
+//: G-221: Bodies MUST have backpressure in both directions for each stream of its own: what one holds up, no other
+//: waits for. A body whose stream is reset MUST NOT look complete.
+//:
+//: G-222: Responses MUST have the fields that they would have by HTTP/1.1, with names in lower case and without those
+//: of the connection; so MUST interim ones.
+//:
+//: G-223: A response that breaks off MUST reset its stream, and no other. A client that resets a stream has left.
+//:
+//: G-224: Connections MUST have the limits of all connections: their number, their requests, the time that they may be
+//: idle, which no PING extends. At a stop requests in progress end, and clients are told to go elsewhere (GOAWAY).
+//:
+//: G-225: Streams MUST have the limits of all requests, those of time each for itself. The requests of one client that
+//: applications work on at a time MUST have a limit, streams that it has reset among them. Floods of frames MUST end
+//: their connection.
+//:
+//: G-226: What would mean something else in HTTP/1.1 MUST NOT reach an application: line ends in fields, fields of the
+//: connection, a Host beside another `:authority`, a body of another length than it says.
 
 //: @in environ-wsgi
 //: G-44: `wsgi.multithread` MUST be true where several requests may be in progress in one realm, thus on an event loop;
