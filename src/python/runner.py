@@ -329,6 +329,7 @@ def run(application, shape, length):
         request.body = body
         if kind is FileWrapper and not request.sent and (descriptor := body.descriptor()) >= 0:
             put_head()
+            WORDS[BODY_LENGTH] = 0
             WORDS[DESCRIPTOR] = descriptor
             WORDS[BLOCK_SIZE] = body.blksize
             return FILE
