@@ -6,10 +6,10 @@ import { writeOutput } from '../engine/error-stream.ts';
 import { sharedFileLocks } from '../rings/index.ts';
 import { FileLocks } from './file-locks.ts';
 import { mountDirectories } from './mounts.ts';
-import type { EmscriptenModule, LoadOptions, MakeModule, Python, PyodidePackage } from './pyodide.ts';
+import type { EmscriptenModule, PyodideOptions, MakeModule, Python, PyodidePackage } from './pyodide.ts';
 import { repairFiles, repairSystemCalls } from './system-calls.ts';
 
-export interface InterpreterOptions {
+interface InterpreterOptions {
   readonly pyodide: PyodidePackage;
   /** The program, compiled. */
   readonly program: WebAssembly.Module;
@@ -28,7 +28,7 @@ export interface InterpreterOptions {
 /** @throws Error where this version of Pyodide is not as it should be */
 export async function startInterpreter(options: InterpreterOptions): Promise<Python> {
   const { pyodide, snapshot, isPattern = false, env = {} } = options;
-  const { loadPyodide }: { loadPyodide(options: LoadOptions): Promise<Python> } = await import(
+  const { loadPyodide }: { loadPyodide(options: PyodideOptions): Promise<Python> } = await import(
     pathToFileURL(join(pyodide.folder, 'pyodide.mjs')).href
   );
   const make: MakeModule = (await import(pathToFileURL(join(pyodide.folder, 'pyodide.asm.mjs')).href)).default;

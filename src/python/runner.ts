@@ -47,7 +47,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 export class Runner {
   readonly #python: Python;
   readonly #program: EmscriptenModule;
-  readonly #runner: RunnerModule;
+  readonly #runner: Omit<RunnerModule, 'IN' | 'WORDS_MEMORY'>;
   /** Addresses in its memory: of the bytes for what goes in, and of the words for what comes out. */
   readonly #input: number;
   readonly #inputSize: number;
@@ -73,10 +73,12 @@ export class Runner {
 
   private constructor(python: Python) {
     // What runner.py says of itself.
-    const runner = python.pyimport('_quaich') as RunnerModule;
+    const module = python.pyimport('_quaich') as RunnerModule;
     this.#python = python;
     this.#program = python._module;
-    this.#runner = runner;
+    // Each look at a function of Python makes a proxy of it.
+    const { run, step, close, add_shape, forget_shapes, wake, load, run_hook } = module;
+    this.#runner = { run, step, close, add_shape, forget_shapes, wake, load, run_hook };
     const place = (memory: RunnerModule['IN']): readonly [address: number, size: number] => {
       const view = memory.getBuffer('u8');
       const found = [view.data.byteOffset, view.data.byteLength] as const;
@@ -84,8 +86,8 @@ export class Runner {
       memory.destroy();
       return found;
     };
-    [this.#input, this.#inputSize] = place(runner.IN);
-    [this.#output] = place(runner.WORDS_MEMORY);
+    [this.#input, this.#inputSize] = place(module.IN);
+    [this.#output] = place(module.WORDS_MEMORY);
   }
 
   /** Makes an interpreter of an image. */
@@ -118,7 +120,6 @@ export class Runner {
   /** Lets go of all that an image cannot hold, and gives what it is to be made of. */
   disconnect(): Python {
     this.#python.runPython('import _quaich_repairs; _quaich_repairs.disconnect(); None');
-    this.#runner.destroy();
     return this.#python;
   }
 
