@@ -32,6 +32,8 @@ export interface Image {
 /** Modules that are there before anything else, in this order. */
 const MODULES = [
   ['_quaich_repairs', 'repairs.py'],
+  ['_quaich_streams', 'streams.py'],
+  ['_quaich_loader', 'loader.py'],
   ['_quaich', 'runner.py'],
 ] as const;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { apps, cache } from '../python/folder.ts';
-import { Client, header, parseResponses, type WireResponse } from './client.ts';
+import { Client, parseResponses, type WireResponse } from './client.ts';
 import { dist, ended, get, ready, start as startCommand } from './command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'quaich-python-'));
