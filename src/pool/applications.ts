@@ -131,7 +131,7 @@ export function failureError({ message, configuration }: Failure): QuaichError {
  * thrown is told with whose it is, and without the way that led to it here.
  */
 export function describeFailure(error: unknown): Failure {
-  if (error instanceof HookError) {
+  if (isInstance(error, HookError)) {
     const { message, configuration } = describeFailure(error.cause);
     return { message: `${error.message} threw: ${message}`, configuration };
   }
