@@ -1,4 +1,5 @@
 /** What a server is going to be: found out and checked before any of it is made. */
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
@@ -11,7 +12,15 @@ import type { RingLayout } from '../rings/index.ts';
 import { nativeToText } from '../rules/native-strings.ts';
 import { isEncrypted } from './bind.ts';
 import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
-import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
+import {
+  fromDirectory,
+  type ResolvedApp,
+  type ResolvedOptions,
+  readSetting,
+  type ServeOptions,
+  type SettingName,
+  settingNames,
+} from './options.ts';
 import { probe } from './probe.ts';
 import { proxyOptions } from './proxies/settings.ts';
 import type { Certificates } from './tls/certificates.ts';
@@ -154,6 +163,21 @@ export function needsNewStart(now: Plan, next: Plan): string[] {
     else if (workers !== next.apps[mount].workers) names.push(`the workers of ${name}`);
   }
   return names;
+}
+
+/**
+ * What a server that has loaded its applications again would be started with: settings that take effect with new
+ * workers by `next`, all others by `now`, whose paths stay where they are.
+ */
+export function afterReload(now: ServeOptions, next: ServeOptions): ServeOptions {
+  const before = resolve(now.directory ?? '.');
+  const { apps, directory = '.', wrapper } = next;
+  const values = settingNames.map((name): [SettingName, unknown] => {
+    if (OF_WORKERS.has(name)) return [name, next[name]];
+    const value: unknown = now[name];
+    return [name, value === undefined ? value : fromDirectory(name, readSetting(name, value, name), before)];
+  });
+  return { apps, directory, wrapper, ...Object.fromEntries(values) };
 }
 
 function placeOf({ module, inline, workers }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
