@@ -135,7 +135,6 @@ export class Gateway implements SessionContext {
   private closing = false;
   private onEmpty: () => void = nothing;
 
-  /** @throws ConfigurationError where two routes have the same prefix */
   constructor(options: GatewayOptions) {
     const { parser, turn, routes, deadlines } = options;
     this.options = options;

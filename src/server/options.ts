@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
+import type { Kind } from '../interface/types.ts';
 import { usableCpus } from '../pool/cpus.ts';
 import { resolveModule } from '../pool/find-module.ts';
 import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { textToNative } from '../rules/native-strings.ts';
-import { nativePrefix } from '../rules/prefix.ts';
+import { assertDistinct, nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
 import { type Bind, formatBind, isEncrypted, isGateway, isProxied, parseBind } from './bind.ts';
 import { accessLogFile, accessLogFormat, errorLogFile, errorLogFormat } from './log/settings.ts';
@@ -510,12 +511,7 @@ function resolveApps(given: unknown, adapt: Values['adapt']): ResolvedApp[] {
   const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
   if (list.length === 0) throw new ConfigurationError('no application: expected [PREFIX=]MODULE[:EXPORT]');
   const apps = list.map((app, index) => resolveApp(app, list.length > 1 ? `apps[${index}]` : 'apps'));
-  const seen = new Set<string>();
-  for (const { prefix, module } of apps) {
-    if (seen.has(prefix))
-      throw new ConfigurationError(`prefix "${prefix || '/'}" is given twice, the second time for ${module}`);
-    seen.add(prefix);
-  }
+  assertDistinct(apps.map(({ prefix }) => prefix));
   // Whose kind is given is an application of the convention.
   return adapt === 'known' ? apps : apps.map((app) => (app.kind === undefined ? { adapt, ...app } : app));
 }
@@ -549,4 +545,9 @@ export function checkApp(given: unknown, where: string): asserts given is AppOpt
   const isCount = typeof workers === 'number' && Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS;
   check(workers === undefined || isCount, 'workers', `a whole number from 1 to ${MOST_WORKERS}`, workers);
   check(!(inline && workers !== undefined), 'workers', 'none, since an inline application has no workers', workers);
+}
+
+/** @throws ConfigurationError for a sync application that is to run on the gateway's thread */
+export function assertPlace({ module, inline }: ResolvedApp, kind: Kind): void {
+  if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
 }

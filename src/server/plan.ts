@@ -9,10 +9,11 @@ import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
-import { nativeToText } from '../rules/native-strings.ts';
+import { prefixText } from '../rules/prefix.ts';
 import { isEncrypted } from './bind.ts';
 import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
 import {
+  assertPlace,
   fromDirectory,
   type ResolvedApp,
   type ResolvedOptions,
@@ -92,7 +93,7 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const apps = options.apps.map((app, mount): PlannedApp => {
     const known = found[mount];
     const { kind } = known;
-    const name = nativeToText(app.prefix) || '/';
+    const name = prefixText(app.prefix);
     return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
   });
   const groups = groupsOf(apps, options);
@@ -180,8 +181,9 @@ export function afterReload(now: ServeOptions, next: ServeOptions): ServeOptions
   return { apps, directory, wrapper, ...Object.fromEntries(values) };
 }
 
-function placeOf({ module, inline, workers }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
-  if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
+function placeOf(app: ResolvedApp, kind: Kind, byDefault: boolean): Place {
+  assertPlace(app, kind);
+  const { inline, workers } = app;
   return kind === 'async' && (inline ?? (byDefault && workers === undefined)) ? 'inline' : kind;
 }
 

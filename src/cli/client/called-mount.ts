@@ -2,7 +2,8 @@
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
 import { importFirst } from '../../pool/imports.ts';
 import { type KnownApplication, type LoadedApplication, loadApplication } from '../../pool/load.ts';
-import { nativeToText, percentDecode, textToNative } from '../../rules/native-strings.ts';
+import { percentDecode, textToNative } from '../../rules/native-strings.ts';
+import { prefixText } from '../../rules/prefix.ts';
 import { describeError } from '../../rules/show.ts';
 import { within } from '../../rules/within.ts';
 import { MountTable } from '../../server/mounts.ts';
@@ -16,11 +17,6 @@ export type CalledMount =
   | { readonly kind: 'sync'; readonly client: SyncTestClient }
   | { readonly kind: 'async'; readonly client: AsyncTestClient };
 
-/** Where an application is mounted, as text: `/` or `/blog`. */
-export function mountName({ prefix }: ResolvedApp): string {
-  return nativeToText(prefix) || '/';
-}
-
 /**
  * The application that a server would give a request to.
  *
@@ -31,7 +27,7 @@ export function applicationAt(target: string, apps: readonly ResolvedApp[]): Res
   const [path] = target.split('?', 1);
   const found = new MountTable(apps).find(percentDecode(textToNative(path)));
   if (found !== null) return found;
-  throw new ConfigurationError(`nothing is mounted at ${path}: there is ${apps.map(mountName).join(' and ')}`);
+  throw new ConfigurationError(`nothing is mounted at ${path}: there is ${apps.map(({ prefix }) => prefixText(prefix)).join(' and ')}`);
 }
 
 /** What is loaded to be called. */

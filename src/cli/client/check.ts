@@ -8,7 +8,7 @@ import type { Environment } from '../environment.ts';
 import { FAILED, STOPPED } from '../exit-codes.ts';
 import { sayTo } from '../messages.ts';
 import { errorText, tellError } from '../tell-error.ts';
-import { callMount, mountName } from './called-mount.ts';
+import { callMount } from './called-mount.ts';
 import { servingArguments } from './own-options.ts';
 import { inValidator, TRIALS, tryOnce } from './trials.ts';
 import { unlessEnded } from './unless-ended.ts';
@@ -89,7 +89,7 @@ async function tryMount(
     return true;
   };
   const around = (loaded: LoadedApplication) => inValidator(loaded, (message) => warnings.push(message));
-  io.stdout(`\n${mountName(app)}  ${app.module}\n`);
+  io.stdout(`\n${prefixText(app.prefix)}  ${app.module}\n`);
   await callMount({ app, known, options, around }, async (mount) => {
     for (const trial of TRIALS) {
       const outcome = await tryOnce(mount, app.prefix, trial);
