@@ -5,6 +5,7 @@ import type { Kind } from '../interface/types.ts';
 import { usableCpus } from '../pool/cpus.ts';
 import { resolveModule } from '../pool/find-module.ts';
 import { type AppOptions, parseApplication } from '../pool/load.ts';
+import { DEFAULT_LIMITS } from '../protocols/http/limits.ts';
 import { textToNative } from '../rules/native-strings.ts';
 import { assertDistinct, nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
@@ -246,11 +247,11 @@ export const settings = {
   group,
   umask,
   pidFile,
-  limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
-  limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
+  limitRequestLine: size('Limits', DEFAULT_LIMITS.requestLine, [16, 65_535], 'Longest request line; a longer one gets 414'),
+  limitRequestFields: count('Limits', DEFAULT_LIMITS.fields, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
   limitRequestHead: size(
     'Limits',
-    65_536,
+    DEFAULT_LIMITS.head,
     [64, CARRY_SIZE],
     'Largest request head, request line and all fields; a larger one gets 431',
   ),
