@@ -18,7 +18,7 @@ export interface PooledContext {
   readonly isTimed: boolean;
   /** Takes text of `wsgi.errors` whose client is gone. */
   readonly errors: ErrorStream;
-  /** `sync-0` */
+  /** `sync-0`, `sync-0:/blog`: a native string, for logs. */
   workerName(worker: number): string;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;

@@ -46,8 +46,6 @@ type WorkerSettings = Pick<
 >;
 
 export interface WorkersOptions extends WorkerSettings, SupervisionOptions {
-  /** The name of the mount that has them for itself; '' for workers that mounts share. */
-  mount: string;
   /** Of all workers of the server. */
   deaths: Deaths;
   traffic: Traffic;
