@@ -230,6 +230,8 @@ export class Gateway implements SessionContext {
       return true;
     }
     if (head.methodNumber === CONNECT) {
+      // What its client sends behind it may be somebody else's, for the tunnel: no request is read from it (G-240).
+      exchange.persist = false;
       exchange.connection.answer(exchange, 501, 'this server is no proxy');
       return true;
     }

@@ -109,7 +109,7 @@ describe('L-43 a template', () => {
   });
 
   it('names the mount of a worker that it has for itself', async () => {
-    const app = { module, export: 'sync' };
+    const app = { module, export: 'syncApp' };
     const apps = [app, { ...app, prefix: '/café', workers: 1 }];
     const { server, lines } = await serving({ apps, accessLogFormat: '%{worker}n "%{worker}n" %{mount}n' });
     await talk(server.url, request('/'));
