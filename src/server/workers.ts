@@ -222,7 +222,7 @@ export class Workers implements Service {
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
     if (this.data.queueTime) noteArrival(rings, slot, exchange.startTime);
-    if (hasBody) rings.expectBody(slot, exchange.bodyLength);
+    if (hasBody) rings.bodies.expect(slot, exchange.bodyLength);
     else rings.endBody(slot);
     this.requests.begin(slot, exchange);
     const awaited = hasBody ? this.awaitedOf(exchange) : 0;
