@@ -10,6 +10,7 @@ import { enterDirectory } from '../directory.ts';
 import { PLACES } from '../entry.ts';
 import type { Environment } from '../environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from '../exit-codes.ts';
+import { assertServes } from '../own-options.ts';
 import { banner, clickable } from './banner.ts';
 import { openBrowser } from './browser.ts';
 import { type CertificateFiles, localCertificate } from './certificate.ts';
@@ -44,9 +45,7 @@ export async function runDev(argv: readonly string[], io: DevSurroundings): Prom
       io.stdout(devHelp());
       return STOPPED;
     }
-    if (args.others.command !== 'serve') {
-      throw new ConfigurationError('--check, --print-config and --version are for quaich without dev');
-    }
+    assertServes(args.others, 'dev');
     return await new Development(args, enterDirectory(args.others, io)).run();
   } catch (error) {
     const { message, source } = loadFailure(error);
