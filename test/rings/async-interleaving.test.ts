@@ -3,9 +3,12 @@ import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 import { type AsyncRingRequest, AsyncWorkerEnd, createMemory, GatewayEnd, ringLayout } from '../../src/rings/index.ts';
 import { WORKER_BELL, WORKER_WORDS } from '../../src/rings/layout.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
 import { Choices, Killed, Stage } from './stage.ts';
+
+const { parameters, timeout } = runsOf(150, 150);
 
 /** One thread with an event loop: a turn when it is awake, and what its applications go on with. */
 interface Thread {
@@ -282,7 +285,7 @@ test('B-67 G-115 whatever the order of steps and deaths, every request of an eve
         'nothing behind the rings',
       ).toBe(true);
     }),
-    { numRuns: 150 },
+    parameters,
   );
   expect(deaths, 'deaths in all runs').toBeGreaterThan(5);
-}, 60_000);
+}, timeout);

@@ -3,9 +3,12 @@ import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 import { createMemory, GatewayEnd, ringLayout, type SyncRingRequest, SyncWorkerEnd } from '../../src/rings/index.ts';
 import { GATEWAY_THREAD } from '../../src/rings/layout.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
 import { Choices, Killed, Stage } from './stage.ts';
+
+const { parameters, timeout } = runsOf(200, 150);
 
 /** Worker 1 has nothing to do and gets off the stack. */
 class Idle extends Error {}
@@ -263,7 +266,7 @@ test('B-22 B-67 whatever the order of steps and deaths, every request ends once 
         'nothing behind the rings',
       ).toBe(true);
     }),
-    { numRuns: 200 },
+    parameters,
   );
   expect(deaths, 'deaths in all runs').toBeGreaterThan(5);
-}, 60_000);
+}, timeout);
