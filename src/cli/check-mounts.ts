@@ -2,7 +2,8 @@
 import type { KnownApplication } from '../pool/load.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
 import { prefixText } from '../rules/prefix.ts';
-import { assertPlace, type ResolvedOptions, resolveOptions } from '../server/options.ts';
+import { assertPlace } from '../server/apps.ts';
+import { type ResolvedOptions, resolveOptions } from '../server/options.ts';
 import { assertApplication, type Configuration } from './configuration.ts';
 
 /** What is known of an application when it has loaded. */

@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
 import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
-import type { Kind } from '../interface/types.ts';
 import { usableCpus } from '../pool/cpus.ts';
 import { resolveModule } from '../pool/find-module.ts';
-import { type AppOptions, parseApplication } from '../pool/load.ts';
+import type { AppOptions } from '../pool/load.ts';
 import { DEFAULT_LIMITS } from '../protocols/http/limits.ts';
 import { textToNative } from '../rules/native-strings.ts';
-import { assertDistinct, nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
+import { MOST_WORKERS, type ResolvedApp, resolveApps } from './apps.ts';
 import { type Bind, formatBind, isEncrypted, isGateway, isProxied, parseBind } from './bind.ts';
 import { accessLogFile, accessLogFormat, errorLogFile, errorLogFormat } from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
@@ -98,8 +97,6 @@ const status: Setting<string | undefined, string> = {
 };
 
 const cpus = usableCpus();
-/** Most threads of a kind in service. */
-const MOST_WORKERS = 256;
 
 /** Most bytes of a request body that are kept from a sync worker. */
 const MOST_BUFFERED = 262_144;
@@ -389,9 +386,6 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
   wrapper?: string | undefined;
 };
 
-/** An application with its prefix normalised: `''` or `/blog`, a native string (G-11). */
-export type ResolvedApp = AppOptions & { prefix: string };
-
 /** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
 export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
   bind: Bind[];
@@ -404,7 +398,6 @@ export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
 };
 
 const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog', 'wrapper'];
-const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline', 'workers'];
 
 /**
  * Checks one value and converts it.
@@ -506,49 +499,4 @@ function resolveBinds(...lists: readonly (readonly string[])[]): Bind[][] {
     seen.add(name);
   }
   return binds;
-}
-
-function resolveApps(given: unknown, adapt: Values['adapt']): ResolvedApp[] {
-  const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
-  if (list.length === 0) throw new ConfigurationError('no application: expected [PREFIX=]MODULE[:EXPORT]');
-  const apps = list.map((app, index) => resolveApp(app, list.length > 1 ? `apps[${index}]` : 'apps'));
-  assertDistinct(apps.map(({ prefix }) => prefix));
-  // Whose kind is given is an application of the convention.
-  return adapt === 'known' ? apps : apps.map((app) => (app.kind === undefined ? { adapt, ...app } : app));
-}
-
-function resolveApp(given: unknown, where: string): ResolvedApp {
-  if (typeof given !== 'string') checkApp(given, where);
-  const app = typeof given === 'string' ? parseApplication(given) : { ...given };
-  return { ...app, prefix: nativePrefix(app.prefix ?? '') };
-}
-
-/** Checks the object form of an application, as the configuration file and `serve()` take it. */
-export function checkApp(given: unknown, where: string): asserts given is AppOptions {
-  if (typeof given !== 'object' || given === null) {
-    throw new ConfigurationError(
-      `${where}: expected "[PREFIX=]MODULE[:EXPORT]" or an object { module }, got ${shown(given)}`,
-    );
-  }
-  checkNames(given, APP_OPTIONS, `key in ${where}`);
-  const { prefix, module, export: name, kind, adapt, inline, workers }: Record<string, unknown> = { ...given };
-  const check = (good: boolean, key: string, what: string, value: unknown) => {
-    if (!good) throw new ConfigurationError(`${where}.${key}: ${expected(what, value).message}`);
-  };
-  check(typeof module === 'string' && module !== '', 'module', 'the path of a module or the name of a package', module);
-  check(prefix === undefined || typeof prefix === 'string', 'prefix', 'a string', prefix);
-  check(name === undefined || (typeof name === 'string' && name !== ''), 'export', 'the name of an export', name);
-  check(kind === undefined || kind === 'sync' || kind === 'async', 'kind', "'sync' or 'async'", kind);
-  check(adapt === undefined || adapt === 'node' || adapt === 'fetch', 'adapt', "'node' or 'fetch'", adapt);
-  check(adapt === undefined || kind === undefined, 'adapt', 'no kind beside it, since an adapter makes one', kind);
-  check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
-  check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
-  const isCount = typeof workers === 'number' && Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS;
-  check(workers === undefined || isCount, 'workers', `a whole number from 1 to ${MOST_WORKERS}`, workers);
-  check(!(inline && workers !== undefined), 'workers', 'none, since an inline application has no workers', workers);
-}
-
-/** @throws ConfigurationError for a sync application that is to run on the gateway's thread */
-export function assertPlace({ module, inline }: ResolvedApp, kind: Kind): void {
-  if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
 }

@@ -10,12 +10,11 @@ import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
 import { prefixText } from '../rules/prefix.ts';
+import { assertPlace, type ResolvedApp } from './apps.ts';
 import { isEncrypted } from './bind.ts';
 import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
 import {
-  assertPlace,
   fromDirectory,
-  type ResolvedApp,
   type ResolvedOptions,
   readSetting,
   type ServeOptions,

@@ -2,7 +2,8 @@
 import type { LoadedApplication } from '../../pool/load.ts';
 import { endThread } from '../../pool/this-thread.ts';
 import { prefixText } from '../../rules/prefix.ts';
-import type { ResolvedApp, ResolvedOptions } from '../../server/options.ts';
+import type { ResolvedApp } from '../../server/apps.ts';
+import type { ResolvedOptions } from '../../server/options.ts';
 import { type CheckedApplication, type CheckSurroundings, checkMounts } from '../check-mounts.ts';
 import { configure } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
