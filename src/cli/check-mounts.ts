@@ -32,7 +32,9 @@ export async function checkMounts(
   for (const [index, app] of options.apps.entries()) {
     const { kind, foreign, notes } = found[index];
     assertPlace(app, kind);
-    io.stdout(`ok: ${prefixText(app.prefix)} = ${app.module}${app.export ? `:${app.export}` : ''} (${foreign ?? kind})\n`);
+    io.stdout(
+      `ok: ${prefixText(app.prefix)} = ${app.module}${app.export ? `:${app.export}` : ''} (${foreign ?? kind})\n`,
+    );
     for (const note of notes) io.stderr(`quaich: ${note}\n`);
   }
   return { options, found };

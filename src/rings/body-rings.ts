@@ -1,11 +1,4 @@
-import {
-  BODY_HEAD,
-  BODY_SIZE,
-  BODY_START,
-  BODY_TAIL,
-  BODY_WANTED,
-  type RingLayout,
-} from './layout.ts';
+import { BODY_HEAD, BODY_SIZE, BODY_START, BODY_TAIL, BODY_WANTED, type RingLayout } from './layout.ts';
 import { copyBytes, type Views } from './views.ts';
 
 /**

@@ -244,8 +244,18 @@ export const settings = {
   group,
   umask,
   pidFile,
-  limitRequestLine: size('Limits', DEFAULT_LIMITS.requestLine, [16, 65_535], 'Longest request line; a longer one gets 414'),
-  limitRequestFields: count('Limits', DEFAULT_LIMITS.fields, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
+  limitRequestLine: size(
+    'Limits',
+    DEFAULT_LIMITS.requestLine,
+    [16, 65_535],
+    'Longest request line; a longer one gets 414',
+  ),
+  limitRequestFields: count(
+    'Limits',
+    DEFAULT_LIMITS.fields,
+    [1, MAX_FIELDS],
+    'Most header fields of a request; more of them get 431',
+  ),
   limitRequestHead: size(
     'Limits',
     DEFAULT_LIMITS.head,

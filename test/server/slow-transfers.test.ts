@@ -79,18 +79,22 @@ describe.skipIf(process.platform !== 'linux').each([
     ['send what nobody reads', upload, (all: Socket[]) => all.reduce((sum, socket) => sum + socket.bytesWritten, 0)],
     // What they would take stays with the system, and with the server as long as it has room.
     ['take nothing', download, () => 0],
-  ])('G-65 G-105 that %s take little memory, and nobody waits for them', async (_what, transfer, moved) => {
-    const argv = ['--bind', '127.0.0.1:0', '--async-workers', '1', '--timeout-graceful', '0'];
-    const command = start([`${module}:asyncApp`, ...argv, ...flags]);
-    const [url] = await ready(command);
-    for (let i = 0; i < 50; i++) await get(url);
-    const before = memoryOf(command);
-    for (let i = 0; i < CLIENTS; i++) transfer(url);
-    const most = Math.max(await standstill(command, url, () => moved(sockets)), memoryOf(command));
-    await sleep(LOOK_EVERY);
-    expect(Math.max(most, memoryOf(command)) - before).toBeLessThan(BOUND);
-    expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([]);
-    command.child.kill('SIGTERM');
-    expect((await ended(command)).stderr).not.toContain('error');
-  }, 60_000);
+  ])(
+    'G-65 G-105 that %s take little memory, and nobody waits for them',
+    async (_what, transfer, moved) => {
+      const argv = ['--bind', '127.0.0.1:0', '--async-workers', '1', '--timeout-graceful', '0'];
+      const command = start([`${module}:asyncApp`, ...argv, ...flags]);
+      const [url] = await ready(command);
+      for (let i = 0; i < 50; i++) await get(url);
+      const before = memoryOf(command);
+      for (let i = 0; i < CLIENTS; i++) transfer(url);
+      const most = Math.max(await standstill(command, url, () => moved(sockets)), memoryOf(command));
+      await sleep(LOOK_EVERY);
+      expect(Math.max(most, memoryOf(command)) - before).toBeLessThan(BOUND);
+      expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([]);
+      command.child.kill('SIGTERM');
+      expect((await ended(command)).stderr).not.toContain('error');
+    },
+    60_000,
+  );
 });

@@ -28,7 +28,9 @@ export function applicationAt(target: string, apps: readonly ResolvedApp[]): Res
   const [path] = target.split('?', 1);
   const found = new MountTable(apps).find(percentDecode(textToNative(path)));
   if (found !== null) return found;
-  throw new ConfigurationError(`nothing is mounted at ${path}: there is ${apps.map(({ prefix }) => prefixText(prefix)).join(' and ')}`);
+  throw new ConfigurationError(
+    `nothing is mounted at ${path}: there is ${apps.map(({ prefix }) => prefixText(prefix)).join(' and ')}`,
+  );
 }
 
 /** What is loaded to be called. */
