@@ -174,6 +174,10 @@ stays at the most that was ever in use at a time. Where memory is limited, as in
 \`limitRequestHead\` makes each request smaller. Beside it each worker has ${inMegabytes(layout.responseSize)} for its responses and a JavaScript heap of its
 own (\`limitWorkerMemory\`); all workers share ${inMegabytes(layout.blocks * layout.blockSize)} for large chunks of responses. Applications that all run inline use none of this.
 A mount with [workers of its own](production.md#workers-of-their-own) has all of this for itself once more.
+
+Nobody takes more by being slow. What a client sends faster than the application reads it waits in its connection, once
+that room is full. Of a response that its client does not take, ${inKilobytes(layout.window)} are on their way, or ${inMegabytes(layout.blockWindow)} of large
+chunks, and the application is not asked for more.
 `;
 }
 

@@ -135,7 +135,6 @@ export class Gateway implements SessionContext {
   private closing = false;
   private onEmpty: () => void = nothing;
 
-  /** @throws ConfigurationError where two routes have the same prefix */
   constructor(options: GatewayOptions) {
     const { parser, turn, routes, deadlines } = options;
     this.options = options;
@@ -231,6 +230,8 @@ export class Gateway implements SessionContext {
       return true;
     }
     if (head.methodNumber === CONNECT) {
+      // What its client sends behind it may be somebody else's, for the tunnel: no request is read from it (G-240).
+      exchange.persist = false;
       exchange.connection.answer(exchange, 501, 'this server is no proxy');
       return true;
     }

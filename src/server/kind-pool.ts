@@ -4,6 +4,7 @@ import { type Loss, WorkerPool } from '../pool/pool.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
 import { isClusterWorker } from '../rules/cluster.ts';
+import { textToNative } from '../rules/native-strings.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
@@ -28,6 +29,8 @@ type SupervisionSettings = Pick<
 export type SharedData = Omit<WorkerData, 'multiprocess'>;
 
 export interface SupervisionOptions extends SupervisionSettings {
+  /** The name of the mount that has them for itself; '' for workers that mounts share. */
+  mount: string;
   data: SharedData;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
@@ -49,7 +52,7 @@ export interface WorkerPlace {
   readonly of: KindPool;
   /** Among those of its kind. */
   readonly index: number;
-  /** Of both, for logs. */
+  /** Of all these, for logs: `sync-0`, `sync-0:/blog`; a native string. */
   readonly name: string;
   /** Its thread takes requests. */
   ready: boolean;
@@ -83,7 +86,7 @@ export class KindPool {
     { options, rings, turn }: { options: SupervisionOptions; rings: GatewayEnd; turn: Turn },
     events: KindPoolEvents,
   ) {
-    const { data, timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = options;
+    const { data, mount, timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = options;
     this.kind = kind;
     this.size = kind === 'sync' ? options.syncWorkers : options.asyncWorkers;
     this.most = places / PLACES;
@@ -96,7 +99,7 @@ export class KindPool {
       ready: false,
       draining: false,
       served: 0,
-      name: `${kind}-${index}`,
+      name: `${kind}-${index}${mount && `:${textToNative(mount)}`}`,
       allowance: new WorkerAllowance(options),
     }));
     this.pool = new WorkerPool<WorkerData>(

@@ -1,4 +1,5 @@
 /** What a server is going to be: found out and checked before any of it is made. */
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
@@ -8,10 +9,18 @@ import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
-import { nativeToText } from '../rules/native-strings.ts';
+import { prefixText } from '../rules/prefix.ts';
+import { assertPlace, type ResolvedApp } from './apps.ts';
 import { isEncrypted } from './bind.ts';
 import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
-import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
+import {
+  fromDirectory,
+  type ResolvedOptions,
+  readSetting,
+  type ServeOptions,
+  type SettingName,
+  settingNames,
+} from './options.ts';
 import { probe } from './probe.ts';
 import { proxyOptions } from './proxies/settings.ts';
 import type { Certificates } from './tls/certificates.ts';
@@ -83,7 +92,7 @@ export async function makePlan(options: ResolvedOptions): Promise<Plan> {
   const apps = options.apps.map((app, mount): PlannedApp => {
     const known = found[mount];
     const { kind } = known;
-    const name = nativeToText(app.prefix) || '/';
+    const name = prefixText(app.prefix);
     return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
   });
   const groups = groupsOf(apps, options);
@@ -156,8 +165,24 @@ export function needsNewStart(now: Plan, next: Plan): string[] {
   return names;
 }
 
-function placeOf({ module, inline, workers }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
-  if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
+/**
+ * What a server that has loaded its applications again would be started with: settings that take effect with new
+ * workers by `next`, all others by `now`, whose paths stay where they are.
+ */
+export function afterReload(now: ServeOptions, next: ServeOptions): ServeOptions {
+  const before = resolve(now.directory ?? '.');
+  const { apps, directory = '.', wrapper } = next;
+  const values = settingNames.map((name): [SettingName, unknown] => {
+    if (OF_WORKERS.has(name)) return [name, next[name]];
+    const value: unknown = now[name];
+    return [name, value === undefined ? value : fromDirectory(name, readSetting(name, value, name), before)];
+  });
+  return { apps, directory, wrapper, ...Object.fromEntries(values) };
+}
+
+function placeOf(app: ResolvedApp, kind: Kind, byDefault: boolean): Place {
+  assertPlace(app, kind);
+  const { inline, workers } = app;
   return kind === 'async' && (inline ?? (byDefault && workers === undefined)) ? 'inline' : kind;
 }
 

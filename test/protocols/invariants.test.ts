@@ -6,9 +6,12 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FastCgiConnection } from '../../src/protocols/fastcgi/connection.ts';
 import { RESPONSE_AWAITED, RESPONSE_STARTED } from '../../src/protocols/states.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { ABORT_REQUEST, begin, PARAMS, pairs, record, request, STDIN, stream, VARIABLES } from './fastcgi-client.ts';
 import { chunked, Driver, GET, HostDriver, parser, post, type Recorder } from './http/connection-driver.ts';
 import { fields, Http2Driver } from './http2-driver.ts';
+
+const { parameters, timeout } = runsOf(1000, 20);
 
 const httpParts = [
   GET,
@@ -137,8 +140,8 @@ it.each([
         expect(d.finishedStatuses.length).toBeGreaterThanOrEqual(d.requests.length);
         expect(parser.busy).toBe(false);
       }),
-      { numRuns: 1000 },
+      parameters,
     );
   },
-  30_000,
+  timeout,
 );
