@@ -12,7 +12,7 @@ import {
 import { request } from 'node:http';
 import { get as getSecurely } from 'node:https';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Command, dist, ended, get, start } from './command.ts';
 import { noteLoads } from './loads.ts';
