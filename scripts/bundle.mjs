@@ -45,17 +45,34 @@ const INSIDE = [
 ];
 
 /**
- * What is loaded together lies in one file: modules by their paths, each with all that it imports and that no group
- * above has. What is loaded later, or by few, is left to the bundler, which loads nothing that an entry does not need.
+ * What is loaded together lies in one file: modules of src/ by the beginning of their names, each with all that it
+ * imports and that no group above has. What is loaded late, or by few, is left to the bundler, which has no entry load
+ * what it does not need.
  */
-const GROUPS = [
-  ['core', /\/src\/(?:interface|rules|engine)\/|\/src\/environ\/builder\.ts$/],
-  ['worker', /\/src\/pool\/(?:a?sync-worker|probe)\.ts$/],
-  ['settings', /\/src\/server\/options\.ts$/],
-  ['server', /\/src\/server\/server\.ts$/],
-  ['command', /\/src\/cli\/run\.ts$/],
-  ['bench', /\/src\/bench\/(?!load-autocannon)/],
-];
+const GROUPS = {
+  // All but a few entries need it, and it needs no package.
+  core: [
+    'engine/',
+    'environ/builder',
+    'environ/cgi-variables',
+    'environ/peer',
+    'interface/',
+    'pool/cpus',
+    'protocols/http/wasm/tables',
+    'protocols/reset',
+    'rules/',
+    'server/mounts',
+    'server/standard-streams',
+  ],
+  worker: ['pool/async-worker', 'pool/probe', 'pool/sync-worker'],
+  pool: ['pool/pool'],
+  settings: ['server/options'],
+  plan: ['server/plan'],
+  parser: ['protocols/http/parser'],
+  server: ['server/server'],
+  command: ['cli/run'],
+  bench: ['bench/(?!load-autocannon)'],
+};
 
 /** @param {string} root the folder of the package */
 export async function bundle(root) {
@@ -78,7 +95,7 @@ export async function bundle(root) {
   const { output } = await build.generate({
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
-    codeSplitting: { groups: GROUPS.map(([name, test], index) => ({ name, test, priority: GROUPS.length - index })) },
+    codeSplitting: { groups: groups() },
     minifyInternalExports: false,
     comments: { jsdoc: false },
     sourcemap: true,
@@ -86,6 +103,15 @@ export async function bundle(root) {
   });
   await build.close();
   write(join(root, 'dist'), new Map(output.map((file) => [file.fileName, file.code ?? file.source])));
+}
+
+function groups() {
+  const names = Object.keys(GROUPS);
+  return names.map((name, index) => ({
+    name,
+    test: new RegExp(`[\\\\/]src[\\\\/](?:${GROUPS[name].join('|')})`),
+    priority: names.length - index,
+  }));
 }
 
 /** Writes what has changed, and removes the modules that are none any more. */
