@@ -1,7 +1,7 @@
 // Bundles the sources into dist: a start of the command reads a dozen files in place of hundreds. All entries are made
 // in one go, so that they share their code: an error is an instance of its class, whichever entry that was taken from.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /** What is started by its address (`builtModule` of src/rules/own-files.ts), beside all in `workers/`. */
@@ -95,7 +95,7 @@ export async function bundle(root) {
   const { output } = await build.generate({
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
-    codeSplitting: { groups: groups() },
+    codeSplitting: { groups: groupsOf(join(root, 'src')) },
     minifyInternalExports: false,
     comments: { jsdoc: false },
     sourcemap: true,
@@ -105,13 +105,17 @@ export async function bundle(root) {
   write(join(root, 'dist'), new Map(output.map((file) => [file.fileName, file.code ?? file.source])));
 }
 
-function groups() {
+/** The groups as the bundler takes them. */
+function groupsOf(folder) {
   const names = Object.keys(GROUPS);
-  return names.map((name, index) => ({
-    name,
-    test: new RegExp(`[\\\\/]src[\\\\/](?:${GROUPS[name].join('|')})`),
-    priority: names.length - index,
-  }));
+  return names.map((name, index) => {
+    const pattern = new RegExp(`^(?:${GROUPS[name].join('|')})`);
+    return {
+      name,
+      test: (file) => pattern.test(relative(folder, file).replaceAll('\\', '/')),
+      priority: names.length - index,
+    };
+  });
 }
 
 /** Writes what has changed, and removes the modules that are none any more. */

@@ -35,6 +35,9 @@ it('loads what a server needs, and nothing that others need', async () => {
   expect(files.sort()).toEqual([
     'chunks/command.js',
     'chunks/core.js',
+    'chunks/parser.js',
+    'chunks/plan.js',
+    'chunks/pool.js',
     'chunks/server.js',
     'chunks/settings.js',
     'chunks/worker.js',
