@@ -67,11 +67,11 @@ const GROUPS = {
   worker: ['pool/async-worker', 'pool/probe', 'pool/sync-worker'],
   pool: ['pool/pool'],
   settings: ['server/options'],
-  plan: ['server/plan'],
+  planning: ['server/plan'],
   parser: ['protocols/http/parser'],
-  server: ['server/server'],
+  gateway: ['server/define-config', 'server/serve'],
   command: ['cli/run'],
-  bench: ['bench/(?!load-autocannon)'],
+  measuring: ['bench/(?!load-autocannon)'],
 };
 
 /** @param {string} root the folder of the package */

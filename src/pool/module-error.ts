@@ -41,7 +41,8 @@ function frame(stack: string): string | undefined {
   if (number !== null && decorated !== null) return decorated + number[0];
   const frames = lines
     .map(framePosition)
-    .filter((found) => found !== null && !isOwnCode(found.file))
+    .filter((found) => found !== null)
+    .filter(({ file }) => !isOwnCode(file))
     .map(({ file, line, column }) => `${file}:${line}:${column}`);
   return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
 }

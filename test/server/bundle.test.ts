@@ -35,13 +35,14 @@ it('loads what a server needs, and nothing that others need', async () => {
   expect(files.sort()).toEqual([
     'chunks/command.js',
     'chunks/core.js',
+    'chunks/gateway.js',
     'chunks/parser.js',
-    'chunks/plan.js',
+    'chunks/planning.js',
     'chunks/pool.js',
-    'chunks/server.js',
     'chunks/settings.js',
     'chunks/worker.js',
     'src/cli/main.js',
+    'src/server/index.js',
     'workers/probe.js',
     'workers/sync.js',
   ]);

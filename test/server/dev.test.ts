@@ -361,7 +361,7 @@ describe('production', () => {
     const url = (/http:\/\/[\w.]+:\d+/.exec(command.stderr)?.[0] ?? '').replace('localhost', '127.0.0.1');
     expect((await get(url)).text).toBe('text');
     const files = [...loaded()].map((file) => basename(file));
-    expect(files).toContain('server.js');
+    expect(files).toContain('gateway.js');
     expect(files.includes('dev.js')).toBe(loads);
   });
 });
