@@ -13,7 +13,9 @@ const STARTED = [
   'src/cli/dev/failed-application',
 ];
 
-/** What tests, scripts and benches take from inside the package. Each is a line that passes on the code in the chunks. */
+/**
+ * What tests, scripts and benches take from inside the package. Each is a line that passes on the code in the chunks.
+ */
 const INSIDE = [
   'assembly/layout',
   'src/adapters/node-listener',
@@ -69,7 +71,7 @@ const GROUPS = {
   settings: ['server/options'],
   planning: ['server/plan'],
   parser: ['protocols/http/parser'],
-  gateway: ['server/define-config', 'server/serve'],
+  gateway: ['server/define-config', 'server/index', 'server/serve'],
   command: ['cli/run'],
   measuring: ['bench/(?!load-autocannon)'],
 };
