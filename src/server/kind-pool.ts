@@ -5,13 +5,12 @@ import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
 import { isClusterWorker } from '../rules/cluster.ts';
 import { textToNative } from '../rules/native-strings.ts';
+import { builtModule } from '../rules/own-files.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { Turn } from './turn.ts';
 import { type RecycleSettings, WorkerAllowance } from './worker-allowance.ts';
-
-const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
 
 /**
  * Milliseconds between two workers that are replaced for their memory: where the limit is less than what applications
@@ -107,7 +106,7 @@ export class KindPool {
         kind,
         size: this.size,
         places,
-        entry: entry(kind),
+        entry: builtModule(`workers/${kind}`).href,
         data: this.dataFor(data, this.size),
         startupTimeout: timeoutStartup,
         heapLimit: limitWorkerMemory,

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { failureError } from '../pool/applications.ts';
 import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
+import { builtModule } from '../rules/own-files.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function probe({
   timeoutStartup,
 }: Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'timeoutStartup'>): Promise<ProbedApplication[]> {
   const workerData: ProbeTask = { apps, directory, imports };
-  const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), { workerData });
+  const worker = new Worker(builtModule('workers/probe'), { workerData });
   let loading = '';
   let timer: NodeJS.Timeout | undefined;
   try {

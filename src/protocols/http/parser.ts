@@ -14,7 +14,6 @@
  * else refuse(rule(after));
  * ```
  */
-import { readFileSync } from 'node:fs';
 import '../../rules/latin1.ts';
 import {
   CHUNK_DATA_LENGTH,
@@ -114,14 +113,8 @@ const modules = new Map<ParserBuild, WasmModule>();
 function compiled(build: ParserBuild): WasmModule {
   let module = modules.get(build);
   if (module === undefined) {
-    let code: Buffer<ArrayBuffer>;
-    try {
-      code = readFileSync(new URL(`./wasm/parser-${build}.wasm`, import.meta.url));
-    } catch {
-      // A bundler has left the file behind.
-      code = Buffer.from(build === 'simd' ? simd : scalar, 'base64');
-    }
-    module = new wasm.Module(code);
+    // As text it stays with this code, whatever a bundler makes of it.
+    module = new wasm.Module(Buffer.from(build === 'simd' ? simd : scalar, 'base64'));
     modules.set(build, module);
   }
   return module;

@@ -9,6 +9,7 @@ import type { AsyncBody, AsyncEnviron, AsyncStartResponse } from '../../interfac
 import { StartupError, WorkerPool } from '../../pool/pool.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
+import { builtModule } from '../../rules/own-files.ts';
 import { shownRequest } from '../../rules/show.ts';
 import { BridgeError } from '../errors.ts';
 import { LoopEnd } from '../link/link.ts';
@@ -17,8 +18,6 @@ import { AsyncCall } from '../near/async-call.ts';
 import { assertNoRecursion } from './deadlock.ts';
 import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
 import { WaitingRequests } from './waiting.ts';
-
-const entry = new URL('../../../workers/bridge.js', import.meta.url).href;
 
 /** Milliseconds, but for the number of requests. */
 interface PoolLimits {
@@ -172,7 +171,7 @@ export class BlockingThreads {
       {
         kind: data.kind,
         size: this.#places.length,
-        entry,
+        entry: builtModule('workers/bridge').href,
         heapLimit: (options.maxOldGenerationSizeMb ?? 0) * 2 ** 20,
         data,
         link: (index) => this.#link(index),
