@@ -8,6 +8,7 @@ import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
 import { turn } from '../rules/event-loop.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
@@ -31,6 +32,8 @@ type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplicatio
 export interface Runnable<Async extends boolean> {
   readonly app: ApplicationOf<Async>;
   readonly prefix: string;
+  /** What reports call it: its module, and its mount. */
+  readonly name: string;
   readonly builder: EnvironBuilder<Async>;
 }
 
@@ -54,8 +57,10 @@ export function runnables<Async extends boolean>(
       state: application.state,
       extra,
     });
+    const { prefix, module } = application;
+    const name = prefix === '' ? module : `${module} at ${nativeToText(prefix)}`;
     // The kind, compared above, tells the type.
-    return { app: application.app as ApplicationOf<Async>, prefix: application.prefix, builder };
+    return { app: application.app as ApplicationOf<Async>, prefix, name, builder };
   });
 }
 

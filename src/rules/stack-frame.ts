@@ -49,8 +49,22 @@ export function framePosition(line: string): Position | null {
   return file === null ? null : { file, line: Number(numbers[1]), column: Number(numbers[2]) };
 }
 
-/** The folder of this package's code. */
+/** The folder of this package's code, with what starts its threads. */
 const OWN = fileURLToPath(new URL('../../', import.meta.url));
+/** Without these. */
+const SOURCE = fileURLToPath(new URL('../', import.meta.url));
+
+/** A report on an error without the frames of its stacks that are not in the code of its reader. */
+export function withOwnFrames(report: string): string {
+  return report
+    .split('\n')
+    .filter((line) => {
+      if (!line.startsWith('    at ')) return true;
+      const file = framePosition(line)?.file ?? SOURCE;
+      return !file.startsWith(SOURCE) && !/[\\/]node_modules[\\/]/.test(file);
+    })
+    .join('\n');
+}
 
 /** The text with the frames of this package and of what runs it set back, so that those of its reader stand out. */
 export function dimFrames(text: string): string {
