@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { root } from '../docs/samples.ts';
 
-it('L-72 a new user comes from an empty folder to a stopped container by the pages alone', async () => {
+it('a new user comes from an empty folder to a stopped container by the pages alone', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'scripts/five-minutes.mjs')]);
   const steps = [
     'name it express.mjs, or set "type": "module"',
