@@ -188,14 +188,14 @@ beforeAll(async () => {
 afterAll(() => taken.close());
 
 describe('mistakes that keep a server from starting', () => {
-  it.each(mistakes)('in %s: quaich %j', (folder, argv, parts) => {
+  it.each(mistakes)('U-75 in %s: quaich %j', (folder, argv, parts) => {
     const { code, stdout, stderr } = outcomes[mistakes.findIndex((one) => one[0] === folder && one[1] === argv)];
     for (const part of parts) expect(stderr).toEqual(expect.stringMatching(pattern(part)));
     expect(stderr.split('\n')).toHaveLength(2);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   });
 
-  it.each(others)('in %s: quaich %j, told by what ends the start', (folder, argv, parts, exit) => {
+  it.each(others)('U-75 in %s: quaich %j, told by what ends the start', (folder, argv, parts, exit) => {
     const at = others.findIndex((one) => one[0] === folder && one[1] === argv);
     const { code, stdout, stderr } = outcomes[mistakes.length + at];
     for (const part of parts) expect(stderr).toEqual(expect.stringMatching(pattern(part)));
@@ -283,7 +283,7 @@ describe('mistakes that requests show', () => {
     expect(await server.code).toBe(0);
   });
 
-  it.each(names)('%s', (name) => {
+  it.each(names)('U-75 %s', (name) => {
     const { said, place } = wrong[name];
     const [, , ...reports] = server.stderr.split(/^(?=quaich: GET )/m);
     const report = server.stderr.split(/^(?=quaich: GET )/m).find((one) => one.startsWith(`quaich: GET "/${name}"`));
