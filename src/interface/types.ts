@@ -247,7 +247,7 @@ export type AsyncApplication = ((
 /** Optional hooks, as properties of the application or exports of its module (L-01). */
 export interface Lifespan {
   /**
-   * Runs in every worker before its first request, and never on the thread that finds out what a module is. What it
+   * Runs in every worker before its first request, and never on a thread that only finds out what a module is. What it
    * puts into `state` each request finds in `quaich.state` (L-02, L-06). A worker where it throws does not serve.
    */
   startup?(state: Record<string, unknown>): void | Promise<void>;

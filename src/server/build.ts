@@ -85,7 +85,7 @@ export async function build(
     turn,
   );
   const deaths = new Deaths(options.maxDeaths, options.deathsWindow);
-  const shared = { traffic, timed, errorLog, deaths, fail };
+  const shared = { traffic, timed, errorLog, deaths, fail, first: plan.first };
   const workers = groups.map(
     (group, index) => new Workers(workersOptions(group, memories[index], options, shared), parser, turn),
   );
@@ -148,7 +148,7 @@ export async function build(
 }
 
 /** What all groups of workers are given. */
-interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'fail'> {
+interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'fail' | 'first'> {
   timed: boolean;
   errorLog: ErrorLog;
 }

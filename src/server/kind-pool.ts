@@ -1,4 +1,5 @@
 import type { Kind } from '../interface/types.ts';
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
@@ -29,6 +30,8 @@ export type SharedData = Omit<WorkerData, 'multiprocess'>;
 
 export interface SupervisionOptions extends SupervisionSettings {
   data: SharedData;
+  /** Goes on as the first worker; null: there is no such thread. */
+  first: LoadedThread | null;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
   report: Report;
@@ -83,7 +86,7 @@ export class KindPool {
     { options, rings, turn }: { options: SupervisionOptions; rings: GatewayEnd; turn: Turn },
     events: KindPoolEvents,
   ) {
-    const { data, timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = options;
+    const { data, first: loaded, timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = options;
     this.kind = kind;
     this.size = kind === 'sync' ? options.syncWorkers : options.asyncWorkers;
     this.most = places / PLACES;
@@ -106,6 +109,7 @@ export class KindPool {
         places,
         entry: entry(kind),
         data: this.dataFor(data, this.size),
+        first: loaded,
         startupTimeout: timeoutStartup,
         heapLimit: limitWorkerMemory,
         leaveTimeout,
