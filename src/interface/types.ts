@@ -134,11 +134,15 @@ interface CommonEnviron {
   REQUEST_METHOD: string;
   /** Where the application is mounted: `''` at the root, else such as `/blog`, without a slash at its end (G-11). */
   SCRIPT_NAME: string;
-  /** The rest of the path, percent-decoded, a unit for each byte; `pathText` of the toolbox has it as text (G-12, G-15). */
+  /**
+   * The rest of the path, percent-decoded, a unit for each byte; `pathText` of the toolbox has it as text (G-12, G-15).
+   */
   PATH_INFO: string;
   /** What follows the first `?`, as the client wrote it; `''` without one (G-18). */
   QUERY_STRING: string;
-  /** The host that the request arrived at, by its address or its name; what the client asked for is HTTP_HOST (G-24). */
+  /**
+   * The host that the request arrived at, by its address or its name; what the client asked for is HTTP_HOST (G-24).
+   */
   SERVER_NAME: string;
   /** The port that it arrived at, in digits (G-24). */
   SERVER_PORT: string;

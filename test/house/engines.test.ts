@@ -2,7 +2,9 @@
 import { expect, it } from 'vitest';
 import { read } from './sources.ts';
 
-/** Whether a range such as `^18.19.0 || >=20.6.0` has a version; ranges with upper ends other than these are not used. */
+/**
+ * Whether a range such as `^18.19.0 || >=20.6.0` has a version; ranges with upper ends other than these are not used.
+ */
 function has(range: string, [major, minor]: readonly [number, number]): boolean {
   return range.split('||').some((part) => {
     const [, sign, first = '0', second = '0'] = /^\s*(>=|\^|)\s*(\d+)?(?:\.(\d+))?[\d.x*]*\s*$/.exec(part) ?? [];

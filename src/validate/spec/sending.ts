@@ -64,8 +64,8 @@ export {};
 //:
 //: G-230: Of a client that has ended its side a server SHOULD find out soon whether it is still there, by bytes that
 //: change nothing for one that reads: within a chunked response the first digit, a zero, of the next chunk's size (RFC
-//: 9112, 7.1), ahead of the head a 100 for HTTP/1.1 (RFC 9110, 15.2.1). The system of one that has closed its connection
-//: answers with a reset.
+//: 9112, 7.1), ahead of the head a 100 for HTTP/1.1 (RFC 9110, 15.2.1). The system of one that has closed its
+//: connection answers with a reset.
 
 //: @in closing
 //: G-113: An exception from `return()` or `close()`, or from looking them up, MUST be logged. It prevents neither the
