@@ -77,6 +77,8 @@ import { defineConfig } from 'quaich';
 export default defineConfig({ apps: './site.js', syncWorkers: 4 });
 \`\`\`
 
+Options of \`serve()\` are typed without it: \`{ apps: './site.js' } satisfies ServeOptions\`.
+
 An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`), or what it has to be adapted from (\`adapt: 'node'\` or
 \`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. \`workers: 2\` gives it [workers of
 its own](production.md#workers-of-their-own). A key that is not known is an error.

@@ -112,6 +112,7 @@ export async function build(
     routes,
     connection: {
       serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
+      keepAliveLines: keepAliveLines(options),
       limitBody: options.limitBody === 0 ? Number.POSITIVE_INFINITY : options.limitBody,
       pipelined: PIPELINED,
       keepAlive: options.timeoutKeepAlive > 0,
@@ -145,6 +146,12 @@ export async function build(
           { bind: counted.bind, socketMode, objection: () => readiness.objection, report },
         );
   return { gateway, services, accessLog, errorLog, encryption, readiness, status };
+}
+
+/** Seconds are whole: less than one is not told. */
+function keepAliveLines({ keepAliveHeader, timeoutKeepAlive }: ResolvedOptions): string {
+  const seconds = Math.floor(timeoutKeepAlive / 1000);
+  return keepAliveHeader && seconds > 0 ? `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n` : '';
 }
 
 /** What all groups of workers are given. */

@@ -28,14 +28,12 @@ import {
   SOCKET_CLOSED,
   SOCKET_OPEN,
 } from '../states.ts';
-import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
+import { chunkSizeLine, frameHead, LAST_CHUNK, type ServerLines } from './framing.ts';
 import { type Parser, rule } from './parser.ts';
 import { refusedLine } from './refused-line.ts';
 import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 
-export interface HttpConnectionOptions extends ConnectionOptions {
-  /** `Server` field line with CR LF, or ''. */
-  serverLine: string;
+export interface HttpConnectionOptions extends ConnectionOptions, ServerLines {
   /** Unread body bytes that are read and dropped to keep the connection, where the response can still say so (G-64). */
   limitDiscard: number;
   /** Requests of one connection in progress at a time; more wait unread. */
@@ -215,7 +213,7 @@ export class HttpConnection extends Connection {
     exchange.begin(head);
     const last = exchange.next === null && (this.draining || this.inputEnded);
     const persist = exchange.persist && !last && !this.endsWith(exchange, complete);
-    const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
+    const text = frameHead(exchange, head, persist, this.host.date(), this.options);
     if (this.options.keepHeads) exchange.head = text;
     if (!exchange.persist) {
       if (exchange.next === null) {

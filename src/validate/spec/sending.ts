@@ -66,6 +66,9 @@ export {};
 //: change nothing for one that reads: within a chunked response the first digit, a zero, of the next chunk's size (RFC
 //: 9112, 7.1), ahead of the head a 100 for HTTP/1.1 (RFC 9110, 15.2.1). The system of one that has closed its
 //: connection answers with a reset.
+//:
+//: G-231: A server MAY tell clients how long it keeps idle connections, in a field Keep-Alive beside `Connection:
+//: keep-alive`, on responses of HTTP/1 after which the connection stays, and on no others.
 
 //: @in closing
 //: G-113: An exception from `return()` or `close()`, or from looking them up, MUST be logged. It prevents neither the

@@ -79,6 +79,17 @@ describe('framing of responses', () => {
     expect(d.fin).toBe(true);
   });
 
+  it('G-231 a connection that stays says for how long, where its owner wants that', () => {
+    const lines = 'Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n';
+    const d = new Driver({ keepAliveLines: lines }).feed(GET);
+    d.last.answer();
+    expect(d.take()).toBe(OK.replace('\r\n\r\n', `\r\n${lines}\r\n`));
+    d.feed(OLD_KEEP).last.answer();
+    expect(d.take()).toBe(OK.replace('\r\n\r\n', `\r\n${lines}\r\n`));
+    d.feed(OLD).last.answer();
+    expect(d.take()).toBe(LAST_OK);
+  });
+
   it('G-128 and G-129 a head without body gets no framing field', () => {
     const d = new Driver().feed(GET);
     d.last.start(-1, '', HEAD_NO_BODY);
