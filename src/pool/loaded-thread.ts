@@ -3,13 +3,22 @@
  * them all, it goes on as the first of these: what modules do when they are loaded is done once for each worker, and
  * nowhere else (L-72). In all other cases it is ended.
  */
-import type { MessagePort, Worker } from 'node:worker_threads';
+import type { MessagePort, ResourceLimits, Worker } from 'node:worker_threads';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 
 /** What it is told when it is to go on: the task of a worker, for the default export of an entry. */
 export interface WorkOrder {
   entry: string;
   task: unknown;
+}
+
+/** What all threads are made with that may be workers; `heapLimit` in bytes, 0: as Node has it. */
+export function threadOptions(heapLimit: number): { trackUnmanagedFds: boolean; resourceLimits: ResourceLimits } {
+  return {
+    // See open-files.ts.
+    trackUnmanagedFds: false,
+    resourceLimits: heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(heapLimit / 2 ** 20) } : {},
+  };
 }
 
 export class LoadedThread {

@@ -32,7 +32,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     },
     data.environ,
   );
-  const options = mounts.map((mount) => ({ disconnected, application: mount?.name }));
+  const options = mounts.map((mount) => ({ ...mount?.options, disconnected }));
   let turned = performance.now();
   for (;;) {
     const now = performance.now();

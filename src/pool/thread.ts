@@ -1,14 +1,8 @@
-import {
-  MessageChannel,
-  type MessagePort,
-  type ResourceLimits,
-  receiveMessageOnPort,
-  type Worker,
-} from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Kind } from '../interface/types.ts';
 import { describeError } from '../rules/show.ts';
-import type { LoadedThread } from './loaded-thread.ts';
+import { type LoadedThread, threadOptions } from './loaded-thread.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
 import {
   DRAINING,
@@ -89,15 +83,6 @@ export interface WorkerThreadOptions<Data> {
   held?: boolean;
   /** A thread that goes on as this worker, in place of a new one. */
   loaded?: LoadedThread | null;
-}
-
-/** What all threads of workers are made with. */
-export function threadOptions(heapLimit: number): { trackUnmanagedFds: boolean; resourceLimits: ResourceLimits } {
-  return {
-    // See open-files.ts.
-    trackUnmanagedFds: false,
-    resourceLimits: heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(heapLimit / 2 ** 20) } : {},
-  };
 }
 
 /** A thread that has begun with its task. */

@@ -1,5 +1,6 @@
 import { createErrorStream } from '../engine/error-stream.ts';
 import { addExtensions } from '../engine/extensions.ts';
+import type { EngineOptions } from '../engine/options.ts';
 import { EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
 import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
@@ -32,8 +33,8 @@ type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplicatio
 export interface Runnable<Async extends boolean> {
   readonly app: ApplicationOf<Async>;
   readonly prefix: string;
-  /** What reports call it: its module, and its mount. */
-  readonly name: string;
+  /** For the engine: what reports call it, which is its module, and its mount. */
+  readonly options: Pick<EngineOptions, 'application'>;
   readonly builder: EnvironBuilder<Async>;
 }
 
@@ -58,9 +59,9 @@ export function runnables<Async extends boolean>(
       extra,
     });
     const { prefix, module } = application;
-    const name = prefix === '' ? module : `${module} at ${nativeToText(prefix)}`;
+    const options = { application: prefix === '' ? module : `${module} at ${nativeToText(prefix)}` };
     // The kind, compared above, tells the type.
-    return { app: application.app as ApplicationOf<Async>, prefix, name, builder };
+    return { app: application.app as ApplicationOf<Async>, prefix, options, builder };
   });
 }
 

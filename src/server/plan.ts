@@ -102,8 +102,7 @@ export async function makePlan(options: ResolvedOptions, keepsThread = false): P
 
 /** Whether workers of one kind serve all applications, so that each of them loads just these. */
 function serveAll(groups: readonly WorkerGroup[], apps: readonly PlannedApp[]): boolean {
-  const [{ place }] = apps;
-  return groups.length === 1 && place !== 'inline' && apps.every((app) => app.place === place);
+  return groups.length === 1 && apps.every(({ place }) => place !== 'inline' && place === apps[0].place);
 }
 
 /** @throws ConfigurationError where the requests of one exceed what threads can share */

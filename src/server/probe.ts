@@ -1,10 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { failureError } from '../pool/applications.ts';
-import { LoadedThread } from '../pool/loaded-thread.ts';
+import { LoadedThread, threadOptions } from '../pool/loaded-thread.ts';
 import { createOpenFiles } from '../pool/open-files.ts';
 import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
-import { threadOptions } from '../pool/thread.ts';
 import type { ResolvedOptions } from './options.ts';
 
 type ProbeOptions = Pick<
