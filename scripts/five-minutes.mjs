@@ -95,7 +95,7 @@ function get(url, path) {
       response.setEncoding('utf8').on('data', (part) => (text += part));
       response.once('end', () => {
         say(`$ curl ${path}`);
-        say(`${text} (${response.statusCode}, ${Math.round(performance.now() - started)} ms)`);
+        say(`${text.trimEnd()} (${response.statusCode}, ${Math.round(performance.now() - started)} ms)`);
         resolve(performance.now() - started);
       });
     })
@@ -115,6 +115,8 @@ async function main() {
   step('An empty folder');
   mkdirSync(site);
   await type('npm init -y > /dev/null');
+  // As npm 11 writes it; those before leave it out.
+  await type('npm pkg set type=commonjs');
   await type(`npm install ${npm} ${tarball} express`);
 
   step('An Express file, as it is');
@@ -174,7 +176,8 @@ test('it says hello', () => {
   cpSync(site, container, { recursive: true, filter: modulesAside });
   await type(`npm ci ${npm} --omit=dev --omit=optional`, { cwd: container });
   const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
-  const small = { cwd: container, env: { PATH: dirname(process.execPath), PORT: '0', NODE_ENV: 'production' }, ...nobody };
+  const variables = { PATH: dirname(process.execPath), HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'production' };
+  const small = { cwd: container, env: variables, ...nobody };
   const last = await serve('node_modules/.bin/quaich', small);
   await get(last.url, '/healthz');
   await get(last.url, '/slow');
