@@ -137,7 +137,7 @@ async function main() {
   await dev.until(/mend it and save/);
   await get(dev.url, '/');
   save('express.js', sample('docs/existing-applications.md', 'express.js'));
-  await dev.until(/reloaded in [^]*reloaded in .*\n/);
+  await dev.until(/reloaded in [\s\S]*reloaded in .*\n/);
   await dev.stop();
 
   step('The handler that blocks, moved beside it');

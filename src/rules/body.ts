@@ -38,7 +38,8 @@ export function isAwaitable(result: unknown): result is PromiseLike<unknown> {
 export function notIterableFault(body: unknown): Fault<'not iterable'> {
   const name = typeName(body);
   const seen = `the application returned ${name}, which is not iterable`;
-  const advice = name === 'Response' ? 'start a handler for fetch with --adapt fetch, or return [bytes]' : 'return [bytes]';
+  const advice =
+    name === 'Response' ? 'start a handler for fetch with --adapt fetch, or return [bytes]' : 'return [bytes]';
   return { rows: 'G-100', what: 'not iterable', seen, advice };
 }
 

@@ -47,8 +47,7 @@ function step(recorder: Recorder, which: number): void {
   if (exchange.state === RESPONSE_AWAITED && which % 3 !== 0) {
     exchange.isGet = which % 5 === 0;
     recorder.start(which % 2 === 0 ? 2 : -1, 'Content-Type: text/event-stream\r\n', 0, false);
-  }
-  else if (exchange.state === RESPONSE_STARTED && which % 3 === 1 && exchange.left !== 0) {
+  } else if (exchange.state === RESPONSE_STARTED && which % 3 === 1 && exchange.left !== 0) {
     recorder.data(exchange.left < 0 ? 'x'.repeat(40_000 * (which % 4)) : 'x');
   } else if (exchange.state === RESPONSE_STARTED && which % 3 === 2) recorder.end();
   else recorder.done();

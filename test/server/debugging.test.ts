@@ -49,7 +49,8 @@ class Debugger {
       const { method, params }: Message = JSON.parse(String(data));
       const session = String(params?.sessionId ?? '');
       if (method === 'NodeWorker.attachedToWorker') this.#tell(session, { method });
-      else if (method === 'NodeWorker.receivedMessageFromWorker') this.#tell(session, JSON.parse(String(params?.message)));
+      else if (method === 'NodeWorker.receivedMessageFromWorker')
+        this.#tell(session, JSON.parse(String(params?.message)));
     });
   }
 

@@ -107,36 +107,37 @@ for (const [name, { what, load, require, make, listen }] of Object.entries(FRAME
 }
 
 /** The sites that the tests of the adapters have, each in the ways of its framework. */
-const SITES: Record<string, { what: string; name: string; load?: string; listen?: string; more?: [string, string][] }> = {
-  express: {
-    what: 'express application',
-    name: 'expressApp',
-    listen: 'expressApp.listen(3000);',
-    more: [['http server', `import { createServer } from 'node:http'; export default createServer(expressApp);`]],
-  },
-  koa: {
-    what: 'koa application',
-    name: 'koa',
-    listen: 'koa.listen(3000);',
-    more: [['http server', `import { createServer } from 'node:http'; export default createServer(koa.callback());`]],
-  },
-  fastify: { what: 'fastify application', name: 'fastify', listen: 'await fastify.listen({ port: 3000 });' },
-  hono: {
-    what: 'hono application',
-    name: 'hono',
-    more: [
-      ['fetch object', 'export const fetch = hono.fetch;'],
-      ['fetch object', 'export default { fetch: hono.fetch };'],
-    ],
-  },
-  h3: {
-    what: 'h3 application',
-    name: 'h3',
-    load: `import { serve } from 'h3';`,
-    listen: 'serve(h3, { port: 3000 });',
-    more: [['fetch object', 'export const fetch = (request: Request) => h3.fetch(request);']],
-  },
-};
+const SITES: Record<string, { what: string; name: string; load?: string; listen?: string; more?: [string, string][] }> =
+  {
+    express: {
+      what: 'express application',
+      name: 'expressApp',
+      listen: 'expressApp.listen(3000);',
+      more: [['http server', `import { createServer } from 'node:http'; export default createServer(expressApp);`]],
+    },
+    koa: {
+      what: 'koa application',
+      name: 'koa',
+      listen: 'koa.listen(3000);',
+      more: [['http server', `import { createServer } from 'node:http'; export default createServer(koa.callback());`]],
+    },
+    fastify: { what: 'fastify application', name: 'fastify', listen: 'await fastify.listen({ port: 3000 });' },
+    hono: {
+      what: 'hono application',
+      name: 'hono',
+      more: [
+        ['fetch object', 'export const fetch = hono.fetch;'],
+        ['fetch object', 'export default { fetch: hono.fetch };'],
+      ],
+    },
+    h3: {
+      what: 'h3 application',
+      name: 'h3',
+      load: `import { serve } from 'h3';`,
+      listen: 'serve(h3, { port: 3000 });',
+      more: [['fetch object', 'export const fetch = (request: Request) => h3.fetch(request);']],
+    },
+  };
 
 const sites: Way[] = [];
 for (const { what, name, load = '', listen, more = [] } of Object.values(SITES)) {

@@ -23,8 +23,11 @@ const ANSWER = `(environ, startResponse) {
 }`;
 writeFileSync(join(directory, 'sync.js'), `${LOADED}\nexport function app${ANSWER}`);
 writeFileSync(join(directory, 'async.js'), `${LOADED}\nexport async function app${ANSWER}`);
-writeFileSync(join(directory, 'program.js'), `import http from 'node:http';\n${LOADED}
-http.createServer((request, response) => { response.end('{' + ++count); }).listen(3000);`);
+writeFileSync(
+  join(directory, 'program.js'),
+  `import http from 'node:http';\n${LOADED}
+http.createServer((request, response) => { response.end('{' + ++count); }).listen(3000);`,
+);
 
 /** Serves, and fulfils with the number of loads after some requests. */
 async function loads(options: ServeOptions, ask: (url: string) => Promise<void>): Promise<number> {

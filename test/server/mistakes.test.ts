@@ -100,7 +100,11 @@ const mistakes: Mistake[] = [
   ['site', ['..'], ['cannot find module ".."', 'is a directory']],
   ['site', ['./good.js:site'], ['./good.js has no export "site": it exports app']],
   ['site', ['./other.js'], ['./other.js has no export "application", "app" or default: it exports other, site']],
-  ['site', ['./object.js'], ['"app" in ./object.js is an object, expected a function', '--adapt node or --adapt fetch']],
+  [
+    'site',
+    ['./object.js'],
+    ['"app" in ./object.js is an object, expected a function', '--adapt node or --adapt fetch'],
+  ],
   ['site', ['./class.js'], ['"app" in ./class.js is a class: export a function (environ, startResponse)']],
   ['site', ['./middleware.js'], ['"app" in ./middleware.js is a middleware without an application: give it one']],
   ['site', ['./list.js'], ['cannot load ./list.js', 'compose takes a list of middleware, compose([compress()])(app)']],
@@ -162,7 +166,12 @@ const mistakes: Mistake[] = [
 
 /** What is told in more than a line, or by another exit code. */
 const others: Mistake[] = [
-  ['plain', ['./site.js', '--port', 'TAKEN'], ['cannot listen on 127.0.0.1:', 'the port is in use (EADDRINUSE): stop what listens there, or'], 1],
+  [
+    'plain',
+    ['./site.js', '--port', 'TAKEN'],
+    ['cannot listen on 127.0.0.1:', 'the port is in use (EADDRINUSE): stop what listens there, or'],
+    1,
+  ],
   [
     'site',
     ['./startup.js', '-p', '0', '--sync-workers', '1'],
@@ -212,10 +221,19 @@ function pattern(part: string | RegExp): RegExp {
 const wrong: Record<string, { line: string; kind?: 'async'; said: string[]; place?: true }> = {
   none: { line: `return [Buffer.from('hello')];`, said: ['startResponse was not called', '(G-102)'] },
   text: { line: `${OK}; return 'hello';`, said: ['returned string; return an iterable of Uint8Array chunks'] },
-  strings: { line: `${OK}; return ['hello'];`, said: ['chunk 0 of the body must be a Uint8Array, got string', 'TextEncoder'] },
-  bytes: { line: `${OK}; return Buffer.from('hello');`, said: ['returned Buffer; return an iterable', 'such as [bytes]'] },
+  strings: {
+    line: `${OK}; return ['hello'];`,
+    said: ['chunk 0 of the body must be a Uint8Array, got string', 'TextEncoder'],
+  },
+  bytes: {
+    line: `${OK}; return Buffer.from('hello');`,
+    said: ['returned Buffer; return an iterable', 'such as [bytes]'],
+  },
   nothing: { line: `${OK};`, said: ['returned undefined', '[] for an empty body'] },
-  response: { line: `return new Response('hello');`, said: ['returned Response, which is not iterable', '--adapt fetch'] },
+  response: {
+    line: `return new Response('hello');`,
+    said: ['returned Response, which is not iterable', '--adapt fetch'],
+  },
   promise: { line: `return Promise.resolve([]);`, said: ['returned a promise; declare it with markAsync', '(B-02)'] },
   later: { line: `${OK}; return (async function* () {})();`, said: ['returned an async iterable; declare it with'] },
   object: {
@@ -243,7 +261,11 @@ const wrong: Record<string, { line: string; kind?: 'async'; said: string[]; plac
     said: [`the status is 200; give a string such as '200 OK'`],
     place: true,
   },
-  reason: { line: `startResponse('200', []); return [];`, said: ['no space follows the code', `'200 OK'`], place: true },
+  reason: {
+    line: `startResponse('200', []); return [];`,
+    said: ['no space follows the code', `'200 OK'`],
+    place: true,
+  },
   twice: {
     line: `${OK}; ${OK}; return [];`,
     said: ['startResponse was called a second time without an error'],
@@ -276,7 +298,10 @@ describe('mistakes that requests show', () => {
     server = start([...argv, '--sync-workers', '1', '--async-workers', '1'], { cwd: join(directory, 'bad') });
     [url] = await ready(server);
     for (const name of names) {
-      const status = await get(url, `/${name}?q`).then((response) => response.status, () => 0);
+      const status = await get(url, `/${name}?q`).then(
+        (response) => response.status,
+        () => 0,
+      );
       expect(status, name).toBe(name === 'short' ? 0 : 500);
     }
     server.child.kill('SIGTERM');

@@ -8,7 +8,9 @@ const text = read(FILE);
 /** The members of an interface, each with the comment above it. */
 function membersOf(name: string): [member: string, comment: string][] {
   const body = new RegExp(`^(?:export )?interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(text)?.[1] ?? '';
-  const found = body.matchAll(/(?:^ {2}\/\*\*([\s\S]*?)\*\/\n)?^ {2}(?! \*|\/\*)((?:'[\w.-]+'|\w+|\[key: [^\]]+\]))\??[:(]/gm);
+  const found = body.matchAll(
+    /(?:^ {2}\/\*\*([\s\S]*?)\*\/\n)?^ {2}(?! \*|\/\*)((?:'[\w.-]+'|\w+|\[key: [^\]]+\]))\??[:(]/gm,
+  );
   return [...found].map(([, comment = '', member]) => [member, comment.trim()]);
 }
 
