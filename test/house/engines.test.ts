@@ -7,8 +7,9 @@ import { read } from './sources.ts';
  */
 function has(range: string, [major, minor]: readonly [number, number]): boolean {
   return range.split('||').some((part) => {
-    const [, sign, first = '0', second = '0'] = /^\s*(>=|\^|)\s*(\d+)?(?:\.(\d+))?[\d.x*]*\s*$/.exec(part) ?? [];
-    if (sign === undefined) return part.trim() === '*';
+    const [, sign, first, second = '0'] = /^\s*(>=|\^|)\s*(\d+)?(?:\.(\d+))?[\d.x*]*\s*$/.exec(part) ?? [];
+    if (sign === undefined) return false;
+    if (first === undefined) return true; // '*'
     const isAfter = major > Number(first) || (major === Number(first) && minor >= Number(second));
     return sign === '>=' ? isAfter : isAfter && major === Number(first);
   });

@@ -211,7 +211,7 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     const [, url] = await errors.until(/listening on (\S+)/);
     const client = new Client(url).send(get(`/file?${join(directory, 'short.txt')}&${flags}`));
     expect(parseResponses(await client.all())[0].complete).toBe(false);
-    await errors.until(/GET "\/file": .*\n.*\n/);
+    await errors.until(/GET "\/file" of .*\n.*\n/);
     expect(errors.text).toContain(message);
     child.kill();
     await once(child, 'exit');
