@@ -25,6 +25,8 @@ export interface ProbeTask {
   imports: readonly string[];
   /** Where the thread notes the files that it opens. */
   files: OpenFiles;
+  /** As `ThreadLoad.wrapper`: loaded ahead of the applications, as workers do. */
+  wrapper?: string | undefined;
 }
 
 /** What is known of an application once it has loaded. */
@@ -45,11 +47,12 @@ export type ProbeMessage =
  * @returns whether all have loaded; they are kept for what the thread may do next
  */
 export async function probeApplications(
-  { apps, directory, imports, files }: ProbeTask,
+  { apps, directory, imports, files, wrapper }: ProbeTask,
   post: (message: ProbeMessage) => void,
 ): Promise<boolean> {
   writeOutputDirectly();
   noteOpenFiles(files);
+  if (wrapper !== undefined) await import(wrapper);
   const watched = async <T>(module: string, load: (idle: Promise<void>) => Promise<T>): Promise<T> => {
     const uncaught = (error: unknown): void => {
       const what = explain(error, resolveModule(module, directory));

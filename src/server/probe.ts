@@ -6,7 +6,7 @@ import { createOpenFiles } from '../pool/open-files.ts';
 import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
 import type { ResolvedOptions } from './options.ts';
 
-type ProbeOptions = Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'limitWorkerMemory' | 'timeoutStartup'>;
+type ProbeOptions = Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'limitWorkerMemory' | 'timeoutStartup' | 'wrapper'>;
 
 /**
  * Loads the applications on a thread of their own, which ends with that, and tells what they are (B-01, L-18).
@@ -28,9 +28,9 @@ export async function probe(options: ProbeOptions): Promise<ProbedApplication[]>
 export async function loadOnThread(
   options: ProbeOptions,
 ): Promise<{ found: ProbedApplication[]; loaded: LoadedThread }> {
-  const { apps, directory, import: imports, timeoutStartup, limitWorkerMemory } = options;
+  const { apps, directory, import: imports, timeoutStartup, limitWorkerMemory, wrapper } = options;
   const files = createOpenFiles();
-  const workerData: ProbeTask = { apps, directory, imports, files };
+  const workerData: ProbeTask = { apps, directory, imports, files, wrapper };
   const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), {
     workerData,
     ...threadOptions(limitWorkerMemory),
