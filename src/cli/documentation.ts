@@ -77,6 +77,8 @@ import { defineConfig } from 'quaich';
 export default defineConfig({ apps: './site.js', syncWorkers: 4 });
 \`\`\`
 
+Options of \`serve()\` are typed without it: \`{ apps: './site.js' } satisfies ServeOptions\`.
+
 An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`), or what it has to be adapted from (\`adapt: 'node'\` or
 \`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. \`workers: 2\` gives it [workers of
 its own](production.md#workers-of-their-own). A key that is not known is an error.
@@ -109,11 +111,11 @@ listening on http://127.0.0.1:8000
 
 With \`--error-log-format json\` these are objects ([logs](logs.md#the-servers-own-messages)).
 
-Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
+Before, the applications are loaded on one thread to find out what they are, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
 
 - \`SIGTERM\` and \`SIGINT\` stop it in order: it goes on for \`timeoutDrain\` ([draining](production.md#stopping)); then
-  there are no new connections, running requests end within \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
+  there are no new connections, streams of events end at once, other running requests within \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
   at once, as \`SIGKILL\` does, since nothing else ends one with a thread inside native code; during the start a second one does.
   During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
 - \`SIGQUIT\` stops it at once: connections are dropped with the requests that they have, shutdown hooks get a second. During the start

@@ -7,6 +7,8 @@ export interface EngineOptions {
   /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13, B-36); 5000 by default. */
   closeTimeout?: number;
   counters?: EngineCounters;
+  /** What reports call the application: its module, and its mount. */
+  application?: string;
   /** For bridges: the state of the request, of a class that passes on what the application gives. */
   response?: ResponseState;
   /**

@@ -68,7 +68,7 @@ class AsyncRun implements RunningRequest {
   private step: Promise<unknown> | null = null;
 
   constructor(environ: AsyncEnviron, transport: Transport<true>, options: EngineOptions) {
-    this.state = options.response ?? new ResponseState(environ, options.counters, true);
+    this.state = options.response ?? new ResponseState(environ, options.counters, true, options.application);
     this.transport = transport;
     this.options = options;
     environ['quaich.signal'] = this.abortSource.signal;

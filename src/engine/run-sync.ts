@@ -42,7 +42,7 @@ class SyncRun {
   private writeFunction: Write | null = null;
 
   constructor(environ: Environ, transport: Transport<false>, options: EngineOptions) {
-    this.state = options.response ?? new ResponseState(environ, options.counters);
+    this.state = options.response ?? new ResponseState(environ, options.counters, false, options.application);
     this.transport = transport;
     this.options = options;
   }

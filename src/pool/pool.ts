@@ -9,6 +9,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { HEALTHY_AFTER } from './delays.ts';
+import type { LoadedThread } from './loaded-thread.ts';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 import { StartDelay } from './start-delay.ts';
 import { ENDED, ENDING, READY, STARTING } from './states.ts';
@@ -62,11 +63,13 @@ interface PoolEvents {
   report(message: string): void;
 }
 
-interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link' | 'held'> {
+interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link' | 'held' | 'loaded'> {
   /** Threads in service. */
   size: number;
   /** Places for threads, those that are being ended among them; `size` where left out. */
   places?: number;
+  /** The first of its threads, which has loaded the applications already. */
+  first?: LoadedThread | null;
   /** Makes a port for the thread of a place, also for each successor, that is handed over with its task. */
   link?(index: number): MessagePort;
   /**
@@ -296,10 +299,10 @@ export class WorkerPool<Data> {
 
   /** Starts a thread in a place that is free. */
   #launch(data: Data, held = false): WorkerThread {
-    const { leaveTimeout = 0, link } = this.#options;
+    const { leaveTimeout = 0, link, first } = this.#options;
     const place = this.#places.next;
     const launched = new WorkerThread(
-      { ...this.#options, data, leaveTimeout, held, link: link?.(place) },
+      { ...this.#options, data, leaveTimeout, held, link: link?.(place), loaded: first?.take() ?? null },
       place,
       ++this.#incarnations[place],
       {

@@ -6,8 +6,16 @@ import { describeFailure, type Failure } from './applications.ts';
 import { resolveModule } from './find-module.ts';
 import { likelyDeclaration } from './foreign.ts';
 import { importFirst } from './imports.ts';
-import { type AppOptions, type KnownApplication, type LoadedApplication, loadApplication, unlessIdle } from './load.ts';
+import {
+  type AppOptions,
+  type KnownApplication,
+  keepLoaded,
+  type LoadedApplication,
+  loadApplication,
+  unlessIdle,
+} from './load.ts';
 import { explain } from './module-error.ts';
+import { noteOpenFiles, type OpenFiles } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 
 export interface ProbeTask {
@@ -15,6 +23,10 @@ export interface ProbeTask {
   directory: string;
   /** Modules that run ahead of the applications (L-49). */
   imports: readonly string[];
+  /** Where the thread notes the files that it opens. */
+  files: OpenFiles;
+  /** As `ThreadLoad.wrapper`: loaded ahead of the applications, as workers do. */
+  wrapper?: string | undefined;
 }
 
 /** What is known of an application once it has loaded. */
@@ -31,12 +43,16 @@ export type ProbeMessage =
 
 /**
  * Loads applications on a thread that serves nothing, to learn what they are and whether they load at all (B-01, L-18).
+ *
+ * @returns whether all have loaded; they are kept for what the thread may do next
  */
 export async function probeApplications(
-  { apps, directory, imports }: ProbeTask,
+  { apps, directory, imports, files, wrapper }: ProbeTask,
   post: (message: ProbeMessage) => void,
-): Promise<void> {
+): Promise<boolean> {
   writeOutputDirectly();
+  noteOpenFiles(files);
+  if (wrapper !== undefined) await import(wrapper);
   const watched = async <T>(module: string, load: (idle: Promise<void>) => Promise<T>): Promise<T> => {
     const uncaught = (error: unknown): void => {
       const what = explain(error, resolveModule(module, directory));
@@ -64,14 +80,16 @@ export async function probeApplications(
     }
     for (const app of apps) {
       const loaded = await watched(app.module, (idle) => loadApplication(app, directory, { idle }));
+      keepLoaded(app, loaded);
       const adapted = originalOf(loaded.app)?.interface ?? null;
       found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });
     }
   } catch (error) {
     post({ type: 'failed', ...describeFailure(error) });
-    return;
+    return false;
   }
   post({ type: 'loaded', found });
+  return true;
 }
 
 function notesOn({ module, kind }: AppOptions, { app, known }: LoadedApplication): string[] {

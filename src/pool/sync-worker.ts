@@ -32,7 +32,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     },
     data.environ,
   );
-  const options = { disconnected };
+  const options = mounts.map((mount) => ({ ...mount?.options, disconnected }));
   let turned = performance.now();
   for (;;) {
     const now = performance.now();
@@ -50,7 +50,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
     const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data);
-    runSync(mount.app, environ, current, options);
+    runSync(mount.app, environ, current, options[current.mount]);
     current = null;
   }
 };

@@ -1,5 +1,6 @@
 import { createErrorStream } from '../engine/error-stream.ts';
 import { addExtensions } from '../engine/extensions.ts';
+import type { EngineOptions } from '../engine/options.ts';
 import { EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
 import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
@@ -8,6 +9,7 @@ import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
 import { turn } from '../rules/event-loop.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
@@ -31,6 +33,8 @@ type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplicatio
 export interface Runnable<Async extends boolean> {
   readonly app: ApplicationOf<Async>;
   readonly prefix: string;
+  /** For the engine: what reports call it, which is its module, and its mount. */
+  readonly options: Pick<EngineOptions, 'application'>;
   readonly builder: EnvironBuilder<Async>;
 }
 
@@ -54,8 +58,10 @@ export function runnables<Async extends boolean>(
       state: application.state,
       extra,
     });
+    const { prefix, module } = application;
+    const options = { application: prefix === '' ? module : `${module} at ${nativeToText(prefix)}` };
     // The kind, compared above, tells the type.
-    return { app: application.app as ApplicationOf<Async>, prefix: application.prefix, builder };
+    return { app: application.app as ApplicationOf<Async>, prefix, options, builder };
   });
 }
 

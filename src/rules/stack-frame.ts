@@ -50,6 +50,18 @@ export function framePosition(line: string): Position | null {
   return file === null ? null : { file, line: Number(numbers[1]), column: Number(numbers[2]) };
 }
 
+/** A report on an error without the frames of its stacks that are not in the code of its reader. */
+export function withOwnFrames(report: string): string {
+  return report
+    .split('\n')
+    .filter((line) => {
+      if (!line.startsWith('    at ')) return true;
+      const file = framePosition(line)?.file;
+      return file !== undefined && !isOwnCode(file) && !/[\\/]node_modules[\\/]/.test(file);
+    })
+    .join('\n');
+}
+
 /** The text with the frames of this package and of what runs it set back, so that those of its reader stand out. */
 export function dimFrames(text: string): string {
   return text.replace(/^ {4}at .*$/gm, (frame) => (isReaders(frame) ? frame : `\x1b[2m${frame}\x1b[22m`));

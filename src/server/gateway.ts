@@ -83,6 +83,7 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
 /** Unread body bytes that are dropped for the sake of the connection. */
 const DISCARD_LIMIT = 256 * 1024;
 const CONNECT = METHODS.indexOf('CONNECT');
+const GET = METHODS.indexOf('GET');
 /** Milliseconds between two looks at the deadlines, at most. */
 const SLOWEST_TICK = 250;
 /** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
@@ -220,6 +221,7 @@ export class Gateway implements SessionContext {
     }
     if (this.log.isKept) this.log.began(exchange, head, this.proxies.clientAddress(head, host.info));
     if (host.refusal !== '') exchange.persist = false;
+    exchange.isGet = head.methodNumber === GET;
     if (this.health !== undefined && head.path === this.health.path) {
       const { objection } = this.health.readiness;
       exchange.connection.answer(exchange, objection === '' ? 200 : 503, objection || 'ready');

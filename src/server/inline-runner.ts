@@ -32,7 +32,7 @@ export class InlineRunner {
   }
 
   /** Begins the request whose head lies in the memory of the parser. */
-  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost): InlineRequest {
+  run({ app, builder, prefix, options }: Runnable<true>, exchange: Exchange, host: SocketHost): InlineRequest {
     const { parser } = this;
     const request = new InlineRequest(exchange, parser, this.onHead, this.onDone);
     exchange.owner = request;
@@ -44,7 +44,7 @@ export class InlineRunner {
       : undefined;
     addExtensions(environ, request, this.offers.earlyHints, errors);
     if (this.offers.queueTime) environ['quaich.queue_time'] = performance.now() - exchange.startTime;
-    const running = this.context.runInAsyncScope(runAsync, null, app, environ, request);
+    const running = this.context.runInAsyncScope(runAsync, null, app, environ, request, options);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return request;
   }

@@ -1,4 +1,5 @@
 import type { Kind } from '../interface/types.ts';
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
@@ -31,6 +32,8 @@ export interface SupervisionOptions extends SupervisionSettings {
   /** The name of the mount that has them for itself; '' for workers that mounts share. */
   mount: string;
   data: SharedData;
+  /** Goes on as the first worker; null: there is no such thread. */
+  first: LoadedThread | null;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
   report: Report;
@@ -85,7 +88,16 @@ export class KindPool {
     { options, rings, turn }: { options: SupervisionOptions; rings: GatewayEnd; turn: Turn },
     events: KindPoolEvents,
   ) {
-    const { data, mount, timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = options;
+    const {
+      data,
+      mount,
+      first: loaded,
+      timeoutStartup,
+      limitWorkerMemory,
+      leaveTimeout,
+      uncaughtErrors,
+      report,
+    } = options;
     this.kind = kind;
     this.size = kind === 'sync' ? options.syncWorkers : options.asyncWorkers;
     this.most = places / PLACES;
@@ -108,6 +120,7 @@ export class KindPool {
         places,
         entry: builtModule(`workers/${kind}`).href,
         data: this.dataFor(data, this.size),
+        first: loaded,
         startupTimeout: timeoutStartup,
         heapLimit: limitWorkerMemory,
         leaveTimeout,

@@ -360,6 +360,11 @@ export const settings = {
     'Warn when requests have waited so long because all sync workers are busy; 0 for never',
   ),
   serverHeader: toggle('Responses and environ', true, 'Send a Server field where the application sends none'),
+  keepAliveHeader: toggle(
+    'Responses and environ',
+    false,
+    'Tell clients in a field Keep-Alive how many seconds --timeout-keep-alive leaves an idle connection to them',
+  ),
   earlyHints: toggle(
     'Responses and environ',
     false,

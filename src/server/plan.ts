@@ -5,6 +5,7 @@ import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
@@ -21,7 +22,7 @@ import {
   type SettingName,
   settingNames,
 } from './options.ts';
-import { probe } from './probe.ts';
+import { loadOnThread } from './probe.ts';
 import { proxyOptions } from './proxies/settings.ts';
 import type { Certificates } from './tls/certificates.ts';
 
@@ -63,6 +64,8 @@ export interface Plan {
   readonly variables: VariableLimits;
   /** None where all applications run inline. */
   readonly groups: readonly WorkerGroup[];
+  /** The thread that has loaded the applications, where it can be the first worker; null where it has ended. */
+  readonly first: LoadedThread | null;
 }
 
 /** An application that a server serves, in words. */
@@ -80,23 +83,35 @@ export interface ServedApplication {
 }
 
 /**
- * Reads certificates and addresses of proxies; loads the applications on a thread that ends with that, to learn their
- * kinds (B-01, L-18), and settles where each runs.
+ * Reads certificates and addresses of proxies; loads the applications on a thread, to learn their kinds (B-01, L-18),
+ * and settles where each runs.
  *
+ * @param keepsThread the thread is kept for the first worker, where it can be that, and is the caller's to end
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
-export async function makePlan(options: ResolvedOptions): Promise<Plan> {
+export async function makePlan(options: ResolvedOptions, keepsThread = false): Promise<Plan> {
   const certificates = await readCertificates(options);
   const proxies = await loadProxies(proxyOptions(options));
-  const found = await probe(options);
-  const apps = options.apps.map((app, mount): PlannedApp => {
-    const known = found[mount];
-    const { kind } = known;
-    const name = prefixText(app.prefix);
-    return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
-  });
-  const groups = groupsOf(apps, options);
-  return { options, certificates, proxies, apps, variables: variableLimits(options), groups };
+  const { found, loaded } = await loadOnThread(options);
+  let first: LoadedThread | null = null;
+  try {
+    const apps = options.apps.map((app, mount): PlannedApp => {
+      const known = found[mount];
+      const { kind } = known;
+      const name = prefixText(app.prefix);
+      return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
+    });
+    const groups = groupsOf(apps, options);
+    if (keepsThread && serveAll(groups, apps)) first = loaded;
+    return { options, certificates, proxies, apps, variables: variableLimits(options), groups, first };
+  } finally {
+    if (first === null) await loaded.end();
+  }
+}
+
+/** Whether workers of one kind serve all applications, so that each of them loads just these. */
+function serveAll(groups: readonly WorkerGroup[], apps: readonly PlannedApp[]): boolean {
+  return groups.length === 1 && apps.every(({ place }) => place !== 'inline' && place === apps[0].place);
 }
 
 /** @throws ConfigurationError where the requests of one exceed what threads can share */

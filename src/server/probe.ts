@@ -1,29 +1,47 @@
 import { Worker } from 'node:worker_threads';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { failureError } from '../pool/applications.ts';
+import { LoadedThread, threadOptions } from '../pool/loaded-thread.ts';
+import { createOpenFiles } from '../pool/open-files.ts';
 import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
 import { builtModule } from '../rules/own-files.ts';
 import type { ResolvedOptions } from './options.ts';
 
+type ProbeOptions = Pick<
+  ResolvedOptions,
+  'apps' | 'directory' | 'import' | 'limitWorkerMemory' | 'timeoutStartup' | 'wrapper'
+>;
+
 /**
- * Loads the applications on a thread of their own and tells what they are (B-01, L-18).
+ * Loads the applications on a thread of their own, which ends with that, and tells what they are (B-01, L-18).
+ *
+ * @throws as `loadOnThread`
+ */
+export async function probe(options: ProbeOptions): Promise<ProbedApplication[]> {
+  const { found, loaded } = await loadOnThread(options);
+  await loaded.end();
+  return found;
+}
+
+/**
+ * Loads the applications on a thread of their own, and tells what they are. The thread is the caller's to end.
  *
  * @throws ConfigurationError for a module that does not load, and QuaichError for one that has not loaded after
  *   `timeoutStartup` milliseconds
  */
-export async function probe({
-  apps,
-  directory,
-  import: imports,
-  timeoutStartup,
-}: Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'timeoutStartup'>): Promise<ProbedApplication[]> {
-  const workerData: ProbeTask = { apps, directory, imports };
-  const worker = new Worker(builtModule('workers/probe'), { workerData });
+export async function loadOnThread(
+  options: ProbeOptions,
+): Promise<{ found: ProbedApplication[]; loaded: LoadedThread }> {
+  const { apps, directory, import: imports, timeoutStartup, limitWorkerMemory, wrapper } = options;
+  const files = createOpenFiles();
+  const workerData: ProbeTask = { apps, directory, imports, files, wrapper };
+  const worker = new Worker(builtModule('workers/probe'), { workerData, ...threadOptions(limitWorkerMemory) });
+  const loaded = new LoadedThread(worker, files);
   let loading = '';
   let timer: NodeJS.Timeout | undefined;
   try {
     // Ends: when the thread says so, or has ended, whatever ended it, and at the limit.
-    return await new Promise<ProbedApplication[]>((resolve, reject) => {
+    const found = await new Promise<ProbedApplication[]>((resolve, reject) => {
       worker.on('message', (message: ProbeMessage) => {
         if (message.type === 'loading') loading = message.module;
         else if (message.type === 'loaded') resolve(message.found);
@@ -37,8 +55,11 @@ export async function probe({
         timeoutStartup,
       );
     });
+    return { found, loaded };
+  } catch (error) {
+    await loaded.end();
+    throw error;
   } finally {
     clearTimeout(timer);
-    await worker.terminate();
   }
 }

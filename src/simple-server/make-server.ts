@@ -258,7 +258,7 @@ class RunningSimpleServer implements SimpleServer, Destination {
     if (this.allowed <= 0) return false; // the connection keeps the request until `Turn.retry`
     this.allowed--;
     this.running++;
-    this.runner.run({ app: this.runnable, prefix: '', builder: this.builder }, exchange, host);
+    this.runner.run({ app: this.runnable, prefix: '', options: {}, builder: this.builder }, exchange, host);
     return true;
   }
 

@@ -47,8 +47,10 @@ type Event = (d: HostDriver, which: number) => void;
 function step(recorder: Recorder, which: number): void {
   const { exchange } = recorder;
   if (exchange.owner === null) return;
-  if (exchange.state === RESPONSE_AWAITED && which % 3 !== 0) recorder.start(which % 2 === 0 ? 2 : -1, '', 0, false);
-  else if (exchange.state === RESPONSE_STARTED && which % 3 === 1 && exchange.left !== 0) {
+  if (exchange.state === RESPONSE_AWAITED && which % 3 !== 0) {
+    exchange.isGet = which % 5 === 0;
+    recorder.start(which % 2 === 0 ? 2 : -1, 'Content-Type: text/event-stream\r\n', 0, false);
+  } else if (exchange.state === RESPONSE_STARTED && which % 3 === 1 && exchange.left !== 0) {
     recorder.data(exchange.left < 0 ? 'x'.repeat(40_000 * (which % 4)) : 'x');
   } else if (exchange.state === RESPONSE_STARTED && which % 3 === 2) recorder.end();
   else recorder.done();
@@ -98,6 +100,7 @@ const events: Record<string, Event> = {
   ended: (d) => {
     if (!d.paused) d.connection.ended();
   },
+  ask: (d) => d.connection.ask(),
   shutdown: (d) => d.connection.shutdown(),
   abort: (d) => d.connection.abort(),
   closed: (d) => d.connection.closed(),

@@ -176,7 +176,7 @@ describe.skipIf(process.platform === 'win32')('several processes', () => {
     listener.close();
     expect([result.code, result.stderr]).toEqual([
       1,
-      `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE)\n`,
+      `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE): stop what listens there, or choose another port\n`,
     ]);
   });
 
