@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const PROGRAMS = ['bench{,-*}', 'deploy-*', 'package', 'status-page'].map((name) => `test/server/${name}.test.ts`);
+const PROGRAMS = ['bench{,-*}', 'deploy-*', 'package', 'site', 'status-page'].map((name) => `test/server/${name}.test.ts`);
 
 export default defineConfig({
   test: {
