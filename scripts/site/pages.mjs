@@ -58,7 +58,7 @@ export function placeOf(file) {
  * @param {string} file
  */
 export function placeOfLinked(file) {
-  return SHOWN.test(file) ? placeOf(file) : `source/${file}.md`;
+  return SHOWN.test(file) ? placeOf(file) : `source/${file.replaceAll('.', '-')}.md`;
 }
 
 /**

@@ -24,7 +24,7 @@ describe('the pages of the site', () => {
   it('link each other, and the files that they show', () => {
     const { text, linked } = siteText('docs/development.md');
     expect(linked).toContain('examples/late.js');
-    expect(text).toContain('](/source/examples/late.js.md)');
+    expect(text).toContain('](/source/examples/late-js.md)');
     expect(siteText('docs/deploy/nginx.md').text).toContain('](/front-servers.md#');
     expect(siteText('docs/architecture.md').text).toContain('](/architecture.svg)');
     expect(placeOfLinked('docs/bench/http.png')).toBe('bench/http.png');
