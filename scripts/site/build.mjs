@@ -48,7 +48,12 @@ function writeReference() {
       `/**\n * @module ${module}\n */\nexport * from '${from}';\n`,
     );
   }
-  const compilerOptions = { noEmit: true, rootDir: root, types: ['node'], typeRoots: [join(root, 'node_modules/@types')] };
+  const compilerOptions = {
+    noEmit: true,
+    rootDir: root,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+  };
   write(
     join(site, 'tsconfig.json'),
     JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, include: ['entries'] }),

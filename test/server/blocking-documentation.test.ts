@@ -9,7 +9,11 @@ const folder = new SampleFolder(PAGE, {}, []);
 afterAll(() => folder.remove());
 
 // The report of one year is ready when the test says so.
-folder.replaceIn('report.js', 'export function report(year, part) {', 'export function report(year, part) { released(year);');
+folder.replaceIn(
+  'report.js',
+  'export function report(year, part) {',
+  'export function report(year, part) { released(year);',
+);
 folder.prepend(
   'report.js',
   `import { existsSync } from 'node:fs';
@@ -20,7 +24,10 @@ folder.prepend(
 );
 beforeEach(() => rmSync(folder.path('released'), { force: true }));
 
-const commands = [...page(PAGE).matchAll(/^`npx quaich (\.\/(\S+)\.js .+)`$/gm)].map(([, argv, name]) => ({ argv, name }));
+const commands = [...page(PAGE).matchAll(/^`npx quaich (\.\/(\S+)\.js .+)`$/gm)].map(([, argv, name]) => ({
+  argv,
+  name,
+}));
 
 async function serve(argv: string): Promise<string> {
   const threads = ['--async-workers', '1', '--sync-workers', '1'];
@@ -41,18 +48,25 @@ describe('the page about blocking handlers', () => {
     expect(files).toHaveLength(8);
   });
 
-  it.each(commands.filter(({ name }) => name !== 'guarded'))('$argv', async ({ argv, name }) => {
-    const [within, beside] = await Promise.all([serve(`./${name}.js`), serve(argv)]);
-    for (const path of ['/reports/2026?part=q1', '/reports/2026', '/reports/x']) {
-      const answer = await ask(beside + path);
-      expect(answer).toEqual(await ask(within + path));
-      expect(answer).toMatchObject({ status: path === '/reports/x' ? 400 : 200, type: 'application/json' });
+  it.each(commands.filter(({ name }) => name !== 'guarded'))('$argv', async ({ argv }) => {
+    // At another path than the handler that it takes the place of, so that both can be asked.
+    const url = await serve(argv.replace('/reports=', '/beside='));
+    for (const path of ['/2026?part=q1', '/2026', '/x']) {
+      const answer = await ask(`${url}/beside${path}`);
+      expect(answer).toEqual(await ask(`${url}/reports${path}`));
+      expect(answer).toMatchObject({ status: path === '/x' ? 400 : 200, type: 'application/json' });
     }
-    const slow = ask(`${beside}/reports/9999`);
+    const slow = ask(`${url}/beside/9999`);
     // Answered while that one blocks its thread, or never.
-    expect((await ask(beside)).text).toMatch(/^Hello from /);
+    expect((await ask(url)).text).toMatch(/^Hello from /);
     writeFileSync(folder.path('released'), '');
     expect(JSON.parse((await slow).text)).toMatchObject({ year: '9999', part: 'all' });
+  });
+
+  it('takes the place of the handler', async () => {
+    const url = await serve(commands[0].argv);
+    const poweredBy = async (path: string) => (await fetch(url + path)).headers.get('X-Powered-By');
+    expect([await poweredBy('/'), await poweredBy('/reports/2026')]).toEqual(['Express', null]);
   });
 
   it('behind a login of Express', async () => {

@@ -36,7 +36,9 @@ describe('the site', () => {
       [...pages].map(([file, text]) => [file, new Set([...text.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id))]),
     );
     const fileOf = (path: string) =>
-      [path, `${path}.html`, join(path, 'index.html')].find((file) => /\.\w+$/.test(file) && existsSync(join(html, file)));
+      [path, `${path}.html`, join(path, 'index.html')].find(
+        (file) => /\.\w+$/.test(file) && existsSync(join(html, file)),
+      );
     const broken: string[] = [];
     let count = 0;
     for (const [file, text] of pages)
