@@ -1,5 +1,5 @@
 // npm run site: makes build/site/html of the pages in docs/, with a reference of all that the package exports.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const site = join(root, 'build/site');
 const pages = join(site, 'pages');
 
-const run = (program, ...args) =>
-  execFileSync(process.execPath, [join(here, 'node_modules', program), ...args], { cwd: here, stdio: 'inherit' });
+/** Runs a program of the site's packages, and ends with it where it fails. */
+function run(program, ...args) {
+  const bin = join(here, 'node_modules', program);
+  const { status } = spawnSync(process.execPath, [bin, ...args], { cwd: here, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
 /** @param {string} path @param {string} text */
 function write(path, text) {

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { type Exceptions, FINE, judged } from '../house/exceptions.ts';
 import { pages } from './pages.ts';
 import { type Fence, fences, root } from './samples.ts';
 
@@ -50,10 +51,10 @@ const GIVEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/SPEC.md sample-13.js': { open: '() => { close(): void }' },
   'docs/SPEC.md sample-14.js': APP,
   'docs/gateways.md sample-6.js': { Deno: 'any', Bun: 'any', handler: "import('quaich/gateways').FetchHandler" },
-  'docs/porting.md sample-1.ts': { express: "typeof import('express').default", cookieParser: 'any' },
+  'docs/porting.md sample-1.ts': { express: "typeof import('express')", cookieParser: 'any' },
   'docs/porting.md sample-3.ts': { app: "import('express').Express" },
   'docs/porting.md sample-5.ts': { app: "import('express').Express", rows: '() => { id: number; name: string }[]' },
-  'docs/porting.md sample-7.ts': { app: "InstanceType<typeof import('koa').default>" },
+  'docs/porting.md sample-7.ts': { app: "import('koa')" },
   'docs/porting.md sample-9.ts': {
     fastify: "import('fastify').FastifyInstance",
     orderSchema: 'object',
@@ -71,6 +72,23 @@ const GIVEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/testing.md sample-2.js': { ...APP, testClient: "typeof import('quaich/testing').testClient" },
   'docs/testing.md sample-3.js': APP,
   'docs/writing-applications.md sample-1.js': { handler: type('AsyncApplication') },
+};
+
+/** `page sample: what is wrong`. */
+const LET_PASS: Exceptions = {
+  "docs/existing-applications.md program.js: Property 'port' does not exist on type 'string | AddressInfo'.":
+    'a server that listens on a port has one',
+  "docs/porting.md check.js: Argument of type '(environ: any, startResponse: any) => string[]' is not assignable to parameter of type 'InPlaceApplication'.":
+    'the mistake that the sample is about',
+  "docs/porting.md fetch-handler.js: Argument of type 'string[][]' is not assignable to parameter of type 'HeaderFields'.":
+    'pairs, which JavaScript cannot say',
+  "docs/porting.md koa.js: Type 'InPlaceEnviron' has no properties in common with type '{ HTTP_COOKIE?: string; }'.":
+    'the type of an application written in place says nothing of header fields',
+  "docs/testing.md sample-1.js: Property 'open' does not exist on type 'SyncTestClient'.":
+    'the application is a module beside it, of a kind that is not known here',
+  "docs/tracing.md slow.mjs: Property 'environ' does not exist on type 'object & { error?: unknown; result?: unknown; }'.":
+    'what a channel of Node hands on has no type',
+  "docs/tracing.md slow.mjs: Property 'environ' does not exist on type '{ error: unknown; }'.": 'as above',
 };
 
 /** Packages that samples import and this project does not install. */
@@ -110,7 +128,7 @@ function moduleOf({ key, code }: Sample): string {
 const OPTIONS = {
   noEmit: true,
   target: 'es2023',
-  lib: ['esnext', 'dom', 'dom.iterable', 'dom.asynciterable'],
+  lib: ['esnext', 'dom.asynciterable'],
   module: 'nodenext',
   types: ['node'],
   allowJs: true,
@@ -124,8 +142,8 @@ mkdirSync(join(root, 'build'), { recursive: true });
 const folder = mkdtempSync(join(root, 'build', 'compiled-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** `page sample:line: what is wrong` of what the compiler finds in samples. */
-function compile(samples: readonly Sample[]): string[] {
+/** What the compiler finds in samples. */
+function compile(samples: readonly Sample[]): { key: string; message: string }[] {
   const keys = new Map<string, string>();
   for (const sample of samples) {
     const file = sample.key.replace(/[ ]/g, '/');
@@ -136,9 +154,9 @@ function compile(samples: readonly Sample[]): string[] {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: OPTIONS, files: [...keys.keys()] }));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const { stdout } = spawnSync(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd: folder });
-  return [...String(stdout).matchAll(/^(\S.*?)\((\d+),\d+\): error TS\d+: (.*)$/gm)]
-    .filter(([, , , message]) => !isGranted(message))
-    .map(([, file, line, message]) => `${keys.get(file) ?? file}:${Number(line) - 1}: ${message}`);
+  return [...String(stdout).matchAll(/^(\S.*?)\(\d+,\d+\): error TS\d+: (.*)$/gm)]
+    .map(([, file, message]) => ({ key: keys.get(file) ?? file, message }))
+    .filter(({ message }) => !isGranted(message));
 }
 
 /** What is right in JavaScript, or left out on a page: modules beside the sample, and values of no known type. */
@@ -171,8 +189,9 @@ describe('the samples of the pages', () => {
       line: 1,
     };
     const found = compile([...samples, wrong]);
-    expect(found.filter((message) => !message.startsWith('wrong.js:'))).toEqual([]);
-    expect(found).toHaveLength(2);
+    const ofPages = found.filter(({ key }) => key !== wrong.key);
+    expect(judged(ofPages.map(({ key, message }) => `${key}: ${message}`), LET_PASS)).toEqual(FINE);
+    expect(found.length - ofPages.length).toBe(2);
   }, 60_000);
 
   it('in YAML are read', () => {

@@ -9,6 +9,9 @@ const site = fileURLToPath(new URL('../../../build/site/', import.meta.url));
 
 const address = (file) => `/${placeOf(file).replace(/(?:index)?\.md$/, '')}`;
 
+/** Languages whose colours the generator does not know. */
+const PLAIN = new Set(['caddyfile', 'haproxy']);
+
 /** The pages that typedoc writes, one for each entry of the package. */
 function reference() {
   const api = `${site}pages/api/`;
@@ -47,13 +50,13 @@ export default defineConfig({
     // Anchors are those of GitHub, where the pages are read as well.
     anchor: { slugify: slug },
     theme: { light: 'github-light', dark: 'github-dark' },
-    languageAlias: { caddyfile: 'txt', haproxy: 'txt' },
     config(md) {
       const fence = md.renderer.rules.fence;
       md.renderer.rules.fence = (...args) => {
         const [tokens, index] = args;
         const [language, name] = tokens[index].info.split(' ');
         if (language === 'mermaid') return `<Diagram text="${encodeURIComponent(tokens[index].content)}" />`;
+        if (PLAIN.has(language)) tokens[index].info = 'txt';
         const title = name ? `<p class="file-name">${md.utils.escapeHtml(name)}</p>` : '';
         return title + fence(...args);
       };
