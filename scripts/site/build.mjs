@@ -1,6 +1,6 @@
 // npm run site: makes build/site/html of the pages in docs/, with a reference of all that the package exports.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPackages } from '../install.mjs';
@@ -67,6 +67,9 @@ function writeReference() {
 
 installPackages(new URL('./', import.meta.url), 'The site installs its generator, into scripts/site/node_modules ...');
 rmSync(site, { recursive: true, force: true });
+mkdirSync(site, { recursive: true });
+// The pages become modules, which find the packages of the site here.
+symlinkSync(join(here, 'node_modules'), join(site, 'node_modules'));
 writePages();
 writeReference();
 run('vitepress/bin/vitepress.js', 'build', '.');

@@ -190,7 +190,12 @@ describe('the samples of the pages', () => {
     };
     const found = compile([...samples, wrong]);
     const ofPages = found.filter(({ key }) => key !== wrong.key);
-    expect(judged(ofPages.map(({ key, message }) => `${key}: ${message}`), LET_PASS)).toEqual(FINE);
+    expect(
+      judged(
+        ofPages.map(({ key, message }) => `${key}: ${message}`),
+        LET_PASS,
+      ),
+    ).toEqual(FINE);
     expect(found.length - ofPages.length).toBe(2);
   }, 60_000);
 
