@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'status-page'].map(
+const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'site', 'status-page'].map(
   (name) => `test/server/${name}.test.ts`,
 );
 
