@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { commandNames, flagName, parseArguments } from '../../src/cli/arguments.ts';
 import { parseBenchArguments } from '../../src/cli/bench/options.ts';
 import { parseFetchArguments } from '../../src/cli/client/fetch-options.ts';
-import { takeOptions } from '../../src/cli/client/own-options.ts';
+import { takeOptions } from '../../src/cli/own-options.ts';
 import { parseDevArguments } from '../../src/cli/dev/options.ts';
 import { settingNames } from '../../src/server/options.ts';
 import { type Exceptions, FINE, judged } from '../house/exceptions.ts';
