@@ -18,6 +18,7 @@ const HELD: Readonly<Record<string, string>> = {
   ts: 'compiled here',
   javascript: 'compiled here; what its page does not run, since it is for other programs than Node',
   yaml: 'parsed here',
+  json: 'parsed here',
   sh: 'commands.test.ts, beside this file',
   '': 'as sh; and what commands print',
   text: 'what commands print: test/server/tutorial.test.ts; deploy/docker: test/server/deploy-machine.test.ts',
@@ -203,5 +204,11 @@ describe('the samples of the pages', () => {
     const found = pages.flatMap((page) => fences(page).filter(({ language }) => language === 'yaml'));
     expect(found.length).toBeGreaterThan(2);
     for (const { code } of found) expect(parseAllDocuments(code).flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it('in JSON are read', () => {
+    const found = pages.flatMap((page) => fences(page).filter(({ language }) => language === 'json'));
+    expect(found.length).toBeGreaterThan(0);
+    for (const { code } of found) expect(() => JSON.parse(code)).not.toThrow();
   });
 });

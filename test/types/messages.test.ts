@@ -22,7 +22,7 @@ const WRONG: readonly (readonly [program: string, ...said: string[]])[] = [
   [`${SYNC}{ startResponse('200 OK', []); };`, "Type 'void' is not assignable to type 'Body'"],
   [`${SYNC}new Response('text');`, "'Response' is not assignable to type 'Body'"],
   [`${SYNC}(startResponse(200, []), []);`, "'number' is not assignable to parameter of type 'string'"],
-  [`${SYNC}(startResponse('200 OK', { 'Content-Type': 'text/plain' }), []);`, "'HeaderFields'"],
+  [`${SYNC}(startResponse('200 OK', { 'Content-Type': 'text/plain' }), []);`, "does not exist in type 'readonly"],
   [`${SYNC}(startResponse('200 OK', [['Content-Length', 5]]), []);`, "'number' is not assignable to type 'string'"],
   [`${SYNC}(startResponse('200 OK', [])('text'), []);`, "'string' is not assignable to parameter of type 'Uint8Array"],
   [`${SYNC}(environ['quaich.signal'].aborted, []);`, "'unknown'"],
