@@ -6,7 +6,10 @@ import { createOpenFiles } from '../pool/open-files.ts';
 import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
 import type { ResolvedOptions } from './options.ts';
 
-type ProbeOptions = Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'limitWorkerMemory' | 'timeoutStartup' | 'wrapper'>;
+type ProbeOptions = Pick<
+  ResolvedOptions,
+  'apps' | 'directory' | 'import' | 'limitWorkerMemory' | 'timeoutStartup' | 'wrapper'
+>;
 
 /**
  * Loads the applications on a thread of their own, which ends with that, and tells what they are (B-01, L-18).

@@ -42,7 +42,9 @@ const files: Record<string, string> = {
   'site/class.js': 'export class app {}',
   'site/middleware.js': `import { compress } from 'quaich/middleware'; export const app = compress();`,
   'site/list.js': third(`import { compose, compress } from 'quaich/middleware'; compose(compress());`),
-  'site/inside.js': third(`import { compose, compress } from 'quaich/middleware'; export const site = compose([compress(), app])(app);`),
+  'site/inside.js': third(
+    `import { compose, compress } from 'quaich/middleware'; export const site = compose([compress(), app])(app);`,
+  ),
   'site/syntax.js': third('export const = 1;'),
   'site/three.js': `import './two.js';\n${SITE}`,
   'site/two.js': `import './syntax.js';`,
