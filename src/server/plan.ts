@@ -109,9 +109,14 @@ export async function makePlan(options: ResolvedOptions, keepsThread = false): P
   }
 }
 
-/** Whether workers of one kind serve all applications, so that each of them loads just these. */
+/**
+ * Whether workers of one kind serve all applications, so that each of them loads just these. A server that listens
+ * beside an application of the convention has been kept from that where it was loaded first, and has to be loaded anew.
+ */
 function serveAll(groups: readonly WorkerGroup[], apps: readonly PlannedApp[]): boolean {
-  return groups.length === 1 && apps.every(({ place }) => place !== 'inline' && place === apps[0].place);
+  const isWhole = ({ foreign, listens }: ProbedApplication): boolean => foreign !== null || listens.length === 0;
+  const { place } = apps[0];
+  return groups.length === 1 && place !== 'inline' && apps.every((app) => app.place === place && isWhole(app.known));
 }
 
 /** @throws ConfigurationError where the requests of one exceed what threads can share */

@@ -106,51 +106,68 @@ for (const [name, { what, load, require, make, listen }] of Object.entries(FRAME
     add(`${name}-listens.cjs`, `${require}\n${make}\n${listen.replace('await ', '')}`, 'http server');
 }
 
-/** The sites that the tests of the adapters have, each in the ways of its framework. */
-const SITES: Record<string, { what: string; name: string; load?: string; listen?: string; more?: [string, string][] }> =
+/** A site that the tests of the adapters have. */
+interface Site {
+  what: string;
+  name: string;
+  load?: string;
+  /** Puts it below its mount, where it sees the whole path. */
+  below?: string;
+  listen?: string;
+  /** Further ways to write its module, and what they are recognised as. */
+  more?: [what: string, text: string][];
+}
+
+const HTTP = `import { createServer } from 'node:http';`;
+const SITES: Site[] = [
   {
-    express: {
-      what: 'express application',
-      name: 'expressApp',
-      listen: 'expressApp.listen(3000);',
-      more: [['http server', `import { createServer } from 'node:http'; export default createServer(expressApp);`]],
-    },
-    koa: {
-      what: 'koa application',
-      name: 'koa',
-      listen: 'koa.listen(3000);',
-      more: [['http server', `import { createServer } from 'node:http'; export default createServer(koa.callback());`]],
-    },
-    fastify: { what: 'fastify application', name: 'fastify', listen: 'await fastify.listen({ port: 3000 });' },
-    hono: {
-      what: 'hono application',
-      name: 'hono',
-      more: [
-        ['fetch object', 'export const fetch = hono.fetch;'],
-        ['fetch object', 'export default { fetch: hono.fetch };'],
-      ],
-    },
-    h3: {
-      what: 'h3 application',
-      name: 'h3',
-      load: `import { serve } from 'h3';`,
-      listen: 'serve(h3, { port: 3000 });',
-      more: [['fetch object', 'export const fetch = (request: Request) => h3.fetch(request);']],
-    },
-  };
+    what: 'express application',
+    name: 'expressApp',
+    listen: 'site.listen(3000);',
+    more: [['http server', `${HTTP} export default createServer(site);`]],
+  },
+  {
+    what: 'koa application',
+    name: 'koa',
+    listen: 'site.listen(3000);',
+    more: [['http server', `${HTTP} export default createServer(site.callback());`]],
+  },
+  { what: 'fastify application', name: 'fastify', listen: 'await site.listen({ port: 3000 });' },
+  {
+    what: 'hono application',
+    name: 'hono',
+    load: `import { Hono } from 'hono';`,
+    below: 'new Hono().route(MOUNT, hono)',
+    more: [
+      ['fetch object', 'export const fetch = site.fetch;'],
+      ['fetch object', 'export default { fetch: site.fetch };'],
+    ],
+  },
+  {
+    what: 'h3 application',
+    name: 'h3',
+    load: `import { H3, serve } from 'h3';`,
+    below: 'new H3({ silent: true }).mount(MOUNT, h3)',
+    listen: 'serve(site, { port: 3000 });',
+    more: [['fetch object', 'export const fetch = (request: Request) => site.fetch(request);']],
+  },
+];
 
 const sites: Way[] = [];
-for (const { what, name, load = '', listen, more = [] } of Object.values(SITES)) {
+for (const { what, name, load = '', below = name, listen, more = [] } of SITES) {
   const texts: [what: string, text: string][] = [
-    [what, `export default ${name};`],
-    [what, `export const app: unknown = ${name};`],
+    [what, 'export default site;'],
+    [what, 'export const app: unknown = site;'],
     ...more,
-    ...(listen === undefined ? [] : ([['http server', listen]] as [string, string][])),
   ];
+  if (listen !== undefined) texts.push(['http server', listen]);
   for (const [index, [recognised, text]] of texts.entries()) {
     const file = `site-${name}-${index}.ts`;
     // Each has a copy of its own.
-    files[file] = `import { ${name} } from '../../test/adapters/frameworks.ts?${index}';\n${load}\n${text}`;
+    files[file] = `import { ${name} } from '../../test/adapters/frameworks.ts?${index}';
+      ${load}
+      const site = ${below.replace('MOUNT', `'/${file}'`)};
+      ${text}`;
     sites.push({ file, what: recognised, listens: text === listen });
   }
 }
