@@ -1,5 +1,5 @@
 // How the pages become a site. Where they come from is the business of ../build.mjs.
-import { existsSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { slug } from 'github-slugger';
 import { defineConfig } from 'vitepress';
@@ -12,18 +12,14 @@ const address = (file) => `/${placeOf(file).replace(/(?:index)?\.md$/, '')}`;
 /** Languages whose colours the generator does not know. */
 const PLAIN = new Set(['caddyfile', 'haproxy']);
 
-/** The pages that typedoc writes, one for each entry of the package. */
+/** The pages that typedoc has written, one for each entry of the package. */
 function reference() {
-  const api = `${site}pages/api/`;
-  const names = existsSync(api) ? readdirSync(api).map((file) => file.replace(/\.md$/, '')) : [];
+  const list = readFileSync(`${site}pages/api/index.md`, 'utf8').matchAll(/^- \[(.+)\]\((.+)\.md\)$/gm);
   return {
     text: 'Functions and types',
     link: '/api/',
     collapsed: true,
-    items: names
-      .filter((name) => name !== 'index')
-      .sort()
-      .map((name) => ({ text: name === 'quaich' ? name : `quaich/${name}`, link: `/api/${name}` })),
+    items: Array.from(list, ([, text, path]) => ({ text, link: `/api/${path}` })),
   };
 }
 
