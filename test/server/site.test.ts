@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium } from 'playwright-core';
 import { type Server, serve } from 'quaich';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BROWSER_FLAGS, findBrowser } from '../../bench/report/browser.mjs';
 import { navigation, pageFiles, placeOf } from '../../scripts/site/pages.mjs';
 import { root } from '../docs/samples.ts';
@@ -104,10 +104,16 @@ describe.skipIf(executable === undefined)('the site in a browser', () => {
 
   it('finds what is searched for', async () => {
     const { page, said } = await open('/');
-    await page.keyboard.press('Control+k');
-    await page.locator('#localsearch-input').fill('staticFiles');
-    await page.locator('#localsearch-list a').first().click();
-    await page.waitForURL(/\/(?:middleware|api)/);
+    const input = page.locator('#localsearch-input');
+    // A key that is pressed before the page listens is lost.
+    await vi.waitFor(async () => {
+      await page.keyboard.press('Control+k');
+      await input.waitFor({ timeout: 500 });
+    }, 20_000);
+    await input.fill('staticFiles');
+    await page.locator('#localsearch-list a[href="/middleware#staticfiles"]').waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/middleware#staticfiles');
     expect(said).toEqual([]);
     await page.close();
   });

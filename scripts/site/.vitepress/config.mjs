@@ -9,6 +9,10 @@ const site = fileURLToPath(new URL('../../../build/site/', import.meta.url));
 
 const address = (file) => `/${placeOf(file).replace(/(?:index)?\.md$/, '')}`;
 
+/** A quaich: a bowl with two handles. */
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#b36b00" d="M1 11h30v3h-5a10 10 0 0 1-20 0H1z"/></svg>';
+
 /** Languages whose colours the generator does not know. */
 const PLAIN = new Set(['caddyfile', 'haproxy']);
 
@@ -34,6 +38,7 @@ const sidebar = navigation().map(({ title, pages }) => ({
 export default defineConfig({
   title: 'Quaich',
   description: 'A server for Node.js that runs what you have, and gives what blocks a thread',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(ICON)}` }]],
   srcDir: `${site}pages`,
   outDir: `${site}html`,
   cacheDir: `${site}cache`,
