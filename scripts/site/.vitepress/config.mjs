@@ -1,5 +1,5 @@
 // How the pages become a site. Where they come from is the business of ../build.mjs.
-import { existsSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { slug } from 'github-slugger';
 import { defineConfig } from 'vitepress';
@@ -9,21 +9,21 @@ const site = fileURLToPath(new URL('../../../build/site/', import.meta.url));
 
 const address = (file) => `/${placeOf(file).replace(/(?:index)?\.md$/, '')}`;
 
+/** A quaich: a bowl with two handles. */
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#b36b00" d="M1 11h30v3h-5a10 10 0 0 1-20 0H1z"/></svg>';
+
 /** Languages whose colours the generator does not know. */
 const PLAIN = new Set(['caddyfile', 'haproxy']);
 
-/** The pages that typedoc writes, one for each entry of the package. */
+/** The pages that typedoc has written, one for each entry of the package. */
 function reference() {
-  const api = `${site}pages/api/`;
-  const names = existsSync(api) ? readdirSync(api).map((file) => file.replace(/\.md$/, '')) : [];
+  const list = readFileSync(`${site}pages/api/index.md`, 'utf8').matchAll(/^- \[(.+)\]\((.+)\.md\)$/gm);
   return {
     text: 'Functions and types',
     link: '/api/',
     collapsed: true,
-    items: names
-      .filter((name) => name !== 'index')
-      .sort()
-      .map((name) => ({ text: name === 'quaich' ? name : `quaich/${name}`, link: `/api/${name}` })),
+    items: Array.from(list, ([, text, path]) => ({ text, link: `/api/${path}` })),
   };
 }
 
@@ -38,6 +38,7 @@ const sidebar = navigation().map(({ title, pages }) => ({
 export default defineConfig({
   title: 'Quaich',
   description: 'A server for Node.js that runs what you have, and gives what blocks a thread',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(ICON)}` }]],
   srcDir: `${site}pages`,
   outDir: `${site}html`,
   cacheDir: `${site}cache`,
