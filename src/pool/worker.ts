@@ -85,12 +85,32 @@ export function ringEnviron<Async extends boolean>(
   return environ;
 }
 
-/** The inverse of `SocketHost.connectionText`. */
+/** What texts about connections say. Clients open the connections: the memory is bounded. */
+const KNOWN_CONNECTIONS = new Map<string, ConnectionInfo>();
+const MOST_KNOWN = 1024;
+const LONGEST_KNOWN = 256;
+
+/** The inverse of `SocketHost.connectionText`, which is the same for all requests of a connection. */
 function connectionInfo(meta: string): ConnectionInfo {
-  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = meta.split('\n');
+  const known = KNOWN_CONNECTIONS.get(meta);
+  if (known !== undefined) return known;
+  const text = Buffer.from(meta, 'latin1').toString('latin1'); // V8 keeps all of what a string was cut from
+  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = text.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';
-  const known = { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket: kind === 'unix' } as const;
-  return tls === undefined ? known : { ...known, tls: JSON.parse(tls) };
+  const info: ConnectionInfo = {
+    remoteAddress,
+    remotePort,
+    serverName,
+    serverPort,
+    scheme,
+    unixSocket: kind === 'unix',
+  };
+  if (tls !== undefined) info.tls = JSON.parse(tls);
+  if (text.length <= LONGEST_KNOWN) {
+    if (KNOWN_CONNECTIONS.size >= MOST_KNOWN) KNOWN_CONNECTIONS.clear();
+    KNOWN_CONNECTIONS.set(text, info);
+  }
+  return info;
 }
 
 /** Serves requests, and fulfils when the worker is to serve no more (L-08, L-16). */
