@@ -217,8 +217,7 @@ function whole(socket: ListenerSocket, head: ParsedHead, start: Start): AsyncBod
 async function awaited(socket: ListenerSocket, start: Start, signal: AbortSignal | undefined): Promise<AsyncBody> {
   const { response } = socket;
   try {
-    if (signal?.aborted) socket.fail(signal.reason);
-    else signal?.addEventListener('abort', socket, { once: true });
+    socket.endWith(signal);
     const head = response.head ?? (await headOf(socket));
     if (response.complete) return whole(socket, head, start);
     const write = start(head);
