@@ -1,4 +1,5 @@
 import { AsyncInput } from '../engine/async-input.ts';
+import { Contexts } from '../engine/context.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { type AsyncRingRequest, AsyncWorkerEnd } from '../rings/index.ts';
@@ -28,12 +29,13 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     },
     data.environ,
   );
+  const options = { contexts: new Contexts() };
   const run = (request: AsyncRingRequest): void => {
     if (data.timed) request.claim();
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data);
-    const running = runAsync(mount.app, environ, request);
+    const running = runAsync(mount.app, environ, request, options);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };
   // Async workers come after the sync ones in the rings.

@@ -1,3 +1,4 @@
+import { Contexts } from '../engine/context.ts';
 import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
@@ -32,7 +33,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     },
     data.environ,
   );
-  const options = { disconnected };
+  const options = { disconnected, contexts: new Contexts() };
   let turned = performance.now();
   for (;;) {
     const now = performance.now();

@@ -1,5 +1,5 @@
 import { AsyncInput } from '../engine/async-input.ts';
-import { Context } from '../engine/context.ts';
+import { Contexts } from '../engine/context.ts';
 import { addExtensions } from '../engine/extensions.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { PARSED_HEAD } from '../environ/head-record.ts';
@@ -16,8 +16,8 @@ export class InlineRunner {
   private readonly offers: Offers;
   private readonly onHead: (exchange: Exchange) => void;
   private readonly onDone: () => void;
-  /** That of the maker of the server; requests that follow another one on its connection are begun in that one's. */
-  private readonly context = new Context();
+  /** From that of the maker of the server: a request may be begun in that of another, which it follows. */
+  private readonly options = { contexts: new Contexts() };
 
   /**
    * @param offers what environs have beyond what all have
@@ -44,7 +44,7 @@ export class InlineRunner {
       : undefined;
     addExtensions(environ, request, this.offers.earlyHints, errors);
     if (this.offers.queueTime) environ['quaich.queue_time'] = performance.now() - exchange.startTime;
-    const running = this.context.runInAsyncScope(runAsync, null, app, environ, request);
+    const running = runAsync(app, environ, request, this.options);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return request;
   }
