@@ -33,6 +33,7 @@ const INSIDE = [
   'src/bench/summary',
   'src/cli/documentation',
   'src/engine/async-input',
+  'src/engine/context',
   'src/engine/run-async',
   'src/engine/run-sync',
   'src/engine/sync-input',

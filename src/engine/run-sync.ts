@@ -223,5 +223,6 @@ export function runSync(
   options: EngineOptions = DEFAULTS,
 ): void {
   const run = new SyncRun(environ, transport, options);
-  new Context().runInAsyncScope(requestChannel.hasSubscribers ? run.runTraced : run.run, run, app, environ);
+  const context = options.contexts?.next() ?? new Context();
+  context.runInAsyncScope(requestChannel.hasSubscribers ? run.runTraced : run.run, run, app, environ);
 }

@@ -1,3 +1,4 @@
+import { Contexts } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { addExtensions } from '../engine/extensions.ts';
 import type { EngineOptions } from '../engine/options.ts';
@@ -34,7 +35,7 @@ export interface Runnable<Async extends boolean> {
   readonly app: ApplicationOf<Async>;
   readonly prefix: string;
   /** For the engine: what reports call it, which is its module, and its mount. */
-  readonly options: Pick<EngineOptions, 'application'>;
+  readonly options: Pick<EngineOptions, 'application'> & Required<Pick<EngineOptions, 'contexts'>>;
   readonly builder: EnvironBuilder<Async>;
 }
 
@@ -45,6 +46,7 @@ export function runnables<Async extends boolean>(
   extra: Readonly<Record<string, string>>,
   errors = createErrorStream(),
 ): (Runnable<Async> | null)[] {
+  const contexts = new Contexts();
   return applications.mounted.map((application) => {
     if (application === null) return null;
     if ((application.kind === 'async') !== kind.async)
@@ -59,7 +61,7 @@ export function runnables<Async extends boolean>(
       extra,
     });
     const { prefix, module } = application;
-    const options = { application: prefix === '' ? module : `${module} at ${nativeToText(prefix)}` };
+    const options = { contexts, application: prefix === '' ? module : `${module} at ${nativeToText(prefix)}` };
     // The kind, compared above, tells the type.
     return { app: application.app as ApplicationOf<Async>, prefix, options, builder };
   });
