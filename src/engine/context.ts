@@ -16,7 +16,7 @@ export class Context extends AsyncResource {
 }
 
 /**
- * Makes contexts that all begin as the one in which this was made: a third of the cost of a Context. They inherit its
+ * Makes contexts that all begin as the one in which this was made, at half the cost of new ones. They inherit its
  * identity (`executionAsyncId`), and what is entered in one of them is its own.
  */
 export class Contexts {
