@@ -32,6 +32,7 @@ const INSIDE = [
   'src/bench/suite',
   'src/bench/summary',
   'src/cli/documentation',
+  'src/cli/run',
   'src/engine/async-input',
   'src/engine/context',
   'src/engine/run-async',
@@ -45,6 +46,7 @@ const INSIDE = [
   'src/protocols/states',
   'src/rings/index',
   'src/server/index',
+  'src/server/plan',
 ];
 
 /**
@@ -67,7 +69,7 @@ const GROUPS = {
     'server/mounts',
     'server/standard-streams',
   ],
-  worker: ['pool/async-worker', 'pool/probe', 'pool/sync-worker'],
+  worker: ['pool/async-worker', 'pool/loaded-thread', 'pool/probe', 'pool/sync-worker'],
   pool: ['pool/pool'],
   settings: ['server/options'],
   planning: ['server/plan'],

@@ -30,7 +30,7 @@ it('loads what a server needs, and nothing that others need', async () => {
   const command = start(['./site.mjs', '-b', '127.0.0.1:0'], { cwd: directory, execArgv });
   const [url] = await ready(command);
   expect((await get(url)).text).toBe('text');
-  // Threads of workers are left out: Piscina asks for their entries by `require`, which hooks do not see.
+  // Threads of further workers are left out: Piscina asks for their entries by `require`, which hooks do not see.
   const own = pathToFileURL(join(dist, '/')).href;
   const files = [...loaded()].filter((url) => url.startsWith(own)).map((url) => url.slice(own.length));
   expect(files.sort()).toEqual([
@@ -46,6 +46,7 @@ it('loads what a server needs, and nothing that others need', async () => {
     'src/cli/main.js',
     'src/server/index.js',
     'workers/probe.js',
+    'workers/sync.js',
   ]);
 });
 

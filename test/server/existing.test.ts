@@ -111,7 +111,7 @@ interface Site {
   what: string;
   name: string;
   load?: string;
-  /** Puts it below its mount, where it sees the whole path. */
+  /** Puts it below its mount, where it sees the whole path; a server of node:http does not. */
   below?: string;
   listen?: string;
   /** Further ways to write its module, and what they are recognised as. */
@@ -166,7 +166,7 @@ for (const { what, name, load = '', below = name, listen, more = [] } of SITES) 
     // Each has a copy of its own.
     files[file] = `import { ${name} } from '../../test/adapters/frameworks.ts?${index}';
       ${load}
-      const site = ${below.replace('MOUNT', `'/${file}'`)};
+      const site = ${text === listen ? name : below.replace('MOUNT', `'/${file}'`)};
       ${text}`;
     sites.push({ file, what: recognised, listens: text === listen });
   }

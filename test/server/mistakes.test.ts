@@ -112,7 +112,7 @@ const mistakes: Mistake[] = [
   ['site', ['./list.js'], ['cannot load ./list.js', 'compose takes a list of middleware, compose([compress()])(app)']],
   ['site', ['./inside.js'], ['cannot load ./inside.js', 'goes behind the list, compose([...])(app)']],
   ['site', ['api=./good.js'], ['a prefix begins with "/": write "/api=./good.js"']],
-  ['site', ['./good.js', './other.js'], ['prefix "/" is given twice, the second time for ./other.js']],
+  ['site', ['./good.js', './other.js'], ['two applications are mounted at "/"']],
   ['empty', [], ['no application: give [PREFIX=]MODULE[:EXPORT]', 'looked for in package.json, server, app']],
   // Code that does not load.
   ['site', ['./syntax.js'], ['cannot load ./syntax.js: SyntaxError', `(at ${inSite('syntax.js')}:3`]],

@@ -26,7 +26,8 @@ const WRONG: readonly (readonly [program: string, ...said: string[]])[] = [
   [`${SYNC}(startResponse('200 OK', [['Content-Length', 5]]), []);`, "'number' is not assignable to type 'string'"],
   [`${SYNC}(startResponse('200 OK', [])('text'), []);`, "'string' is not assignable to parameter of type 'Uint8Array"],
   [`${SYNC}(environ['quaich.signal'].aborted, []);`, "'unknown'"],
-  [`${ASYNC}[environ['wsgi.input'].read(5)];`, "'Promise<Uint8Array", "is not assignable to type 'Uint8Array"],
+  // That it lacks properties of the other type, or is not assignable to it: the compiler says what it finds first.
+  [`${ASYNC}[environ['wsgi.input'].read(5)];`, "'Promise<Uint8Array", "type 'Uint8Array"],
   [`${ASYNC}(req.url, []);`, "Cannot find name 'req'"],
 ];
 
