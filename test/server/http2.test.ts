@@ -430,9 +430,9 @@ describe('what would mean something else in HTTP/1.1', () => {
         h2.frame(h2.HEADERS, h2.END_HEADERS, 1, head),
         h2.frame(h2.DATA, h2.END_STREAM, 1, Buffer.from(body)),
       );
-      await vi.waitFor(() => expect(client.codeOf(1) ?? client.codeOf(0)).toBe(constants.NGHTTP2_PROTOCOL_ERROR), {
-        timeout: 10_000,
-      });
+      // Which of them depends on the version of Node.
+      const errors = [constants.NGHTTP2_PROTOCOL_ERROR, constants.NGHTTP2_INTERNAL_ERROR];
+      await vi.waitFor(() => expect(errors).toContain(client.codeOf(1) ?? client.codeOf(0)), { timeout: 10_000 });
     }
   });
 });
