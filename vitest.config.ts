@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const PROGRAMS = ['bench{,-*}', 'deploy-*', 'package', 'python-memory', 'status-page'].map((name) => `test/server/${name}.test.ts`);
+const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'python-memory', 'site', 'status-page'].map(
+  (name) => `test/server/${name}.test.ts`,
+);
 
 export default defineConfig({
   test: {

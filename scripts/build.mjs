@@ -1,6 +1,6 @@
-// Builds the package: character tables from llhttp, the parser in both builds, then TypeScript file by file.
+// Builds the package: character tables from llhttp, the parser in both builds, the types, then the code in bundles.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -43,9 +43,7 @@ if (Math.min(...outputs.map(modified)) < Math.max(...sources.map(modified))) {
 
 if (!process.argv.includes('--wasm')) {
   run('typescript/bin/tsc', '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo');
-  for (const file of outputs.slice(0, 2))
-    cpSync(file, join(root, 'dist/src/protocols/http/wasm', file.slice(wasm.length + 1)));
-  const python = join(root, 'src/python');
-  for (const file of readdirSync(python).filter((name) => name.endsWith('.py')))
-    cpSync(join(python, file), join(root, 'dist/src/python', file));
+  // Not before the checks above: it comes from the packages.
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root);
 }

@@ -6,16 +6,17 @@ import { typeName } from '../rules/show.ts';
 import { trimmed } from '../rules/trimmed.ts';
 import { type KnownBody, LightResponse, type ResponseParts } from './light-response.ts';
 
+/** What a FastResponse gave, which is empty afterwards. A WeakMap would cost more, above all garbage collection. */
+const TAKEN = Symbol('taken');
+
 /** `FastResponse` of srvx, which h3 answers with: it gives its parts, once, as its own server takes them. */
 interface FastResponse {
   _toNodeResponse(): { status: number; statusText: string; headers: readonly unknown[]; body: unknown };
+  [TAKEN]?: ResponseParts;
 }
 
-/** What a FastResponse gave, which is empty afterwards. */
-const TAKEN = new WeakMap<object, ResponseParts>();
-
 function takeFast(response: FastResponse): ResponseParts {
-  const before = TAKEN.get(response);
+  const before = response[TAKEN];
   if (before?.body === null) return before;
   if (before !== undefined)
     throw new ApplicationError('the fetch handler returned a Response that was sent before (B-69)');
@@ -23,7 +24,7 @@ function takeFast(response: FastResponse): ResponseParts {
   const fields: HeaderField[] = [];
   for (let i = 0; i < headers.length; i += 2) fields.push([String(headers[i]), String(headers[i + 1])]);
   const parts = { status, statusText, fields, body: bodyOf(response, body ?? null) };
-  TAKEN.set(response, parts);
+  response[TAKEN] = parts;
   return parts;
 }
 

@@ -49,6 +49,8 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
   #text: PooledText | null = null;
   #wake: (() => void) | null = null;
   #timer: NodeJS.Timeout | undefined = undefined;
+  /** What this stream ends with. */
+  #signal: AbortSignal | undefined = undefined;
 
   /** @throws ApplicationError or RangeError for an environ that is no request */
   constructor(environ: AsyncEnviron) {
@@ -246,9 +248,21 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
     else this.destroy();
   }
 
-  /** The signal of the request has aborted (G-48). */
-  handleEvent(event: Event): void {
-    this.fail(event.target instanceof AbortSignal ? event.target.reason : undefined);
+  /**
+   * Breaks off when the signal of the request aborts (G-48). It listens no longer than it lasts: on Node 20 requests of
+   * Koa and Fastify, over or not, otherwise lived until the next collection of all garbage, at twice the CPU time.
+   */
+  endWith(signal: AbortSignal | undefined): void {
+    if (signal?.aborted) {
+      this.fail(signal.reason);
+    } else if (!this.destroyed) {
+      signal?.addEventListener('abort', this, { once: true });
+      this.#signal = signal;
+    }
+  }
+
+  handleEvent(): void {
+    this.fail(this.#signal?.reason);
   }
 
   deliver(bytes: Uint8Array): void {
@@ -291,6 +305,8 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
 
   override _destroy(error: Error | null, callback: Callback): void {
     clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this);
+    this.#signal = undefined;
     this.body?.stop();
     if (!this.failed && !this.response.complete) {
       this.failed = true;

@@ -8,8 +8,17 @@ import { createServer, METHODS, type RequestListener, type Server } from 'node:h
 import { isPromise } from 'node:util/types';
 import { report } from '../engine/report.ts';
 import { ApplicationError, ConfigurationError } from '../interface/errors.ts';
+import { markAsync } from '../interface/kind.ts';
 import { markOriginal } from '../interface/original.ts';
-import type { AsyncApplication, AsyncEnviron, HeaderField, Lifespan } from '../interface/types.ts';
+import type {
+  AsyncApplication,
+  AsyncBody,
+  AsyncEnviron,
+  AsyncStartResponse,
+  AsyncWrite,
+  HeaderField,
+  Lifespan,
+} from '../interface/types.ts';
 import { isBelow } from '../rules/prefix.ts';
 import { describeError, shownRequest } from '../rules/show.ts';
 import { ListenerSocket } from './listener-socket.ts';
@@ -169,7 +178,7 @@ export function listenerApplication(
 ): AsyncApplication {
   const server = serverFor(listenerOf(listener));
 
-  const app: AsyncApplication = async (environ, startResponse) => {
+  const app: AsyncApplication = markAsync((environ: AsyncEnviron, startResponse: AsyncStartResponse) => {
     if (!KNOWN_METHODS.has(environ.REQUEST_METHOD)) {
       startResponse('501 Not Implemented', NOT_IMPLEMENTED);
       return [Buffer.from('501 Not Implemented\n')];
@@ -177,32 +186,48 @@ export function listenerApplication(
     const signal = environ['quaich.signal'];
     signal?.throwIfAborted();
     const socket = serve(server, environ);
-    const { response } = socket;
-    try {
-      if (signal !== undefined && !response.complete) {
-        if (signal.aborted) socket.fail(signal.reason);
-        else signal.addEventListener('abort', socket, { once: true });
-      }
-      const head = response.head ?? (await headOf(socket));
-      const headers = options.mountRedirects ? redirectedBelow(environ, head.headers) : head.headers;
-      const write = startResponse(head.status, headers);
-      if (response.complete) {
-        const body = socket.takeBody();
-        socket.release();
-        return body;
-      }
-      // `flushHeaders`: the head goes ahead of the body (G-81).
-      if (!socket.ready || (socket.cut && !response.hasPiece)) await write(NOTHING);
-      return new ListenerBody(socket);
-    } catch (error) {
-      socket.fail(error);
-      throw error;
-    }
-  };
+    const start: Start = ({ status, headers }) =>
+      startResponse(status, options.mountRedirects ? redirectedBelow(environ, headers) : headers);
+    const { head, complete } = socket.response;
+    return head !== null && complete ? whole(socket, head, start) : awaited(socket, start, signal);
+  });
   markOriginal(app, { interface: 'node:http', target: listener });
   if (options.startup !== undefined) app.startup = options.startup;
   if (options.shutdown !== undefined) app.shutdown = options.shutdown;
   return app;
+}
+
+/** Calls `startResponse` for a head. */
+type Start = (head: ParsedHead) => AsyncWrite;
+
+/** Answers with a response that is complete: nothing has to be waited for, so no promise is made. */
+function whole(socket: ListenerSocket, head: ParsedHead, start: Start): AsyncBody {
+  try {
+    start(head);
+    const body = socket.takeBody();
+    socket.release();
+    return body;
+  } catch (error) {
+    socket.fail(error);
+    throw error;
+  }
+}
+
+/** Answers with a response that is still to come, or goes on. */
+async function awaited(socket: ListenerSocket, start: Start, signal: AbortSignal | undefined): Promise<AsyncBody> {
+  const { response } = socket;
+  try {
+    socket.endWith(signal);
+    const head = response.head ?? (await headOf(socket));
+    if (response.complete) return whole(socket, head, start);
+    const write = start(head);
+    // `flushHeaders`: the head goes ahead of the body (G-81).
+    if (!socket.ready || (socket.cut && !response.hasPiece)) await write(NOTHING);
+    return new ListenerBody(socket);
+  } catch (error) {
+    socket.fail(error);
+    throw error;
+  }
 }
 
 /** Waits for the head of the response. Rejects when there will be none. */

@@ -3,7 +3,10 @@ import type { AsyncEnviron } from '../interface/types.ts';
 import { isAuthority } from '../rules/grammar.ts';
 import { requestTarget } from './request-target.ts';
 
-/** Origins by scheme and authority; null: there is none. Clients choose the authorities: the memory is bounded. */
+/**
+ * Origins by scheme and authority; null: that is none, or has none. Clients choose the authorities: the memory is
+ * bounded.
+ */
 const KNOWN_ORIGINS = new Map<string, string | null>();
 const MOST_KNOWN = 256;
 const LONGEST_KNOWN = 128;
@@ -16,10 +19,11 @@ function parsed(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
 }
 
-function originOf(start: string): string | null {
+function originOf(scheme: string, authority: string): string | null {
+  const start = `${scheme}://${authority}`;
   const known = KNOWN_ORIGINS.get(start);
   if (known !== undefined) return known;
-  const origin = parsed(start)?.origin ?? null;
+  const origin = isAuthority(authority) ? (parsed(start)?.origin ?? null) : null;
   if (start.length <= LONGEST_KNOWN) {
     if (KNOWN_ORIGINS.size >= MOST_KNOWN) KNOWN_ORIGINS.clear();
     KNOWN_ORIGINS.set(start, origin);
@@ -36,11 +40,10 @@ function originOf(start: string): string | null {
 export function urlOf(environ: AsyncEnviron): string | null {
   const { 'wsgi.url_scheme': scheme, SERVER_NAME: name, SERVER_PORT: port } = environ;
   const authority = environ.HTTP_HOST || `${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`;
-  if (!isAuthority(authority)) return null;
-  const start = `${scheme}://${authority}`;
+  const origin = originOf(scheme, authority);
+  if (origin === null) return null;
   const { script, path, query } = requestTarget(environ);
   const target = `${script}${path === '*' ? '/' : path}${query}`;
-  if (!PLAIN_TARGET.test(target) || PERHAPS_DOTS.test(target)) return parsed(start + target)?.href ?? null;
-  const origin = originOf(start);
-  return origin === null ? null : origin + target;
+  if (PLAIN_TARGET.test(target) && !PERHAPS_DOTS.test(target)) return origin + target;
+  return parsed(`${scheme}://${authority}${target}`)?.href ?? null;
 }

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtModule } from '../rules/own-files.ts';
 import { atExit, endGroup } from './at-exit.ts';
 import { LoadFailed, withLoad } from './load-process.ts';
 import type { LoadRequest, Method } from './load-request.ts';
@@ -68,7 +69,7 @@ function autocannon(origin: string, request: LoadRequest, options: LoadOptions):
   const { path, method = 'GET', headers = {}, body } = request;
   const { status } = request.expect;
   const order: AutocannonOrder = { ...options, url: origin + path, method, headers, body, status };
-  return withLoad(new URL('./load-autocannon.js', import.meta.url), order, (result: LoadResult) => result);
+  return withLoad(builtModule('src/bench/load-autocannon'), order, (result: LoadResult) => result);
 }
 
 /** Prints the figures as JSON; wrk hands its latencies over in microseconds. */

@@ -1,7 +1,8 @@
 /** Finds out what would be mounted, without serving it. */
-import { ConfigurationError } from '../interface/errors.ts';
 import type { KnownApplication } from '../pool/load.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
+import { prefixText } from '../rules/prefix.ts';
+import { assertPlace } from '../server/apps.ts';
 import { type ResolvedOptions, resolveOptions } from '../server/options.ts';
 import { assertApplication, type Configuration } from './configuration.ts';
 
@@ -30,10 +31,10 @@ export async function checkMounts(
   const found = await io.probe(options);
   for (const [index, app] of options.apps.entries()) {
     const { kind, foreign, notes } = found[index];
-    if (app.inline && kind === 'sync') {
-      throw new ConfigurationError(`${app.module} is a sync application: it cannot run inline`);
-    }
-    io.stdout(`ok: ${app.prefix || '/'} = ${app.module}${app.export ? `:${app.export}` : ''} (${foreign ?? kind})\n`);
+    assertPlace(app, kind);
+    io.stdout(
+      `ok: ${prefixText(app.prefix)} = ${app.module}${app.export ? `:${app.export}` : ''} (${foreign ?? kind})\n`,
+    );
     for (const note of notes) io.stderr(`quaich: ${note}\n`);
   }
   return { options, found };

@@ -7,8 +7,9 @@ import { resolveModule } from '../pool/find-module.ts';
 import { type Exports, importModule } from '../pool/import-module.ts';
 import { type AppOptions, parseApplication } from '../pool/load.ts';
 import { shown } from '../rules/show.ts';
+import { checkApp } from '../server/apps.ts';
 import { checkNames } from '../server/names.ts';
-import { checkApp, fromDirectory, readSetting, settingNames } from '../server/options.ts';
+import { fromDirectory, readSetting, settingNames } from '../server/options.ts';
 import type { Layer } from './arguments.ts';
 import { MISCONFIGURED } from './exit-codes.ts';
 

@@ -77,6 +77,8 @@ import { defineConfig } from 'quaich';
 export default defineConfig({ apps: './site.js', syncWorkers: 4 });
 \`\`\`
 
+Options of \`serve()\` are typed without it: \`{ apps: './site.js' } satisfies ServeOptions\`.
+
 An application in parts may set its \`kind\` (\`'sync'\` or \`'async'\`), or what it has to be adapted from (\`adapt: 'node'\` or
 \`'fetch'\`), and, if it is async, \`inline\`; these go before the settings of their names. \`workers: 2\` gives it [workers of
 its own](production.md#workers-of-their-own). A key that is not known is an error.
@@ -109,11 +111,11 @@ listening on http://127.0.0.1:8000
 
 With \`--error-log-format json\` these are objects ([logs](logs.md#the-servers-own-messages)).
 
-Before, the applications are loaded on a thread that serves nothing, as \`--check\` does: a module that throws, leaves a
+Before, the applications are loaded on one thread to find out what they are, as \`--check\` does: a module that throws, leaves a
 rejected promise, calls \`process.exit\` or never finishes ends the start with one line that names it.
 
 - \`SIGTERM\` and \`SIGINT\` stop it in order: it goes on for \`timeoutDrain\` ([draining](production.md#stopping)); then
-  there are no new connections, running requests end within \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
+  there are no new connections, streams of events end at once, other running requests within \`timeoutGraceful\`, shutdown hooks run. A second signal cuts that waiting short, a third one ends the process
   at once, as \`SIGKILL\` does, since nothing else ends one with a thread inside native code; during the start a second one does.
   During the start the first waits for its end, and a second ends the process at once, without shutdown hooks.
 - \`SIGQUIT\` stops it at once: connections are dropped with the requests that they have, shutdown hooks get a second. During the start
@@ -174,6 +176,10 @@ stays at the most that was ever in use at a time. Where memory is limited, as in
 \`limitRequestHead\` makes each request smaller. Beside it each worker has ${inMegabytes(layout.responseSize)} for its responses and a JavaScript heap of its
 own (\`limitWorkerMemory\`); all workers share ${inMegabytes(layout.blocks * layout.blockSize)} for large chunks of responses. Applications that all run inline use none of this.
 A mount with [workers of its own](production.md#workers-of-their-own) has all of this for itself once more.
+
+Nobody takes more by being slow. What a client sends faster than the application reads it waits in its connection, once
+that room is full. Of a response that its client does not take, ${inKilobytes(layout.window)} are on their way, or ${inMegabytes(layout.blockWindow)} of large
+chunks, and the application is not asked for more.
 `;
 }
 

@@ -35,5 +35,5 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   ssl: TLS,
   cert: '--tls-cert',
   key: '--tls-key',
-  inspect: 'it is a flag of Node: node --inspect node_modules/quaich/dist/src/cli/main.js',
+  inspect: 'it is a flag of Node: node --inspect node_modules/quaich/dist/src/cli/main.js, see docs/debugging.md',
 };

@@ -15,6 +15,18 @@ export class Context extends AsyncResource {
   }
 }
 
+/**
+ * Makes contexts that all begin as the one in which this was made, at half the cost of new ones. They inherit its
+ * identity (`executionAsyncId`), and what is entered in one of them is its own.
+ */
+export class Contexts {
+  private readonly origin = new Context();
+
+  next(): Context {
+    return Object.create(this.origin);
+  }
+}
+
 /** Calls a function in a context of its own. */
 export function inOwnContext<T>(call: () => T): T {
   return new Context().runInAsyncScope(call);

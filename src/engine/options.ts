@@ -1,3 +1,4 @@
+import type { Contexts } from './context.ts';
 import type { EngineCounters, ResponseState } from './response.ts';
 
 /** The same for all requests of a worker or a mount; a bridge makes them for each request. */
@@ -7,6 +8,10 @@ export interface EngineOptions {
   /** The longest wait for `return()` and `close()` of an async body, in milliseconds (B-13, B-36); 5000 by default. */
   closeTimeout?: number;
   counters?: EngineCounters;
+  /** What reports call the application: its module, and its mount. */
+  application?: string;
+  /** Where the contexts of requests come from (G-190); without it each begins as the one that it is run in. */
+  contexts?: Contexts;
   /** For bridges: the state of the request, of a class that passes on what the application gives. */
   response?: ResponseState;
   /**

@@ -48,9 +48,10 @@ import {
 } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
 import { chunkOf } from '../rules/body.ts';
-import { isAbortError, isClientFault, isDisconnect } from '../rules/failures.ts';
+import { isAbortError, isClientFault, isDisconnect, isInstance } from '../rules/failures.ts';
 import { argumentError, givenError, noHead } from '../rules/head.ts';
 import { describeError, shownRequest } from '../rules/show.ts';
+import { withOwnFrames } from '../rules/stack-frame.ts';
 import { plainPage, statusFor } from './error-page.ts';
 import { fileOf } from './file-wrapper.ts';
 import { report } from './report.ts';
@@ -134,6 +135,7 @@ export class ResponseState {
   private readonly script: unknown;
   private readonly path: unknown;
   private readonly signalled: boolean;
+  private readonly application: string;
   /** `close` of the body, as it was looked up. */
   private closeMethod: unknown = UNKNOWN;
   /** Counted as failed. */
@@ -144,8 +146,14 @@ export class ResponseState {
 
   /**
    * @param signalled whether the application has `quaich.signal`, which makes its calls fail when the client has gone
+   * @param application what reports call it
    */
-  constructor(environ: Record<string, unknown>, counters: EngineCounters | undefined, signalled = false) {
+  constructor(
+    environ: Record<string, unknown>,
+    counters: EngineCounters | undefined,
+    signalled = false,
+    application = '',
+  ) {
     // Taken before the application can change them, or make them throw (A-17). The gateway made `wsgi.errors`.
     this.errors = environ['wsgi.errors'] as ErrorStream;
     this.method = environ.REQUEST_METHOD;
@@ -154,6 +162,7 @@ export class ResponseState {
     this.forHead = this.method === 'HEAD';
     this.counters = counters;
     this.signalled = signalled;
+    this.application = application;
   }
 
   /**
@@ -529,13 +538,18 @@ export class ResponseState {
   }
 
   private get request(): string {
-    return shownRequest(this.method, this.script, this.path);
+    const request = shownRequest(this.method, this.script, this.path);
+    return this.application === '' ? request : `${request} of ${this.application}`;
   }
 
-  /** Reports an error of the application, unless it only says that the client has gone (G-143). */
+  /**
+   * Reports an error of the application, unless it only says that the client has gone (G-143). Where a rule was broken,
+   * the frames of this package say nothing to who has to mend it.
+   */
   logError(what: string, error: unknown): void {
     if (isDisconnect(error)) return;
-    report(this.errors, this.request, what, describeError(error));
+    const text = describeError(error);
+    report(this.errors, this.request, what, isInstance(error, ApplicationError) ? withOwnFrames(text) : text);
   }
 
   /** Reports a breach that does not fail the request; once for each response. */

@@ -53,7 +53,7 @@ class AsyncRun implements RunningRequest {
   private readonly transport: Transport<true>;
   private readonly options: EngineOptions;
   private readonly abortSource: AbortSource = new RequestAbort();
-  private context = new Context();
+  private context: Context;
   private ender: number = NOBODY;
   private writeFunction: AsyncWrite | null = null;
   /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
@@ -68,9 +68,10 @@ class AsyncRun implements RunningRequest {
   private step: Promise<unknown> | null = null;
 
   constructor(environ: AsyncEnviron, transport: Transport<true>, options: EngineOptions) {
-    this.state = options.response ?? new ResponseState(environ, options.counters, true);
+    this.state = options.response ?? new ResponseState(environ, options.counters, true, options.application);
     this.transport = transport;
     this.options = options;
+    this.context = options.contexts?.next() ?? new Context();
     environ['quaich.signal'] = this.abortSource.signal;
   }
 

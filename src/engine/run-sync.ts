@@ -42,7 +42,7 @@ class SyncRun {
   private writeFunction: Write | null = null;
 
   constructor(environ: Environ, transport: Transport<false>, options: EngineOptions) {
-    this.state = options.response ?? new ResponseState(environ, options.counters);
+    this.state = options.response ?? new ResponseState(environ, options.counters, false, options.application);
     this.transport = transport;
     this.options = options;
   }
@@ -223,5 +223,6 @@ export function runSync(
   options: EngineOptions = DEFAULTS,
 ): void {
   const run = new SyncRun(environ, transport, options);
-  new Context().runInAsyncScope(requestChannel.hasSubscribers ? run.runTraced : run.run, run, app, environ);
+  const context = options.contexts?.next() ?? new Context();
+  context.runInAsyncScope(requestChannel.hasSubscribers ? run.runTraced : run.run, run, app, environ);
 }

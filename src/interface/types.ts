@@ -65,8 +65,11 @@ export interface InputStream extends Iterable<Uint8Array> {
 
 /** The request body for an async application. Overlapping reads are served in call order (B-10). */
 export interface AsyncInputStream extends AsyncIterable<Uint8Array> {
+  /** `size` bytes, fewer only at the end; without a size, or with -1, the rest (G-56, G-57). */
   read(size?: number | null): Promise<Uint8Array>;
+  /** Bytes up to and including the next LF, or the rest; at most `size` bytes (G-58). */
   readline(size?: number | null): Promise<Uint8Array>;
+  /** Whole lines until their size reaches `hint` bytes; without a hint all of them (G-59). */
   readlines(hint?: number | null): Promise<Uint8Array[]>;
   /** The body block by block as it arrives (B-11). */
   chunks(): AsyncIterable<Uint8Array>;
@@ -76,14 +79,19 @@ export interface AsyncInputStream extends AsyncIterable<Uint8Array> {
 
 /** Where an application reports errors; synchronous in both conventions (G-70, B-12). */
 export interface ErrorStream {
+  /** Writes the text as it is; a line ends by its own `\n`. */
   write(text: string): void;
+  /** Writes all of the lines, as they are. */
   writelines(lines: Iterable<string>): void;
+  /** Returns when what was written has been handed on. */
   flush(): void;
 }
 
 /** What `wsgi.file_wrapper` takes (G-160). */
 export interface FileLike {
+  /** The next bytes, at most `size`; none at the end. */
   read(size: number): Uint8Array;
+  /** Called once, however the response ends. */
   close?(): void;
   /** A descriptor of a regular file at the current position: lets the gateway send the file itself. */
   readonly fd?: number;
@@ -117,27 +125,53 @@ export type AsyncFileWrapper = (
 ) => AsyncIterable<Uint8Array> & { close?(): void | Promise<void> };
 
 interface CommonEnviron {
+  /** The method as the client wrote it, such as `GET` (G-10). */
   REQUEST_METHOD: string;
+  /** Where the application is mounted: `''` at the root, else such as `/blog`, without a slash at its end (G-11). */
   SCRIPT_NAME: string;
+  /**
+   * The rest of the path, percent-decoded, a unit for each byte; `pathText` of the toolbox has it as text (G-12, G-15).
+   */
   PATH_INFO: string;
+  /** What follows the first `?`, as the client wrote it; `''` without one (G-18). */
   QUERY_STRING: string;
+  /**
+   * The host that the request arrived at, by its address or its name; what the client asked for is HTTP_HOST (G-24).
+   */
   SERVER_NAME: string;
+  /** The port that it arrived at, in digits (G-24). */
   SERVER_PORT: string;
+  /** The version of the request, such as `HTTP/1.1` (G-25). */
   SERVER_PROTOCOL: string;
+  /** Name and version of the server (G-37). */
   SERVER_SOFTWARE?: string;
+  /** `CGI/1.1` (G-37). */
   GATEWAY_INTERFACE?: string;
+  /** The request target as the client wrote it, percent escapes and query included (G-19). */
   REQUEST_URI?: string;
+  /** The address of the client; behind a proxy that is trusted, what that says of it (G-37). */
   REMOTE_ADDR?: string;
+  /** The port of the client, in digits (G-37). */
   REMOTE_PORT?: string;
+  /** The field Content-Type of the request, where it has one (G-26). */
   CONTENT_TYPE?: string;
+  /** The bytes of the body in digits, where the client has announced them (G-27). */
   CONTENT_LENGTH?: string;
+  /** `on` under TLS, else absent (G-38). */
   HTTPS?: string;
+  /** The field Host: which site the client asks for. Any text that it likes (G-29). */
   HTTP_HOST?: string;
+  /** The version of the convention (G-40). */
   'wsgi.version': readonly [1, 0];
+  /** Of the URL that the client asks for (G-41). */
   'wsgi.url_scheme': 'http' | 'https';
+  /** Where the application reports errors: the log of the server (G-70). */
   'wsgi.errors': ErrorStream;
+  /** Whether the application may be called again on this thread before it is done with this request (G-43). */
   'wsgi.multithread': boolean;
+  /** Whether other workers have the application too, each with modules of its own (G-44). */
   'wsgi.multiprocess': boolean;
+  /** Whether the application is called once in its life, as under CGI (G-45). */
   'wsgi.run_once': boolean;
   /** Input ends by itself, chunked bodies included (G-46). */
   'wsgi.input_terminated'?: boolean;
@@ -151,9 +185,11 @@ interface CommonEnviron {
   'quaich.queue_time'?: number;
   /** Sends a 103 ahead of the response; there only where the owner of the server wants it (G-152). */
   'quaich.early_hints'?: EarlyHints;
+  /** A header field of the request: that of `X-Name` is `HTTP_X_NAME`; several of one name are joined (G-29, G-30). */
   [key: `HTTP_${string}`]: string | undefined;
   /** Under TLS: what is known of the connection and of the client's certificate (G-38). */
   [key: `SSL_${string}`]: string | undefined;
+  /** What servers, middleware and the setting `env` have added. */
   [key: string]: unknown;
 }
 
@@ -167,8 +203,11 @@ export type EarlyHints = (headers: HeaderFields) => void;
 
 /** The request, for a sync application. A plain object with null prototype, new for every request (G-04, G-05). */
 export interface Environ extends CommonEnviron {
+  /** The body of the request; reads block (G-42). */
   'wsgi.input': InputStream;
+  /** Makes the body of a response of a file, which the server may send by itself (G-160). */
   'wsgi.file_wrapper'?: FileWrapper;
+  /** The application is called by the sync convention (G-47). */
   'quaich.async': false;
   /** Whether the client has gone; works without an event loop (B-37). */
   'quaich.client_disconnected'?: () => boolean;
@@ -176,10 +215,16 @@ export interface Environ extends CommonEnviron {
 
 /** The request, for an async application. */
 export interface AsyncEnviron extends CommonEnviron {
+  /** The body of the request; reads give promises (G-42). */
   'wsgi.input': AsyncInputStream;
+  /** Makes the body of a response of a file, which the server may send by itself (G-160). */
   'wsgi.file_wrapper'?: AsyncFileWrapper;
+  /** The application is called by the async convention (G-47). */
   'quaich.async': true;
-  /** Aborts when the client disconnects or the server gives up on the request (G-48). */
+  /**
+   * Aborts when the client has left (ClientDisconnected) or the server gives up on the request (RequestAborted), as it
+   * does with a stream of events when it stops (G-48, L-71). Give it to whatever waits.
+   */
   'quaich.signal'?: AbortSignal;
 }
 
@@ -200,9 +245,12 @@ export type AsyncApplication = ((
 
 /** Optional hooks, as properties of the application or exports of its module (L-01). */
 export interface Lifespan {
-  /** Runs in every worker before its first request; may fill `state` (L-02, L-06). */
+  /**
+   * Runs in every worker before its first request, and never on a thread that only finds out what a module is. What it
+   * puts into `state` each request finds in `quaich.state` (L-02, L-06). A worker where it throws does not serve.
+   */
   startup?(state: Record<string, unknown>): void | Promise<void>;
-  /** Runs once per completed startup (L-09). */
+  /** Runs once for each startup that was completed, when the worker has ended its last request (L-09). */
   shutdown?(state: Record<string, unknown>): void | Promise<void>;
 }
 
@@ -219,7 +267,9 @@ export type AsyncMiddleware = (app: AsyncApplication) => AsyncApplication;
  * the same.
  */
 export interface InPlaceEnviron extends CommonEnviron {
+  /** The body of the request (G-42). */
   'wsgi.input': InputStream & AsyncInputStream;
+  /** Makes the body of a response of a file (G-160). */
   'wsgi.file_wrapper'?: FileWrapper & AsyncFileWrapper;
   /** Not known here. */
   'quaich.async': never;

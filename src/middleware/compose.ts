@@ -5,14 +5,25 @@ import { shown } from '../rules/show.ts';
 import { checkApplication } from './define.ts';
 import type { AnyApplication, Middleware } from './types.ts';
 
-/** One layer around an application. An application in the place of a middleware is found out by what it gives. */
+const BEHIND = 'the application that is wrapped goes behind the list, compose([...])(app) (M-30)';
+
+/**
+ * One layer around an application. An application in the place of a middleware is found out by what it gives, or by the
+ * `startResponse` that it misses.
+ */
 function layered(layer: Middleware, app: AnyApplication, index: number): AnyApplication {
-  const made: unknown = layer(app);
+  let made: unknown;
+  try {
+    made = layer(app);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const cause = `compose: member ${index} threw where a middleware gives an application: ${error.message}`;
+    throw new ConfigurationError(`${cause}; ${BEHIND}`, { cause: error });
+  }
   if (typeof made === 'function') return made as AnyApplication; // of a middleware
   disregard(made);
   throw new ConfigurationError(
-    `compose: member ${index} gave ${shown(made)}, where a middleware gives an application; the application that is ` +
-      'wrapped goes behind the list, compose([...])(app) (M-30)',
+    `compose: member ${index} gave ${shown(made)}, where a middleware gives an application; ${BEHIND}`,
   );
 }
 

@@ -1,14 +1,15 @@
 /** What those who develop see of an error: as HTML in a browser, as plain text elsewhere. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import Negotiator from 'negotiator';
 import { QuaichError } from '../interface/errors.ts';
 import { escapeHtml } from '../rules/html.ts';
+import { isOwnCode } from '../rules/own-files.ts';
 import { property } from '../rules/property.ts';
 import { describeError, shownRequest } from '../rules/show.ts';
 import { sourceExcerpt } from '../rules/source-excerpt.ts';
 import { framePosition, type Position } from '../rules/stack-frame.ts';
+import { packageFolder } from '../rules/version.ts';
 import type { AnyEnviron } from './types.ts';
 
 /** What is shown, in this order; nothing in place of what is empty. */
@@ -27,8 +28,6 @@ interface DevelopmentPage {
 const MOST_CAUSES = 5;
 const MOST_FRAMES = 100;
 const MOST_RULES = 3;
-/** The code of this package: nobody looks for his mistake there. */
-const OWN = dirname(import.meta.dirname);
 const CODES_WITH_ROWS: readonly unknown[] = ['QUAICH_VALIDATION', 'QUAICH_APPLICATION'];
 
 /** What can be told of an error, whatever was thrown. */
@@ -95,10 +94,7 @@ let specification: string | undefined;
 /** A rule, as the specification that comes with this package words it. */
 function ruleText(row: string): string {
   try {
-    specification ??= readFileSync(
-      join(dirname(createRequire(import.meta.url).resolve('quaich/package.json')), 'docs/SPEC.md'),
-      'utf8',
-    );
+    specification ??= readFileSync(join(packageFolder(), 'docs/SPEC.md'), 'utf8');
   } catch {
     specification = '';
   }
@@ -126,7 +122,8 @@ function chain(error: unknown): Error[] {
 }
 
 function excerpt(error: Error): string {
-  const all = positions(error).filter(({ file }) => !file.startsWith(OWN));
+  // Nobody looks for his mistake in this package.
+  const all = positions(error).filter(({ file }) => !isOwnCode(file));
   const own = all.filter(({ file }) => !/[\\/]node_modules[\\/]/.test(file));
   for (const position of [...own, ...all]) {
     const lines = sourceExcerpt(position);

@@ -2,7 +2,7 @@ import { copyEnviron } from '../environ/copy.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { isBelow, nativePrefix } from '../rules/prefix.ts';
+import { assertDistinct, isBelow, nativePrefix } from '../rules/prefix.ts';
 import { plainAnswer } from './answers.ts';
 import { checkApplication, isAsync } from './define.ts';
 import { passLifespan } from './lifespan.ts';
@@ -43,16 +43,14 @@ export function mount(table: Readonly<Record<string, AnyApplication>>): AnyAppli
   if (entries.length === 0) throw new ConfigurationError('mount: there is no application in the table');
   const sync: Route<Application>[] = [];
   const async: Route<AsyncApplication>[] = [];
-  const prefixes = new Set<string>();
   const kind = typeof entries[0][1] === 'function' ? kindOf(entries[0][1]) : undefined;
   for (const [key, app] of entries) {
     checkApplication('mount', app, kind);
     const prefix = nativePrefix(key);
-    if (prefixes.has(prefix)) throw new ConfigurationError(`mount: two applications at ${JSON.stringify(key)}`);
-    prefixes.add(prefix);
     if (isAsync(app)) async.push({ prefix, app });
     else sync.push({ prefix, app });
   }
+  assertDistinct([...sync, ...async].map(({ prefix }) => prefix));
   const longestFirst = (a: { prefix: string }, b: { prefix: string }) => b.prefix.length - a.prefix.length;
   sync.sort(longestFirst);
   async.sort(longestFirst);

@@ -2,7 +2,7 @@ import { inOwnContext } from '../engine/context.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Stage } from '../interface/hooks.ts';
 import { isInstance } from '../rules/failures.ts';
-import { nativeToText } from '../rules/native-strings.ts';
+import { prefixText } from '../rules/prefix.ts';
 import { describeError } from '../rules/show.ts';
 import { importFirst } from './imports.ts';
 import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
@@ -26,7 +26,7 @@ export interface Wrapper {
 /** A lifespan hook has thrown: whose it is, as its message says, and what it has thrown, as the cause. */
 class HookError extends QuaichError {
   constructor(stage: Stage, { module, prefix }: StartedApplication, cause: unknown) {
-    super('QUAICH_HOOK', `the ${stage} hook of ${module} at ${nativeToText(prefix) || '/'}`, { cause });
+    super('QUAICH_HOOK', `the ${stage} hook of ${module} at ${prefixText(prefix)}`, { cause });
   }
 }
 
@@ -131,7 +131,7 @@ export function failureError({ message, configuration }: Failure): QuaichError {
  * thrown is told with whose it is, and without the way that led to it here.
  */
 export function describeFailure(error: unknown): Failure {
-  if (error instanceof HookError) {
+  if (isInstance(error, HookError)) {
     const { message, configuration } = describeFailure(error.cause);
     return { message: `${error.message} threw: ${message}`, configuration };
   }

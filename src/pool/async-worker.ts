@@ -33,7 +33,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     const mount = mounts[request.mount];
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data);
-    const running = runAsync(mount.app, environ, request);
+    const running = runAsync(mount.app, environ, request, mount.options);
     if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
   };
   // Async workers come after the sync ones in the rings.

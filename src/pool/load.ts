@@ -99,6 +99,18 @@ export function parseApplication(text: string): AppOptions {
   return { ...(prefix !== undefined && { prefix }), module, ...(name !== undefined && { export: name }) };
 }
 
+/** What this thread has loaded to find out what it is, and may go on with; by mount, module and export. */
+const kept = new Map<string, LoadedApplication>();
+
+function keyOf({ prefix, module, export: name }: AppOptions): string {
+  return JSON.stringify([prefix, module, name]);
+}
+
+/** Keeps an application for the next time that this thread loads it. */
+export function keepLoaded(spec: AppOptions, loaded: LoadedApplication): void {
+  kept.set(keyOf(spec), loaded);
+}
+
 /**
  * Loads an application: imports its module, picks the export or the server that the module lets listen, adapts what was
  * written for another interface, decides the kind (configuration, then `kindOf`) and finds the lifespan hooks, which
@@ -112,6 +124,8 @@ export async function loadApplication(
   directory: string,
   { known, idle }: LoadOptions = {},
 ): Promise<LoadedApplication> {
+  const before = known === undefined ? undefined : kept.get(keyOf(spec));
+  if (before !== undefined) return before;
   if (isPython(spec.module)) return loadPythonApplication(spec, directory, known);
   // Servers that are started beside an application of the convention are its own affair.
   const takes = known === undefined ? idle !== undefined : known.foreign !== null;

@@ -1,5 +1,6 @@
 /** What a module threw while it was loaded, for messages. */
 import { QuaichError } from '../interface/errors.ts';
+import { isOwnCode } from '../rules/own-files.ts';
 import { shown } from '../rules/show.ts';
 import { filePathOf, framePosition } from '../rules/stack-frame.ts';
 import { wrongSystem } from './module-system.ts';
@@ -41,7 +42,7 @@ function frame(stack: string): string | undefined {
   const frames = lines
     .map(framePosition)
     .filter((found) => found !== null)
-    .map(({ file, line, column }) => `${file}:${line}:${column}`)
-    .filter((found) => !found.startsWith(import.meta.dirname));
+    .filter(({ file }) => !isOwnCode(file))
+    .map(({ file, line, column }) => `${file}:${line}:${column}`);
   return frames.find((found) => !/[\\/]node_modules[\\/]/.test(found)) ?? frames[0];
 }

@@ -8,9 +8,10 @@
  * these in service, in one turn, or `cancel` ends them. So several pools are replaced all or none.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { Backoff } from './backoff.ts';
 import { HEALTHY_AFTER } from './delays.ts';
+import type { LoadedThread } from './loaded-thread.ts';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
+import { StartDelay } from './start-delay.ts';
 import { ENDED, ENDING, READY, STARTING } from './states.ts';
 import { WorkerThread, type WorkerThreadOptions } from './thread.ts';
 import { ThreadPlaces } from './thread-places.ts';
@@ -62,11 +63,13 @@ interface PoolEvents {
   report(message: string): void;
 }
 
-interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link' | 'held'> {
+interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeout' | 'link' | 'held' | 'loaded'> {
   /** Threads in service. */
   size: number;
   /** Places for threads, those that are being ended among them; `size` where left out. */
   places?: number;
+  /** The first of its threads, which has loaded the applications already. */
+  first?: LoadedThread | null;
   /** Makes a port for the thread of a place, also for each successor, that is handed over with its task. */
   link?(index: number): MessagePort;
   /**
@@ -111,7 +114,7 @@ export class WorkerPool<Data> {
   #dueFor: Cause = 'requests';
   /** The same, or an earlier one, where it is due for an error that nobody caught. */
   #failing: WorkerThread | null = null;
-  readonly #backoff = new Backoff();
+  readonly #delay = new StartDelay();
   #retry: NodeJS.Timeout | undefined;
   #lastUncaught = Number.NEGATIVE_INFINITY;
   /** While `stop` waits: ends the threads now. */
@@ -150,7 +153,7 @@ export class WorkerPool<Data> {
     const thread = this.threads[index];
     if (thread?.state !== READY || this.#due !== null || this.#next !== null || this.#stopping) return false;
     if (this.#places.free === 0 || this.#places.living.length !== this.#size) return false;
-    if (this.#backoff.left > 0) return false;
+    if (this.#delay.left > 0) return false;
     this.#due = thread;
     this.#dueFor = cause;
     this.#fill();
@@ -205,7 +208,7 @@ export class WorkerPool<Data> {
     this.#next = null;
     this.#data = data;
     this.#size = next.length;
-    this.#backoff.reset();
+    this.#delay.reset();
     for (const thread of this.#places.living) {
       this.replacements.reload++;
       this.#dismiss(thread);
@@ -224,7 +227,7 @@ export class WorkerPool<Data> {
   /** Milliseconds until the next start, where no thread is in service or starting; 0 elsewhere. */
   get retryIn(): number {
     if (this.#places.living.length > 0) return 0;
-    return Math.max(1, this.#backoff.left);
+    return Math.max(1, this.#delay.left);
   }
 
   /**
@@ -281,8 +284,8 @@ export class WorkerPool<Data> {
   #fill(): void {
     if (this.#stopping) return;
     clearTimeout(this.#retry);
-    if (this.#backoff.left > 0) {
-      this.#retry = setTimeout(() => this.#fill(), this.#backoff.left);
+    if (this.#delay.left > 0) {
+      this.#retry = setTimeout(() => this.#fill(), this.#delay.left);
       return;
     }
     const missing = this.#wanted - this.#places.living.length;
@@ -296,10 +299,10 @@ export class WorkerPool<Data> {
 
   /** Starts a thread in a place that is free. */
   #launch(data: Data, held = false): WorkerThread {
-    const { leaveTimeout = 0, link } = this.#options;
+    const { leaveTimeout = 0, link, first } = this.#options;
     const place = this.#places.next;
     const launched = new WorkerThread(
-      { ...this.#options, data, leaveTimeout, held, link: link?.(place) },
+      { ...this.#options, data, leaveTimeout, held, link: link?.(place), loaded: first?.take() ?? null },
       place,
       ++this.#incarnations[place],
       {
@@ -313,7 +316,7 @@ export class WorkerPool<Data> {
         leaving: () => this.#changed(),
         ending: (thread) => {
           // Before a successor is thought of.
-          if (thread.failure !== null && !thread.isSpare) this.#delay();
+          if (thread.failure !== null && !thread.isSpare) this.#startFailed();
           this.#changed();
         },
         ended: (thread) => this.#ended(thread),
@@ -376,15 +379,14 @@ export class WorkerPool<Data> {
     }
     const healthy = left || served || thread.wasKilled || performance.now() - thread.readySince > HEALTHY_AFTER;
     // One that failed by its own word has been counted when it said so.
-    if (!isSpare && (thread.readySince === 0 ? thread.exited : !healthy)) this.#delay();
+    if (!isSpare && (thread.readySince === 0 ? thread.exited : !healthy)) this.#startFailed();
     this.#changed();
   }
 
-  /** After a start that failed. */
-  #delay(): void {
+  #startFailed(): void {
     // The thread that was to be replaced goes on.
     this.#due = null;
-    this.#backoff.failed();
+    this.#delay.failed();
   }
 
   /** A thread is in service no more. */

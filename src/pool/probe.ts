@@ -1,21 +1,23 @@
 import { hasMark } from '../interface/kind.ts';
 import { type Original, originalOf } from '../interface/original.ts';
+import type { PythonOptions } from '../python/settings.ts';
 import { turn } from '../rules/event-loop.ts';
 import { nothing } from '../rules/promises.ts';
 import { describeFailure, type Failure } from './applications.ts';
-import type { PythonOptions } from '../python/settings.ts';
 import { isPython, resolveModule } from './find-module.ts';
 import { likelyDeclaration } from './foreign.ts';
 import { importFirst } from './imports.ts';
 import {
   type AppOptions,
   type KnownApplication,
+  keepLoaded,
   knownPython,
   type LoadedApplication,
   loadApplication,
   unlessIdle,
 } from './load.ts';
 import { explain } from './module-error.ts';
+import { noteOpenFiles, type OpenFiles } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
 
 export interface ProbeTask {
@@ -24,6 +26,10 @@ export interface ProbeTask {
   /** Modules that run ahead of the applications (L-49). */
   imports: readonly string[];
   python: ProbedPython;
+  /** Where the thread notes the files that it opens. */
+  files: OpenFiles;
+  /** As `ThreadLoad.wrapper`: loaded ahead of the applications, as workers do. */
+  wrapper?: string | undefined;
 }
 
 /** For Python applications: their settings, and what is done with their modules. */
@@ -49,12 +55,16 @@ export type ProbeMessage =
 
 /**
  * Loads applications on a thread that serves nothing, to learn what they are and whether they load at all (B-01, L-18).
+ *
+ * @returns whether all have loaded; they are kept for what the thread may do next
  */
 export async function probeApplications(
-  { apps, directory, imports, python }: ProbeTask,
+  { apps, directory, imports, python, files, wrapper }: ProbeTask,
   post: (message: ProbeMessage) => void,
-): Promise<void> {
+): Promise<boolean> {
   writeOutputDirectly();
+  noteOpenFiles(files);
+  if (wrapper !== undefined) await import(wrapper);
   const watched = async <T>(module: string, load: (idle: Promise<void>) => Promise<T>): Promise<T> => {
     const uncaught = (error: unknown): void => {
       const what = explain(error, resolveModule(module, directory));
@@ -86,14 +96,16 @@ export async function probeApplications(
         continue;
       }
       const loaded = await watched(app.module, (idle) => loadApplication(app, directory, { idle }));
+      keepLoaded(app, loaded);
       const adapted = originalOf(loaded.app)?.interface ?? null;
       found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });
     }
   } catch (error) {
     post({ type: 'failed', ...describeFailure(error) });
-    return;
+    return false;
   }
   post({ type: 'loaded', found });
+  return true;
 }
 
 async function probePython(
@@ -101,13 +113,16 @@ async function probePython(
   directory: string,
   { modules, ...options }: ProbedPython,
 ): Promise<ProbedApplication> {
-  const { preloadPython, preparePython } = await import('../python/load.ts');
+  const { loadPython, preloadPython, preparePython } = await import('../python/load.ts');
   const target = { ...app, module: resolveModule(app.module, directory) };
   const prepared = await preparePython(directory, options);
   if (modules === 'prepare') return { ...knownPython(prepared, app.export ?? null), adapted: null, notes: [] };
-  const preloaded = await preloadPython(target, prepared);
-  const known = knownPython(modules === 'preload' ? preloaded.prepared : prepared, app.export ?? null);
-  return { ...known, adapted: null, notes: modules === 'preload' ? preloaded.notes : [] };
+  if (modules === 'check') {
+    const { export: name } = await loadPython(target, prepared);
+    return { ...knownPython(prepared, name), adapted: null, notes: [] };
+  }
+  const { export: name, prepared: preloaded, notes } = await preloadPython(target, prepared);
+  return { ...knownPython(preloaded, name), adapted: null, notes };
 }
 
 function notesOn({ module, kind }: AppOptions, { app, known }: LoadedApplication): string[] {

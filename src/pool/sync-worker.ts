@@ -33,7 +33,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     },
     data.environ,
   );
-  const options = { disconnected };
+  const options = mounts.map((mount) => ({ ...mount?.options, disconnected }));
   setGivenUp(() => current?.isGivenUp === true);
   let turned = performance.now();
   for (;;) {
@@ -52,7 +52,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     const mount = mounts[current.mount];
     if (mount === null) throw new Error(`mount ${current.mount} is not one of this worker`);
     const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data);
-    runSync(mount.app, environ, current, options);
+    runSync(mount.app, environ, current, options[current.mount]);
     current = null;
     if (isThreadBroken()) return;
   }

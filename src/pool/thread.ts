@@ -1,9 +1,10 @@
-import { MessageChannel, type MessagePort, type ResourceLimits, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Kind } from '../interface/types.ts';
 import { sharedFileLocks } from '../rings/index.ts';
 import { describeError } from '../rules/show.ts';
 import { releaseFileLocks } from './file-locks.ts';
+import { type LoadedThread, threadOptions } from './loaded-thread.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
 import {
   DRAINING,
@@ -84,6 +85,44 @@ export interface WorkerThreadOptions<Data> {
   stackSize?(data: Data): number;
   /** It is not to take requests when it has started up, but with `release`. */
   held?: boolean;
+  /** A thread that goes on as this worker, in place of a new one. */
+  loaded?: LoadedThread | null;
+}
+
+/** A thread that has begun with its task. */
+interface Begun {
+  readonly thread: Worker;
+  /** Settles only where the task ends without the thread: with its end, or with an error of its entry. */
+  readonly over: Promise<unknown>;
+  end(): void;
+}
+
+type Transferred = readonly MessagePort[];
+
+/** A Piscina to itself, with one thread and one task, which lasts as long as the worker. */
+function newThread(options: WorkerThreadOptions<unknown>, task: unknown, ports: Transferred): Begun {
+  const { entry, data, heapLimit, stackSize } = options;
+  const piscina = new Piscina({
+    filename: entry,
+    minThreads: 0,
+    maxThreads: 1,
+    // Its task lasts as long as it does.
+    idleTimeout: Number.POSITIVE_INFINITY,
+    atomics: 'disabled',
+    recordTiming: false,
+    ...threadOptions(heapLimit, stackSize?.(data)),
+  });
+  // The thread's own event says it.
+  piscina.on('error', () => {});
+  const over = piscina.run(task, { transferList: [...ports] });
+  return { thread: piscina.threads[0], over, end: () => void piscina.destroy() };
+}
+
+function loadedThread(loaded: LoadedThread, entry: string, task: unknown, ports: Transferred): Begun {
+  const { thread } = loaded;
+  loaded.goOn({ entry, task }, ports);
+  // Ends: never; the thread tells of its end by its own events.
+  return { thread, over: new Promise(() => {}), end: () => void thread.terminate() };
 }
 
 interface ThreadEvents {
@@ -100,21 +139,12 @@ interface ThreadEvents {
   ended(thread: WorkerThread): void;
 }
 
-function limitsOf({ heapLimit, stackSize, data }: WorkerThreadOptions<unknown>): ResourceLimits {
-  const stack = stackSize?.(data) ?? 0;
-  return {
-    ...(heapLimit > 0 && { maxOldGenerationSizeMb: Math.ceil(heapLimit / 2 ** 20) }),
-    ...(stack > 0 && { stackSizeMb: stack / 2 ** 20 }),
-  };
-}
-
 /**
- * One worker thread, from its start to its end. It has a Piscina to itself, with one thread and one task, which lasts
- * as long as the worker. No thread is ever used again: its modules may have kept something.
+ * One worker thread, from its start to its end. No thread is ever used again: its modules may have kept something.
  */
 export class WorkerThread {
   readonly place: number;
-  readonly files = createOpenFiles();
+  readonly files: OpenFiles;
   /** `performance.now()` when it became ready; 0 before. */
   readySince = 0;
   /** Why it ended, where that was not in order. */
@@ -140,7 +170,7 @@ export class WorkerThread {
   #hurried = false;
   readonly #options: Pick<WorkerThreadOptions<unknown>, 'leaveTimeout'>;
   readonly #events: ThreadEvents;
-  readonly #piscina: Piscina;
+  readonly #begun: Begun;
   readonly #port: MessagePort;
   #resolveStarted: () => void = () => {};
   #rejectStarted: (error: StartupError) => void = () => {};
@@ -155,8 +185,9 @@ export class WorkerThread {
       this.#rejectStarted = reject;
     });
     this.started.catch(() => {});
-    const { startupTimeout, held = false } = options;
+    const { startupTimeout, loaded = null, held = false } = options;
     this.held = held;
+    this.files = loaded?.files ?? createOpenFiles();
     if (startupTimeout > 0) {
       this.#timer = setTimeout(
         () => this.#fail(`startup took longer than ${startupTimeout} ms`, false),
@@ -164,31 +195,20 @@ export class WorkerThread {
       );
     }
     sharedFileLocks();
-    this.#piscina = new Piscina({
-      filename: options.entry,
-      minThreads: 0,
-      maxThreads: 1,
-      // Its task lasts as long as it does.
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled',
-      recordTiming: false,
-      // See open-files.ts.
-      trackUnmanagedFds: false,
-      resourceLimits: limitsOf(options),
-    });
-    // The thread's own event says it.
-    this.#piscina.on('error', () => {});
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', (message: WorkerMessage) => this.#receive(message));
-    const { data, link } = options;
+    const { data, link, entry } = options;
     const task: WorkerTask<unknown> = { index: place, incarnation, port: port2, link, files: this.files, held, data };
-    this.#piscina.run(task, { transferList: link === undefined ? [port2] : [port2, link] }).then(
+    const ports = link === undefined ? [port2] : [port2, link];
+    this.#begun = loaded === null ? newThread(options, task, ports) : loadedThread(loaded, entry, task, ports);
+    const { thread, over } = this.#begun;
+    over.then(
       () => this.#fail('its loop returned', false),
       // Rejects with the end of the thread, which is told of by its own events, or where the entry itself threw.
       (error: unknown) => this.#fail(describeError(error), false),
     );
-    const [thread] = this.#piscina.threads;
+    // It is another one when the thread has ended.
     const { threadId } = thread;
     this.vitals = new Vitals(thread);
     thread.on('error', (error: unknown) => {
@@ -294,7 +314,7 @@ export class WorkerThread {
     this.#endedBy = event;
     this.#endedIn = before;
     if (event === EXITED) return;
-    this.#piscina.destroy();
+    this.#begun.end();
     this.#events.ending(this);
   }
 

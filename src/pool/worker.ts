@@ -1,5 +1,7 @@
+import { Contexts } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { addExtensions } from '../engine/extensions.ts';
+import type { EngineOptions } from '../engine/options.ts';
 import { EnvironBuilder, type EnvironTemplate } from '../environ/builder.ts';
 import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
@@ -8,6 +10,7 @@ import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
 import { turn } from '../rules/event-loop.ts';
+import { nativeToText } from '../rules/native-strings.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
@@ -31,6 +34,8 @@ type ApplicationOf<Async extends boolean> = Async extends true ? AsyncApplicatio
 export interface Runnable<Async extends boolean> {
   readonly app: ApplicationOf<Async>;
   readonly prefix: string;
+  /** For the engine: what reports call it, which is its module, and its mount. */
+  readonly options: Pick<EngineOptions, 'application'> & Required<Pick<EngineOptions, 'contexts'>>;
   readonly builder: EnvironBuilder<Async>;
 }
 
@@ -41,6 +46,7 @@ export function runnables<Async extends boolean>(
   extra: Readonly<Record<string, string>>,
   errors = createErrorStream(),
 ): (Runnable<Async> | null)[] {
+  const contexts = new Contexts();
   return applications.mounted.map((application) => {
     if (application === null) return null;
     if ((application.kind === 'async') !== kind.async)
@@ -54,8 +60,10 @@ export function runnables<Async extends boolean>(
       state: application.state,
       extra,
     });
+    const { prefix, module } = application;
+    const options = { contexts, application: prefix === '' ? module : `${module} at ${nativeToText(prefix)}` };
     // The kind, compared above, tells the type.
-    return { app: application.app as ApplicationOf<Async>, prefix: application.prefix, builder };
+    return { app: application.app as ApplicationOf<Async>, prefix, options, builder };
   });
 }
 
@@ -79,12 +87,32 @@ export function ringEnviron<Async extends boolean>(
   return environ;
 }
 
-/** The inverse of `SocketHost.connectionText`. */
+/** What texts about connections say. Clients open the connections: the memory is bounded. */
+const KNOWN_CONNECTIONS = new Map<string, ConnectionInfo>();
+const MOST_KNOWN = 1024;
+const LONGEST_KNOWN = 256;
+
+/** The inverse of `SocketHost.connectionText`, which is the same for all requests of a connection. */
 function connectionInfo(meta: string): ConnectionInfo {
-  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = meta.split('\n');
+  const known = KNOWN_CONNECTIONS.get(meta);
+  if (known !== undefined) return known;
+  const text = Buffer.from(meta, 'latin1').toString('latin1'); // V8 keeps all of what a string was cut from
+  const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = text.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';
-  const known = { remoteAddress, remotePort, serverName, serverPort, scheme, unixSocket: kind === 'unix' } as const;
-  return tls === undefined ? known : { ...known, tls: JSON.parse(tls) };
+  const info: ConnectionInfo = {
+    remoteAddress,
+    remotePort,
+    serverName,
+    serverPort,
+    scheme,
+    unixSocket: kind === 'unix',
+  };
+  if (tls !== undefined) info.tls = JSON.parse(tls);
+  if (text.length <= LONGEST_KNOWN) {
+    if (KNOWN_CONNECTIONS.size >= MOST_KNOWN) KNOWN_CONNECTIONS.clear();
+    KNOWN_CONNECTIONS.set(text, info);
+  }
+  return info;
 }
 
 /** Serves requests, and fulfils when the worker is to serve no more (L-08, L-16). */

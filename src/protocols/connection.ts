@@ -139,6 +139,9 @@ export abstract class Connection implements ResponseConnection, InputReader {
     else this.endedWithin(this.queue.front);
   }
 
+  /** Asks a client that has ended its side whether it is still there, where the protocol has a way (G-230). */
+  ask(): void {}
+
   /** Everything written, and the FIN behind it, is out. */
   flushed(): void {
     if (this.socket === SOCKET_ENDING) this.socket = nextSocket(this.socket, SOCKET_FLUSHED);
@@ -207,11 +210,20 @@ export abstract class Connection implements ResponseConnection, InputReader {
     this.draining = true;
   }
 
-  /** The server stops: idle connections end at once, the others with the response in progress (L-12). */
+  /**
+   * The server stops: idle connections end at once, the others with the response in progress (L-12). That of events,
+   * which has no end of its own, is ended here, properly, and its owner told (L-71).
+   */
   shutdown(): void {
     this.draining = true;
     this.closing = true;
-    if (this.queue.front === null && !this.inHead) this.finish();
+    const { front } = this.queue;
+    if (front === null) {
+      if (!this.inHead) this.finish();
+    } else if (front.isEventStream && front.state === RESPONSE_STARTED) {
+      this.end(front);
+      front.endedEarly();
+    }
   }
 
   /** Ends the connection now, whatever is in progress. */

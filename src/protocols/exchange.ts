@@ -5,12 +5,14 @@ import {
   RESPONSE_AWAITED,
   RESPONSE_BREAK,
   RESPONSE_BROKEN,
+  RESPONSE_HEAD,
   RESPONSE_OVER,
   RESPONSE_STARTED,
 } from './states.ts';
 
 /** In place of a status where the client has left, as in nginx. */
 const CLIENT_LEFT = 499;
+const EVENT_STREAM = /\r\ncontent-type: text\/event-stream\b/i;
 
 /** What stands behind an exchange: an application on this thread, or a slot of the rings. Called by the connection. */
 export interface ExchangeOwner {
@@ -85,6 +87,10 @@ export class Exchange {
   owner: ExchangeOwner | null = null;
   /** For the host's own use: what the access log needs. */
   record: unknown = null;
+  /** Its method is GET; set by the host. */
+  isGet = false;
+  /** It answers a GET with events, without an end of their own: its client connects again by itself. */
+  isEventStream = false;
   /** The number of the mount that it came to, set by the host; -1: none. */
   mount = -1;
   /** Milliseconds, set by the host where it times requests. */
@@ -121,6 +127,8 @@ export class Exchange {
   /** `data` returned false, and the owner has not been told to go on. */
   stalled = false;
   next: Exchange | null = null;
+  /** Its connection has ended the response ahead of its owner. */
+  private isEnded = false;
 
   constructor(
     connection: ResponseConnection,
@@ -153,7 +161,20 @@ export class Exchange {
 
   /** Nothing more of the response goes anywhere. */
   get isCut(): boolean {
-    return this.state === RESPONSE_BROKEN || this.state === RESPONSE_OVER;
+    return this.isEnded || this.state === RESPONSE_BROKEN || this.state === RESPONSE_OVER;
+  }
+
+  /** The head of its response goes out. */
+  begin(head: ResponseHead): void {
+    this.state = nextResponse(this.state, RESPONSE_HEAD);
+    this.status = head.status;
+    this.isEventStream = this.isGet && head.length < 0 && EVENT_STREAM.test(head.text);
+  }
+
+  /** Its connection has ended the response: its owner is told that it is given up. */
+  endedEarly(): void {
+    this.isEnded = true;
+    this.owner?.disconnected(true);
   }
 
   /** Keeps output until it is this exchange's turn. */

@@ -19,7 +19,7 @@ import {
 import type { Parser } from './http/parser.ts';
 import { TEXT_PIECE } from './output.ts';
 import { SerialConnection } from './serial-connection.ts';
-import { nextResponse, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_OPEN } from './states.ts';
+import { RESPONSE_COMPLETE, SOCKET_OPEN } from './states.ts';
 import { type VariableLimits, writeVariables } from './variables-record.ts';
 
 export interface VariablesConnectionOptions extends ConnectionOptions {
@@ -76,8 +76,7 @@ export abstract class VariablesConnection extends SerialConnection {
 
   respond(exchange: Exchange, head: ResponseHead): void {
     if (exchange.isCut) return;
-    exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
-    exchange.status = head.status;
+    exchange.begin(head);
     exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
     const text = cgiHead(head);
     if (this.options.keepHeads) exchange.head = text;

@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { packageFolder } from '../rules/version.ts';
 import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { startInterpreter } from './interpreter.ts';
 import type { PyodidePackage, Python } from './pyodide.ts';
@@ -39,7 +40,8 @@ const MODULES = [
 
 /** Reads the base image, or makes and keeps it. @param cache a folder; null: nothing is kept */
 export async function baseImage(pyodide: PyodidePackage, cache: string | null): Promise<Image> {
-  const sources = MODULES.map(([name, file]) => [name, readFileSync(new URL(file, import.meta.url), 'utf8')] as const);
+  const programs = join(packageFolder(), 'src/python');
+  const sources = MODULES.map(([name, file]) => [name, readFileSync(join(programs, file), 'utf8')] as const);
   // Hashes of texts are settled when an interpreter begins.
   const { PYTHONHASHSEED: seed } = process.env;
   const key = createHash('sha256').update(JSON.stringify([sources, seed])).digest('hex').slice(0, 16);

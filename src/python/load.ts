@@ -55,17 +55,18 @@ export async function preparePython(directory: string, options: PythonOptions = 
 export async function preloadPython(
   target: Target,
   { image, settings }: PreparedPython,
-): Promise<{ prepared: PreparedPython; notes: string[] }> {
+): Promise<{ export: string; prepared: PreparedPython; notes: string[] }> {
   const runner = await Runner.start(image, settings, true);
-  loadInto(runner, target);
+  const { export: name } = loadInto(runner, target);
   const without = (why: string) => ({
+    export: name,
     prepared: { image, settings },
     notes: [`${target.module} is not preloaded: ${why}`],
   });
   if (runner.openFiles > 0) return without('it has files open, which its workers could not share');
   try {
     const memory = memoryOf(runner.disconnect());
-    return { prepared: { image: { ...image, memory }, settings }, notes: [] };
+    return { export: name, prepared: { image: { ...image, memory }, settings }, notes: [] };
   } catch {
     return without('it holds objects of JavaScript');
   }

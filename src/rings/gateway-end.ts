@@ -6,6 +6,7 @@ import { threadId } from 'node:worker_threads';
 import { FIELD_WORDS, HEAD_FIELD_COUNT, HEAD_LENGTH, HEAD_WORDS } from '../../assembly/layout.ts';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
+import { BodyRings } from './body-rings.ts';
 import { ringBell, Sleeper } from './doorbell.ts';
 import {
   ACKNOWLEDGED,
@@ -53,7 +54,7 @@ import {
   WORKER_WORDS,
 } from './layout.ts';
 import { type LentBlocks, type ResponseHandler, ResponseReader } from './response-reader.ts';
-import { type Views, viewsOf } from './views.ts';
+import { copyBytes, type Views, viewsOf } from './views.ts';
 
 /** Below this many words a loop beats `copyWithin` (72 ns for any small number of them). */
 const LOOP_WORDS = 40;
@@ -63,7 +64,9 @@ export class GatewayEnd {
   readonly words: Int32Array;
   /** The whole memory, for the addresses that a ResponseHandler gets. */
   readonly bytes: Buffer;
-  /** Where heads and bodies are taken from. */
+  /** Those of requests. */
+  readonly bodies: BodyRings;
+  /** Where heads are taken from. */
   readonly #parser: Views;
   readonly #reader: ResponseReader;
   readonly #sleeper: Sleeper;
@@ -72,10 +75,6 @@ export class GatewayEnd {
   #freeCount: number;
   /** Slots from here on have never been used: to look at one would have the system make a page for it. */
   #slotsUsed = 0;
-  /** Free ones of the larger body rings, the last one used on top. */
-  readonly #largeBodies: number[];
-  /** The larger body ring of each slot; -1: it has none. */
-  readonly #largeBody: Int32Array;
   #queueTail = 0;
   /** Entries put into the sync queue since the last flush. */
   #queued = 0;
@@ -96,12 +95,11 @@ export class GatewayEnd {
     this.words = views.words;
     this.bytes = views.bytes;
     this.#parser = parser === undefined || parser.words.buffer === views.words.buffer ? views : parser;
+    this.bodies = new BodyRings(views, layout, this.#parser.bytes, (slot) => this.#touch(slot));
     this.#reader = new ResponseReader(views, layout);
     this.#sleeper = new Sleeper(this.words, layout.control + GATEWAY_BELL, () => this.#reader.hasMessages());
     this.#free = Int32Array.from({ length: layout.slots }, (_, i) => layout.slots - 1 - i);
     this.#freeCount = layout.slots;
-    this.#largeBodies = Array.from({ length: layout.largeBodies }, (_, i) => layout.largeBodies - 1 - i);
-    this.#largeBody = new Int32Array(layout.slots).fill(-1);
     this.#inboxTails = new Int32Array(layout.workers);
     this.#bells = new Uint8Array(layout.workers);
     this.#inFlight = new Int32Array(layout.workers);
@@ -176,21 +174,6 @@ export class GatewayEnd {
     words[header + WAITING] = 0;
     words[header + BODY_WANTED] = 0;
     words[header + SIGNALLED] = 0;
-  }
-
-  /**
-   * Says between `fill` and the dispatch that a body of `length` bytes (-1: of any length) will come. One that does not
-   * fit into the ring of the slot has a larger ring, until `release`, where one is free.
-   */
-  expectBody(slot: number, length: number): void {
-    const { words, layout } = this;
-    if (length >= 0 && length <= layout.bodySize) return;
-    const ring = this.#largeBodies.pop();
-    if (ring === undefined) return;
-    this.#largeBody[slot] = ring;
-    const header = layout.slot + slot * layout.slotWords;
-    words[header + BODY_START] = layout.largeBody + ring * layout.largeBodySize;
-    words[header + BODY_SIZE] = layout.largeBodySize;
   }
 
   /** Puts a filled slot into the queue of all sync workers. They are woken at the next `flush`. */
@@ -319,88 +302,6 @@ export class GatewayEnd {
     if (Atomics.exchange(words, header + SIGNALLED, 1) === 0) this.#putInbox(slot, worker);
   }
 
-  /**
-   * Appends `length` bytes at address `address` of the parser's memory to the request body. Returns how many there was
-   * room for; when fewer, the handler's `wantBody` tells when to go on.
-   */
-  writeBody(slot: number, address: number, length: number): number {
-    return this.#writeBody(slot, this.#parser.bytes, address, length);
-  }
-
-  /** As `writeBody`, from private bytes. */
-  writeBodyFrom(slot: number, chunk: Uint8Array): number {
-    return this.#writeBody(slot, chunk, 0, chunk.length);
-  }
-
-  #writeBody(slot: number, source: Uint8Array, address: number, length: number): number {
-    const { words, layout } = this;
-    const header = layout.slot + slot * layout.slotWords;
-    let done = this.#copyBody(header, source, address, length);
-    if (done < length) {
-      // Before the second look at BODY_HEAD: a worker that read in between either shows its room here or sees the wish.
-      Atomics.store(words, header + BODY_WANTED, 1);
-      done += this.#copyBody(header, source, address + done, length - done);
-      // All taken after all. If the worker has seen the wish, its message will be one too many, which does no harm.
-      if (done === length) Atomics.store(words, header + BODY_WANTED, 0);
-    }
-    if (done > 0) this.#touch(slot);
-    return done;
-  }
-
-  /**
-   * Whether the body ring lacks room for `size` bytes, or for half of its own, and `wantBody` of the handler is to tell
-   * when there is more.
-   */
-  bodyFull(slot: number, size: number): boolean {
-    const { words } = this;
-    const header = this.layout.slot + slot * this.layout.slotWords;
-    const least = Math.min(size, words[header + BODY_SIZE] / 2);
-    if (this.#bodyRoom(header) >= least) return false;
-    // As in `#writeBody`: the wish before the second look.
-    Atomics.store(words, header + BODY_WANTED, 1);
-    if (this.#bodyRoom(header) < least) return true;
-    Atomics.store(words, header + BODY_WANTED, 0);
-    return false;
-  }
-
-  #bodyRoom(header: number): number {
-    const { words } = this;
-    // Acquires: the worker's reads of these bytes come before our writes.
-    return words[header + BODY_SIZE] - ((words[header + BODY_TAIL] - Atomics.load(words, header + BODY_HEAD)) | 0);
-  }
-
-  /** Whether the body ring has room for a whole body of `length` bytes (-1: of any length). */
-  bodyFits(slot: number, length: number): boolean {
-    return length >= 0 && length <= this.words[this.layout.slot + slot * this.layout.slotWords + BODY_SIZE];
-  }
-
-  /** Body bytes that the worker has ever read, modulo 2^32. */
-  bodyRead(slot: number): number {
-    return Atomics.load(this.words, this.layout.slot + slot * this.layout.slotWords + BODY_HEAD);
-  }
-
-  /** Body bytes that the worker has not read yet. */
-  bodyLeft(slot: number): number {
-    const header = this.layout.slot + slot * this.layout.slotWords;
-    return this.words[header + BODY_SIZE] - this.#bodyRoom(header);
-  }
-
-  #copyBody(header: number, source: Uint8Array, address: number, length: number): number {
-    const { words, bytes } = this;
-    const size = words[header + BODY_SIZE];
-    const tail = words[header + BODY_TAIL];
-    const count = Math.min(this.#bodyRoom(header), length);
-    if (count <= 0) return 0;
-    const area = words[header + BODY_START] >>> 0;
-    const offset = tail & (size - 1);
-    const first = Math.min(count, size - offset);
-    copyBytes(bytes, area + offset, source, address, address + first);
-    if (first < count) copyBytes(bytes, area, source, address + first, address + count);
-    // Releases the bytes.
-    Atomics.store(words, header + BODY_TAIL, (tail + count) | 0);
-    return count;
-  }
-
   /** The request body is complete. Before the dispatch where there is none. */
   endBody(slot: number): void {
     this.#setWord(slot, BODY_STATE, BODY_END);
@@ -470,8 +371,7 @@ export class GatewayEnd {
     // Releases the new generation to a late worker, which compares it before it writes.
     Atomics.store(words, header + OWNER, 0);
     this.#free[this.#freeCount++] = slot;
-    if (this.#largeBody[slot] >= 0) this.#largeBodies.push(this.#largeBody[slot]);
-    this.#largeBody[slot] = -1;
+    this.bodies.released(slot);
     return Math.max(-1, worker);
   }
 
@@ -578,9 +478,4 @@ export class GatewayEnd {
       if (worker >= layout.syncWorkers) ringBell(words, layout.worker + worker * WORKER_WORDS + WORKER_BELL);
     }
   }
-}
-
-function copyBytes(target: Buffer, at: number, source: Uint8Array, from: number, to: number): void {
-  if (source === target) target.copyWithin(at, from, to);
-  else target.set(source.subarray(from, to), at);
 }

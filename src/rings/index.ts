@@ -26,10 +26,10 @@
  * message that names them. The gateway gives the bytes to the socket as they lie there, and frees the blocks when the
  * system has taken them. Nobody waits for a block: where none is free, the chunk goes through the ring in parts.
  *
- * Backpressure. The gateway never waits: a body ring that is full takes less (`writeBody`), and `wantBody` tells when
- * to go on; `bodyFull` tells before that, so that what would not fit is left to the socket. A worker waits where its
- * response ring is full (SPACE_WANTED), and where `window` bytes of a response are on their way to the socket, or
- * `blockWindow` where the last of them lie in blocks (credit, by `grant`).
+ * Backpressure. The gateway never waits: a body ring that is full takes less (`bodies.write`), and `wantBody` tells
+ * when to go on; `bodies.isFull` tells before that, so that what would not fit is left to the socket. A worker waits
+ * where its response ring is full (SPACE_WANTED), and where `window` bytes of a response are on their way to the
+ * socket, or `blockWindow` where the last of them lie in blocks (credit, by `grant`).
  *
  * Death. A thread may die between any two instructions. A message is published by one store, an entry is claimed by one
  * exchange: the next reader finds all of it or nothing. `workerLost` drains what the dead thread had published, resets

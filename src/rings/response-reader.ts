@@ -85,7 +85,7 @@ export interface ResponseHandler {
   done(slot: number): void;
   /** The application wants the body that the client holds back (G-67). Meaningless once a head was sent. */
   wantContinue(slot: number): void;
-  /** There is room again after a `writeBody` that took less than it was given, and after a `bodyFull`. */
+  /** There is room again after a `bodies.write` that took less than it was given, and after a `bodies.isFull`. */
   wantBody(slot: number): void;
   /** `length` bytes of text for the client's error stream (G-174). */
   errors(slot: number, start: number, length: number): void;

@@ -354,7 +354,7 @@ export abstract class RingRequest {
     block.set(plain.subarray(area + offset, area + offset + first));
     if (first < count) block.set(plain.subarray(area, area + count - first), first);
     this.#bodyHead = (this.#bodyHead + count) | 0;
-    // Releases the room, and comes before the look at BODY_WANTED (see writeBody).
+    // Releases the room, and comes before the look at BODY_WANTED (see BodyRings).
     Atomics.store(words, header + BODY_HEAD, this.#bodyHead);
     // Not before half of the ring is free, so that the gateway is not told for every few bytes.
     if (Atomics.load(words, header + BODY_WANTED) === 1 && available - count <= size / 2) {

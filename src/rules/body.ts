@@ -36,8 +36,11 @@ export function isAwaitable(result: unknown): result is PromiseLike<unknown> {
 
 /** The words for an object that cannot be iterated (G-100). */
 export function notIterableFault(body: unknown): Fault<'not iterable'> {
-  const seen = `the application returned ${typeName(body)}, which is not iterable`;
-  return { rows: 'G-100', what: 'not iterable', seen, advice: 'return [bytes]' };
+  const name = typeName(body);
+  const seen = `the application returned ${name}, which is not iterable`;
+  const advice =
+    name === 'Response' ? 'start a handler for fetch with --adapt fetch, or return [bytes]' : 'return [bytes]';
+  return { rows: 'G-100', what: 'not iterable', seen, advice };
 }
 
 /** The error for an object that cannot be iterated (G-100). */

@@ -101,3 +101,8 @@ export function percentEncodeBytes(bytes: Uint8Array | string, safe = '/'): stri
   }
   return result;
 }
+
+/** Text that is a part of a URI, with all that may not stand in one (RFC 3986, 2) percent-encoded, as UTF-8. */
+export function percentEncodeRest(text: string): string {
+  return text.replace(/[^\x21-\x7e]+/g, (rest) => percentEncodeBytes(textToNative(rest), ''));
+}

@@ -1,6 +1,6 @@
 /** Where applications are mounted in the path space. */
 import { ConfigurationError } from '../interface/errors.ts';
-import { textToNative } from './native-strings.ts';
+import { nativeToText, textToNative } from './native-strings.ts';
 import { withoutFinalSlashes } from './trimmed.ts';
 
 const NOT_IN_PREFIX = /[?#]|\p{Cc}|\/\//u;
@@ -21,6 +21,17 @@ export function nativePrefix(prefix: string): string {
     );
   }
   return textToNative(bare);
+}
+
+/** A prefix as its owner may have written it, for messages: `/blog`; `/` for the root. */
+export function prefixText(prefix: string): string {
+  return nativeToText(prefix) || '/';
+}
+
+/** @throws ConfigurationError where two of these native prefixes are the same */
+export function assertDistinct(prefixes: readonly string[]): void {
+  const twice = prefixes.find((prefix, index) => prefixes.indexOf(prefix) < index);
+  if (twice !== undefined) throw new ConfigurationError(`two applications are mounted at "${prefixText(twice)}"`);
 }
 
 /** Whether a decoded path lies at a mount point or below it, by whole segments (G-14). */

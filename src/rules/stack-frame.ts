@@ -3,6 +3,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isOwnCode } from './own-files.ts';
 
 export interface Position {
   /** Absolute path. */
@@ -49,15 +50,26 @@ export function framePosition(line: string): Position | null {
   return file === null ? null : { file, line: Number(numbers[1]), column: Number(numbers[2]) };
 }
 
-/** The folder of this package's code. */
-const OWN = fileURLToPath(new URL('../../', import.meta.url));
+/** A report on an error without the frames of its stacks that are not in the code of its reader. */
+export function withOwnFrames(report: string): string {
+  return report
+    .split('\n')
+    .filter((line) => {
+      if (!line.startsWith('    at ')) return true;
+      const file = framePosition(line)?.file;
+      return file !== undefined && !isOwnCode(file) && !/[\\/]node_modules[\\/]/.test(file);
+    })
+    .join('\n');
+}
 
 /** The text with the frames of this package and of what runs it set back, so that those of its reader stand out. */
 export function dimFrames(text: string): string {
-  const others = [OWN, 'node:', '/node_modules/piscina/'];
-  return text.replace(/^ {4}at .*$/gm, (frame) =>
-    others.some((place) => frame.includes(place)) ? `\x1b[2m${frame}\x1b[22m` : frame,
-  );
+  return text.replace(/^ {4}at .*$/gm, (frame) => (isReaders(frame) ? frame : `\x1b[2m${frame}\x1b[22m`));
+}
+
+function isReaders(frame: string): boolean {
+  if (frame.includes('node:') || frame.includes('/node_modules/piscina/')) return false;
+  return !isOwnCode(framePosition(frame)?.file ?? '');
 }
 
 /** Dims frames where a terminal shows them (https://no-color.org). */

@@ -1,3 +1,6 @@
+/** Statuses that send a client to the place of `Location` (RFC 9110, 15.4). */
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
 /**
  * Loaded with the first reason: a worker has no other use for `node:http`, which takes longer than all that is ours.
  */

@@ -9,9 +9,12 @@ export function packageManifest(): unknown {
   return createRequire(import.meta.url)(MANIFEST);
 }
 
+let folder: string | undefined;
+
 /** The folder that it lies in. */
 export function packageFolder(): string {
-  return dirname(createRequire(import.meta.url).resolve(MANIFEST));
+  folder ??= dirname(createRequire(import.meta.url).resolve(MANIFEST));
+  return folder;
 }
 
 /** Of this package. */

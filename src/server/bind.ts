@@ -218,10 +218,12 @@ function listenError(error: unknown, bind: Bind): Error {
   return new BindError(`cannot listen on ${formatBind(bind)}: ${listenReason(code, bind, error)}`, { cause: error });
 }
 
+const ANOTHER = 'stop what listens there, or choose another port';
+
 function listenReason(code: unknown, bind: Bind, error: unknown): string {
   switch (code) {
     case 'EADDRINUSE':
-      return bind.type === 'unix' ? 'another server listens there' : 'the port is in use (EADDRINUSE)';
+      return bind.type === 'unix' ? 'another server listens there' : `the port is in use (EADDRINUSE): ${ANOTHER}`;
     case 'EACCES':
     case 'EPERM':
       if (bind.type === 'tcp' && bind.port < 1024) return `no right to a port below 1024 (${code})`;

@@ -85,7 +85,7 @@ export async function build(
     turn,
   );
   const deaths = new Deaths(options.maxDeaths, options.deathsWindow);
-  const shared = { traffic, timed, errorLog, deaths, fail };
+  const shared = { traffic, timed, errorLog, deaths, fail, first: plan.first };
   const workers = groups.map(
     (group, index) => new Workers(workersOptions(group, memories[index], options, shared), parser, turn),
   );
@@ -112,6 +112,7 @@ export async function build(
     routes,
     connection: {
       serverLine: options.serverHeader ? 'Server: quaich\r\n' : '',
+      keepAliveLines: keepAliveLines(options),
       limitBody: options.limitBody === 0 ? Number.POSITIVE_INFINITY : options.limitBody,
       pipelined: PIPELINED,
       keepAlive: options.timeoutKeepAlive > 0,
@@ -147,8 +148,14 @@ export async function build(
   return { gateway, services, accessLog, errorLog, encryption, readiness, status };
 }
 
+/** Seconds are whole: less than one is not told. */
+function keepAliveLines({ keepAliveHeader, timeoutKeepAlive }: ResolvedOptions): string {
+  const seconds = Math.floor(timeoutKeepAlive / 1000);
+  return keepAliveHeader && seconds > 0 ? `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n` : '';
+}
+
 /** What all groups of workers are given. */
-interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'fail'> {
+interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'fail' | 'first'> {
   timed: boolean;
   errorLog: ErrorLog;
 }

@@ -83,6 +83,7 @@ interface GatewayOptions extends Pick<ResolvedOptions, 'maxConnections'>, Partia
 /** Unread body bytes that are dropped for the sake of the connection. */
 const DISCARD_LIMIT = 256 * 1024;
 const CONNECT = METHODS.indexOf('CONNECT');
+const GET = METHODS.indexOf('GET');
 /** Milliseconds between two looks at the deadlines, at most. */
 const SLOWEST_TICK = 250;
 /** Milliseconds that a connection may linger in all, as in nginx (lingering_time); and once the server stops. */
@@ -135,7 +136,6 @@ export class Gateway implements SessionContext {
   private closing = false;
   private onEmpty: () => void = nothing;
 
-  /** @throws ConfigurationError where two routes have the same prefix */
   constructor(options: GatewayOptions) {
     const { parser, turn, routes, deadlines } = options;
     this.options = options;
@@ -221,6 +221,7 @@ export class Gateway implements SessionContext {
     }
     if (this.log.isKept) this.log.began(exchange, head, this.proxies.clientAddress(head, host.info));
     if (host.refusal !== '') exchange.persist = false;
+    exchange.isGet = head.methodNumber === GET;
     if (this.health !== undefined && head.path === this.health.path) {
       const { objection } = this.health.readiness;
       exchange.connection.answer(exchange, objection === '' ? 200 : 503, objection || 'ready');
@@ -231,6 +232,8 @@ export class Gateway implements SessionContext {
       return true;
     }
     if (head.methodNumber === CONNECT) {
+      // What its client sends behind it may be somebody else's, for the tunnel: no request is read from it (G-240).
+      exchange.persist = false;
       exchange.connection.answer(exchange, 501, 'this server is no proxy');
       return true;
     }

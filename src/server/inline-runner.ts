@@ -1,5 +1,4 @@
 import { AsyncInput } from '../engine/async-input.ts';
-import { Context } from '../engine/context.ts';
 import { addExtensions } from '../engine/extensions.ts';
 import { runAsync } from '../engine/run-async.ts';
 import { PARSED_HEAD } from '../environ/head-record.ts';
@@ -16,8 +15,6 @@ export class InlineRunner {
   private readonly offers: Offers;
   private readonly onHead: (exchange: Exchange) => void;
   private readonly onDone: () => void;
-  /** That of the maker of the server; requests that follow another one on its connection are begun in that one's. */
-  private readonly context = new Context();
 
   /**
    * @param offers what environs have beyond what all have
@@ -32,7 +29,7 @@ export class InlineRunner {
   }
 
   /** Begins the request whose head lies in the memory of the parser. */
-  run({ app, builder, prefix }: Runnable<true>, exchange: Exchange, host: SocketHost): InlineRequest {
+  run({ app, builder, prefix, options }: Runnable<true>, exchange: Exchange, host: SocketHost): InlineRequest {
     const { parser } = this;
     const request = new InlineRequest(exchange, parser, this.onHead, this.onDone);
     exchange.owner = request;
@@ -44,7 +41,7 @@ export class InlineRunner {
       : undefined;
     addExtensions(environ, request, this.offers.earlyHints, errors);
     if (this.offers.queueTime) environ['quaich.queue_time'] = performance.now() - exchange.startTime;
-    const running = this.context.runInAsyncScope(runAsync, null, app, environ, request);
+    const running = runAsync(app, environ, request, options);
     if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
     return request;
   }

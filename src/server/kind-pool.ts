@@ -1,25 +1,24 @@
 import type { Kind } from '../interface/types.ts';
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
+import { stackSize } from '../pool/python-stack.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
 import { isClusterWorker } from '../rules/cluster.ts';
+import { textToNative } from '../rules/native-strings.ts';
+import { builtModule } from '../rules/own-files.ts';
 import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Report } from './report.ts';
 import type { Turn } from './turn.ts';
 import { type RecycleSettings, WorkerAllowance } from './worker-allowance.ts';
 
-const entry = (name: string): string => new URL(`../../workers/${name}.js`, import.meta.url).href;
-
 /**
  * Milliseconds between two workers that are replaced for their memory: where the limit is less than what applications
  * need from the start, threads are not started all the time.
  */
 const MEMORY_EVERY = 10_000;
-
-/** Bytes of stack of workers with Python applications, whose recursion Python limits by itself. */
-const PYTHON_STACK = 2 ** 26;
 
 type SupervisionSettings = Pick<
   ResolvedOptions,
@@ -31,7 +30,11 @@ type SupervisionSettings = Pick<
 export type SharedData = Omit<WorkerData, 'multiprocess'>;
 
 export interface SupervisionOptions extends SupervisionSettings {
+  /** The name of the mount that has them for itself; '' for workers that mounts share. */
+  mount: string;
   data: SharedData;
+  /** Goes on as the first worker; null: there is no such thread. */
+  first: LoadedThread | null;
   /** Milliseconds for the shutdown hooks of a worker that leaves. */
   leaveTimeout: number;
   report: Report;
@@ -52,7 +55,7 @@ export interface WorkerPlace {
   readonly of: KindPool;
   /** Among those of its kind. */
   readonly index: number;
-  /** Of both, for logs. */
+  /** Of all these, for logs: `sync-0`, `sync-0:/blog`; a native string. */
   readonly name: string;
   /** Its thread takes requests. */
   ready: boolean;
@@ -86,7 +89,16 @@ export class KindPool {
     { options, rings, turn }: { options: SupervisionOptions; rings: GatewayEnd; turn: Turn },
     events: KindPoolEvents,
   ) {
-    const { data, timeoutStartup, limitWorkerMemory, leaveTimeout, uncaughtErrors, report } = options;
+    const {
+      data,
+      mount,
+      first: loaded,
+      timeoutStartup,
+      limitWorkerMemory,
+      leaveTimeout,
+      uncaughtErrors,
+      report,
+    } = options;
     this.kind = kind;
     this.size = kind === 'sync' ? options.syncWorkers : options.asyncWorkers;
     this.most = places / PLACES;
@@ -99,7 +111,7 @@ export class KindPool {
       ready: false,
       draining: false,
       served: 0,
-      name: `${kind}-${index}`,
+      name: `${kind}-${index}${mount && `:${textToNative(mount)}`}`,
       allowance: new WorkerAllowance(options),
     }));
     this.pool = new WorkerPool<WorkerData>(
@@ -107,11 +119,12 @@ export class KindPool {
         kind,
         size: this.size,
         places,
-        entry: entry(kind),
+        entry: builtModule(`workers/${kind}`).href,
         data: this.dataFor(data, this.size),
+        first: loaded,
         startupTimeout: timeoutStartup,
         heapLimit: limitWorkerMemory,
-        stackSize: ({ mounts }) => (mounts.some((mount) => mount?.known?.python !== undefined) ? PYTHON_STACK : 0),
+        stackSize: ({ mounts }) => stackSize(mounts.flatMap((mount) => mount?.app ?? [])),
         leaveTimeout,
         replaceUncaught: uncaughtErrors === 'replace',
       },

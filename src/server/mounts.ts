@@ -1,4 +1,3 @@
-import { ConfigurationError } from '../interface/errors.ts';
 import { isBelow } from '../rules/prefix.ts';
 
 /** An application's place in the path space. */
@@ -13,14 +12,9 @@ export class MountTable<M extends Mounted> {
   readonly root: M | null;
   private readonly mounts: readonly M[];
 
+  /** @param mounts with prefixes that differ */
   constructor(mounts: readonly M[]) {
     this.mounts = [...mounts].sort((a, b) => b.prefix.length - a.prefix.length);
-    for (let i = 1; i < this.mounts.length; i++) {
-      const { prefix } = this.mounts[i];
-      if (prefix === this.mounts[i - 1].prefix) {
-        throw new ConfigurationError(`two applications are mounted at ${JSON.stringify(prefix || '/')}`);
-      }
-    }
     this.root = mounts.length === 1 && mounts[0].prefix === '' ? mounts[0] : null;
   }
 

@@ -3,10 +3,11 @@ import { CARRY_SIZE, MAX_FIELDS } from '../../assembly/layout.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import { usableCpus } from '../pool/cpus.ts';
 import { resolveModule } from '../pool/find-module.ts';
-import { type AppOptions, parseApplication } from '../pool/load.ts';
+import type { AppOptions } from '../pool/load.ts';
+import { DEFAULT_LIMITS } from '../protocols/http/limits.ts';
 import { textToNative } from '../rules/native-strings.ts';
-import { nativePrefix } from '../rules/prefix.ts';
 import { shown } from '../rules/show.ts';
+import { MOST_WORKERS, type ResolvedApp, resolveApps } from './apps.ts';
 import { type Bind, formatBind, isEncrypted, isGateway, isProxied, parseBind } from './bind.ts';
 import { accessLogFile, accessLogFormat, errorLogFile, errorLogFormat } from './log/settings.ts';
 import type { TextSink } from './log/stream.ts';
@@ -105,8 +106,6 @@ const status: Setting<string | undefined, string> = {
 };
 
 const cpus = usableCpus();
-/** Most threads of a kind in service. */
-const MOST_WORKERS = 256;
 
 /** Most bytes of a request body that are kept from a sync worker. */
 const MOST_BUFFERED = 262_144;
@@ -260,11 +259,21 @@ export const settings = {
   group,
   umask,
   pidFile,
-  limitRequestLine: size('Limits', 8190, [16, 65_535], 'Longest request line; a longer one gets 414'),
-  limitRequestFields: count('Limits', 100, [1, MAX_FIELDS], 'Most header fields of a request; more of them get 431'),
+  limitRequestLine: size(
+    'Limits',
+    DEFAULT_LIMITS.requestLine,
+    [16, 65_535],
+    'Longest request line; a longer one gets 414',
+  ),
+  limitRequestFields: count(
+    'Limits',
+    DEFAULT_LIMITS.fields,
+    [1, MAX_FIELDS],
+    'Most header fields of a request; more of them get 431',
+  ),
   limitRequestHead: size(
     'Limits',
-    65_536,
+    DEFAULT_LIMITS.head,
     [64, CARRY_SIZE],
     'Largest request head, request line and all fields; a larger one gets 431',
   ),
@@ -366,6 +375,11 @@ export const settings = {
     'Warn when requests have waited so long because all sync workers are busy; 0 for never',
   ),
   serverHeader: toggle('Responses and environ', true, 'Send a Server field where the application sends none'),
+  keepAliveHeader: toggle(
+    'Responses and environ',
+    false,
+    'Tell clients in a field Keep-Alive how many seconds --timeout-keep-alive leaves an idle connection to them',
+  ),
   earlyHints: toggle(
     'Responses and environ',
     false,
@@ -402,9 +416,6 @@ export type ServeOptions = { -readonly [K in SettingName]?: InputOf<Settings[K]>
   wrapper?: string | undefined;
 };
 
-/** An application with its prefix normalised: `''` or `/blog`, a native string (G-11). */
-export type ResolvedApp = AppOptions & { prefix: string };
-
 /** Options with every default filled in and every value checked; sizes in bytes, durations in milliseconds. */
 export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
   bind: Bind[];
@@ -417,7 +428,6 @@ export type ResolvedOptions = Omit<Values, 'bind' | 'status'> & {
 };
 
 const OTHER_OPTIONS = ['apps', 'directory', 'accessLogStream', 'errorLog', 'wrapper'];
-const APP_OPTIONS = ['prefix', 'module', 'export', 'kind', 'adapt', 'inline', 'workers'];
 
 /**
  * Checks one value and converts it.
@@ -522,49 +532,4 @@ function resolveBinds(...lists: readonly (readonly string[])[]): Bind[][] {
     seen.add(name);
   }
   return binds;
-}
-
-function resolveApps(given: unknown, adapt: Values['adapt']): ResolvedApp[] {
-  const list: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
-  if (list.length === 0) throw new ConfigurationError('no application: expected [PREFIX=]MODULE[:EXPORT]');
-  const apps = list.map((app, index) => resolveApp(app, list.length > 1 ? `apps[${index}]` : 'apps'));
-  const seen = new Set<string>();
-  for (const { prefix, module } of apps) {
-    if (seen.has(prefix))
-      throw new ConfigurationError(`prefix "${prefix || '/'}" is given twice, the second time for ${module}`);
-    seen.add(prefix);
-  }
-  // Whose kind is given is an application of the convention.
-  return adapt === 'known' ? apps : apps.map((app) => (app.kind === undefined ? { adapt, ...app } : app));
-}
-
-function resolveApp(given: unknown, where: string): ResolvedApp {
-  if (typeof given !== 'string') checkApp(given, where);
-  const app = typeof given === 'string' ? parseApplication(given) : { ...given };
-  return { ...app, prefix: nativePrefix(app.prefix ?? '') };
-}
-
-/** Checks the object form of an application, as the configuration file and `serve()` take it. */
-export function checkApp(given: unknown, where: string): asserts given is AppOptions {
-  if (typeof given !== 'object' || given === null) {
-    throw new ConfigurationError(
-      `${where}: expected "[PREFIX=]MODULE[:EXPORT]" or an object { module }, got ${shown(given)}`,
-    );
-  }
-  checkNames(given, APP_OPTIONS, `key in ${where}`);
-  const { prefix, module, export: name, kind, adapt, inline, workers }: Record<string, unknown> = { ...given };
-  const check = (good: boolean, key: string, what: string, value: unknown) => {
-    if (!good) throw new ConfigurationError(`${where}.${key}: ${expected(what, value).message}`);
-  };
-  check(typeof module === 'string' && module !== '', 'module', 'the path of a module or the name of a package', module);
-  check(prefix === undefined || typeof prefix === 'string', 'prefix', 'a string', prefix);
-  check(name === undefined || (typeof name === 'string' && name !== ''), 'export', 'the name of an export', name);
-  check(kind === undefined || kind === 'sync' || kind === 'async', 'kind', "'sync' or 'async'", kind);
-  check(adapt === undefined || adapt === 'node' || adapt === 'fetch', 'adapt', "'node' or 'fetch'", adapt);
-  check(adapt === undefined || kind === undefined, 'adapt', 'no kind beside it, since an adapter makes one', kind);
-  check(inline === undefined || typeof inline === 'boolean', 'inline', 'true or false', inline);
-  check(!(inline && kind === 'sync'), 'inline', 'an async application: a sync one may block the gateway', kind);
-  const isCount = typeof workers === 'number' && Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS;
-  check(workers === undefined || isCount, 'workers', `a whole number from 1 to ${MOST_WORKERS}`, workers);
-  check(!(inline && workers !== undefined), 'workers', 'none, since an inline application has no workers', workers);
 }

@@ -1,23 +1,36 @@
 /** What a server is going to be: found out and checked before any of it is made. */
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { loadProxies } from '../environ/load-proxies.ts';
 import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError } from '../interface/errors.ts';
 import type { Kind } from '../interface/types.ts';
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { ProbedApplication } from '../pool/probe.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
 import type { VariableLimits } from '../protocols/variables-record.ts';
 import type { RingLayout } from '../rings/index.ts';
-import { nativeToText } from '../rules/native-strings.ts';
+import { prefixText } from '../rules/prefix.ts';
+import { assertPlace, type ResolvedApp } from './apps.ts';
 import { isEncrypted } from './bind.ts';
 import { mostSyncWorkers, requestLayout, variableLimits } from './memory.ts';
-import { type ResolvedApp, type ResolvedOptions, type SettingName, settingNames } from './options.ts';
-import { probe } from './probe.ts';
+import {
+  fromDirectory,
+  type ResolvedOptions,
+  readSetting,
+  type ServeOptions,
+  type SettingName,
+  settingNames,
+} from './options.ts';
+import { loadOnThread } from './probe.ts';
 import { proxyOptions } from './proxies/settings.ts';
 import type { Certificates } from './tls/certificates.ts';
 
 /** What a reload cannot bring about, and a new start can. */
 export class NeedsNewStart extends ConfigurationError {}
+
+/** What a plan is made for. */
+type Purpose = 'start' | 'reload' | 'check';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 type Place = Kind | 'inline';
@@ -54,6 +67,8 @@ export interface Plan {
   readonly variables: VariableLimits;
   /** None where all applications run inline. */
   readonly groups: readonly WorkerGroup[];
+  /** The thread that has loaded the applications, where it can be the first worker; null where it has ended. */
+  readonly first: LoadedThread | null;
 }
 
 /** An application that a server serves, in words. */
@@ -71,24 +86,44 @@ export interface ServedApplication {
 }
 
 /**
- * Reads certificates and addresses of proxies; loads the applications on a thread that ends with that, to learn their
- * kinds (B-01, L-18), and settles where each runs.
+ * Reads certificates and addresses of proxies; loads the applications on a thread, to learn their kinds (B-01, L-18),
+ * and settles where each runs.
  *
- * @param python what is done with Python modules, where it is not what `pythonPreload` says
+ * @param purpose `start`: the thread is kept for the first worker, where it can be that, and is the caller's to end;
+ *   `check`: modules of Python are loaded, too, which otherwise their workers do
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
-export async function makePlan(options: ResolvedOptions, python?: Parameters<typeof probe>[1]): Promise<Plan> {
+export async function makePlan(options: ResolvedOptions, purpose: Purpose): Promise<Plan> {
   const certificates = await readCertificates(options);
   const proxies = await loadProxies(proxyOptions(options));
-  const found = await probe(options, python);
-  const apps = options.apps.map((app, mount): PlannedApp => {
-    const known = found[mount];
-    const { kind } = known;
-    const name = nativeToText(app.prefix) || '/';
-    return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
-  });
-  const groups = groupsOf(apps, options);
-  return { options, certificates, proxies, apps, variables: variableLimits(options), groups };
+  const modules = purpose === 'check' ? 'check' : options.pythonPreload ? 'preload' : 'prepare';
+  const { found, loaded } = await loadOnThread(options, modules);
+  let first: LoadedThread | null = null;
+  try {
+    const apps = options.apps.map((app, mount): PlannedApp => {
+      const known = found[mount];
+      const { kind } = known;
+      const name = prefixText(app.prefix);
+      return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
+    });
+    const groups = groupsOf(apps, options);
+    if (purpose === 'start' && serveAll(groups, apps)) first = loaded;
+    return { options, certificates, proxies, apps, variables: variableLimits(options), groups, first };
+  } finally {
+    if (first === null) await loaded.end();
+  }
+}
+
+/**
+ * Whether workers of one kind serve all applications, so that each of them loads just these. A server that listens
+ * beside an application of the convention has been kept from that where it was loaded first, and has to be loaded anew;
+ * modules of Python have not been loaded, or by an interpreter that serves nothing.
+ */
+function serveAll(groups: readonly WorkerGroup[], apps: readonly PlannedApp[]): boolean {
+  const isWhole = ({ foreign, listens, python }: ProbedApplication): boolean =>
+    python === undefined && (foreign !== null || listens.length === 0);
+  const { place } = apps[0];
+  return groups.length === 1 && place !== 'inline' && apps.every((app) => app.place === place && isWhole(app.known));
 }
 
 /** @throws ConfigurationError where the requests of one exceed what threads can share */
@@ -132,7 +167,7 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
   if (same.length !== now.apps.length || options.apps.length !== now.apps.length) {
     throw new NeedsNewStart('mounts that are added or removed need a new start of the server');
   }
-  const next = await makePlan({ ...options, apps: same });
+  const next = await makePlan({ ...options, apps: same }, 'reload');
   for (const [mount, { name, place }] of now.apps.entries()) {
     const { place: moved } = next.apps[mount];
     if (moved === place) continue;
@@ -160,8 +195,24 @@ export function needsNewStart(now: Plan, next: Plan): string[] {
   return names;
 }
 
-function placeOf({ module, inline, workers }: ResolvedApp, kind: Kind, byDefault: boolean): Place {
-  if (inline && kind === 'sync') throw new ConfigurationError(`${module} is a sync application: it cannot run inline`);
+/**
+ * What a server that has loaded its applications again would be started with: settings that take effect with new
+ * workers by `next`, all others by `now`, whose paths stay where they are.
+ */
+export function afterReload(now: ServeOptions, next: ServeOptions): ServeOptions {
+  const before = resolve(now.directory ?? '.');
+  const { apps, directory = '.', wrapper } = next;
+  const values = settingNames.map((name): [SettingName, unknown] => {
+    if (OF_WORKERS.has(name)) return [name, next[name]];
+    const value: unknown = now[name];
+    return [name, value === undefined ? value : fromDirectory(name, readSetting(name, value, name), before)];
+  });
+  return { apps, directory, wrapper, ...Object.fromEntries(values) };
+}
+
+function placeOf(app: ResolvedApp, kind: Kind, byDefault: boolean): Place {
+  assertPlace(app, kind);
+  const { inline, workers } = app;
   return kind === 'async' && (inline ?? (byDefault && workers === undefined)) ? 'inline' : kind;
 }
 

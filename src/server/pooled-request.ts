@@ -18,7 +18,7 @@ export interface PooledContext {
   readonly isTimed: boolean;
   /** Takes text of `wsgi.errors` whose client is gone. */
   readonly errors: ErrorStream;
-  /** `sync-0` */
+  /** `sync-0`, `sync-0:/blog`: a native string, for logs. */
   workerName(worker: number): string;
   /** `rings.flush` is due at the end of this turn. */
   scheduleRings(): void;
@@ -86,7 +86,7 @@ export class PooledRequest implements ExchangeOwner {
     this.bodySeen = 0;
     this.answered = false;
     this.receiving = exchange.hasBody;
-    this.fits = exchange.hasBody && rings.bodyFits(this.slot, exchange.bodyLength);
+    this.fits = exchange.hasBody && rings.bodies.fits(this.slot, exchange.bodyLength);
     this.patience = 0;
     exchange.owner = this;
   }
@@ -94,8 +94,8 @@ export class PooledRequest implements ExchangeOwner {
   body(address: number, length: number): number {
     const { rings } = this.context;
     this.context.scheduleRings();
-    const taken = rings.writeBody(this.slot, address, length);
-    this.isFull = taken < length || (!this.fits && rings.bodyFull(this.slot, READ_SIZE));
+    const taken = rings.bodies.write(this.slot, address, length);
+    this.isFull = taken < length || (!this.fits && rings.bodies.isFull(this.slot, READ_SIZE));
     if (this.awaited > 0) {
       this.awaited -= taken;
       if (this.isFull || this.awaited <= 0) this.dispatch();
@@ -167,8 +167,8 @@ export class PooledRequest implements ExchangeOwner {
   isExcused(): boolean {
     if (this.owed > 0 || this.file !== null) return true;
     const { rings } = this.context;
-    const read = rings.bodyRead(this.slot);
-    if (read === this.bodySeen) return this.receiving && rings.bodyLeft(this.slot) === 0;
+    const read = rings.bodies.read(this.slot);
+    if (read === this.bodySeen) return this.receiving && rings.bodies.unread(this.slot) === 0;
     this.bodySeen = read;
     return true;
   }

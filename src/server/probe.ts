@@ -1,37 +1,58 @@
 import { Worker } from 'node:worker_threads';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { failureError } from '../pool/applications.ts';
-import { releaseFileLocks } from '../pool/file-locks.ts';
+import { LoadedThread, threadOptions } from '../pool/loaded-thread.ts';
+import { createOpenFiles } from '../pool/open-files.ts';
 import type { ProbedApplication, ProbedPython, ProbeMessage, ProbeTask } from '../pool/probe.ts';
+import { stackSize } from '../pool/python-stack.ts';
 import { sharedFileLocks } from '../rings/index.ts';
+import { builtModule } from '../rules/own-files.ts';
 import type { ResolvedOptions } from './options.ts';
 import { pythonOptions } from './python-settings.ts';
 
-type ProbeOptions = Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'timeoutStartup' | 'pythonPreload'> &
+type ProbeOptions = Pick<
+  ResolvedOptions,
+  'apps' | 'directory' | 'import' | 'limitWorkerMemory' | 'timeoutStartup' | 'wrapper'
+> &
   Parameters<typeof pythonOptions>[0];
 
 /**
- * Loads the applications on a thread of their own and tells what they are (B-01, L-18).
+ * Loads the applications on a thread of their own, which ends with that, and tells what they are (B-01, L-18).
  *
+ * @throws as `loadOnThread`
+ */
+export async function probe(options: ProbeOptions): Promise<ProbedApplication[]> {
+  const { found, loaded } = await loadOnThread(options, 'check');
+  await loaded.end();
+  return found;
+}
+
+/**
+ * Loads the applications on a thread of their own, and tells what they are. The thread is the caller's to end.
+ *
+ * @param modules what is done with those of Python
  * @throws ConfigurationError for a module that does not load, and QuaichError for one that has not loaded after
  *   `timeoutStartup` milliseconds
- *
- * @param python what is done with Python modules
  */
-export async function probe(
+export async function loadOnThread(
   options: ProbeOptions,
-  python: ProbedPython['modules'] = options.pythonPreload ? 'preload' : 'prepare',
-): Promise<ProbedApplication[]> {
-  const { apps, directory, import: imports, timeoutStartup } = options;
-  const workerData: ProbeTask = { apps, directory, imports, python: { ...pythonOptions(options), modules: python } };
+  modules: ProbedPython['modules'],
+): Promise<{ found: ProbedApplication[]; loaded: LoadedThread }> {
+  const { apps, directory, import: imports, timeoutStartup, limitWorkerMemory, wrapper } = options;
+  const files = createOpenFiles();
+  const python = { ...pythonOptions(options), modules };
+  const workerData: ProbeTask = { apps, directory, imports, python, files, wrapper };
   sharedFileLocks();
-  const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), { workerData });
-  const { threadId } = worker;
+  const worker = new Worker(builtModule('workers/probe'), {
+    workerData,
+    ...threadOptions(limitWorkerMemory, stackSize(apps)),
+  });
+  const loaded = new LoadedThread(worker, files);
   let loading = '';
   let timer: NodeJS.Timeout | undefined;
   try {
     // Ends: when the thread says so, or has ended, whatever ended it, and at the limit.
-    return await new Promise<ProbedApplication[]>((resolve, reject) => {
+    const found = await new Promise<ProbedApplication[]>((resolve, reject) => {
       worker.on('message', (message: ProbeMessage) => {
         if (message.type === 'loading') loading = message.module;
         else if (message.type === 'loaded') resolve(message.found);
@@ -45,9 +66,11 @@ export async function probe(
         timeoutStartup,
       );
     });
+    return { found, loaded };
+  } catch (error) {
+    await loaded.end();
+    throw error;
   } finally {
     clearTimeout(timer);
-    await worker.terminate();
-    await releaseFileLocks(threadId);
   }
 }

@@ -100,9 +100,17 @@ interface Role {
  * @throws as `serve`
  */
 export async function serveHere(options: ResolvedOptions, role: Role): Promise<Server> {
+  const plan = await makePlan(options, 'start');
+  try {
+    return await servePlan(plan, role);
+  } finally {
+    await plan.first?.end(); // where no worker has become of it
+  }
+}
+
+async function servePlan(plan: Plan, role: Role): Promise<Server> {
   const { statusOf, isFirst = true } = role;
-  const plan = await makePlan(options);
-  const errorLog = await openErrorLog(options);
+  const errorLog = await openErrorLog(plan.options);
   if (isFirst) for (const { known } of plan.apps) for (const note of known.notes) errorLog.report('info', note);
   const fail = (error: Error): void => server.fail(error);
   const parts = await build(plan, errorLog, fail, statusOf).catch(async (error: unknown) => {

@@ -129,8 +129,11 @@ export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents 
   }
 
   checkDeadline(now: number): void {
-    if (this.isHalfClosed && isForgotten(this.socket)) this.socket.destroy();
     const { connection } = this;
+    if (this.isHalfClosed) {
+      if (isForgotten(this.socket)) this.socket.destroy();
+      else connection.ask();
+    }
     const { waitingFor, progress } = connection;
     const elapsed = now - this.checked;
     this.checked = now;

@@ -46,8 +46,6 @@ type WorkerSettings = Pick<
 >;
 
 export interface WorkersOptions extends WorkerSettings, SupervisionOptions {
-  /** The name of the mount that has them for itself; '' for workers that mounts share. */
-  mount: string;
   /** Of all workers of the server. */
   deaths: Deaths;
   traffic: Traffic;
@@ -224,7 +222,7 @@ export class Workers implements Service {
     const flags = exchange.connection.takesErrors ? TAKES_ERRORS : 0;
     rings.fill(slot, mount, flags, host.connectionText, this.parser.headStart);
     if (this.data.queueTime) noteArrival(rings, slot, exchange.startTime);
-    if (hasBody) rings.expectBody(slot, exchange.bodyLength);
+    if (hasBody) rings.bodies.expect(slot, exchange.bodyLength);
     else rings.endBody(slot);
     this.requests.begin(slot, exchange);
     const awaited = hasBody ? this.awaitedOf(exchange) : 0;

@@ -1,7 +1,7 @@
 /** A server of one application in this process, the counterpart of Python's `wsgiref.simple_server` (U-47). */
 import { createServer, type Server as NetServer } from 'node:net';
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
-import { inOwnContext } from '../engine/context.ts';
+import { Contexts, inOwnContext } from '../engine/context.ts';
 import { createErrorStream } from '../engine/error-stream.ts';
 import { asyncFileWrapper } from '../engine/file-wrapper.ts';
 import { EnvironBuilder } from '../environ/builder.ts';
@@ -139,6 +139,7 @@ class RunningSimpleServer implements SimpleServer, Destination {
   private readonly builder: EnvironBuilder<true>;
   private readonly state: Record<string, unknown> = {};
   private readonly runner: InlineRunner;
+  private readonly engineOptions = { contexts: new Contexts() };
   private readonly turn = new Turn();
   private readonly gateway: Gateway;
   private readonly listener: NetServer;
@@ -258,7 +259,11 @@ class RunningSimpleServer implements SimpleServer, Destination {
     if (this.allowed <= 0) return false; // the connection keeps the request until `Turn.retry`
     this.allowed--;
     this.running++;
-    this.runner.run({ app: this.runnable, prefix: '', builder: this.builder }, exchange, host);
+    this.runner.run(
+      { app: this.runnable, prefix: '', options: this.engineOptions, builder: this.builder },
+      exchange,
+      host,
+    );
     return true;
   }
 

@@ -1,4 +1,5 @@
 /** Where a redirect leads, and with which request (Fetch Standard, 4.4). */
+import { REDIRECTS } from '../rules/status-line.ts';
 import { type HeadersInit, pairsOf, type RequestHead, requestHeaders } from './request.ts';
 import type { TestResponse } from './response.ts';
 
@@ -8,8 +9,6 @@ interface RedirectedRequest extends RequestHead {
   json?: unknown;
 }
 
-/** Statuses that lead elsewhere (RFC 9110, 15.4). */
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Fields of a body that is not sent again. */
 const OF_BODY = /^(?:content-|transfer-encoding$)/i;
 

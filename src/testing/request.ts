@@ -9,7 +9,7 @@ import type { AsyncEnviron, AsyncInputStream, Environ, HeaderField, InputStream 
 import { Parser, rule } from '../protocols/http/parser.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import { defaultPort } from '../rules/grammar.ts';
-import { latin1Encode, percentEncodeBytes, textToNative } from '../rules/native-strings.ts';
+import { latin1Encode, percentEncodeRest, textToNative } from '../rules/native-strings.ts';
 import { shown } from '../rules/show.ts';
 import { Headers } from '../toolbox/headers.ts';
 
@@ -59,7 +59,7 @@ function targetOf({ path = '/', query }: RequestHead): string {
   if (!TARGET.test(path)) {
     throw new ConfigurationError(`the path of a request begins with a slash: ${shown(`/${path}`)}, not ${shown(path)}`);
   }
-  const visible = path.replace(/[^\x21-\x7e]+/g, (text) => percentEncodeBytes(textToNative(text), ''));
+  const visible = percentEncodeRest(path);
   if (query === undefined) return visible;
   const added = typeof query === 'string' ? query : new URLSearchParams(query).toString();
   return `${visible}${visible.includes('?') ? '&' : '?'}${textToNative(added)}`;

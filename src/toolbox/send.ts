@@ -3,8 +3,8 @@
  * body in either. Their names are verbs, since the nouns of the toolbox read: `json(environ)` is what came.
  */
 import type { HeaderFields } from '../interface/types.ts';
-import { percentEncodeBytes, textToNative } from '../rules/native-strings.ts';
-import { statusLine } from '../rules/status-line.ts';
+import { percentEncodeRest } from '../rules/native-strings.ts';
+import { REDIRECTS, statusLine } from '../rules/status-line.ts';
 
 /** `startResponse` of either convention; its `write` is not used. */
 type Starter = (status: string, headers: HeaderFields) => unknown;
@@ -55,12 +55,8 @@ export function sendNotFound(startResponse: Starter, text = 'Not Found\n', optio
   return sendText(startResponse, text, { status: 404, ...options });
 }
 
-/** Statuses that send a client to the place of `Location` (RFC 9110, 15.4). */
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Begins with two slashes to a browser, which takes a backslash for one: another host follows. */
 const OTHER_HOST = /^[/\\]{2}/;
-/** What may not stand in a URI (RFC 3986, 2). */
-const NOT_VISIBLE = /[^\x21-\x7e]+/g;
 
 /**
  * Sends the client elsewhere (U-60). In the location everything but visible ASCII is percent-encoded.
@@ -76,7 +72,6 @@ export function sendRedirect(startResponse: Starter, location: string, options: 
   if (OTHER_HOST.test(location)) {
     throw new TypeError('sendRedirect: the location begins with two slashes: write the scheme to name a host');
   }
-  const target = location.replace(NOT_VISIBLE, (text) => percentEncodeBytes(textToNative(text), ''));
-  startResponse(statusLine(status), [['Location', target], ...headers]);
+  startResponse(statusLine(status), [['Location', percentEncodeRest(location)], ...headers]);
   return [];
 }

@@ -60,7 +60,7 @@ expressApp.use(((error, _request, response, _next) => {
   response.status(status).json({ error: message });
 }) satisfies express.ErrorRequestHandler);
 
-const koa = new Koa();
+export const koa = new Koa();
 koa.silent = true;
 koa.use(async (context, next) => {
   try {

@@ -3,6 +3,7 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, IncomingMessage, type RequestListener, Server, ServerResponse } from 'node:http';
+import { isPromise } from 'node:util/types';
 import { describe, expect, it, vi } from 'vitest';
 import { fromNodeListener } from '../../src/adapters/index.ts';
 import { OWN_MESSAGES } from '../../src/adapters/own-messages.ts';
@@ -46,6 +47,22 @@ describe('messages of our own making', () => {
     server.close();
     await expect.poll(() => events.length).toBe(6);
     expect(ours).toEqual(events);
+  });
+
+  it('B-68 make no promise for a response that is complete when the listener returns', async () => {
+    const promises: boolean[] = [];
+    const app = fromNodeListener((request, response) => {
+      if (request.url === '/now') response.end('now');
+      else setImmediate(() => response.end('later'));
+    });
+    const looking: AsyncApplication = async (environ, startResponse) => {
+      const body = app(environ, startResponse);
+      promises.push(isPromise(body));
+      return body;
+    };
+    const asking = new AsyncTestClient(looking);
+    expect([(await asking.get('/now')).text, (await asking.get('/later')).text]).toEqual(['now', 'later']);
+    expect(promises).toEqual([false, true]);
   });
 
   it('B-68 refuse an expectation that nobody knows, where middleware has made one', async () => {

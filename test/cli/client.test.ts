@@ -7,7 +7,7 @@ import type { CheckedApplication } from '../../src/cli/check-mounts.ts';
 import { runCheck } from '../../src/cli/client/check.ts';
 import { runFetch } from '../../src/cli/client/fetch.ts';
 import { parseFetchArguments } from '../../src/cli/client/fetch-options.ts';
-import { takeOptions } from '../../src/cli/client/own-options.ts';
+import { takeOptions } from '../../src/cli/own-options.ts';
 import { run } from '../../src/cli/run.ts';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { loadApplication } from '../../src/pool/load.ts';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { nearest } from '../../src/server/names.ts';
 import { readSetting, resolveOptions, type ServeOptions, settingNames, settings } from '../../src/server/options.ts';
+import { afterReload } from '../../src/server/plan.ts';
 
 const message = (options: unknown): string => {
   try {
@@ -128,8 +129,9 @@ describe('resolveOptions', () => {
     [[{ module: 'a', adapt: 'koa' }], /^apps\.adapt: expected 'node' or 'fetch', got "koa"$/],
     [[{ module: 'a', adapt: 'node', kind: 'async' }], /^apps\.adapt: expected no kind beside it/],
     [[{ module: 'a', kind: 'sync', inline: true }], /^apps\.inline: expected an async application/],
-    [['/a=x', '/a/=y'], /^prefix "\/a" is given twice, the second time for y$/],
-    [['x', '/=y'], /^prefix "\/" is given twice/],
+    [['/a=x', '/a/=y'], /^two applications are mounted at "\/a"$/],
+    [['x', '/=y'], /^two applications are mounted at "\/"$/],
+    [['/café=x', '/café=y'], /^two applications are mounted at "\/café"$/],
     [[{ module: 'a', prefix: 'api' }], /^prefix "api": a prefix begins with "\/"$/],
     [['/a?b=x'], /expected a path, without query/],
     [['/a//b=x'], /expected a path, without query/],
@@ -194,5 +196,21 @@ describe('nearest', () => {
 
   it('takes what is far from all for none of them', () => {
     expect(nearest('metrics', ['bind', 'inline', 'limit-body'])).toBeUndefined();
+  });
+});
+
+describe('the options of a process that is started behind a reload', () => {
+  it('L-27 L-51 are the new ones where they concern workers, else those of the start, in their directory', () => {
+    const start = { apps: 'a', directory: '/here', bind: 'unix:site.sock', accessLogFile: 'log', syncWorkers: 3 };
+    const reloaded = { apps: 'b', directory: '/there', bind: ':1', accessLogFile: 'other', env: { A: '1' } };
+    const after = resolveOptions(afterReload({ ...start, env: { B: '2' } }, { ...reloaded, validate: true }));
+    expect(after).toMatchObject({
+      ...{ apps: [{ module: 'b' }], directory: '/there', env: { A: '1' }, validate: true },
+      ...{ bind: [{ type: 'unix', path: '/here/site.sock' }], accessLogFile: '/here/log' },
+      syncWorkers: settings.syncWorkers.default,
+    });
+    expect(resolveOptions(afterReload(start, afterReload(start, reloaded)))).toEqual(
+      resolveOptions(afterReload(start, reloaded)),
+    );
   });
 });

@@ -13,6 +13,7 @@ export interface Sample {
   app: Application & AsyncApplication;
   application: Application;
   startup(state: Record<string, unknown>): void | Promise<void>;
+  shutdown(state: Record<string, unknown>): void | Promise<void>;
   response: TestResponse;
   [name: string]: unknown;
 }
@@ -30,6 +31,26 @@ const ENTRIES: readonly (readonly [string, string])[] = [
   ['quaich', 'src/index.ts'],
 ];
 
+/** A fenced block of a page. */
+export interface Fence {
+  /** `''` where none is said: commands, and what they print. */
+  language: string;
+  /** What stands behind the language, where something does: the name of a file. */
+  name: string;
+  code: string;
+  /** The line of its first fence. */
+  line: number;
+}
+
+/** The fenced blocks of a page, in order. */
+export function fences(file: string): Fence[] {
+  const text = page(file);
+  const found = text.matchAll(/^```(\w*) *([\w./-]*)\n([\s\S]*?)^```$/gm);
+  return [...found].map(({ 1: language, 2: name, 3: code, index }) => {
+    return { language, name, code, line: text.slice(0, index).split('\n').length };
+  });
+}
+
 /** A block of JavaScript; its name stands behind the language, where it has one. */
 export interface Block {
   name: string;
@@ -38,8 +59,9 @@ export interface Block {
 
 /** The blocks of JavaScript of a page, in order. */
 export function blocks(file: string): Block[] {
-  const found = page(file).matchAll(/^```js *([\w./-]*)\n([\s\S]*?)^```$/gm);
-  return [...found].map(([, name, code], index) => ({ name: name || `sample-${index}.js`, code }));
+  return fences(file)
+    .filter(({ language }) => language === 'js')
+    .map(({ name, code }, index) => ({ name: name || `sample-${index}.js`, code }));
 }
 
 /** The blocks of one page as modules, in a folder below the project, where their imports can be found. */

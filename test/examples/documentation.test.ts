@@ -1,23 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Application, AsyncApplication } from '../../src/index.ts';
 import { kindOf } from '../../src/index.ts';
+import { blocks, type Sample, SampleFolder } from '../docs/samples.ts';
 import { callAsync, callSync, type RequestOptions } from './drive.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-/** The JavaScript samples of a page that are whole modules and import nothing that a data: URL cannot reach. */
-function samples(file: string): string[] {
-  return [...read(file).matchAll(/^```js\n([\s\S]*?)^```$/gm)]
-    .map(([, code]) => code)
-    .filter((code) => /^export /m.test(code) && !code.includes("from 'quaich'"));
-}
+/** The pages whose samples need nothing but a request; those of other pages have tests of their own. */
+const PAGES = ['README.md', 'docs/README.md', 'docs/writing-applications.md'];
 
-async function call(code: string, options: RequestOptions) {
-  const module = await import(/* @vite-ignore */ `data:text/javascript,${encodeURIComponent(code)}`);
+/** What a sample takes for granted. */
+const HANDLER = `const handler = async (environ, startResponse) => {
+  startResponse('200 OK', []);
+  return [];
+};`;
+
+async function call(module: Sample, options: RequestOptions) {
   const state: Record<string, unknown> = {};
   await module.startup?.(state);
   try {
@@ -31,13 +33,16 @@ async function call(code: string, options: RequestOptions) {
 }
 
 describe('the documentation', () => {
-  it('shows samples that run by the rules of the convention', async () => {
-    const all = ['README.md', 'docs/writing-applications.md'].flatMap(samples);
-    expect(all.length).toBeGreaterThan(8);
-    for (const code of all) {
+  it.each(PAGES)('shows samples that run by the rules of the convention: %s', async (page) => {
+    const folder = new SampleFolder(page);
+    onTestFinished(() => folder.remove());
+    const whole = blocks(page).filter(({ code }) => /^export .*\bapp\b/m.test(code));
+    expect(whole.length).toBeGreaterThan(page === 'docs/writing-applications.md' ? 9 : 0);
+    for (const { name, code } of whole) {
+      if (code.includes('handler(')) folder.prepend(name, HANDLER);
       // An aborted signal ends the sample that would stream for ever.
       const options = { method: 'POST', body: ['a body'], query: '', signal: AbortSignal.abort() };
-      expect((await call(code, options)).status, code).toBe('200 OK');
+      expect((await call(await folder.load(name), options)).status, code).toBe('200 OK');
     }
   });
 

@@ -4,12 +4,9 @@ import { Parser } from '../../src/protocols/http/parser.ts';
 import { drive, type ParsedRequest, split } from '../protocols/http/driver.ts';
 import { driveLlhttp } from './llhttp.ts';
 import { cutsIn, mutated, places, valid } from './requests.ts';
+import { runsOf } from './runs.ts';
 
-// A failure prints its seed and path; QUAICH_FUZZ_RUNS sets how many inputs each property sees, QUAICH_FUZZ_SEED which.
-const { QUAICH_FUZZ_SEED: seed } = process.env;
-const numRuns = Number(process.env.QUAICH_FUZZ_RUNS ?? 1000);
-const parameters = { numRuns, ...(seed && { seed: Number(seed) }) };
-const timeout = 30_000 + numRuns * 20;
+const { parameters, timeout } = runsOf(1000, 20);
 
 const simd = new Parser({ build: 'simd' });
 const scalar = new Parser({ build: 'scalar' });

@@ -102,7 +102,9 @@ export function watchMemory(pid) {
   };
 }
 
-/** Prints a row of a table in Markdown: what was tried, what came of it, and the command that has made these figures. */
+/**
+ * Prints a row of a table in Markdown: what was tried, what came of it, and the command that has made these figures.
+ */
 export function row(what, ...figures) {
   const [, script, ...argv] = process.argv;
   const command = ['node', `test/long/${script.split('/').at(-1)}`, ...argv].join(' ');

@@ -6,9 +6,12 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FastCgiConnection } from '../../src/protocols/fastcgi/connection.ts';
 import { RESPONSE_AWAITED, RESPONSE_STARTED } from '../../src/protocols/states.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { ABORT_REQUEST, begin, PARAMS, pairs, record, request, STDIN, stream, VARIABLES } from './fastcgi-client.ts';
 import { chunked, Driver, GET, HostDriver, parser, post, type Recorder } from './http/connection-driver.ts';
 import { fields, Http2Driver } from './http2-driver.ts';
+
+const { parameters, timeout } = runsOf(1000, 20);
 
 const httpParts = [
   GET,
@@ -44,8 +47,10 @@ type Event = (d: HostDriver, which: number) => void;
 function step(recorder: Recorder, which: number): void {
   const { exchange } = recorder;
   if (exchange.owner === null) return;
-  if (exchange.state === RESPONSE_AWAITED && which % 3 !== 0) recorder.start(which % 2 === 0 ? 2 : -1, '', 0, false);
-  else if (exchange.state === RESPONSE_STARTED && which % 3 === 1 && exchange.left !== 0) {
+  if (exchange.state === RESPONSE_AWAITED && which % 3 !== 0) {
+    exchange.isGet = which % 5 === 0;
+    recorder.start(which % 2 === 0 ? 2 : -1, 'Content-Type: text/event-stream\r\n', 0, false);
+  } else if (exchange.state === RESPONSE_STARTED && which % 3 === 1 && exchange.left !== 0) {
     recorder.data(exchange.left < 0 ? 'x'.repeat(40_000 * (which % 4)) : 'x');
   } else if (exchange.state === RESPONSE_STARTED && which % 3 === 2) recorder.end();
   else recorder.done();
@@ -95,6 +100,7 @@ const events: Record<string, Event> = {
   ended: (d) => {
     if (!d.paused) d.connection.ended();
   },
+  ask: (d) => d.connection.ask(),
   shutdown: (d) => d.connection.shutdown(),
   abort: (d) => d.connection.abort(),
   closed: (d) => d.connection.closed(),
@@ -137,8 +143,8 @@ it.each([
         expect(d.finishedStatuses.length).toBeGreaterThanOrEqual(d.requests.length);
         expect(parser.busy).toBe(false);
       }),
-      { numRuns: 1000 },
+      parameters,
     );
   },
-  30_000,
+  timeout,
 );

@@ -3,9 +3,12 @@ import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 import { type AsyncRingRequest, AsyncWorkerEnd, createMemory, GatewayEnd, ringLayout } from '../../src/rings/index.ts';
 import { WORKER_BELL, WORKER_WORDS } from '../../src/rings/layout.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
 import { Choices, Killed, Stage } from './stage.ts';
+
+const { parameters, timeout } = runsOf(150, 150);
 
 /** One thread with an event loop: a turn when it is awake, and what its applications go on with. */
 interface Thread {
@@ -263,26 +266,30 @@ class World {
   }
 }
 
-test('B-67 G-115 whatever the order of steps and deaths, every request of an event loop ends once and every slot comes back', async () => {
-  let deaths = 0;
-  await fc.assert(
-    fc.asyncProperty(plans, decisions, async (list, choices) => {
-      const world = new World(list, new Choices(choices));
-      await world.run();
-      deaths += world.deaths;
-      const ids = [...world.model.finished.map((plan) => plan.id), ...world.killed].sort((a, b) => a - b);
-      expect(ids).toEqual(list.map((plan) => plan.id));
-      expect(world.gateway.available).toBe(world.layout.slots);
-      expect(world.model.allBlocksFree, 'every block comes back').toBe(true);
-      expect(world.threads.map((thread) => world.gateway.inFlight(thread.worker))).toEqual([0, 0]);
-      expect(world.threads.map((thread) => thread.end.active)).toEqual([0, 0]);
-      const end = world.layout.block + world.layout.blocks * world.layout.blockSize;
-      expect(
-        world.gateway.bytes.subarray(end).every((byte) => byte === 0),
-        'nothing behind the rings',
-      ).toBe(true);
-    }),
-    { numRuns: 150 },
-  );
-  expect(deaths, 'deaths in all runs').toBeGreaterThan(5);
-}, 60_000);
+test(
+  'B-67 G-115 whatever the order of steps and deaths, every request of an event loop ends once and every slot comes back',
+  async () => {
+    let deaths = 0;
+    await fc.assert(
+      fc.asyncProperty(plans, decisions, async (list, choices) => {
+        const world = new World(list, new Choices(choices));
+        await world.run();
+        deaths += world.deaths;
+        const ids = [...world.model.finished.map((plan) => plan.id), ...world.killed].sort((a, b) => a - b);
+        expect(ids).toEqual(list.map((plan) => plan.id));
+        expect(world.gateway.available).toBe(world.layout.slots);
+        expect(world.model.allBlocksFree, 'every block comes back').toBe(true);
+        expect(world.threads.map((thread) => world.gateway.inFlight(thread.worker))).toEqual([0, 0]);
+        expect(world.threads.map((thread) => thread.end.active)).toEqual([0, 0]);
+        const end = world.layout.block + world.layout.blocks * world.layout.blockSize;
+        expect(
+          world.gateway.bytes.subarray(end).every((byte) => byte === 0),
+          'nothing behind the rings',
+        ).toBe(true);
+      }),
+      parameters,
+    );
+    expect(deaths, 'deaths in all runs').toBeGreaterThan(5);
+  },
+  timeout,
+);

@@ -98,7 +98,7 @@ export class ModelGateway implements ResponseHandler {
     expect(this.requests.has(slot), 'a slot in use was given away').toBe(false);
     place(this.gateway, plan);
     this.gateway.fill(slot, plan.id, plan.id + 1, CONNECTION, READ_AREA);
-    if (plan.body > 0) this.gateway.expectBody(slot, plan.id % 3 === 0 ? -1 : plan.body);
+    if (plan.body > 0) this.gateway.bodies.expect(slot, plan.id % 3 === 0 ? -1 : plan.body);
     this.requests.set(slot, {
       plan,
       worker,
@@ -133,15 +133,15 @@ export class ModelGateway implements ResponseHandler {
     let taken: number;
     if (plan.id % 2 === 0) {
       this.gateway.bytes.set(chunk, READ_AREA);
-      taken = this.gateway.writeBody(slot, READ_AREA, chunk.length);
+      taken = this.gateway.bodies.write(slot, READ_AREA, chunk.length);
       this.gateway.bytes.fill(0, READ_AREA, READ_AREA + chunk.length);
     } else {
-      taken = this.gateway.writeBodyFrom(slot, chunk);
+      taken = this.gateway.bodies.writeFrom(slot, chunk);
     }
     expect(taken).toBeLessThanOrEqual(chunk.length);
     request.bodySent += taken;
     // A message `wantBody` may have come during the call only where the model runs the worker inside it.
-    request.awaitsRoom = taken < chunk.length || (plan.id % 4 > 1 && this.gateway.bodyFull(slot, 24));
+    request.awaitsRoom = taken < chunk.length || (plan.id % 4 > 1 && this.gateway.bodies.isFull(slot, 24));
     return true;
   }
 

@@ -256,7 +256,7 @@ test('B-67 an application that keeps its request changes nothing and sees nothin
   loop.poll();
   for (const request of requests) void request.send(head(), null, DONE);
   expect(gateway.drain(recorder)).toBe(2);
-  for (const slot of [acquire('OTHER'), acquire('OTHER')]) gateway.writeBodyFrom(slot, bytes('secret'));
+  for (const slot of [acquire('OTHER'), acquire('OTHER')]) gateway.bodies.writeFrom(slot, bytes('secret'));
   for (const request of requests) {
     expect(() => request.text()).toThrow(RequestAborted);
     await expect(async () => request.read(10)).rejects.toThrow(RequestAborted);
@@ -277,7 +277,7 @@ test('B-67 the task of a worker that was replaced neither writes into the ring o
   old.poll();
   expect(gateway.workerLost(0, recorder)).toEqual([slot]);
   gateway.release(slot);
-  expect(gateway.writeBodyFrom(acquire('OTHER'), bytes('secret'))).toBe(6);
+  expect(gateway.bodies.writeFrom(acquire('OTHER'), bytes('secret'))).toBe(6);
   expect(() => taken[0].text()).toThrow(RequestAborted);
   await expect(taken[0].read(10)).rejects.toThrow(RequestAborted);
   expect(taken[0].disconnected()).toBe(true);
@@ -325,7 +325,7 @@ test('G-63 the end of a body never overtakes its last bytes, whenever they arriv
     let calls = 0;
     const arrive = () => {
       stage.interleave = () => {};
-      gateway.writeBodyFrom(slot, bytes('last'));
+      gateway.bodies.writeFrom(slot, bytes('last'));
       gateway.endBody(slot);
       gateway.flush();
     };
@@ -349,14 +349,14 @@ test('room in the body ring is either used at once or announced, whenever the wo
     const slot = acquire();
     gateway.dispatchSync(slot);
     const request = new SyncWorkerEnd(memory, layout, 0).take()!;
-    expect(gateway.writeBodyFrom(slot, bytes('sixteen bytes ..'))).toBe(16);
+    expect(gateway.bodies.writeFrom(slot, bytes('sixteen bytes ..'))).toBe(16);
     let calls = 0;
     stage.interleave = () => {
       if (calls++ !== step) return;
       stage.interleave = () => {};
       expect(request.read(16)?.length).toBe(16);
     };
-    const taken = gateway.writeBodyFrom(slot, bytes('further'));
+    const taken = gateway.bodies.writeFrom(slot, bytes('further'));
     stage.interleave = () => {};
     if (calls <= step) {
       expect([taken, request.read(16)?.length]).toEqual([0, 16]);
@@ -376,14 +376,14 @@ test('a body ring that is nearly full is announced when it has room, whenever th
     const slot = acquire();
     gateway.dispatchSync(slot);
     const request = new SyncWorkerEnd(memory, layout, 0).take()!;
-    expect(gateway.writeBodyFrom(slot, bytes('ten bytes.'))).toBe(10);
+    expect(gateway.bodies.writeFrom(slot, bytes('ten bytes.'))).toBe(10);
     let calls = 0;
     stage.interleave = () => {
       if (calls++ !== step) return;
       stage.interleave = () => {};
       expect(request.read(16)?.length).toBe(10);
     };
-    const full = gateway.bodyFull(slot, 1000);
+    const full = gateway.bodies.isFull(slot, 1000);
     stage.interleave = () => {};
     if (calls <= step) {
       expect([full, request.read(16)?.length]).toEqual([true, 10]);
@@ -403,9 +403,9 @@ test('a larger body has a larger ring as long as there is one, and gives it back
   const text = 'x'.repeat(100);
   const takenOf = (length: number) => {
     const slot = acquire();
-    gateway.expectBody(slot, length);
+    gateway.bodies.expect(slot, length);
     gateway.dispatchSync(slot);
-    return [slot, gateway.writeBodyFrom(slot, bytes(text))];
+    return [slot, gateway.bodies.writeFrom(slot, bytes(text))];
   };
   const [small, ...taken] = takenOf(16);
   expect(taken).toEqual([16]);
@@ -423,14 +423,14 @@ test('B-67 a larger ring that its request has given back is not read by whoever 
   const { gateway, memory, layout, acquire, recorder } = setUp({ syncWorkers: 1 });
   const worker = new SyncWorkerEnd(memory, layout, 0);
   const first = acquire();
-  gateway.expectBody(first, -1);
+  gateway.bodies.expect(first, -1);
   gateway.dispatchSync(first);
   const kept = worker.take()!;
   kept.done();
   gateway.drain(recorder);
   const second = acquire('OTHER');
-  gateway.expectBody(second, -1);
-  gateway.writeBodyFrom(second, bytes('secret'));
+  gateway.bodies.expect(second, -1);
+  gateway.bodies.writeFrom(second, bytes('secret'));
   expect(() => kept.read(10)).toThrow(RequestAborted);
 });
 
@@ -531,7 +531,7 @@ test('G-67 the first read that must wait asks for the body that the client holds
   let text = 'ab';
   stage.advance = () => {
     gateway.drain(recorder);
-    gateway.writeBodyFrom(slot, bytes(text));
+    gateway.bodies.writeFrom(slot, bytes(text));
     gateway.flush();
     text = 'cd';
     return true;

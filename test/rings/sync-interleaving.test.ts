@@ -3,9 +3,12 @@ import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 import { createMemory, GatewayEnd, ringLayout, type SyncRingRequest, SyncWorkerEnd } from '../../src/rings/index.ts';
 import { GATEWAY_THREAD } from '../../src/rings/layout.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
 import { Choices, Killed, Stage } from './stage.ts';
+
+const { parameters, timeout } = runsOf(200, 150);
 
 /** Worker 1 has nothing to do and gets off the stack. */
 class Idle extends Error {}
@@ -245,25 +248,29 @@ class World {
   }
 }
 
-test('B-22 B-67 whatever the order of steps and deaths, every request ends once with its own bytes and every slot comes back', () => {
-  let deaths = 0;
-  fc.assert(
-    fc.property(plans, decisions, (list, choices) => {
-      const world = new World(list, new Choices(choices));
-      world.run();
-      deaths += world.deaths;
-      const ids = [...world.model.finished.map((plan) => plan.id), ...world.killed].sort((a, b) => a - b);
-      expect(ids).toEqual(list.map((plan) => plan.id));
-      expect(world.gateway.available).toBe(world.layout.slots);
-      expect(world.model.allBlocksFree, 'every block comes back').toBe(true);
-      expect(world.gateway.queueLength).toBe(0);
-      const end = world.layout.block + world.layout.blocks * world.layout.blockSize;
-      expect(
-        world.gateway.bytes.subarray(end).every((byte) => byte === 0),
-        'nothing behind the rings',
-      ).toBe(true);
-    }),
-    { numRuns: 200 },
-  );
-  expect(deaths, 'deaths in all runs').toBeGreaterThan(5);
-}, 60_000);
+test(
+  'B-22 B-67 whatever the order of steps and deaths, every request ends once with its own bytes and every slot comes back',
+  () => {
+    let deaths = 0;
+    fc.assert(
+      fc.property(plans, decisions, (list, choices) => {
+        const world = new World(list, new Choices(choices));
+        world.run();
+        deaths += world.deaths;
+        const ids = [...world.model.finished.map((plan) => plan.id), ...world.killed].sort((a, b) => a - b);
+        expect(ids).toEqual(list.map((plan) => plan.id));
+        expect(world.gateway.available).toBe(world.layout.slots);
+        expect(world.model.allBlocksFree, 'every block comes back').toBe(true);
+        expect(world.gateway.queueLength).toBe(0);
+        const end = world.layout.block + world.layout.blocks * world.layout.blockSize;
+        expect(
+          world.gateway.bytes.subarray(end).every((byte) => byte === 0),
+          'nothing behind the rings',
+        ).toBe(true);
+      }),
+      parameters,
+    );
+    expect(deaths, 'deaths in all runs').toBeGreaterThan(5);
+  },
+  timeout,
+);

@@ -46,7 +46,7 @@ describe('listen', () => {
     await on('unix:used.sock');
     writeFileSync(join(directory, 'plain'), '');
     const reasons: [string, RegExp][] = [
-      [`127.0.0.1:${port}`, /the port is in use \(EADDRINUSE\)$/],
+      [`127.0.0.1:${port}`, /the port is in use \(EADDRINUSE\): stop what listens there, or choose another port$/],
       ['192.0.2.1:0', /this machine does not have that address \(EADDRNOTAVAIL\)$/],
       ['unix:used.sock', /another server listens there$/],
       ['unix:plain', /the file exists and is not a socket$/],

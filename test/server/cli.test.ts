@@ -282,7 +282,7 @@ describe('failures are told in one line', () => {
     expect(result).toEqual({
       code: 1,
       stdout: '',
-      stderr: `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE)\n`,
+      stderr: `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE): stop what listens there, or choose another port\n`,
     });
   });
 

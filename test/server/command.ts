@@ -1,6 +1,6 @@
 // The built command in a process of its own.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
@@ -84,17 +84,32 @@ export async function ended(command: Command): Promise<{ code: number | null; st
   return { code, stdout: command.stdout, stderr: command.stderr };
 }
 
-export function get(url: string, path = '/'): Promise<{ status: number | undefined; text: string }> {
+/** What came back of a request. */
+interface Answer {
+  status: number | undefined;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+/** Sends a GET, or with a body a POST of JSON. */
+export function send(url: string, path: string, json?: string): Promise<Answer> {
   const target = url.startsWith('unix:')
     ? { socketPath: url.slice(5) }
     : { host: new URL(url).hostname.replace(/[[\]]/g, ''), port: new URL(url).port };
+  const options = json === undefined ? {} : { method: 'POST', headers: { 'Content-Type': 'application/json' } };
   return new Promise((resolve, reject) => {
-    const outgoing = request({ ...target, path, agent: false }, (response) => {
+    const outgoing = request({ ...target, ...options, path, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (more: string) => (text += more));
-      response.once('end', () => resolve({ status: response.statusCode, text }));
+      response.once('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
+      response.once('error', reject);
     });
     outgoing.once('error', reject);
-    outgoing.end();
+    outgoing.end(json);
   });
+}
+
+export async function get(url: string, path = '/'): Promise<Pick<Answer, 'status' | 'text'>> {
+  const { status, text } = await send(url, path);
+  return { status, text };
 }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { type Server, serve } from 'quaich';
+import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Case, cases, hasShared } from '../corpus/corpus.ts';
+import { Authority } from './certificates.ts';
 import { parseResponses, talk, type WireResponse } from './client.ts';
 
 const module = fileURLToPath(new URL('./apps/describe.mjs', import.meta.url));
@@ -59,18 +60,43 @@ function sorted(value: unknown): unknown {
   );
 }
 
-describe.each(['sync', 'async', 'inline', 'inline without direct reads'])('the corpus over TCP: %s', (way) => {
+/** Every limit that is off by default, and the others closer: no case comes near them. */
+const LIMITS: Partial<ServeOptions> = {
+  ...{ maxConnections: 100, maxConnectionsPerAddress: 50, maxConnectionRequests: 1000, maxRequestsInProgress: 64 },
+  ...{ asyncRequests: 32, limitQueue: 100, limitWorkerMemory: '512m', minRate: 1000, bufferBody: '64k' },
+  ...{ recycleMemory: '400m', recycleAge: '1h', maxDeaths: 3 },
+  ...{ timeoutHead: '10s', timeoutBody: '10s', timeoutSend: '10s', timeoutQueue: '20s', timeoutLoop: '20s' },
+  ...{ timeoutResponse: '20s', timeoutAsyncResponse: '20s', timeoutStep: '20s' },
+};
+
+const authority = new Authority();
+const { cert: tlsCert, key: tlsKey } = authority.issue('site', { subject: '/CN=localhost' });
+afterAll(() => authority.remove());
+
+describe.each([
+  ['TCP', 'sync'],
+  ['TCP', 'async'],
+  ['TCP', 'inline'],
+  ['TCP', 'inline without direct reads'],
+  ['TCP', 'sync, all limits on'],
+  ['TCP', 'async, all limits on'],
+  ['TLS', 'sync, all limits on'],
+  ['TLS', 'async, all limits on'],
+  ['TLS', 'inline, all limits on'],
+])('the corpus over %s: %s', (carrier, way) => {
   let server: Server;
 
   beforeAll(async () => {
     server = await serve({
-      apps: [{ module, export: way === 'sync' ? 'syncApp' : 'asyncApp', inline: way.startsWith('inline') }],
-      bind: '127.0.0.1:0',
+      apps: [{ module, export: way.startsWith('sync') ? 'syncApp' : 'asyncApp', inline: way.startsWith('inline') }],
+      bind: `${carrier === 'TLS' ? 'https://' : ''}127.0.0.1:0`,
+      ...(carrier === 'TLS' && { tlsCert, tlsKey }),
       syncWorkers: 2,
       asyncWorkers: 1,
       directReads: !way.includes('without'),
       // As far as the corpus goes.
       limitRequestFields: 100,
+      ...(way.endsWith('all limits on') && LIMITS),
     });
   });
 
@@ -116,7 +142,8 @@ describe.each(['sync', 'async', 'inline', 'inline without direct reads'])('the c
     }
   });
 
-  it('every case below 400 bytes byte by byte', async () => {
+  // Which costs a record of TLS for each, and shows nothing more there.
+  it.runIf(carrier === 'TCP')('every case below 400 bytes byte by byte', async () => {
     expect(await run((input) => (input.length < 400 ? [...input] : null))).toEqual([]);
   });
 });

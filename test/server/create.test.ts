@@ -1,12 +1,13 @@
 // What quaich create makes passes its own tests and is served, with this build as the package `quaich`.
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { root } from '../docs/samples.ts';
 import { ended, get, ready, start } from './command.ts';
+import { cleanEnvironment, install } from './installed.ts';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
@@ -14,17 +15,10 @@ const run = promisify(execFile);
 const directory = realpathSync(mkdtempSync(join(tmpdir(), 'quaich-create-')));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** As `npm install` does it, of what is there already. */
-function install(folder: string): void {
+/** Installs what the manifest names. */
+function installAll(folder: string): void {
   const { dependencies, devDependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
-    const place = join(folder, 'node_modules', name);
-    mkdirSync(dirname(place), { recursive: true });
-    symlinkSync(name === 'quaich' ? root : join(root, 'node_modules', name), place);
-  }
-  mkdirSync(join(folder, 'node_modules/.bin'));
-  symlinkSync(join(root, 'dist/src/cli/main.js'), join(folder, 'node_modules/.bin/quaich'));
-  symlinkSync(join(root, 'node_modules/typescript/bin/tsc'), join(folder, 'node_modules/.bin/tsc'));
+  install(folder, Object.keys({ ...dependencies, ...devDependencies }));
 }
 
 describe.each([
@@ -38,14 +32,11 @@ describe.each([
       code: 0,
       stderr: '',
     });
-    install(folder);
+    installAll(folder);
   });
 
   it('passes its own tests', async () => {
-    const env = { ...process.env };
-    // Else the runner of these tests would be that of those.
-    for (const name of Object.keys(env)) if (/^(?:NODE_|VITEST|QUAICH_)/.test(name)) delete env[name];
-    const { stdout } = await run('npm', ['test'], { cwd: folder, env });
+    const { stdout } = await run('npm', ['test'], { cwd: folder, env: cleanEnvironment() });
     expect(stdout).toMatch(/^(?:#|ℹ) pass 5$/m);
     expect(stdout).toMatch(/^(?:#|ℹ) fail 0$/m);
   });

@@ -12,9 +12,10 @@ import {
 import { request } from 'node:http';
 import { get as getSecurely } from 'node:https';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Command, dist, ended, get, start } from './command.ts';
+import { noteLoads } from './loads.ts';
 
 // Each save starts threads, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -354,25 +355,14 @@ describe('production', () => {
     [['dev'], true],
   ])('L-60 loads nothing of development: quaich %s', async (words, loads) => {
     write('site.js', site("'text'"));
-    const list = join(directory, 'loaded.txt');
-    write('note.mjs', `import { register } from 'node:module';\nregister('./hooks.mjs', import.meta.url);\n`);
-    write(
-      'hooks.mjs',
-      `import { appendFileSync } from 'node:fs';
-       export async function load(url, context, next) {
-         appendFileSync(${JSON.stringify(list)}, url + '\\n');
-         return next(url, context);
-       }`,
-    );
-    const command = start([...words, './site.js', '-b', '127.0.0.1:0'], {
-      cwd: directory,
-      execArgv: ['--import', './note.mjs'],
-    });
+    const { execArgv, loaded } = noteLoads(directory);
+    const command = start([...words, './site.js', '-b', '127.0.0.1:0'], { cwd: directory, execArgv });
     await said(command, /http:\/\/\S+/);
     const url = (/http:\/\/[\w.]+:\d+/.exec(command.stderr)?.[0] ?? '').replace('localhost', '127.0.0.1');
     expect((await get(url)).text).toBe('text');
-    expect(readFileSync(list, 'utf8')).toContain(`${dist}/src/server/server.js`);
-    expect(readFileSync(list, 'utf8').includes('/cli/dev/')).toBe(loads);
+    const files = [...loaded()].map((file) => basename(file));
+    expect(files).toContain('gateway.js');
+    expect(files.includes('dev.js')).toBe(loads);
   });
 });
 

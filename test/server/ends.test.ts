@@ -147,6 +147,7 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
 
   const leaving: [how: string, path: string, leave: (socket: net.Socket) => void][] = [
     ['closes its socket within the response', '/begun', (socket) => socket.destroy()],
+    ['closes its socket before the response', '/silent', (socket) => socket.destroy()],
     ['resets its connection before the response', '/silent', (socket) => socket.resetAndDestroy()],
     [
       'ends its side, and resets its connection before the response',
@@ -157,7 +158,7 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
       },
     ],
   ];
-  it.each(leaving)('B-37 G-48 G-184 an application is told of a client that %s', async (_how, path, leave) => {
+  it.each(leaving)('B-37 G-48 G-184 G-230 an application is told of a client that %s', async (_how, path, leave) => {
     const file = join(directory, String(files++));
     const client = new Client(server.url).send(get(`${path}?${file}`));
     if (path === '/begun') await client.until((text) => text.includes('begun'));
@@ -165,6 +166,27 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     else await new Client(server.url).send('GET / HTTP/1.0\r\n\r\n').all();
     leave(client.socket);
     expect(await written(file)).toBe('QUAICH_CLIENT_DISCONNECTED');
+  });
+
+  it('G-230 a client that has ended its side within a chunked response gets all of it, whatever it was asked', async () => {
+    const client = new Client(server.url).send(get('/slowly?600'));
+    await client.until((text) => text.includes('begun'));
+    client.socket.end();
+    const [response] = parseResponses(await client.all());
+    expect([response.complete, response.body]).toEqual([true, 'begunover']);
+  });
+
+  it('L-71 a stream of events ends when the stop begins, and its application is told', async () => {
+    const file = join(directory, String(files++));
+    const stopping = await open({ timeoutGraceful: 60_000 });
+    const client = new Client(stopping.url).send(get(`/events?${file}`));
+    await client.until((text) => text.includes('begun'));
+    const begun = performance.now();
+    await stopping.close();
+    expect(performance.now() - begun).toBeLessThan(5000);
+    const [response] = parseResponses(await client.all());
+    expect([response.complete, response.body]).toEqual([true, 'begun']);
+    expect(await written(file)).toBe('QUAICH_REQUEST_ABORTED');
   });
 
   it('G-48 B-38 an application is told that the server gives up, where a stop takes too long', async () => {
@@ -189,7 +211,7 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     const [, url] = await errors.until(/listening on (\S+)/);
     const client = new Client(url).send(get(`/file?${join(directory, 'short.txt')}&${flags}`));
     expect(parseResponses(await client.all())[0].complete).toBe(false);
-    await errors.until(/GET "\/file": .*\n.*\n/);
+    await errors.until(/GET "\/file" of .*\n.*\n/);
     expect(errors.text).toContain(message);
     child.kill();
     await once(child, 'exit');

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get as getFrom } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Command, dist, ended, get, type Place, ready, start } from './command.ts';
+import { type Command, dist, ended, get, type Place, ready, send, start } from './command.ts';
 
 const build = join(dirname(dist), 'build');
 mkdirSync(build, { recursive: true });
@@ -80,8 +80,15 @@ const FRAMEWORKS: Record<string, Framework> = {
 };
 
 const files: Record<string, string> = { 'package.json': '{"type":"module"}' };
-/** Of each framework the ways to write a module, and what they are recognised as. */
-const ways: Record<string, { file: string; what: string; listens: boolean }[]> = {};
+/** A module, and what it is recognised as. */
+interface Way {
+  file: string;
+  what: string;
+  listens: boolean;
+}
+
+/** Of each framework the ways to write a module. */
+const ways: Record<string, Way[]> = {};
 for (const [name, { what, load, require, make, listen }] of Object.entries(FRAMEWORKS)) {
   ways[name] = [];
   const add = (file: string, text: string, as = what): void => {
@@ -97,6 +104,72 @@ for (const [name, { what, load, require, make, listen }] of Object.entries(FRAME
   // CommonJS has no await.
   if (require !== undefined)
     add(`${name}-listens.cjs`, `${require}\n${make}\n${listen.replace('await ', '')}`, 'http server');
+}
+
+/** A site that the tests of the adapters have. */
+interface Site {
+  what: string;
+  name: string;
+  load?: string;
+  /** Puts it below its mount, where it sees the whole path; a server of node:http does not. */
+  below?: string;
+  listen?: string;
+  /** Further ways to write its module, and what they are recognised as. */
+  more?: [what: string, text: string][];
+}
+
+const HTTP = `import { createServer } from 'node:http';`;
+const SITES: Site[] = [
+  {
+    what: 'express application',
+    name: 'expressApp',
+    listen: 'site.listen(3000);',
+    more: [['http server', `${HTTP} export default createServer(site);`]],
+  },
+  {
+    what: 'koa application',
+    name: 'koa',
+    listen: 'site.listen(3000);',
+    more: [['http server', `${HTTP} export default createServer(site.callback());`]],
+  },
+  { what: 'fastify application', name: 'fastify', listen: 'await site.listen({ port: 3000 });' },
+  {
+    what: 'hono application',
+    name: 'hono',
+    load: `import { Hono } from 'hono';`,
+    below: 'new Hono().route(MOUNT, hono)',
+    more: [
+      ['fetch object', 'export const fetch = site.fetch;'],
+      ['fetch object', 'export default { fetch: site.fetch };'],
+    ],
+  },
+  {
+    what: 'h3 application',
+    name: 'h3',
+    load: `import { H3, serve } from 'h3';`,
+    below: 'new H3({ silent: true }).mount(MOUNT, h3)',
+    listen: 'serve(site, { port: 3000 });',
+    more: [['fetch object', 'export const fetch = (request: Request) => site.fetch(request);']],
+  },
+];
+
+const sites: Way[] = [];
+for (const { what, name, load = '', below = name, listen, more = [] } of SITES) {
+  const texts: [what: string, text: string][] = [
+    [what, 'export default site;'],
+    [what, 'export const app: unknown = site;'],
+    ...more,
+  ];
+  if (listen !== undefined) texts.push(['http server', listen]);
+  for (const [index, [recognised, text]] of texts.entries()) {
+    const file = `site-${name}-${index}.ts`;
+    // Each has a copy of its own.
+    files[file] = `import { ${name} } from '../../test/adapters/frameworks.ts?${index}';
+      ${load}
+      const site = ${text === listen ? name : below.replace('MOUNT', `'/${file}'`)};
+      ${text}`;
+    sites.push({ file, what: recognised, listens: text === listen });
+  }
 }
 
 Object.assign(files, {
@@ -156,22 +229,47 @@ async function stopped(command: Command): Promise<string> {
 }
 
 describe('an existing application', () => {
-  it.each(Object.keys(FRAMEWORKS))('B-70, L-29 is served as it is, in every way to write it: %s', async (name) => {
-    const argv = ways[name].map(({ file }, index) => `/${index}=./${file}`);
-    const command = quaich([...argv, '--async-workers', '2']);
+  /** Serves all of them at once: a process for each takes a second of its own. */
+  async function served(all: readonly Way[], ask: (url: string) => Promise<void>): Promise<void> {
+    const command = quaich([...all.map(({ file }) => `/${file}=./${file}`), '--async-workers', '2']);
     const [url] = await ready(command);
-    for (const index of argv.keys()) {
-      for (let count = 0; count < 3; count += 1) expect((await get(url, `/${index}/`)).text).toBe(`hello ${name}`);
-      expect((await get(url, `/${index}/nowhere`)).status).not.toBe(500);
-    }
+    await ask(url);
     const said = (await stopped(command)).split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '));
-    const notes = ways[name].filter(({ listens }) => listens);
+    const notes = all.filter(({ listens }) => listens);
     expect(said).toEqual([
       ...notes.map(({ file }) => `quaich: ./${file} calls listen(3000), which is left out: it is served here`),
-      ...ways[name].map(({ file, what }, index) => `/${index}  ./${file}  ${what} · 2 async workers`),
+      ...all.map(({ file, what }) => `/${file}  ./${file}  ${what} · 2 async workers`),
       `listening on ${url}`,
       '',
     ]);
+  }
+
+  it('B-70, L-29 is served as it is, in every way to write it', async () => {
+    await served(Object.values(ways).flat(), async (url) => {
+      for (const [name, list] of Object.entries(ways)) {
+        for (const { file } of list) {
+          for (let i = 0; i < 3; i += 1) expect((await get(url, `/${file}/`)).text, file).toBe(`hello ${name}`);
+          expect((await get(url, `/${file}/nowhere`)).status, file).not.toBe(500);
+        }
+      }
+    });
+  });
+
+  it('B-68, B-69, B-70 the sites of the tests of the adapters answer in every way to write them', async () => {
+    await served(sites, async (url) => {
+      for (const { file } of sites) {
+        const ask = (path: string, json?: string) => send(url, `/${file}${path}`, json);
+        expect(await ask('/hello'), file).toMatchObject({ status: 200, text: 'hello' });
+        expect(await ask('/json', '{"a":1}'), file).toMatchObject({ status: 201, text: '{"got":{"a":1}}' });
+        const cookies = await ask('/cookies');
+        expect(cookies.headers['set-cookie'], file).toEqual([expect.stringMatching(/^a=1/), expect.anything()]);
+        const away = await ask('/away');
+        expect([away.status, away.headers.location], file).toEqual([303, expect.stringMatching(/\/hello\?a=b$/)]);
+        expect((await ask('/stream')).text, file).toBe('tick 1\ntick 2\ntick 3\n');
+        expect((await ask('/nested/where/7?a=b')).text, file).toContain('/where/7?a=b');
+        expect([(await ask('/fail')).status, (await ask('/nowhere')).status], file).toEqual([503, 404]);
+      }
+    });
   });
 
   it('B-70 a router answers what it has no route for, and errors', async () => {

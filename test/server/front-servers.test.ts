@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Server, serve } from 'quaich';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { fences } from '../docs/samples.ts';
+import { changed } from './deployment.ts';
 
 const app = (name: string): string => fileURLToPath(new URL(`./apps/${name}`, import.meta.url));
 const isInstalled = (name: string): boolean => spawnSync(name, ['-v']).error === undefined;
@@ -70,7 +72,15 @@ describe.skipIf(!isInstalled('nginx'))('nginx', () => {
     const temporary = ['client_body', 'fastcgi', 'scgi', 'proxy', 'uwsgi']
       .map((name) => `${name}_temp_path ${socket('temporary')}/${name};`)
       .join('\n');
-    // The parameters are those that nginx ships.
+    // The upstream and the first locations are those of the page, the parameters those that nginx ships.
+    const shown = fences('docs/front-servers.md').find(({ language }) => language === 'nginx')!.code;
+    const text = changed(shown, {
+      '/run/site.sock': socket('fastcgi'),
+      '/run/other.sock': socket('scgi'),
+      '/other': '/scgi',
+      'include ': 'include /etc/nginx/',
+    });
+    const locations = text.indexOf('location');
     writeFileSync(
       socket('nginx.conf'),
       `${process.getuid?.() === 0 ? 'user root;' : ''}
@@ -82,16 +92,11 @@ describe.skipIf(!isInstalled('nginx'))('nginx', () => {
         access_log off;
         client_max_body_size 100m;
         ${temporary}
-        upstream quaich { server unix:${socket('fastcgi')}; keepalive 8; }
+        ${text.slice(0, locations)}
         server {
           listen unix:${front};
-          location / { include /etc/nginx/fastcgi_params; fastcgi_pass quaich; fastcgi_keep_conn on; }
+          ${text.slice(locations)}
           location /streamed { include /etc/nginx/fastcgi_params; fastcgi_pass quaich; fastcgi_request_buffering off; }
-          location /scgi/ {
-            include /etc/nginx/scgi_params;
-            scgi_param SCRIPT_NAME /scgi;
-            scgi_pass unix:${socket('scgi')};
-          }
         }
       }`,
     );

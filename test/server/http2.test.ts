@@ -258,7 +258,7 @@ describe('connections', () => {
       accessLogStream: { write: (text) => (log += text) },
     });
     expect(await statusOf(get(open(server), '/fields', { 'x-forwarded-for': '192.0.2.7' }))).toBe(201);
-    await vi.waitFor(() => expect(log).toBe('192.0.2.7 "GET /fields HTTP/2.0" 201 2 A, B\n'));
+    await vi.waitFor(() => expect(log).toBe('192.0.2.7 "GET /fields HTTP/2.0" 201 2 A,\\x20B\n'));
   });
 
   test('G-224 a stop lets requests in progress end, and tells clients to go elsewhere', async () => {
@@ -329,7 +329,7 @@ describe('limits', () => {
   test('G-225 of time are of each stream', async () => {
     const server = await secure({ timeoutBody: 300, timeoutSend: 300 });
     const session = open(server);
-    const silent = h2.begin(session, { ':method': 'POST', ':path': '/', 'content-length': '9' }, false);
+    const silent = h2.begin(session, { ':method': 'POST', ':path': '/', 'content-length': '9' }, false).resume();
     silent.write('abc');
     const deaf = h2.begin(session, { ':path': '/endless' }, true).pause();
     const [reset] = await Promise.all([once(deaf, 'error'), once(silent, 'close').catch(() => {})]);
@@ -430,9 +430,9 @@ describe('what would mean something else in HTTP/1.1', () => {
         h2.frame(h2.HEADERS, h2.END_HEADERS, 1, head),
         h2.frame(h2.DATA, h2.END_STREAM, 1, Buffer.from(body)),
       );
-      await vi.waitFor(() => expect(client.codeOf(1) ?? client.codeOf(0)).toBe(constants.NGHTTP2_PROTOCOL_ERROR), {
-        timeout: 10_000,
-      });
+      // Which of them depends on the version of Node.
+      const errors = [constants.NGHTTP2_PROTOCOL_ERROR, constants.NGHTTP2_INTERNAL_ERROR];
+      await vi.waitFor(() => expect(errors).toContain(client.codeOf(1) ?? client.codeOf(0)), { timeout: 10_000 });
     }
   });
 });

@@ -108,6 +108,17 @@ describe('L-43 a template', () => {
     expect((await lines(1))[0]).toMatch(/^500 sync-[01] "\d+"$/);
   });
 
+  it('names the mount of a worker that it has for itself', async () => {
+    const app = { module, export: 'syncApp' };
+    const apps = [app, { ...app, prefix: '/café', workers: 1 }];
+    const { server, lines } = await serving({ apps, accessLogFormat: '%{worker}n "%{worker}n" %{mount}n' });
+    await talk(server.url, request('/'));
+    await talk(server.url, request('/caf%C3%A9'));
+    const [shared, own] = await lines(2);
+    expect(shared).toMatch(/^(sync-[01]) "\1" \/$/);
+    expect(own).toBe('sync-0:/caf\\xc3\\xa9 "sync-0:/caf\\xc3\\xa9" /caf\\xc3\\xa9');
+  });
+
   it('tells of TLS', async () => {
     const authority = new Authority();
     const { cert, key } = authority.issue('a', { subject: '/CN=a', names: 'IP:127.0.0.1' });

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Parser } from '../../src/protocols/http/parser.ts';
 import { mutated } from '../fuzz/requests.ts';
+import { runsOf } from '../fuzz/runs.ts';
 import { drive, type ParsedRequest, split } from '../protocols/http/driver.ts';
 import { talk } from './client.ts';
 
-const numRuns = Number(process.env.QUAICH_FUZZ_RUNS ?? 500);
-const timeout = 30_000 + numRuns * 50;
+const { parameters, timeout } = runsOf(500, 50);
 
 const parser = new Parser();
 let delivered: Omit<ParsedRequest, 'keepAlive' | 'trailers'>[] = [];
@@ -90,7 +90,7 @@ it(
           expect(same).toEqual(other);
         }
       }),
-      { numRuns },
+      parameters,
     );
   },
   timeout,

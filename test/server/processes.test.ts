@@ -1,10 +1,10 @@
 /** L-51: several processes serve the same addresses, at the orders of one. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as fastcgi from '../protocols/fastcgi-client.ts';
 import * as scgi from '../protocols/scgi-client.ts';
@@ -176,7 +176,7 @@ describe.skipIf(process.platform === 'win32')('several processes', () => {
     listener.close();
     expect([result.code, result.stderr]).toEqual([
       1,
-      `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE)\n`,
+      `quaich: cannot listen on 127.0.0.1:${port}: the port is in use (EADDRINUSE): stop what listens there, or choose another port\n`,
     ]);
   });
 
@@ -293,6 +293,40 @@ describe.skipIf(process.platform === 'win32')('orders to several processes', () 
     const next = await pids(askingAgain(url), 1, after);
     expect(next.filter((text) => !text.endsWith(' two'))).toEqual([]);
     await stopped(command);
+  });
+
+  it('L-51 L-27 one that is started later has what was loaded last, from there, and the logs of before', async () => {
+    for (const name of ['here', 'there']) {
+      mkdirSync(join(folder, name));
+      const answer = `startResponse('200 OK', []); return [Buffer.from(process.pid + ' ${name}')];`;
+      const kill = "if (environ.PATH_INFO === '/kill') process.kill(process.pid, 'SIGKILL');";
+      const app = `export default function app(environ, startResponse) { ${kill} ${answer} }`;
+      writeFileSync(join(folder, name, 'site.mjs'), app);
+    }
+    const owner = join(folder, 'owner.mjs');
+    const kept = "bind: '127.0.0.1:0', processes: 2, accessLogFile: 'access.log'";
+    writeFileSync(
+      owner,
+      `import { serve } from '${pathToFileURL(join(dist, 'src/index.js'))}';
+       const options = (directory) => ({ apps: './site.mjs', directory, syncWorkers: 1, ${kept} });
+       const server = await serve(options('here'));
+       process.once('SIGTERM', () => server.close());
+       process.once('SIGHUP', async () => console.log('reloaded', await server.reload(options('there'))));
+       console.error('listening on ' + server.url);`,
+    );
+    const command = start([], { program: owner, cwd: folder });
+    const [url] = await ready(command);
+    await pids(asking(url));
+    command.child.kill('SIGHUP');
+    await vi.waitFor(() => expect(command.stdout).toMatch(/^reloaded /m), 20_000);
+    const before = await pids(asking(url));
+    await expect(get(url, '/kill')).rejects.toThrow();
+    const after = await pids(askingAgain(url), 1, before);
+    expect([...before, ...after].filter((text) => !text.endsWith(' there'))).toEqual([]);
+    await stopped(command);
+    expect(command.stderr).toMatch(/process \d \(\d+\) ended: SIGKILL/);
+    expect(readFileSync(join(folder, 'here', 'access.log'), 'utf8').match(/ 200 /g)?.length).toBeGreaterThan(1);
+    expect(existsSync(join(folder, 'there', 'access.log'))).toBe(false);
   });
 
   it('L-51 SIGUSR2 has all of them open the access log anew', async () => {

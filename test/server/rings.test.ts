@@ -129,7 +129,7 @@ class Load implements ResponseHandler {
       this.gateway.fill(slot, 0, 0, 'meta', READ_AREA);
       const request = { seed, body, length, sent: 0, waits: false, received: 0, cancelled: false };
       this.requests.set(slot, request);
-      this.gateway.expectBody(slot, body);
+      this.gateway.bodies.expect(slot, body);
       this.given++;
       if (seed % 2 === 0) this.gateway.dispatchSync(slot);
       else this.gateway.dispatchAsync(slot, this.gateway.inFlight(2) <= this.gateway.inFlight(3) ? 2 : 3);
@@ -142,9 +142,9 @@ class Load implements ResponseHandler {
     if (request.sent === request.body || request.waits || request.cancelled) return false;
     const length = Math.min(request.body - request.sent, 3000);
     for (let i = 0; i < length; i++) this.gateway.bytes[READ_AREA + i] = byteAt(request.seed + 1, request.sent + i);
-    const taken = this.gateway.writeBody(slot, READ_AREA, length);
+    const taken = this.gateway.bodies.write(slot, READ_AREA, length);
     request.sent += taken;
-    request.waits = taken < length || (request.sent < request.body && this.gateway.bodyFull(slot, 3000));
+    request.waits = taken < length || (request.sent < request.body && this.gateway.bodies.isFull(slot, 3000));
     if (request.sent === request.body) this.gateway.endBody(slot);
     if (request.seed % 51 === 0) {
       request.cancelled = true;

@@ -432,10 +432,10 @@ describe('the end of a server', () => {
   });
 
   it('L-08 a response that never ends is cut off after the grace period', async () => {
-    const server = await start({ '': 'events' }, { timeoutGraceful: 200 });
+    const server = await start({ '': 'ticks' }, { timeoutGraceful: 200 });
     const client = new Client(server.url);
     client.send(GET());
-    await client.until((text) => text.includes('data: 1'));
+    await client.until((text) => text.includes('tick 1'));
     await server.close();
     expect(parseResponses(await client.all())[0].complete).toBe(false);
   });

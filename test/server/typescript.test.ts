@@ -15,8 +15,12 @@ const packages = { none: null, init: '{"name":"site","main":"index.js"}', module
 const app = (words: string) => `
   import { text } from './${words}';
   enum Colour { Red = ' red' }
-  type Start = (status: string, headers: [string, string][]) => unknown;
+  type Start = (
+    status: string,
+    headers: [string, string][],
+  ) => unknown;
   export const app = (environ: Record<string, string>, startResponse: Start): Uint8Array[] => {
+    if (environ.PATH_INFO === '/fails') throw new Error('on line nine');
     startResponse('200 OK', []);
     return [new TextEncoder().encode(text + Colour.Red + environ.STAGE)];
   };`;
@@ -65,8 +69,14 @@ describe('TypeScript with enums', () => {
     const command = start(argv, { cwd: join(directory, name), ...place });
     const [url] = await ready(command);
     expect((await get(url)).text).toBe('typed red test');
+    expect((await get(url, '/fails')).status).toBe(500);
     command.child.kill('SIGTERM');
     const mounted = `/  ./app.${extension}  sync application · 1 sync worker\n`;
-    expect(await ended(command)).toMatchObject({ code: 0, stderr: `${mounted}listening on ${url}\n` });
+    const { code, stderr } = await ended(command);
+    expect(code).toBe(0);
+    const [started, report] = stderr.split(/(?<=listening on .*\n)/);
+    expect(started).toBe(`${mounted}listening on ${url}\n`);
+    // U-73 on a worker, too.
+    expect(report).toContain(`app.${extension}:9:`);
   });
 });

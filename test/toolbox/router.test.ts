@@ -76,7 +76,7 @@ describe('U-62 the router', () => {
     const later = router({
       'GET /:name': async (_environ, startResponse, { name }) => sendText(startResponse, name),
       'GET /stream': async function* (_environ, startResponse) {
-        startResponse('200 OK', []);
+        startResponse('200 OK', [['Content-Type', 'text/plain']]);
         yield Buffer.from('a');
         yield Buffer.from('b');
       },

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Application, type AsyncApplication, markAsync, markSync } from '../../src/index.ts';
 import * as shipped from '../../src/middleware/index.ts';
 import {
+  allowHosts,
   allowMethods,
   compose,
   compress,
@@ -71,6 +72,7 @@ const visits = middleware({
 const mounted = ((app: Application) => mount({ '/': app, '/again': app })) as Middleware;
 
 const table: Record<string, Middleware> = {
+  allowHosts: allowHosts(['localhost', '*.example.com']),
   allowMethods: allowMethods(['GET', 'POST']),
   compress: compress({ threshold: 0 }),
   'compress, brotli only': compress({ encodings: ['br'] }),
@@ -166,7 +168,16 @@ function between(wrap: (app: AnyApplication) => AnyApplication, app: AnyApplicat
 
 describe('the validator on both sides of a middleware that ships (V-131 to V-133)', () => {
   it('leaves none out', () => {
-    const parts = ['copyEnviron', 'DROP', 'Head', 'Session', 'SessionTooLarge', 'sessionOf', 'staticApplication'];
+    const parts = [
+      'copyEnviron',
+      'DROP',
+      'Head',
+      'sendFile',
+      'Session',
+      'SessionTooLarge',
+      'sessionOf',
+      'staticApplication',
+    ];
     const tried = new Set(Object.keys(table).map((name) => name.split(',')[0]));
     expect([...tried, ...parts].sort()).toEqual([...Object.keys(shipped), 'tracing'].sort());
   });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { ServerCommand } from '../../bench/server-process.ts';
 import { resolvePackage } from '../../pool/find-module.ts';
 import type { AppOptions } from '../../pool/load.ts';
+import { builtModule } from '../../rules/own-files.ts';
 import type { BenchedApplication } from './application.ts';
 import { type AppOrder, PREPARED } from './orders.ts';
 
@@ -18,7 +19,7 @@ export interface Way {
   readonly flags: string | null;
 }
 
-const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const program = (name: string): string => fileURLToPath(builtModule(`src/cli/${name}`));
 
 /** 1, 2, 4, ... and the limit itself. */
 function powersOfTwo(limit: number): number[] {
@@ -56,7 +57,7 @@ type Place = Pick<ServerCommand, 'env' | 'directory'>;
 function quaich(app: AppOptions, flags: readonly string[], { env, directory }: Place): ServerCommand {
   const { prefix = '/', module, export: name } = app;
   const mount = `${prefix}=${module}${name === undefined ? '' : `:${name}`}`;
-  const args = [program('../main.js'), mount, '--bind', '127.0.0.1:$PORT', '--no-access-log', ...flags];
+  const args = [program('main'), mount, '--bind', '127.0.0.1:$PORT', '--no-access-log', ...flags];
   return node(args, { env, directory });
 }
 
@@ -76,7 +77,7 @@ function ownServers({ adapted, app, file }: BenchedApplication, directory: strin
   const by = (name: string, ...more: string[]): Way => ({
     name,
     flags: null,
-    server: node([program('own-server.js'), JSON.stringify(order), ...more], { directory }),
+    server: node([program('bench/own-server'), JSON.stringify(order), ...more], { directory }),
   });
   if (adapted === 'node:http') return [by(adapted)];
   return FETCH_SERVERS.flatMap((name) => {
@@ -95,7 +96,7 @@ export function preparedWays(size: number, directory: string): { pooled: Way; in
   const by = (name: string, convention: string, flags: string): Way => ({
     name: `a prepared response, ${name}`,
     flags: null,
-    server: quaich({ module: program('prepared.js'), export: convention }, flags.split(' '), {
+    server: quaich({ module: program('bench/prepared'), export: convention }, flags.split(' '), {
       env: { [PREPARED]: String(size) },
       directory,
     }),

@@ -2,11 +2,13 @@
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
 import { importFirst } from '../../pool/imports.ts';
 import { type KnownApplication, type LoadedApplication, loadApplication } from '../../pool/load.ts';
-import { nativeToText, percentDecode, textToNative } from '../../rules/native-strings.ts';
+import { percentDecode, textToNative } from '../../rules/native-strings.ts';
+import { prefixText } from '../../rules/prefix.ts';
 import { describeError } from '../../rules/show.ts';
 import { within } from '../../rules/within.ts';
+import type { ResolvedApp } from '../../server/apps.ts';
 import { MountTable } from '../../server/mounts.ts';
-import type { ResolvedApp, ResolvedOptions } from '../../server/options.ts';
+import type { ResolvedOptions } from '../../server/options.ts';
 import { AsyncTestClient } from '../../testing/async-client.ts';
 import type { ClientOptions } from '../../testing/client.ts';
 import { SyncTestClient } from '../../testing/sync-client.ts';
@@ -15,11 +17,6 @@ import { SyncTestClient } from '../../testing/sync-client.ts';
 export type CalledMount =
   | { readonly kind: 'sync'; readonly client: SyncTestClient }
   | { readonly kind: 'async'; readonly client: AsyncTestClient };
-
-/** Where an application is mounted, as text: `/` or `/blog`. */
-export function mountName({ prefix }: ResolvedApp): string {
-  return nativeToText(prefix) || '/';
-}
 
 /**
  * The application that a server would give a request to.
@@ -31,7 +28,9 @@ export function applicationAt(target: string, apps: readonly ResolvedApp[]): Res
   const [path] = target.split('?', 1);
   const found = new MountTable(apps).find(percentDecode(textToNative(path)));
   if (found !== null) return found;
-  throw new ConfigurationError(`nothing is mounted at ${path}: there is ${apps.map(mountName).join(' and ')}`);
+  throw new ConfigurationError(
+    `nothing is mounted at ${path}: there is ${apps.map(({ prefix }) => prefixText(prefix)).join(' and ')}`,
+  );
 }
 
 /** What is loaded to be called. */

@@ -1,15 +1,17 @@
 /** The command `quaich check`: what would be mounted, and whether it keeps the rules. */
 import type { LoadedApplication } from '../../pool/load.ts';
 import { endThread } from '../../pool/this-thread.ts';
-import type { ResolvedApp, ResolvedOptions } from '../../server/options.ts';
+import { prefixText } from '../../rules/prefix.ts';
+import type { ResolvedApp } from '../../server/apps.ts';
+import type { ResolvedOptions } from '../../server/options.ts';
 import { type CheckedApplication, type CheckSurroundings, checkMounts } from '../check-mounts.ts';
 import { configure } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
 import { FAILED, STOPPED } from '../exit-codes.ts';
 import { sayTo } from '../messages.ts';
+import { servingArguments } from '../own-options.ts';
 import { errorText, tellError } from '../tell-error.ts';
-import { callMount, mountName } from './called-mount.ts';
-import { servingArguments } from './own-options.ts';
+import { callMount } from './called-mount.ts';
 import { inValidator, TRIALS, tryOnce } from './trials.ts';
 import { unlessEnded } from './unless-ended.ts';
 
@@ -89,7 +91,7 @@ async function tryMount(
     return true;
   };
   const around = (loaded: LoadedApplication) => inValidator(loaded, (message) => warnings.push(message));
-  io.stdout(`\n${mountName(app)}  ${app.module}\n`);
+  io.stdout(`\n${prefixText(app.prefix)}  ${app.module}\n`);
   await callMount({ app, known, options, around }, async (mount) => {
     for (const trial of TRIALS) {
       const outcome = await tryOnce(mount, app.prefix, trial);

@@ -4,8 +4,8 @@ import { whenReady } from '../../engine/descriptors.ts';
 import { ConfigurationError } from '../../interface/errors.ts';
 import type { Arguments } from '../arguments.ts';
 import { commandLabel, formatEntry } from '../help.ts';
+import { servingArguments, takeOptions } from '../own-options.ts';
 import { fieldOf, fileAt, named } from '../request-options.ts';
-import { servingArguments, takeOptions } from './own-options.ts';
 
 const OPTIONS = {
   request: { value: 'METHOD', short: 'X', text: 'The method (default: GET; POST where there is a body)' },

@@ -10,7 +10,7 @@ import type { CheckedApplication } from '../check-mounts.ts';
 import { assertApplication, configure } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
 import { FAILED, STOPPED } from '../exit-codes.ts';
-import { sayTo } from '../messages.ts';
+import { type Say, sayTo } from '../messages.ts';
 import { errorText, tellError } from '../tell-error.ts';
 import { applicationAt, callMount } from './called-mount.ts';
 import { type FetchArguments, fetchHelp, parseFetchArguments } from './fetch-options.ts';
@@ -42,7 +42,7 @@ export async function runFetch(argv: readonly string[], io: FetchSurroundings): 
       io.stdout(fetchHelp());
       return STOPPED;
     }
-    const response = await fetchOnce(args, io);
+    const response = await fetchOnce(args, io, say);
     await endThread((error) => say('error', errorText(error)));
     io.stderr(response.errors);
     if (response.broken) say('error', 'the response broke off before its end');
@@ -52,9 +52,13 @@ export async function runFetch(argv: readonly string[], io: FetchSurroundings): 
   }
 }
 
-async function fetchOnce({ request, include, serving }: FetchArguments, io: FetchSurroundings): Promise<TestResponse> {
+async function fetchOnce(
+  { request, include, serving }: FetchArguments,
+  io: FetchSurroundings,
+  say: Say,
+): Promise<TestResponse> {
   const configuration = await configure(serving, io.env, io.directory);
-  for (const warning of configuration.warnings) io.stderr(`quaich: warning: ${warning}\n`);
+  for (const warning of configuration.warnings) say('warn', warning);
   assertApplication(configuration);
   const options = resolveOptions(configuration.options);
   const app = applicationAt(request.path, options.apps);

@@ -2,11 +2,11 @@
 import type { LoadedApplication } from '../../pool/load.ts';
 import { percentEncodeBytes } from '../../rules/native-strings.ts';
 import { asciiOf, shown } from '../../rules/show.ts';
+import { withOwnFrames } from '../../rules/stack-frame.ts';
 import { within } from '../../rules/within.ts';
 import type { TestResponse } from '../../testing/response.ts';
 import { type ValidationWarning, validator } from '../../validate/index.ts';
 import type { CalledMount } from './called-mount.ts';
-import { withOwnFrames } from './own-frames.ts';
 
 /** A request, its path below the mount. */
 interface Trial {

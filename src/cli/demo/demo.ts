@@ -5,13 +5,13 @@ import { ConfigurationError } from '../../interface/errors.ts';
 import { packageFolder } from '../../rules/version.ts';
 import { settings } from '../../server/options.ts';
 import type { Arguments } from '../arguments.ts';
-import { servingArguments, takeOptions } from '../client/own-options.ts';
 import { configure } from '../configuration.ts';
 import { openBrowser } from '../dev/browser.ts';
 import type { Environment } from '../environment.ts';
 import { STOPPED } from '../exit-codes.ts';
 import { commandLabel, formatEntry } from '../help.ts';
 import { type Say, sayTo } from '../messages.ts';
+import { servingArguments, takeOptions } from '../own-options.ts';
 import { type RunningServer, type ServingSurroundings, serveUntilStopped } from '../serving.ts';
 import { tellError } from '../tell-error.ts';
 

@@ -3,6 +3,9 @@ import { errorPage } from '../../middleware/error-page.ts';
 import type { Wrapper } from '../../pool/applications.ts';
 import { type ValidationWarning, validator } from '../../validate/index.ts';
 
+// Before applications are loaded: of what is compiled, errors name the lines that were written.
+process.setSourceMapsEnabled(true);
+
 /** Warnings that one load of an application is given. */
 const MOST_WARNINGS = 100;
 

@@ -5,11 +5,11 @@ import { nothing } from '../../rules/promises.ts';
 import { describeError } from '../../rules/show.ts';
 import type { ServeOptions } from '../../server/options.ts';
 import { findConfigFile } from '../config-file.ts';
-import { type Configuration, configure } from '../configuration.ts';
+import { assertApplication, type Configuration, configure } from '../configuration.ts';
 import { enterDirectory } from '../directory.ts';
-import { PLACES } from '../entry.ts';
 import type { Environment } from '../environment.ts';
 import { FAILED, MISCONFIGURED, STOPPED } from '../exit-codes.ts';
+import { assertServes } from '../own-options.ts';
 import { banner, clickable } from './banner.ts';
 import { openBrowser } from './browser.ts';
 import { type CertificateFiles, localCertificate } from './certificate.ts';
@@ -44,9 +44,7 @@ export async function runDev(argv: readonly string[], io: DevSurroundings): Prom
       io.stdout(devHelp());
       return STOPPED;
     }
-    if (args.others.command !== 'serve') {
-      throw new ConfigurationError('--check, --print-config and --version are for quaich without dev');
-    }
+    assertServes(args.others, 'dev');
     return await new Development(args, enterDirectory(args.others, io)).run();
   } catch (error) {
     const { message, source } = loadFailure(error);
@@ -130,9 +128,7 @@ class Development {
     const { others, https } = this.#args;
     const configuration = await configure(others, env, directory, this.#readings++);
     for (const warning of configuration.warnings) stderr(`quaich: warning: ${warning}\n`);
-    if (!configuration.origins.has('apps')) {
-      throw new ConfigurationError(`no application: give a module, for example ./site.js; looked for in ${PLACES}`);
-    }
+    assertApplication(configuration);
     const options = developmentOptions(configuration, {
       requests: { write: (text) => stdout(requestLines(text, this.#requestPaint)) },
       certificate: https ? await this.#certificate(configuration) : null,

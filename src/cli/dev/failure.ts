@@ -1,6 +1,6 @@
 /** What is told of applications that do not load. */
-import { dirname } from 'node:path';
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
+import { isOwnCode } from '../../rules/own-files.ts';
 import { describeError } from '../../rules/show.ts';
 import { sourceExcerpt } from '../../rules/source-excerpt.ts';
 import { filePathOf, framePosition, type Position } from '../../rules/stack-frame.ts';
@@ -13,8 +13,6 @@ export interface LoadFailure {
   readonly source: string;
 }
 
-/** The code of this package. */
-const OWN = dirname(dirname(import.meta.dirname));
 /** What ends a path: `/a/b.js:3:7`. */
 const NUMBERS = /:(\d{1,9})(?::(\d{1,9}))?(?!\d)/g;
 /** What stands before one: in messages of ours, in those of compilers, on a line of its own. */
@@ -36,7 +34,7 @@ export function loadFailure(error: unknown): LoadFailure {
 /** The first position in somebody's own code. */
 function positionIn(message: string): Position | null {
   const frames = message.split('\n').map(framePosition);
-  const isOwn = ({ file }: Position): boolean => !file.startsWith(OWN) && !/[\\/]node_modules[\\/]/.test(file);
+  const isOwn = ({ file }: Position): boolean => !isOwnCode(file) && !/[\\/]node_modules[\\/]/.test(file);
   return [...frames, ...named(message)].find((position) => position !== null && isOwn(position)) ?? null;
 }
 

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { resolveModule } from '../../pool/find-module.ts';
 import { parseApplication } from '../../pool/load.ts';
+import { builtModule } from '../../rules/own-files.ts';
 import { formatBind, isGateway, parseBind } from '../../server/bind.ts';
 import { type AppOptions, type ServeOptions, settings } from '../../server/options.ts';
 import { type Arguments, parseArguments } from '../arguments.ts';
@@ -87,7 +88,7 @@ export function developmentOptions(
     // The wrapper has it.
     validate: false,
     ...PRODUCTION_ONLY,
-    wrapper: new URL('./around.js', import.meta.url).href,
+    wrapper: builtModule('src/cli/dev/around').href,
     ...(certificate !== null && { bind: encrypted(options.bind), ...certificate }),
   };
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../interface/errors.ts';
+import { builtModule } from '../../rules/own-files.ts';
 import { formatBind, parseBind } from '../../server/bind.ts';
 import { type Server, serve } from '../../server/index.ts';
 import { resolveOptions, type ServeOptions, settings } from '../../server/options.ts';
@@ -100,7 +101,7 @@ function portOf(url: string): number {
 
 /** Options to serve, at the same addresses, an application that tells of the failure. */
 function standIn(options: ServeOptions, failure: LoadFailure): ServeOptions {
-  const module = new URL('./failed-application.js', import.meta.url).href;
+  const module = builtModule('src/cli/dev/failed-application').href;
   return {
     ...options,
     apps: { module, kind: 'async' },

@@ -18,25 +18,22 @@ import {
 import { block, HIGH_WATER, LENT_PIECE, TEXT_PIECE } from '../output.ts';
 import { IncomingBody } from '../request-body.ts';
 import {
-  nextResponse,
   READ_BODY,
   READ_HEAD,
   READ_NOTHING,
   RESPONSE_AWAITED,
   RESPONSE_BROKEN,
-  RESPONSE_HEAD,
   RESPONSE_OVER,
+  RESPONSE_STARTED,
   SOCKET_CLOSED,
   SOCKET_OPEN,
 } from '../states.ts';
-import { chunkSizeLine, frameHead, LAST_CHUNK } from './framing.ts';
+import { chunkSizeLine, frameHead, LAST_CHUNK, type ServerLines } from './framing.ts';
 import { type Parser, rule } from './parser.ts';
 import { refusedLine } from './refused-line.ts';
 import { BODY_TOO_LARGE, RequestReader } from './request-reader.ts';
 
-export interface HttpConnectionOptions extends ConnectionOptions {
-  /** `Server` field line with CR LF, or ''. */
-  serverLine: string;
+export interface HttpConnectionOptions extends ConnectionOptions, ServerLines {
   /** Unread body bytes that are read and dropped to keep the connection, where the response can still say so (G-64). */
   limitDiscard: number;
   /** Requests of one connection in progress at a time; more wait unread. */
@@ -55,7 +52,9 @@ export class HttpConnection extends Connection {
   private readonly reader: RequestReader;
   /** The next request has waited for room too long. */
   private late = false;
-  /** The exchange whose client ended its side when the response had begun; null: none. */
+  /** The client, which has ended its side, was asked whether it is still there. */
+  private asked = false;
+  /** The exchange whose client ended its side when the response had begun, and cannot be asked; null: none. */
   private leaving: Exchange | null = null;
 
   constructor(host: ConnectionHost, parser: Parser, options: HttpConnectionOptions) {
@@ -147,9 +146,29 @@ export class HttpConnection extends Connection {
     const { front } = this.queue;
     // Of those in front of a request that was cut nothing is known.
     if (front === null || front === cut) return;
-    // A client that ends its side when the response has begun is more likely to have left: it has a moment to go on.
-    if (front.state !== RESPONSE_AWAITED) this.leaving = front;
+    // A client that ends its side when the response has begun is more likely to have left. One that cannot be asked has
+    // a moment to go on. Before that most answers come at once: the host has it asked if this one does not.
+    if (front.state !== RESPONSE_AWAITED) {
+      this.ask();
+      if (!this.asked) this.leaving = front;
+    }
     this.host.halfClosed();
+  }
+
+  /**
+   * Bytes that change nothing for a client that reads; the system of one that has closed its socket answers them with a
+   * reset.
+   */
+  override ask(): void {
+    const { front } = this.queue;
+    if (this.asked || front === null) return;
+    const isOld = (front.flags & FLAG_HTTP_1_0) !== 0;
+    // RFC 9110, 15.2.1: who has not asked for a 100 passes it over.
+    if (front.state === RESPONSE_AWAITED && !isOld) this.output.add(CONTINUE);
+    // RFC 9112, 7.1: the first digit of the next size.
+    else if (front.state === RESPONSE_STARTED && front.chunked) this.output.add('0');
+    else return;
+    this.asked = true;
   }
 
   get incoming(): IncomingBody | null {
@@ -191,11 +210,10 @@ export class HttpConnection extends Connection {
   /** What is known by now of the end of the connection stands in the head (G-183). */
   respond(exchange: Exchange, head: ResponseHead, complete = false): void {
     if (exchange.isCut) return;
-    exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
-    exchange.status = head.status;
+    exchange.begin(head);
     const last = exchange.next === null && (this.draining || this.inputEnded);
     const persist = exchange.persist && !last && !this.endsWith(exchange, complete);
-    const text = frameHead(exchange, head, persist, this.host.date(), this.options.serverLine);
+    const text = frameHead(exchange, head, persist, this.host.date(), this.options);
     if (this.options.keepHeads) exchange.head = text;
     if (!exchange.persist) {
       if (exchange.next === null) {

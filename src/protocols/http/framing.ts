@@ -20,25 +20,32 @@ export function chunkSizeLine(length: number): string {
   return SIZE_LINES[length];
 }
 
+/** Field lines of the server, each with CR LF, or ''. */
+export interface ServerLines {
+  /** `Server`. */
+  readonly serverLine: string;
+  /** `Connection` and `Keep-Alive`, where the connection stays and its owner wants clients to know for how long. */
+  readonly keepAliveLines?: string;
+}
+
 /**
  * The response head as it goes on the wire (RFC 9112 4 to 6), and the framing of the body noted in the exchange:
  * a length where it is known, else the chunked coding, else (HTTP/1.0) the end of the connection (G-125).
  *
  * @param date the `Date` line, with CR LF
- * @param server the `Server` line, with CR LF
  */
 export function frameHead(
   exchange: Exchange,
   head: ResponseHead,
   persist: boolean,
   date: string,
-  server: string,
+  { serverLine, keepAliveLines = '' }: ServerLines,
 ): string {
   const { flags, length } = head;
   const old = (exchange.flags & FLAG_HTTP_1_0) !== 0;
   let text = `HTTP/1.1 ${head.text}`;
   if ((flags & HEAD_HAS_DATE) === 0) text += date;
-  if ((flags & HEAD_HAS_SERVER) === 0) text += server;
+  if ((flags & HEAD_HAS_SERVER) === 0) text += serverLine;
   if ((flags & HEAD_NO_BODY) !== 0) {
     exchange.left = 0;
   } else if (length >= 0) {
@@ -52,6 +59,7 @@ export function frameHead(
   }
   exchange.persist = persist;
   if (!persist) text += 'Connection: close\r\n';
+  else if (keepAliveLines !== '') text += keepAliveLines;
   else if (old) text += 'Connection: keep-alive\r\n';
   return `${text}\r\n`;
 }

@@ -14,10 +14,8 @@
  * else refuse(rule(after));
  * ```
  */
-import { readFileSync } from 'node:fs';
 import '../../rules/latin1.ts';
 import {
-  CARRY_SIZE,
   CHUNK_DATA_LENGTH,
   CHUNK_END,
   CHUNK_TRAILER_COUNT,
@@ -36,16 +34,7 @@ import {
   HEAD_LENGTH,
   HEAD_STATE,
   HEAD_WORDS,
-  LIMIT_CHUNK_EXTENSIONS,
-  LIMIT_CHUNK_LINE,
-  LIMIT_FIELD_LINE,
-  LIMIT_FIELDS,
-  LIMIT_HEAD,
-  LIMIT_LEADING,
-  LIMIT_REQUEST_LINE,
-  LIMIT_TRAILER,
   LIMITS,
-  MAX_FIELDS,
   PARSER_END,
   PHASE_LEADING,
   READ_AREA,
@@ -58,51 +47,9 @@ import {
 } from '../../../assembly/layout.ts';
 import { PARSED_HEAD } from '../../environ/head-record.ts';
 import { createSharedMemory, type SharedMemory, type WasmModule, wasm } from '../../rules/webassembly.ts';
+import { DEFAULT_LIMITS, LIMIT_TABLE, type ParserLimits } from './limits.ts';
 import { scalar, simd } from './wasm/base64.ts';
 import { RULES } from './wasm/tables.ts';
-
-/** What a request must not exceed. Lengths are bytes and do not count a line's CR LF. */
-export interface ParserLimits {
-  /** Longest request line (414); at most 65535. */
-  requestLine: number;
-  /** Longest field line, of a head or of a trailer section (431); at most 65535. */
-  fieldLine: number;
-  /** Most fields of a head, and most trailer fields of a body (431); at most 2048. */
-  fields: number;
-  /** Largest head, from the method to the end of the empty line (431); at most 262144. */
-  head: number;
-  /** Longest chunk size line, extensions included (400). */
-  chunkLine: number;
-  /** Bytes of all chunk extensions of one body (400). */
-  chunkExtensions: number;
-  /** Largest trailer section (431); at most 262144. */
-  trailer: number;
-  /** Most empty lines before a request line (400). */
-  leadingLines: number;
-}
-
-const DEFAULT_LIMITS: Readonly<ParserLimits> = {
-  requestLine: 8192,
-  fieldLine: 16384,
-  fields: 100,
-  head: 65536,
-  chunkLine: 4096,
-  chunkExtensions: 16384,
-  trailer: 16384,
-  leadingLines: 4,
-};
-
-/** For each limit: its word, and the largest value that the memory map allows. */
-const LIMIT_TABLE: Record<keyof ParserLimits, readonly [word: number, most: number]> = {
-  requestLine: [LIMIT_REQUEST_LINE, 65535],
-  fieldLine: [LIMIT_FIELD_LINE, 65535],
-  fields: [LIMIT_FIELDS, MAX_FIELDS],
-  head: [LIMIT_HEAD, CARRY_SIZE],
-  chunkLine: [LIMIT_CHUNK_LINE, 65535],
-  chunkExtensions: [LIMIT_CHUNK_EXTENSIONS, 0x7fffffff],
-  trailer: [LIMIT_TRAILER, CARRY_SIZE],
-  leadingLines: [LIMIT_LEADING, 65535],
-};
 
 /** A rule of HTTP that a peer has broken: what to answer, and why. */
 interface Rule {
@@ -166,14 +113,8 @@ const modules = new Map<ParserBuild, WasmModule>();
 function compiled(build: ParserBuild): WasmModule {
   let module = modules.get(build);
   if (module === undefined) {
-    let code: Buffer<ArrayBuffer>;
-    try {
-      code = readFileSync(new URL(`./wasm/parser-${build}.wasm`, import.meta.url));
-    } catch {
-      // A bundler has left the file behind.
-      code = Buffer.from(build === 'simd' ? simd : scalar, 'base64');
-    }
-    module = new wasm.Module(code);
+    // As text it stays with this code, whatever a bundler makes of it.
+    module = new wasm.Module(Buffer.from(build === 'simd' ? simd : scalar, 'base64'));
     modules.set(build, module);
   }
   return module;

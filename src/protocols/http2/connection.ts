@@ -19,7 +19,7 @@ import { type ConnectionHost, WAIT_APPLICATION, WAIT_BODY, WAIT_ROOM } from '../
 import { type Parser, rule } from '../http/parser.ts';
 import { HIGH_WATER, TEXT_PIECE } from '../output.ts';
 import { SerialConnection } from '../serial-connection.ts';
-import { nextResponse, RESPONSE_AWAITED, RESPONSE_COMPLETE, RESPONSE_HEAD, SOCKET_LINGERING } from '../states.ts';
+import { RESPONSE_AWAITED, RESPONSE_COMPLETE, SOCKET_LINGERING } from '../states.ts';
 import { type Http2Fields, http2Line, http2RequestHead, http2ResponseFields, withServerLines } from './head.ts';
 
 /** What a stream is told, beyond what all connections are. */
@@ -135,8 +135,7 @@ export class Http2Connection extends SerialConnection {
 
   respond(exchange: Exchange, head: ResponseHead): void {
     if (exchange.isCut) return;
-    exchange.state = nextResponse(exchange.state, RESPONSE_HEAD);
-    exchange.status = head.status;
+    exchange.begin(head);
     exchange.left = (head.flags & HEAD_NO_BODY) !== 0 ? 0 : head.length;
     const whole = withServerLines(head, this.host.date(), this.options.serverLine);
     if (this.options.keepHeads) exchange.head = `HTTP/2.0 ${whole.text}\r\n`;

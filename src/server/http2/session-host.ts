@@ -120,6 +120,8 @@ class SessionHost implements OpenConnection, StreamContext {
     // What becomes of both is seen by the end of the socket.
     socket.on('error', nothing);
     this.session.on('error', nothing);
+    // A client that has ended its side cannot open windows or acknowledge any more.
+    socket.on('end', () => socket.destroy());
     socket.on('close', () => this.ended());
     this.session.on('stream', (stream: ServerHttp2Stream, _headers: object, _flags: number, fields: string[]) =>
       this.begin(stream, fields),

@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Exchange } from '../../protocols/exchange.ts';
 import type { Parser } from '../../protocols/http/parser.ts';
 import { Http2Connection, type StreamOptions } from '../../protocols/http2/connection.ts';
@@ -81,8 +81,8 @@ export class StreamHost extends SocketHost {
   }
 
   override destroy(withReset: boolean): void {
-    if (withReset) this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    this.stream.destroy();
+    // With an error Node resets the stream (INTERNAL_ERROR), and does not end it properly just before, as `close` does.
+    this.stream.destroy(withReset ? new Error('the response breaks off') : undefined);
   }
 
   override finished(exchange: Exchange): void {

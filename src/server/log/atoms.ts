@@ -165,10 +165,11 @@ const basicName = bare(({ harmless, needs }) => {
   };
 });
 
-function ofWorker(part: LinePart): Atom {
-  return bare(({ needs }) => {
-    needs.worker = true;
-    return part;
+/** What is noted of the worker that has a request. */
+function ofWorker(make: (place: Place) => LinePart): Atom {
+  return bare((place) => {
+    place.needs.worker = true;
+    return make(place);
   });
 }
 
@@ -203,9 +204,17 @@ export const APACHE: Atoms = {
   n: byArgument({
     duration: plain(({ durationMs }) => milliseconds(durationMs)),
     mount: text(({ mount }) => mount),
-    queue: ofWorker(({ queueMs }) => (queueMs < 0 ? '-' : milliseconds(queueMs))),
+    queue: ofWorker(
+      () =>
+        ({ queueMs }) =>
+          queueMs < 0 ? '-' : milliseconds(queueMs),
+    ),
     'request-id': requestId,
-    worker: ofWorker(({ worker }) => worker || '-'),
+    worker: ofWorker(
+      ({ harmless }) =>
+        ({ worker }) =>
+          harmless(worker),
+    ),
   }),
   P: plain(() => process.pid),
   p: byArgument({

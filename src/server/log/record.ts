@@ -26,7 +26,7 @@ export interface AccessRecord {
   responseHead: string;
   /** The prefix of the mount that it came to; `/` for the root. */
   mount: string;
-  /** `sync-0`, where `Facts.worker` asks for it: who had the request. */
+  /** `sync-0`, `sync-0:/blog`, `inline`: who had the request, where `Facts.worker` asks for it. */
   worker: string;
   /** Milliseconds until that one took it, likewise; -1 where that is not known. */
   queueMs: number;

@@ -1,13 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import { builtModule } from '../../rules/own-files.ts';
 import { nothing } from '../../rules/promises.ts';
 import { property } from '../../rules/property.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Snapshot } from '../status/snapshot.ts';
 import { LISTENING, type Order, type OrderAnswer, type Orders, unpackError } from './orders.ts';
 
-const ENTRY = fileURLToPath(new URL('../../../workers/process.js', import.meta.url));
 /** Milliseconds to wait for what a process tells of itself; after that what it told last has to do. */
 const SNAPSHOT_LIMIT = 1000;
 
@@ -41,7 +41,7 @@ export class ServingProcess {
   constructor(options: ServeOptions) {
     this.options = options;
     // Global to this process, and looked at by `fork` alone.
-    cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
+    cluster.setupPrimary({ exec: fileURLToPath(builtModule('workers/process')), args: [], serialization: 'advanced' });
     const worker = cluster.fork();
     this.#worker = worker;
     const closeConnections = followConnections(worker.process);

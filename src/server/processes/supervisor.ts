@@ -14,7 +14,7 @@ import { prepareBind, settleBind } from '../bind.ts';
 import { Changes } from '../changes.ts';
 import { type ErrorLog, openErrorLog } from '../log/error-log.ts';
 import { type ResolvedOptions, resolveOptions, type ServeOptions } from '../options.ts';
-import type { ServedApplication } from '../plan.ts';
+import { afterReload, type ServedApplication } from '../plan.ts';
 import type { Report } from '../report.ts';
 import type { Server } from '../server.ts';
 import { mergeSnapshots } from '../status/merge.ts';
@@ -269,10 +269,7 @@ class Supervisor implements Server {
   /** One process after the other: where the first cannot load the applications, all go on as before. */
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
     resolveOptions(options);
-    // All else needs a new start of the supervisor, too.
-    const { apps, env = {}, validate = false, earlyHints = false, import: imports = [], syncWorkers } = options;
-    const { syncWorkers: _before, ...others } = this.options;
-    const next = { ...others, apps, env, validate, earlyHints, import: imports, ...(syncWorkers && { syncWorkers }) };
+    const next = afterReload(this.options, options);
     const names = new Set<string>();
     for (;;) {
       // Those that start meanwhile come in here, or get the next options with their start.

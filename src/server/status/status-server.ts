@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { describeError } from '../../rules/show.ts';
 import { type Bind, listen } from '../bind.ts';
 import type { Report } from '../report.ts';
@@ -61,6 +61,8 @@ export class StatusServer implements StatusAddress {
   constructor(source: SnapshotSource, options: StatusOptions) {
     this.source = source;
     this.options = options;
+    // Loaded where somebody is told: most servers need nothing of it.
+    const { createServer } = process.getBuiltinModule('node:http');
     this.server = createServer((request, response) => void this.answer(request, response));
     this.server.maxConnections = MOST_CONNECTIONS;
   }

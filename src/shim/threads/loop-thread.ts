@@ -4,12 +4,11 @@
  */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { WorkerMessage, WorkerTask } from '../../pool/thread.ts';
+import { builtModule } from '../../rules/own-files.ts';
 import { describeError } from '../../rules/show.ts';
 import { BlockingEnd, Canary } from '../link/link.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
-
-const entry = new URL('../../../workers/bridge-loop.js', import.meta.url);
 
 /** Milliseconds between two looks at whether a thread still lives that is waited for. */
 const LOOK_EVERY = 50;
@@ -60,7 +59,7 @@ export class LoopThread {
     this.end.post({ type: 'canary', port: this.#canary.held });
     this.#control = control.port1;
     const task: WorkerTask<BridgeData> = { index: 0, incarnation: 1, port: control.port2, link: link.port2, data };
-    this.#worker = new Worker(entry, {
+    this.#worker = new Worker(builtModule('workers/bridge-loop'), {
       workerData: task,
       transferList: [control.port2, link.port2],
       resourceLimits: maxOldGenerationSizeMb === undefined ? {} : { maxOldGenerationSizeMb },

@@ -7,8 +7,10 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { RequestAborted } from '../../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
 import { StartupError, WorkerPool } from '../../pool/pool.ts';
+import { stackSize } from '../../pool/python-stack.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
+import { builtModule } from '../../rules/own-files.ts';
 import { shownRequest } from '../../rules/show.ts';
 import { BridgeError } from '../errors.ts';
 import { LoopEnd } from '../link/link.ts';
@@ -17,8 +19,6 @@ import { AsyncCall } from '../near/async-call.ts';
 import { assertNoRecursion } from './deadlock.ts';
 import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
 import { WaitingRequests } from './waiting.ts';
-
-const entry = new URL('../../../workers/bridge.js', import.meta.url).href;
 
 /** Milliseconds, but for the number of requests. */
 interface PoolLimits {
@@ -172,8 +172,9 @@ export class BlockingThreads {
       {
         kind: data.kind,
         size: this.#places.length,
-        entry,
+        entry: builtModule('workers/bridge').href,
         heapLimit: (options.maxOldGenerationSizeMb ?? 0) * 2 ** 20,
+        stackSize: ({ app }) => stackSize([app]),
         data,
         link: (index) => this.#link(index),
         startupTimeout,

@@ -231,3 +231,12 @@ export {};
 //:
 //: L-70: A server MAY come with a demonstration, by a command. What it claims of itself it SHOULD measure where it is
 //: looked at, beside another server that does the same work, and it ends with all that it has started.
+//:
+//: L-71: At the beginning of the grace of an orderly shutdown (L-08) a server SHOULD end responses of
+//: `text/event-stream` to a GET, which have no end of their own and whose clients connect again by themselves:
+//: properly, so that front servers see no error. Their applications learn of it at once: `quaich.signal` aborts with
+//: RequestAborted, for sync ones `quaich.client_disconnected()` is true, and what they send is discarded. All other
+//: responses have the grace.
+//:
+//: L-72: What modules do when they are loaded SHOULD be done once for each worker, and nowhere else: where workers of
+//: one kind serve all applications, the thread that has found out what these are (L-18) goes on as the first of them.

@@ -52,6 +52,10 @@ export {};
 //: G-21: `OPTIONS *` MUST be answered by the server or passed on with `PATH_INFO` as `*`. A target in authority form is
 //: accepted with CONNECT only, which the server may refuse.
 //:
+//: G-240: A server that refuses CONNECT by HTTP/1.1 MUST end the connection with that response, and read no request
+//: behind it (RFC 9931, 8): a client may send what is meant for the tunnel, and was written by somebody else, without
+//: waiting.
+//:
 //: G-185: A target in absolute form whose scheme is neither `http` nor `https` MUST be refused, with 421 (RFC 9110, 7.4
 //: and 15.5.20). An `https` target MAY come over a connection that is not secured, since TLS may end at a gateway in
 //: front; `wsgi.url_scheme` is not taken from it.

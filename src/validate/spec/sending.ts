@@ -60,7 +60,15 @@ export {};
 //:
 //: G-184: A client that ends its side of the connection (FIN) behind its whole request MUST still get the response,
 //: however long it takes. It is gone when the connection is reset, or when it ended its side within a response that
-//: then does not move.
+//: then does not move, and leaves no way to ask (G-230).
+//:
+//: G-230: Of a client that has ended its side a server SHOULD find out soon whether it is still there, by bytes that
+//: change nothing for one that reads: within a chunked response the first digit, a zero, of the next chunk's size (RFC
+//: 9112, 7.1), ahead of the head a 100 for HTTP/1.1 (RFC 9110, 15.2.1). The system of one that has closed its
+//: connection answers with a reset.
+//:
+//: G-231: A server MAY tell clients how long it keeps idle connections, in a field Keep-Alive beside `Connection:
+//: keep-alive`, on responses of HTTP/1 after which the connection stays, and on no others.
 
 //: @in closing
 //: G-113: An exception from `return()` or `close()`, or from looking them up, MUST be logged. It prevents neither the

@@ -79,6 +79,17 @@ describe('framing of responses', () => {
     expect(d.fin).toBe(true);
   });
 
+  it('G-231 a connection that stays says for how long, where its owner wants that', () => {
+    const lines = 'Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n';
+    const d = new Driver({ keepAliveLines: lines }).feed(GET);
+    d.last.answer();
+    expect(d.take()).toBe(OK.replace('\r\n\r\n', `\r\n${lines}\r\n`));
+    d.feed(OLD_KEEP).last.answer();
+    expect(d.take()).toBe(OK.replace('\r\n\r\n', `\r\n${lines}\r\n`));
+    d.feed(OLD).last.answer();
+    expect(d.take()).toBe(LAST_OK);
+  });
+
   it('G-128 and G-129 a head without body gets no framing field', () => {
     const d = new Driver().feed(GET);
     d.last.start(-1, '', HEAD_NO_BODY);
@@ -471,6 +482,54 @@ describe('refusals', () => {
   });
 });
 
+describe('a stream of events when the server stops', () => {
+  const TYPE = 'Content-Type: text/event-stream\r\n';
+  const begun = (lines = TYPE, length = -1): Driver => {
+    const d = new Driver();
+    d.onRequest = ({ exchange }) => {
+      exchange.isGet = true;
+    };
+    d.feed(GET).last.start(length, lines);
+    d.take();
+    return d;
+  };
+
+  it('L-71 ends properly, and its owner is told; what that sends is discarded', () => {
+    const d = begun();
+    d.connection.shutdown();
+    expect([d.last.gone, d.take(), d.fin]).toEqual([true, '0\r\n\r\n', false]);
+    d.last.data('data: late\n\n');
+    d.last.exchange.connection.breakResponse(d.last.exchange);
+    d.last.end();
+    d.last.done();
+    expect([d.take(), d.fin, d.destroyed]).toEqual(['', true, 'no']);
+    expect(d.finishedStatuses).toEqual([200]);
+  });
+
+  it.each([
+    ['another type', 'Content-Type: application/x-ndjson\r\n', -1],
+    ['a length', TYPE, 9],
+  ])('L-71 a response with %s has the grace', (_what, lines, length) => {
+    const d = begun(lines, length);
+    d.connection.shutdown();
+    expect([d.last.gone, d.take()]).toEqual([false, '']);
+    d.last.data('data: x\n\n');
+    d.last.end();
+    d.last.done();
+    expect([d.take(), d.fin]).toEqual([expect.stringContaining('data: x'), true]);
+  });
+
+  it('L-71 so has the answer to a POST, and one that is complete', () => {
+    const posted = new Driver().feed(post('a'));
+    posted.last.start(-1, TYPE);
+    posted.connection.shutdown();
+    const complete = begun();
+    complete.last.end();
+    complete.connection.shutdown();
+    expect([posted.last.gone, complete.last.gone]).toEqual([false, false]);
+  });
+});
+
 describe('the end of a client', () => {
   it('an idle client that ends is let go', () => {
     const d = new Driver().feed(GET);
@@ -492,7 +551,7 @@ describe('the end of a client', () => {
 
   it('G-184 a client that ends within its response has a moment, which each step of the response begins anew', () => {
     const d = new Driver().feed(GET.repeat(2));
-    d.requests[0].start();
+    d.requests[0].start(1);
     d.connection.ended();
     expect(d.connection.waitingFor).toBe(WAIT_HALF_CLOSED);
     const { progress } = d.connection;
@@ -520,10 +579,50 @@ describe('the end of a client', () => {
 
   it('G-184 a client that ended within its response, and is not seen any more, has gone', () => {
     const d = new Driver().feed(GET);
-    d.last.start();
+    d.last.start(5);
     d.connection.ended();
     d.connection.expired();
     expect([d.last.gone, d.destroyed]).toEqual([true, 'reset']);
+  });
+
+  it('G-230 a client that ends within a chunked response is asked by a digit that changes nothing, once', () => {
+    const d = new Driver().feed(GET);
+    d.last.start();
+    d.last.data('hello');
+    d.take();
+    d.connection.ended();
+    d.connection.ask();
+    expect(d.take()).toBe('0');
+    expect(d.connection.waitingFor).toBe(WAIT_APPLICATION);
+    d.last.data('x'.repeat(5000));
+    expect(d.take()).toBe(`1388\r\n${'x'.repeat(5000)}\r\n`);
+    d.last.end();
+    d.last.done();
+    expect([d.take(), d.fin]).toEqual(['0\r\n\r\n', true]);
+  });
+
+  it('G-230 one that waits for its head is asked by a 100, unless that comes before', () => {
+    const d = new Driver().feed(GET);
+    d.connection.ended();
+    expect(d.take()).toBe('');
+    for (let i = 0; i < 2; i++) d.connection.ask();
+    expect(d.take()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    d.last.answer();
+    expect([d.take(), d.fin]).toEqual([LAST_OK, true]);
+    const quick = new Driver().feed(GET);
+    quick.connection.ended();
+    quick.last.answer();
+    quick.connection.ask();
+    expect(quick.take()).toBe(LAST_OK);
+  });
+
+  it('G-230 one of HTTP/1.0 is not asked', () => {
+    const d = new Driver().feed(OLD);
+    d.connection.ended();
+    d.connection.ask();
+    d.last.start();
+    d.connection.ask();
+    expect(d.take()).toBe('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n');
   });
 
   it('G-73 a client that has gone without an answer is a 499 of the log, a request given up a 503', () => {

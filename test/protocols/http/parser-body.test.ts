@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { READ_AREA } from '../../../assembly/layout.ts';
-import { Parser, type ParserLimits, rule } from '../../../src/protocols/http/parser.ts';
+import type { ParserLimits } from '../../../src/protocols/http/limits.ts';
+import { Parser, rule } from '../../../src/protocols/http/parser.ts';
 import { drive, split } from './driver.ts';
 
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';

@@ -125,6 +125,15 @@ export async function* events(_environ, startResponse) {
   }
 }
 
+/** As `events`, of a kind that the end of a server does not end properly. */
+export async function* ticks(_environ, startResponse) {
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  for (let i = 0; ; i++) {
+    yield Buffer.from(`tick ${i}\n`);
+    await sleep(20);
+  }
+}
+
 /** Ends its thread in the way that the path names. */
 export function deadly(environ, startResponse) {
   switch (environ.PATH_INFO) {

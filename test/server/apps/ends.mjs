@@ -24,9 +24,12 @@ function late(startResponse) {
   return [bytes('late')];
 }
 
+const EVENTS = [['Content-Type', 'text/event-stream']];
+
 /**
- * `/late?MS` answers after a time, `/silent?FILE` never, `/begun?FILE` begins and goes on never; these write to the
- * file when nobody wants the response any more, and why. `/file?FILE` sends a file as if it had a million bytes. All
+ * `/late?MS` answers after a time, `/slowly?MS` begins and ends after that. `/silent?FILE` never answers, `/begun?FILE`
+ * begins and goes on never, as `/events?FILE` does with a stream of events; these write to the file when nobody wants
+ * the response any more, and why. `/file?FILE` sends a file as if it had a million bytes. All
  * else is refused.
  */
 export function app(environ, startResponse) {
@@ -41,10 +44,15 @@ export function app(environ, startResponse) {
   };
   if (path === '/late') block(Number(query));
   else if (path === '/silent') untilGone(startResponse('200 OK', []));
-  else if (path === '/begun') {
-    const write = startResponse('200 OK', []);
+  else if (path === '/begun' || path === '/events') {
+    const write = startResponse('200 OK', path === '/events' ? EVENTS : []);
     write(bytes('begun'));
     untilGone(write);
+  } else if (path === '/slowly') {
+    const write = startResponse('200 OK', []);
+    write(bytes('begun'));
+    block(Number(query));
+    return [bytes('over')];
   } else if (path === '/file') return file(environ, startResponse);
   else return refuse(startResponse);
   return path === '/late' ? late(startResponse) : [];
@@ -58,12 +66,17 @@ export const asyncApp = markAsync(async (environ, startResponse) => {
   };
   if (path === '/late') await sleep(Number(query));
   else if (path === '/silent') await untilGone();
-  else if (path === '/begun') {
-    startResponse('200 OK', []);
+  else if (path === '/begun' || path === '/events') {
+    startResponse('200 OK', path === '/events' ? EVENTS : []);
     return (async function* () {
       yield bytes('begun');
       await untilGone();
     })();
+  } else if (path === '/slowly') {
+    const write = startResponse('200 OK', []);
+    await write(bytes('begun'));
+    await sleep(Number(query));
+    return [bytes('over')];
   } else if (path === '/file') return file(environ, startResponse);
   else return refuse(startResponse);
   return late(startResponse);

@@ -1,6 +1,6 @@
 /** Commands that take what serving takes, and options of their own. */
-import { ConfigurationError } from '../../interface/errors.ts';
-import { type Arguments, parseArguments } from '../arguments.ts';
+import { ConfigurationError } from '../interface/errors.ts';
+import { type Arguments, parseArguments } from './arguments.ts';
 
 /** An option beside the settings; `value` is what help calls its value, `''` for a switch. */
 interface OwnOption {
@@ -66,6 +66,12 @@ function inlineText(argument: string, name: string): string | undefined {
 export function servingArguments(argv: readonly string[], command: string): Arguments | null {
   const args = parseArguments(argv);
   if (args.command === 'help') return null;
-  if (args.command === 'serve') return args;
+  assertServes(args, command);
+  return args;
+}
+
+/** @throws ConfigurationError for what `quaich` does without serving */
+export function assertServes(args: Arguments, command: string): void {
+  if (args.command === 'serve') return;
   throw new ConfigurationError(`--check, --print-config and --version are for quaich without ${command}`);
 }
