@@ -1,7 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const PROGRAMS = ['bench{,-*}', 'deploy-*', 'package', 'status-page'].map((name) => `test/server/${name}.test.ts`);
+const PROGRAMS = [
+  ...['bench{,-*}', 'deploy-*', 'gunicorn', 'package', 'status-page'].map((name) => `test/server/${name}.test.ts`),
+  'test/python/frameworks.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -10,7 +13,7 @@ export default defineConfig({
     projects: [
       {
         // No sockets, no worker threads: seconds.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**'], testTimeout: 20_000 },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**', ...PROGRAMS], testTimeout: 20_000 },
       },
       {
         // Real servers, threads and processes, run from the built package.
