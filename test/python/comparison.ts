@@ -42,7 +42,8 @@ const address = (program: Program, pattern: RegExp): Promise<string> =>
  */
 export function onGunicorn(application: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
   const argv = ['--bind', '127.0.0.1:0', '--workers', '1', '--chdir', apps, '--pythonpath', DEBIAN12, application];
-  return address(new Program('gunicorn', argv, apps, { ...env, ...more }), /Listening at: (\S+)/);
+  const own = { ...env, ...more, PYTHONDONTWRITEBYTECODE: '1' };
+  return address(new Program('gunicorn', argv, apps, own), /Listening at: (\S+)/);
 }
 
 /**

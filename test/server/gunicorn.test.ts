@@ -14,6 +14,11 @@ const example = fileURLToPath(new URL('../../examples/python/gunicorn.js', impor
 const apps = fileURLToPath(new URL('./apps', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'quaich-beside-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const ENV = {
+  GUNICORN_APP: 'gunicorn_site:app',
+  GUNICORN_CMD_ARGS: `--chdir ${apps}`,
+  PYTHONDONTWRITEBYTECODE: '1',
+};
 const LONG = { timeout: 30_000, interval: 20 };
 
 interface Beside {
@@ -28,9 +33,8 @@ let count = 0;
 async function open(env: Record<string, string> = {}, mount = '/py'): Promise<Beside> {
   const sockets = join(folder, String(count++));
   mkdirSync(sockets);
-  const args = `--chdir ${apps} --error-logfile /dev/null`;
   const command = start([`${mount}=${example}`, '--bind', '127.0.0.1:0', '--async-workers', '1'], {
-    env: { GUNICORN_APP: 'gunicorn_site:app', GUNICORN_CMD_ARGS: args, TMPDIR: sockets, ...env },
+    env: { ...ENV, GUNICORN_CMD_ARGS: `${ENV.GUNICORN_CMD_ARGS} --error-logfile /dev/null`, TMPDIR: sockets, ...env },
   });
   const [url] = await ready(command);
   return { command, url, sockets };
@@ -149,7 +153,7 @@ describe.skipIf(!isThere)('gunicorn beside Quaich', { timeout: 60_000 }, () => {
     ['no gunicorn', { PATH: '/nowhere' }, 'does not start: spawn gunicorn ENOENT'],
   ])('says why it does not start: %s', async (_what, env, reason) => {
     const command = start([example, '--bind', '127.0.0.1:0', '--async-workers', '1'], {
-      env: { GUNICORN_APP: 'gunicorn_site:app', GUNICORN_CMD_ARGS: `--chdir ${apps}`, TMPDIR: folder, ...env },
+      env: { ...ENV, TMPDIR: folder, ...env },
     });
     const { code, stderr } = await ended(command);
     expect(stderr).toContain(reason);
