@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const PROGRAMS = [
-  ...['bench{,-*}', 'deploy-*', 'gunicorn', 'package', 'status-page'].map((name) => `test/server/${name}.test.ts`),
+  ...['bench{,-*}', 'deploy-*', 'gunicorn', 'package', 'python-documentation', 'status-page'].map(
+    (name) => `test/server/${name}.test.ts`,
+  ),
   'test/python/frameworks.test.ts',
 ];
 
