@@ -1,8 +1,10 @@
-"""gunicorn as a child of Quaich: the file descriptor 3 is a pipe to the process that has started it (gunicorn.js)."""
+"""gunicorn as a child of Quaich: file descriptor 3 is a pipe to the process that has started it (gunicorn.js)."""
 
 import os
 import signal
 import threading
+
+owner_has_gone = threading.Event()
 
 
 def post_worker_init(worker):
@@ -16,6 +18,14 @@ def when_ready(server):
     def watch():
         while os.read(3, 1):
             pass
+        owner_has_gone.set()
         os.kill(server.pid, signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def on_exit(server):
+    """Removes the folder of the socket, where nobody else is left to do it."""
+    if owner_has_gone.is_set():
+        for address in server.cfg.address:
+            os.rmdir(os.path.dirname(address))

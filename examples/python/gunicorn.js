@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * A Python application on gunicorn, beside Quaich: async. For Python code that needs what it does not have within
- * Quaich: threads, connections to other services, native packages. The worker with this module starts gunicorn, on a
- * Unix socket that nobody else can reach, starts it again when it ends, and ends it when it ends itself. Requests and
+ * A Python application on gunicorn, beside Quaich: async. For Python code that needs what Quaich's own Python does not
+ * have: threads, connections to other services, native packages. The worker with this module starts gunicorn on a Unix
+ * socket that nobody else can reach, starts it again when it ends, and ends it when it ends itself. Requests and
  * responses go through as they come.
  *
  * GUNICORN_APP names the application; GUNICORN_CMD_ARGS, which gunicorn reads itself, has its settings. Each worker
@@ -195,12 +195,14 @@ const agent = new Agent();
  * @param {AsyncStartResponse} startResponse
  */
 export async function* app(environ, startResponse) {
+  if (gunicorn === undefined) throw new Error('the startup hook has not run');
+  const { socketPath } = gunicorn;
   const { REQUEST_METHOD: method, 'quaich.signal': signal } = environ;
   const blocks = environ['wsgi.input'].chunks()[Symbol.asyncIterator]();
   // A chunked body has no CONTENT_LENGTH: only its first block tells it from no body at all.
   const first = await blocks.next();
   const request = httpRequest({
-    ...{ socketPath: gunicorn?.socketPath, agent, setHost: false, signal },
+    ...{ socketPath, agent, setHost: false, signal },
     ...{ method, path: target(environ), headers: requestFields(environ, !first.done) },
   });
   request.on('error', () => {}); // told by `once`, or by the response

@@ -123,10 +123,11 @@ describe.skipIf(!isThere)('gunicorn beside Quaich', { timeout: 60_000 }, () => {
   });
 
   it('ends with Quaich, also when that is killed', async () => {
-    const { command, url } = await open();
+    const { command, url, sockets } = await open();
     const master = await masterOf(url);
     command.child.kill('SIGKILL');
     await isGone(master);
+    expect(readdirSync(sockets)).toEqual([]);
   });
 
   it('is loaded anew by a reload, beside the one of before', async () => {
