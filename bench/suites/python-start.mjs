@@ -41,7 +41,9 @@ export const suite = ({ servers }) => ({
   cases,
 });
 
-/** Each measurement starts the server, and ends it; the first start, which leaves compiled files behind, is not kept. */
+/**
+ * Each measurement starts the server, and ends it; the first start, which leaves compiled files behind, is not kept.
+ */
 async function start(peer, _generate, application) {
   const command = { ...peer, env: { ...peer.env, ...environment(application) } };
   await firstAnswer(command);

@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 def data_directory():
-    """EXAMPLES_DATA, or else a directory of this user's own among the temporary files, the one of the other examples."""
+    """EXAMPLES_DATA, or else a directory of this user's own among the temporary files, that of all examples."""
     if given := os.environ.get("EXAMPLES_DATA"):
         return given
     with tempfile.NamedTemporaryFile() as mine:

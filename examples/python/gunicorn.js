@@ -187,7 +187,8 @@ function responseFields({ rawHeaders, headers }) {
 /** @type {import('quaich/toolbox').SendOptions} */
 const AWAY = { status: 503, headers: [['Retry-After', '1']] };
 
-// Each request has a connection of its own, which costs little on a Unix socket; the sync workers of gunicorn keep none.
+// Each request has a connection of its own, which costs little on a Unix socket; the sync workers of gunicorn keep
+// none.
 const agent = new Agent();
 
 /**

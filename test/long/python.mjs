@@ -1,8 +1,8 @@
 // Python and JavaScript together, for long: `node test/long/python.mjs [MINUTES] [CLIENTS]`, after `npm run build`; it
 // needs the package `pyodide`. So many clients send requests of all kinds to an application in Python, a sync and an
-// async one in JavaScript. In Python some loop, fail, use up their memory or end the interpreter, and some clients leave
-// in the middle. Each answer carries a token of its request: none may be lost or somebody else's, and memory must not
-// grow.
+// async one in JavaScript. In Python some loop, fail, use up their memory or end the interpreter, and some clients
+// leave in the middle. Each answer carries a token of its request: none may be lost or somebody else's, and memory must
+// not grow.
 import { createHash, randomInt } from 'node:crypto';
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -7,7 +7,8 @@ from flask import Flask, Response, request
 
 app = Flask(__name__)
 TABLE = app.jinja_env.from_string("""<!doctype html><title>{{ title }}</title><table>
-{% for row in rows %}<tr class="{{ loop.cycle('odd', 'even') }}">{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% for row in rows %}<tr class="{{ loop.cycle('odd', 'even') }}">
+{%- for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>""")
 
 
