@@ -70,10 +70,8 @@ class Gunicorn {
    * @throws {Error} where it ends before; it has told the reason itself, on standard error
    */
   async start() {
-    const child = this.#run();
-    const ended = endOf(child);
-    const ready = once(/** @type {import('node:net').Socket} */ (child.stdio[3]), 'data');
-    const how = await Promise.race([ready.then(() => ''), ended]);
+    const { ended, pipe } = this.#run();
+    const how = await Promise.race([once(pipe, 'data').then(() => ''), ended]);
     if (how !== '') {
       rmSync(this.#folder, { recursive: true, force: true });
       throw new Error(`gunicorn ${how}, before it was ready`);
@@ -89,14 +87,16 @@ class Gunicorn {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** @returns how it comes to its end, and the pipe that it has as descriptor 3 */
   #run() {
-    this.#child = spawn('gunicorn', ['--config', CONFIG, '--bind', `unix:${this.socketPath}`, this.#application], {
+    const child = spawn('gunicorn', ['--config', CONFIG, '--bind', `unix:${this.socketPath}`, this.#application], {
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
       detached: true, // Ctrl-C on a terminal is meant for Quaich, which still has requests for it
     });
-    // The pipe breaks when gunicorn ends, of which `exit` tells.
-    this.#child.stdio[3]?.on('error', () => {});
-    return this.#child;
+    this.#child = child;
+    const pipe = /** @type {import('node:net').Socket} */ (child.stdio[3]);
+    pipe.on('error', () => {}); // it breaks when gunicorn ends, of which `exit` tells
+    return { ended: endOf(child), pipe };
   }
 
   /** @param {Promise<string>} ended how the one that runs comes to its end */
@@ -113,7 +113,7 @@ class Gunicorn {
       await delay(pause, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       begun = performance.now();
-      ended = endOf(this.#run());
+      ({ ended } = this.#run());
     }
   }
 }
