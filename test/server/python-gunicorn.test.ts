@@ -1,5 +1,5 @@
 /**
- * Python applications, several in one interpreter and each below a mount, answer as each of them does on gunicorn. More
+ * Python applications, several on one worker and each below a mount, answer as each of them does on gunicorn. More
  * frameworks stand in test/python/frameworks.test.ts, which takes longer.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
