@@ -45,4 +45,5 @@ if (!process.argv.includes('--wasm')) {
   run('typescript/bin/tsc', '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo');
   for (const file of outputs.slice(0, 2))
     cpSync(file, join(root, 'dist/src/protocols/http/wasm', file.slice(wasm.length + 1)));
+  for (const file of ['runner.py', 'repairs.py']) cpSync(join(root, 'src/python', file), join(root, 'dist/src/python', file));
 }

@@ -29,8 +29,8 @@ export const WAYS = ['pooled sync', 'pooled async', 'inline', 'shimmed'];
  * @returns {string[]}
  */
 export function rowsIn(text) {
-  const found = new Set(text.match(/\b[GAMVUBL]-\d+\b/g));
-  for (const [, chapter, first, , last] of text.matchAll(/\b([GAMVUBL])-(\d+) to (\1-)?(\d+)\b/g)) {
+  const found = new Set(text.match(/\b(?:[GAMVUBL]|PY)-\d+\b/g));
+  for (const [, chapter, first, , last] of text.matchAll(/\b([GAMVUBL]|PY)-(\d+) to (\1-)?(\d+)\b/g)) {
     for (let i = Number(first); i <= Number(last); i++) found.add(`${chapter}-${String(i).padStart(2, '0')}`);
   }
   return [...found];
@@ -68,6 +68,7 @@ const CHAPTERS = {
   U: 'Toolbox',
   B: 'Bridge between the sync and the async convention',
   L: 'Lifespan',
+  PY: 'Applications written in Python',
 };
 const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY', 'warn', 'report'];
 const FILES_SHOWN = 3;

@@ -7,15 +7,15 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const source = new URL('../src/validate/', import.meta.url);
 const OUTLINE = 'spec/outline.ts';
-const IDS = /^([GAMBLV]-\d+(?:, [GAMBLV]-\d+)*): /;
+const IDS = /^((?:[GAMBLV]|PY)-\d+(?:, (?:[GAMBLV]|PY)-\d+)*): /;
 /** Clauses of a section stand in the order of their first row, server rows first. */
-const LETTERS = 'GAMBLV';
+const CHAPTERS = ['G', 'A', 'M', 'B', 'L', 'V', 'PY'];
 const WIDTH = 120;
 
 /** @typedef {{ ids: string[], section: string, lines: string[], file: string }} Clause */
 
 /** @param {string} id */
-const rank = (id) => LETTERS.indexOf(id[0]) * 1000 + Number(id.slice(2));
+const rank = (id) => CHAPTERS.indexOf(id.split('-')[0]) * 1000 + Number(id.split('-')[1]);
 
 /** The contents of the `//:` lines of a text, with null where others stand between. @param {string} text */
 function commentLines(text) {

@@ -20,7 +20,7 @@ const serve = async (options: ServeOptions): Promise<RunningServer> => {
 };
 const probe = async (options: ResolvedOptions): Promise<readonly CheckedApplication[]> => {
   const server = await import('../server/plan.ts');
-  return (await server.makePlan(options)).apps.map(({ known }) => known);
+  return (await server.makePlan(options, 'check')).apps.map(({ known }) => known);
 };
 
 const [major, minor] = process.versions.node.split('.').map(Number);

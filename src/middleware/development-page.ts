@@ -81,7 +81,7 @@ ${section(advice, ' class="advice"')}${section(source)}${section(stack)}</html>
 function adviceOn(error: unknown): string {
   try {
     if (!(error instanceof QuaichError) || !CODES_WITH_ROWS.includes(error.code)) return '';
-    const rows = new Set([...error.message.matchAll(/\b[GAMVUBL]-\d{2,3}\b/g)].map(([row]) => row));
+    const rows = new Set([...error.message.matchAll(/\b(?:[GAMVUBL]|PY)-\d{2,3}\b/g)].map(([row]) => row));
     const rules = [...rows].slice(0, MOST_RULES).map((row) => `Rule ${row}: ${ruleText(row)}`);
     const remedy = property(error, 'advice');
     return [...(typeof remedy === 'string' ? [`What to do: ${remedy}`] : []), ...rules].join('\n\n');

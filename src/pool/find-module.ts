@@ -6,6 +6,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolveModuleURL } from 'exsolve';
 import { ConfigurationError } from '../interface/errors.ts';
 
+/** Before the dotted name of a Python module, which is looked for on Python's path. */
+const PYTHON = 'python:';
+
+/** Whether a module is one of Python: a file, or a name such as `python:blog.wsgi`. */
+export function isPython(module: string): boolean {
+  return module.startsWith(PYTHON) || extname(module) === '.py';
+}
+
 /** Of files that can be modules. */
 export const EXTENSIONS = ['.js', '.mjs', '.cjs', '.jsx', '.ts', '.mts', '.cts', '.tsx'];
 /** The name of a package, perhaps with a subpath. */
@@ -13,13 +21,15 @@ const PACKAGE = /^((?:@[^/\\]+\/)?[^@/\\.][^/\\]*)(?:\/.+)?$/;
 
 /**
  * The file of a module: a path (relative to `directory`), a `file:` URL, or a package. A file that exists wins over a
- * package of the same name, so that `site.js` means what it means to Node.
+ * package of the same name, so that `site.js` means what it means to Node. The name of a Python module stays as it is.
  *
  * @throws ConfigurationError when there is none; names a file that was probably meant
  */
 export function resolveModule(module: string, directory: string): string {
   if (module.startsWith('file:')) return existing(filePath(module), module);
+  if (module.startsWith(PYTHON)) return module;
   const file = resolve(directory, module);
+  if (isPython(module)) return existing(file, module);
   const path = /^\.{0,2}[\\/]|^\.{1,2}$|^[A-Za-z]:[\\/]/.test(module);
   if (path || (EXTENSIONS.includes(extname(module)) && isFile(file))) return existing(file, module);
   const found = resolvePackage(module, directory);

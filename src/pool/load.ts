@@ -4,10 +4,11 @@ import { ConfigurationError } from '../interface/errors.ts';
 import { ownHook, type Stage } from '../interface/hooks.ts';
 import { hasMark, kindOf } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Kind, Lifespan } from '../interface/types.ts';
+import type { PreparedPython } from '../python/load.ts';
 import { noApplication } from '../rules/no-application.ts';
 import { shown } from '../rules/show.ts';
 import { lookUp, pick } from './find-export.ts';
-import { resolveModule } from './find-module.ts';
+import { isPython, resolveModule } from './find-module.ts';
 import { adapt, type Declared, type ForeignInterface, foreignInterface, interfaceNamed } from './foreign.ts';
 import { type Exports, importModule } from './import-module.ts';
 
@@ -17,9 +18,12 @@ type ListenCallsModule = typeof import('./listen-calls.ts');
 export interface AppOptions {
   /** Mount point: `''` or `/` for all paths, else `/blog` (G-11). Ordinary text, not percent-encoded. */
   prefix?: string;
-  /** A path, a `file:` URL or the name of a package (`blog`, `@me/blog/wsgi`). */
+  /** A path, a `file:` URL, the name of a package (`blog`, `@me/blog/wsgi`), or of a Python module (`python:blog.wsgi`). */
   module: string;
-  /** The export, dots allowed (`sites.blog`). Without it: `application`, `app`, the default export, or `fetch`. */
+  /**
+   * The export, dots allowed (`sites.blog`). Without it: `application`, `app`, the default export, or `fetch`; of Python
+   * `application`, `app`, or what `create_app()` returns.
+   */
   export?: string;
   /** Overrules what the function itself shows (B-01); and that it is an application of the convention. */
   kind?: Kind;
@@ -56,6 +60,8 @@ export interface KnownApplication {
   readonly export: string | null;
   /** What servers of its module were to listen on, and do not. */
   readonly listens: readonly string[];
+  /** Of a Python application: what its interpreters are made of. */
+  readonly python?: PreparedPython;
 }
 
 interface LoadOptions {
@@ -70,7 +76,7 @@ interface LoadOptions {
 
 /**
  * Reads `[PREFIX=]MODULE[:EXPORT]`. A prefix begins with `/` and ends at the first `=`; an export follows the last
- * colon that has no slash behind it and is not the colon of `file:`, so drive letters and URLs stay whole.
+ * colon that has no slash behind it and is not the colon of `file:` or `python:`, so drive letters and URLs stay whole.
  *
  * @throws ConfigurationError
  */
@@ -84,7 +90,7 @@ export function parseApplication(text: string): AppOptions {
   let module = prefixed ? text.slice(equals + 1) : text;
   let name: string | undefined;
   const colon = module.lastIndexOf(':');
-  if (colon >= 0 && !/[\\/]/.test(module.slice(colon + 1)) && module.slice(0, colon) !== 'file') {
+  if (colon >= 0 && !/[\\/]/.test(module.slice(colon + 1)) && !/^(?:file|python)$/.test(module.slice(0, colon))) {
     name = module.slice(colon + 1);
     module = module.slice(0, colon);
     if (name === '') throw new ConfigurationError(`application "${text}": the name of the export is missing after ":"`);
@@ -106,6 +112,7 @@ export async function loadApplication(
   directory: string,
   { known, idle }: LoadOptions = {},
 ): Promise<LoadedApplication> {
+  if (isPython(spec.module)) return loadPythonApplication(spec, directory, known);
   // Servers that are started beside an application of the convention are its own affair.
   const takes = known === undefined ? idle !== undefined : known.foreign !== null;
   const calls = takes ? await takeListenCalls() : null;
@@ -134,6 +141,24 @@ export async function loadApplication(
     // A program may call `listen` long after it was loaded, where that harms others: on each of several threads.
     if (!adapted || isMainThread) calls?.release();
   }
+}
+
+/** The same of Python; what it needs is loaded by threads that do. */
+async function loadPythonApplication(
+  spec: AppOptions,
+  directory: string,
+  known: KnownApplication | undefined,
+): Promise<LoadedApplication> {
+  const { loadPython, preparePython } = await import('../python/load.ts');
+  const python = known?.python ?? (await preparePython(directory));
+  const target = { ...spec, module: resolveModule(spec.module, directory) };
+  const { export: name, ...loaded } = await loadPython(target, python);
+  return { kind: 'sync', ...loaded, known: known ?? knownPython(python, name) };
+}
+
+/** What is known of a Python application before it is loaded, or after that. */
+export function knownPython(python: PreparedPython, name: string | null): KnownApplication {
+  return { kind: 'sync', foreign: 'python application', export: name, listens: [], python };
 }
 
 /** What a module gives, unless nothing is left to run before that: then nothing ever lets it go on. */

@@ -3,10 +3,18 @@ import { type Original, originalOf } from '../interface/original.ts';
 import { turn } from '../rules/event-loop.ts';
 import { nothing } from '../rules/promises.ts';
 import { describeFailure, type Failure } from './applications.ts';
-import { resolveModule } from './find-module.ts';
+import type { PythonOptions } from '../python/settings.ts';
+import { isPython, resolveModule } from './find-module.ts';
 import { likelyDeclaration } from './foreign.ts';
 import { importFirst } from './imports.ts';
-import { type AppOptions, type KnownApplication, type LoadedApplication, loadApplication, unlessIdle } from './load.ts';
+import {
+  type AppOptions,
+  type KnownApplication,
+  knownPython,
+  type LoadedApplication,
+  loadApplication,
+  unlessIdle,
+} from './load.ts';
 import { explain } from './module-error.ts';
 import { writeOutputDirectly } from './output.ts';
 
@@ -15,6 +23,16 @@ export interface ProbeTask {
   directory: string;
   /** Modules that run ahead of the applications (L-49). */
   imports: readonly string[];
+  python: ProbedPython;
+}
+
+/** For Python applications: their settings, and what is done with their modules. */
+export interface ProbedPython extends PythonOptions {
+  /**
+   * `prepare`: nothing, which leaves it to the threads that serve them; `preload`: they become part of what these are
+   * made of; `check`: they are loaded to see whether they can be.
+   */
+  modules: 'prepare' | 'preload' | 'check';
 }
 
 /** What is known of an application once it has loaded. */
@@ -33,7 +51,7 @@ export type ProbeMessage =
  * Loads applications on a thread that serves nothing, to learn what they are and whether they load at all (B-01, L-18).
  */
 export async function probeApplications(
-  { apps, directory, imports }: ProbeTask,
+  { apps, directory, imports, python }: ProbeTask,
   post: (message: ProbeMessage) => void,
 ): Promise<void> {
   writeOutputDirectly();
@@ -63,6 +81,10 @@ export async function probeApplications(
       await watched(module, (idle) => unlessIdle(importFirst([module], directory), module, idle));
     }
     for (const app of apps) {
+      if (isPython(app.module)) {
+        found.push(await watched(app.module, () => probePython(app, directory, python)));
+        continue;
+      }
       const loaded = await watched(app.module, (idle) => loadApplication(app, directory, { idle }));
       const adapted = originalOf(loaded.app)?.interface ?? null;
       found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });
@@ -72,6 +94,20 @@ export async function probeApplications(
     return;
   }
   post({ type: 'loaded', found });
+}
+
+async function probePython(
+  app: AppOptions,
+  directory: string,
+  { modules, ...options }: ProbedPython,
+): Promise<ProbedApplication> {
+  const { preloadPython, preparePython } = await import('../python/load.ts');
+  const target = { ...app, module: resolveModule(app.module, directory) };
+  const prepared = await preparePython(directory, options);
+  if (modules === 'prepare') return { ...knownPython(prepared, app.export ?? null), adapted: null, notes: [] };
+  const preloaded = await preloadPython(target, prepared);
+  const known = knownPython(modules === 'preload' ? preloaded.prepared : prepared, app.export ?? null);
+  return { ...known, adapted: null, notes: modules === 'preload' ? preloaded.notes : [] };
 }
 
 function notesOn({ module, kind }: AppOptions, { app, known }: LoadedApplication): string[] {

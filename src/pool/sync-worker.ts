@@ -1,6 +1,7 @@
 import { fileWrapper } from '../engine/file-wrapper.ts';
 import { runSync } from '../engine/run-sync.ts';
 import { SyncInput } from '../engine/sync-input.ts';
+import { isThreadBroken, setGivenUp } from '../engine/thread-state.ts';
 import { type SyncRingRequest, SyncWorkerEnd } from '../rings/index.ts';
 import { TURN_EVERY, turn } from '../rules/event-loop.ts';
 import { isNoted } from './open-files.ts';
@@ -33,6 +34,7 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     data.environ,
   );
   const options = { disconnected };
+  setGivenUp(() => current?.isGivenUp === true);
   let turned = performance.now();
   for (;;) {
     const now = performance.now();
@@ -52,5 +54,6 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     const environ = ringEnviron(mount, current, new SyncInput(current.hasBody ? current : null), data);
     runSync(mount.app, environ, current, options);
     current = null;
+    if (isThreadBroken()) return;
   }
 };

@@ -1,7 +1,9 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type ResourceLimits, receiveMessageOnPort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Kind } from '../interface/types.ts';
+import { sharedFileLocks } from '../rings/index.ts';
 import { describeError } from '../rules/show.ts';
+import { releaseFileLocks } from './file-locks.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
 import {
   DRAINING,
@@ -78,6 +80,8 @@ export interface WorkerThreadOptions<Data> {
   leaveTimeout: number;
   /** Bytes of JavaScript heap; 0: as Node has it. */
   heapLimit: number;
+  /** Bytes of stack, by what the thread gets; 0: as Node has it. */
+  stackSize?(data: Data): number;
   /** It is not to take requests when it has started up, but with `release`. */
   held?: boolean;
 }
@@ -94,6 +98,14 @@ interface ThreadEvents {
   ending(thread: WorkerThread): void;
   /** The system has ended it: it touches shared memory no more. */
   ended(thread: WorkerThread): void;
+}
+
+function limitsOf({ heapLimit, stackSize, data }: WorkerThreadOptions<unknown>): ResourceLimits {
+  const stack = stackSize?.(data) ?? 0;
+  return {
+    ...(heapLimit > 0 && { maxOldGenerationSizeMb: Math.ceil(heapLimit / 2 ** 20) }),
+    ...(stack > 0 && { stackSizeMb: stack / 2 ** 20 }),
+  };
 }
 
 /**
@@ -143,7 +155,7 @@ export class WorkerThread {
       this.#rejectStarted = reject;
     });
     this.started.catch(() => {});
-    const { startupTimeout, heapLimit, held = false } = options;
+    const { startupTimeout, held = false } = options;
     this.held = held;
     if (startupTimeout > 0) {
       this.#timer = setTimeout(
@@ -151,6 +163,7 @@ export class WorkerThread {
         startupTimeout,
       );
     }
+    sharedFileLocks();
     this.#piscina = new Piscina({
       filename: options.entry,
       minThreads: 0,
@@ -161,7 +174,7 @@ export class WorkerThread {
       recordTiming: false,
       // See open-files.ts.
       trackUnmanagedFds: false,
-      resourceLimits: heapLimit > 0 ? { maxOldGenerationSizeMb: Math.ceil(heapLimit / 2 ** 20) } : {},
+      resourceLimits: limitsOf(options),
     });
     // The thread's own event says it.
     this.#piscina.on('error', () => {});
@@ -176,6 +189,7 @@ export class WorkerThread {
       (error: unknown) => this.#fail(describeError(error), false),
     );
     const [thread] = this.#piscina.threads;
+    const { threadId } = thread;
     this.vitals = new Vitals(thread);
     thread.on('error', (error: unknown) => {
       this.cause ||= describeError(error);
@@ -188,6 +202,7 @@ export class WorkerThread {
           this.#receive(last.message);
         }
         port1.close();
+        releaseFileLocks(threadId);
         this.#exited(code);
         resolve();
       });

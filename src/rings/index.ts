@@ -38,6 +38,7 @@
  */
 export { AsyncRingRequest, AsyncWorkerEnd } from './async-worker-end.ts';
 export { claimTime, noteArrival } from './clock.ts';
+export { LOCK_ENTRIES, LOCKS_USED, sharedFileLocks } from './file-lock-memory.ts';
 export { GatewayEnd } from './gateway-end.ts';
 export {
   CANCEL_ABORTED,

@@ -14,6 +14,7 @@ import {
   BODY_TAIL,
   BODY_WANTED,
   CANCEL,
+  CANCEL_ABORTED,
   CANCEL_DISCONNECTED,
   CONNECTION_LENGTH,
   FILE_DONE,
@@ -141,6 +142,11 @@ export abstract class RingRequest {
   /** Whether the client has gone or the server has given up (B-37): needs no event loop. */
   disconnected(): boolean {
     return !this.#ours || Atomics.load(this.words, this.header + CANCEL) !== 0;
+  }
+
+  /** Whether the server has given up, and not just the client gone. */
+  get isGivenUp(): boolean {
+    return this.#ours && Atomics.load(this.words, this.header + CANCEL) === CANCEL_ABORTED;
   }
 
   /** Whether the slot still holds this request: it does not after DONE, nor after this worker was given up for lost. */

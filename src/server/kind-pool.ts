@@ -18,6 +18,9 @@ const entry = (name: string): string => new URL(`../../workers/${name}.js`, impo
  */
 const MEMORY_EVERY = 10_000;
 
+/** Bytes of stack of workers with Python applications, whose recursion Python limits by itself. */
+const PYTHON_STACK = 2 ** 26;
+
 type SupervisionSettings = Pick<
   ResolvedOptions,
   'asyncWorkers' | 'limitWorkerMemory' | 'syncWorkers' | 'timeoutStartup' | 'uncaughtErrors'
@@ -108,6 +111,7 @@ export class KindPool {
         data: this.dataFor(data, this.size),
         startupTimeout: timeoutStartup,
         heapLimit: limitWorkerMemory,
+        stackSize: ({ mounts }) => (mounts.some((mount) => mount?.known?.python !== undefined) ? PYTHON_STACK : 0),
         leaveTimeout,
         replaceUncaught: uncaughtErrors === 'replace',
       },

@@ -13,6 +13,15 @@ import type { TextSink } from './log/stream.ts';
 import { checkNames } from './names.ts';
 import { group, pidFile, umask, user } from './processes/settings.ts';
 import { checkProxies, trustedFields, trustedProxies } from './proxies/settings.ts';
+import {
+  checkPython,
+  pythonCache,
+  pythonMemory,
+  pythonPath,
+  pythonPreload,
+  pythonRoot,
+  pythonVenv,
+} from './python-settings.ts';
 import { choice, count, duration, expected, files, octal, type Setting, size, toggle } from './setting-kinds.ts';
 
 export type { AppOptions } from '../pool/load.ts';
@@ -241,6 +250,12 @@ export const settings = {
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),
+  pythonPath,
+  pythonVenv,
+  pythonRoot,
+  pythonMemory,
+  pythonPreload,
+  pythonCache,
   user,
   group,
   umask,
@@ -453,6 +468,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   if (binds.some(isEncrypted)) checkCertificates(checked);
   else if (checked.http2) throw new ConfigurationError('http2 needs an https address: clients choose it there (ALPN)');
   checkProxies(binds, checked);
+  const apps = resolveApps(options.apps, checked.adapt);
+  checkPython(apps, checked.processes);
   const { accessLog, accessLogFormat, accessLogFile } = options;
   const logGiven = accessLogFormat !== undefined || accessLogFile !== undefined || accessLogStream !== undefined;
   return {
@@ -461,7 +478,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     status: statusBind,
     accessLog: accessLog === undefined ? logGiven : checked.accessLog,
     env: Object.fromEntries(Object.entries(checked.env).map(([key, value]) => [key, textToNative(value)])),
-    apps: resolveApps(options.apps, checked.adapt),
+    apps,
     directory,
     ...(accessLogStream && { accessLogStream }),
     ...(errorLog && { errorLog }),
@@ -474,6 +491,7 @@ export function fromDirectory(name: SettingName, value: unknown, directory: stri
   if (name === 'bind' && Array.isArray(value)) return value.map((text) => formatBind(parseBind(text, directory)));
   if (name === 'status' && typeof value === 'string') return formatBind(parseBind(value, directory));
   if (name === 'import' && Array.isArray(value)) return value.map((module) => resolveModule(module, directory));
+  if (name === 'pythonCache' && typeof value === 'string' && value !== 'off') return resolve(directory, value);
   if (settings[name].value !== 'PATH' || value === undefined) return value;
   const absolute = (path: unknown) => (path === '-' ? path : resolve(directory, String(path)));
   return Array.isArray(value) ? value.map(absolute) : absolute(value);

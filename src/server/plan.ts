@@ -74,12 +74,13 @@ export interface ServedApplication {
  * Reads certificates and addresses of proxies; loads the applications on a thread that ends with that, to learn their
  * kinds (B-01, L-18), and settles where each runs.
  *
+ * @param python what is done with Python modules, where it is not what `pythonPreload` says
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
-export async function makePlan(options: ResolvedOptions): Promise<Plan> {
+export async function makePlan(options: ResolvedOptions, python?: Parameters<typeof probe>[1]): Promise<Plan> {
   const certificates = await readCertificates(options);
   const proxies = await loadProxies(proxyOptions(options));
-  const found = await probe(options);
+  const found = await probe(options, python);
   const apps = options.apps.map((app, mount): PlannedApp => {
     const known = found[mount];
     const { kind } = known;
@@ -141,7 +142,10 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
 }
 
 /** Settings that take effect with new workers. */
-const OF_WORKERS: ReadonlySet<SettingName> = new Set(['env', 'import', 'validate', 'earlyHints', 'syncWorkers']);
+const OF_WORKERS: ReadonlySet<SettingName> = new Set([
+  ...(['env', 'import', 'validate', 'earlyHints', 'syncWorkers'] as const),
+  ...(['pythonPath', 'pythonVenv', 'pythonRoot', 'pythonMemory', 'pythonPreload', 'pythonCache'] as const),
+]);
 
 /** The names of what differs between two plans of the same mounts, and takes effect with a new start only. */
 export function needsNewStart(now: Plan, next: Plan): string[] {

@@ -1,23 +1,32 @@
 import { Worker } from 'node:worker_threads';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { failureError } from '../pool/applications.ts';
-import type { ProbedApplication, ProbeMessage, ProbeTask } from '../pool/probe.ts';
+import { releaseFileLocks } from '../pool/file-locks.ts';
+import type { ProbedApplication, ProbedPython, ProbeMessage, ProbeTask } from '../pool/probe.ts';
+import { sharedFileLocks } from '../rings/index.ts';
 import type { ResolvedOptions } from './options.ts';
+import { pythonOptions } from './python-settings.ts';
+
+type ProbeOptions = Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'timeoutStartup' | 'pythonPreload'> &
+  Parameters<typeof pythonOptions>[0];
 
 /**
  * Loads the applications on a thread of their own and tells what they are (B-01, L-18).
  *
  * @throws ConfigurationError for a module that does not load, and QuaichError for one that has not loaded after
  *   `timeoutStartup` milliseconds
+ *
+ * @param python what is done with Python modules
  */
-export async function probe({
-  apps,
-  directory,
-  import: imports,
-  timeoutStartup,
-}: Pick<ResolvedOptions, 'apps' | 'directory' | 'import' | 'timeoutStartup'>): Promise<ProbedApplication[]> {
-  const workerData: ProbeTask = { apps, directory, imports };
+export async function probe(
+  options: ProbeOptions,
+  python: ProbedPython['modules'] = options.pythonPreload ? 'preload' : 'prepare',
+): Promise<ProbedApplication[]> {
+  const { apps, directory, import: imports, timeoutStartup } = options;
+  const workerData: ProbeTask = { apps, directory, imports, python: { ...pythonOptions(options), modules: python } };
+  sharedFileLocks();
   const worker = new Worker(new URL('../../workers/probe.js', import.meta.url), { workerData });
+  const { threadId } = worker;
   let loading = '';
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -39,5 +48,6 @@ export async function probe({
   } finally {
     clearTimeout(timer);
     await worker.terminate();
+    await releaseFileLocks(threadId);
   }
 }

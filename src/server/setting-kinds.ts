@@ -32,6 +32,7 @@ export type Group =
   | 'TLS'
   | 'Proxies'
   | 'Workers'
+  | 'Python'
   | 'Process'
   | 'Limits'
   | 'Timeouts'

@@ -6,19 +6,20 @@ import { EXTENSIONS, isFile } from '../../pool/find-module.ts';
 /** Endings of what applications load as they start: their modules, data and templates. What they serve is read anew. */
 const ENDINGS = new Set([
   ...EXTENSIONS,
+  '.py',
   ...['.json', '.wasm', '.node', '.sql', '.graphql', '.yaml', '.yml', '.toml'],
   ...['.html', '.ejs', '.eta', '.hbs', '.liquid', '.md', '.mustache', '.njk', '.pug'],
 ]);
 /** Milliseconds without another change after which the changes are told of: a save may be several. */
 const QUIET = 30;
 
-/** Whether nothing below is looked at: packages, and what is hidden. */
+/** Whether nothing below is looked at: packages, of Python too, and what is hidden. */
 function isAside(path: string, root: string): boolean {
   if (!path.startsWith(root + sep)) return false;
   return path
     .slice(root.length + 1)
     .split(sep)
-    .some((name) => name === 'node_modules' || name.startsWith('.'));
+    .some((name) => name === 'node_modules' || name === 'site-packages' || name.startsWith('.'));
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import { isThreadBroken } from '../../engine/thread-state.ts';
 import { ConfigurationError, RequestAborted } from '../../interface/errors.ts';
 import type { Application, AsyncApplication } from '../../interface/types.ts';
 import { Applications, describeFailure, type StartedApplication } from '../../pool/applications.ts';
@@ -109,7 +110,7 @@ async function serveBlocking(application: StartedApplication, end: BlockingFarEn
     if (message.type !== 'call') continue; // of a request that is over
     const transport = begin(message, end, () => new BlockingTransport(message, end, thread));
     transport?.run(application.app as Application); // its kind is that of the bridge: see `live`
-    if (transport?.stopped) return;
+    if (transport?.stopped || isThreadBroken()) return;
   }
 }
 

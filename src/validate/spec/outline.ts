@@ -29,9 +29,10 @@ export {};
 //: ## How to read the clauses
 //:
 //: Every clause begins with the ids of its rows. G rows bind servers, A rows applications, M rows middleware, B rows
-//: belong to the async convention and to bridges between the two, L rows to startup and shutdown. A clause with a V row
-//: is enforced by the validator (`quaich/validate`), which names the row in its messages. What has no V row can mostly
-//: not be seen from between the two sides. Where the validator only warns, the clause says so.
+//: belong to the async convention and to bridges between the two, L rows to startup and shutdown, PY rows to
+//: applications written in Python. A clause with a V row is enforced by the validator (`quaich/validate`), which names
+//: the row in its messages. What has no V row can mostly not be seen from between the two sides. Where the validator
+//: only warns, the clause says so.
 //:
 //: A server is conforming if an application that keeps the A rows gets what the G rows promise, for every request. An
 //: application is conforming if it keeps the A rows with every conforming server. The types of the package
@@ -252,6 +253,14 @@ export {};
 //: ## Individual gateways
 //:
 //: @clauses gateways
+//:
+//: ## Applications written in Python
+//:
+//: WSGI was made for Python, and its applications run here as sync ones: in interpreters on worker threads, by way of
+//: Pyodide. PY rows say what such an application may expect; where one names a clause of another letter, that holds in
+//: the words of PEP 3333.
+//:
+//: @clauses python
 //:
 //: ## The validator
 //:

@@ -1,0 +1,105 @@
+/**
+ * Images: the memory of an interpreter that has begun, of which others are made in a fraction of the time. The base image
+ * has Python's library as far as most applications import it, and runner.py; it is kept in a folder, since making it
+ * takes seconds. A preloaded image has the application as well, and is made with each start.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startInterpreter } from './interpreter.ts';
+import type { PyodidePackage, Python } from './pyodide.ts';
+
+/** What threads make an interpreter of. Plain data, whose parts threads share. */
+export interface Image {
+  readonly pyodide: PyodidePackage;
+  readonly program: WebAssembly.Module;
+  readonly memory: SharedArrayBuffer;
+  /** Folders for the code of compiled modules: those of the library, and those of applications; null: none. */
+  readonly library: string | null;
+  readonly pycache: string | null;
+}
+
+/** Modules that are there before anything else, in this order. */
+const MODULES = [
+  ['_quaich_repairs', 'repairs.py'],
+  ['_quaich', 'runner.py'],
+] as const;
+
+/** Reads the base image, or makes and keeps it. @param cache a folder; null: nothing is kept */
+export async function baseImage(pyodide: PyodidePackage, cache: string | null): Promise<Image> {
+  const sources = MODULES.map(([name, file]) => [name, readFileSync(new URL(file, import.meta.url), 'utf8')] as const);
+  // Hashes of texts are settled when an interpreter begins.
+  const { PYTHONHASHSEED: seed } = process.env;
+  const key = createHash('sha256').update(JSON.stringify([sources, seed])).digest('hex').slice(0, 16);
+  const folder = cache === null ? null : ownFolder(cache, `pyodide-${pyodide.version}-${key}`);
+  const program = await WebAssembly.compile(readFileSync(join(pyodide.folder, 'pyodide.asm.wasm')));
+  const file = folder === null ? null : join(folder, 'snapshot');
+  const kept = file === null ? null : readShared(file);
+  const library = folder && ownFolder(folder, 'library');
+  const image = { pyodide, program, library, pycache: cache && ownFolder(cache, 'pycache') };
+  if (kept !== null) return { ...image, memory: kept };
+  const python = await startInterpreter({
+    ...{ pyodide, program, snapshot: null, isPattern: true, roots: [], memory: 0 },
+    env: seed === undefined ? {} : { PYTHONHASHSEED: seed },
+  });
+  for (const [name, source] of sources) define(python, name, source);
+  const memory = memoryOf(python);
+  if (file !== null) keep(file, memory);
+  return { ...image, memory };
+}
+
+/** The memory of an interpreter that was started for that, and has no object of JavaScript any more. */
+export function memoryOf(python: Python): SharedArrayBuffer {
+  python.runPython('import gc; gc.collect(); None');
+  const snapshot = python.makeMemorySnapshot();
+  const memory = new SharedArrayBuffer(snapshot.length);
+  new Uint8Array(memory).set(snapshot);
+  return memory;
+}
+
+function define(python: Python, name: string, source: string): void {
+  python.globals.set('given', [name, source].join('\0'));
+  python.runPython(`
+import sys, types
+name, source = given.split('\\0')
+module = sys.modules[name] = types.ModuleType(name)
+module.__file__ = f'<{name}>'
+exec(compile(source, module.__file__, 'exec'), module.__dict__)
+del given, name, source, module
+None`);
+}
+
+/** Makes a folder that only its owner writes to; null where that cannot be. */
+function ownFolder(parent: string, name: string): string | null {
+  const folder = join(parent, name);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = statSync(folder);
+    // Code of others is not run.
+    return uid === process.getuid?.() && (mode & 0o022) === 0 ? folder : null;
+  } catch {
+    return null;
+  }
+}
+
+function readShared(file: string): SharedArrayBuffer | null {
+  try {
+    const kept = readFileSync(file);
+    const memory = new SharedArrayBuffer(kept.length);
+    new Uint8Array(memory).set(kept);
+    return memory;
+  } catch {
+    return null;
+  }
+}
+
+/** Writes a file that others see whole or not at all. One that cannot be written is made again with the next start. */
+function keep(file: string, memory: SharedArrayBuffer): void {
+  const unfinished = `${file}.${process.pid}.${performance.now()}`;
+  try {
+    writeFileSync(unfinished, new Uint8Array(memory));
+    renameSync(unfinished, file);
+  } catch {
+    // As without a folder.
+  }
+}

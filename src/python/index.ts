@@ -1,0 +1,3 @@
+export { PythonError } from './errors.ts';
+export { pythonApp } from './load.ts';
+export type { PythonOptions } from './settings.ts';

@@ -1,0 +1,137 @@
+/**
+ * Pyodide, and what Emscripten has below it, as far as this folder calls it. Some of that is internal to them: a start
+ * fails where it is not there, and tests fail where it has changed.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { ConfigurationError } from '../interface/errors.ts';
+
+/** Majors that have been tried; the first has Python 3.14 with sqlite3. */
+const MAJORS = [314, 315];
+
+/** Where Pyodide is. Plain data. */
+export interface PyodidePackage {
+  readonly folder: string;
+  readonly version: string;
+}
+
+/** A function of Python. */
+type PythonFunction<P extends unknown[], R> = (...parameters: P) => R;
+
+/** What runner.py has for this side. */
+export interface RunnerModule {
+  readonly run: PythonFunction<[application: number, shape: number, length: number], number>;
+  readonly step: PythonFunction<[], number>;
+  readonly close: PythonFunction<[], number>;
+  readonly add_shape: PythonFunction<[names: string, flags: number], number>;
+  readonly forget_shapes: PythonFunction<[], void>;
+  readonly wake: PythonFunction<[settings: string], void>;
+  readonly load: PythonFunction<[file: string, module: string, name: string], string>;
+  readonly run_hook: PythonFunction<[stage: string], string | undefined>;
+  readonly IN: PythonBuffer;
+  readonly WORDS_MEMORY: PythonBuffer;
+  destroy(): void;
+}
+
+interface PythonBuffer {
+  getBuffer(type: 'u8'): { readonly data: Uint8Array; release(): void };
+  destroy(): void;
+}
+
+/** What stands behind a descriptor of Python. */
+export interface OpenStream {
+  /** The descriptor of the system, where it is a file of the host. */
+  readonly nfd?: number;
+  readonly position: number;
+}
+
+interface FileNode {
+  readonly mount: { readonly type: unknown };
+}
+
+interface HostFiles {
+  readonly stream_ops: {
+    fsync?(stream: OpenStream & { nfd: number }): void;
+    close(stream: OpenStream & { nfd: number }): void;
+  };
+  realPath(node: FileNode): string;
+}
+
+/** The file system of Emscripten. */
+export interface FileSystem {
+  readonly filesystems: { readonly NODEFS: HostFiles };
+  readonly streams: readonly (OpenStream | null | undefined)[];
+  getStream(descriptor: number): OpenStream | null | undefined;
+  mayCreate(directory: FileNode, name: string): number;
+  lookupNode(directory: FileNode, name: string): FileNode;
+  destroyNode(node: FileNode): void;
+  mkdirTree(path: string): void;
+  mount(type: unknown, options: { root: string }, path: string): void;
+  symlink(target: string, path: string): void;
+  analyzePath(path: string): { readonly exists: boolean };
+}
+
+/** What Emscripten makes a program of: settings first, then the program itself. */
+export interface EmscriptenModule {
+  readonly HEAPU8: Uint8Array<ArrayBuffer>;
+  readonly FS: FileSystem;
+  readonly preRun: ((module: EmscriptenModule) => void)[];
+  growMemory(size: number): void;
+  instantiateWasm(imports: { readonly env: SystemCalls }, done: (instance: unknown) => void): unknown;
+}
+
+/** The imports of the program: what takes the place of a system below it. */
+export type SystemCalls = Record<string, (...parameters: number[]) => number>;
+
+export type MakeModule = (settings: EmscriptenModule) => Promise<EmscriptenModule>;
+
+interface Output {
+  isatty: boolean;
+  write(bytes: Uint8Array): number;
+}
+
+/** An interpreter. */
+export interface Python {
+  readonly FS: FileSystem;
+  readonly _module: EmscriptenModule;
+  readonly ffi: { readonly PythonError: abstract new (...parameters: never[]) => Error };
+  readonly globals: { set(name: string, value: unknown): void };
+  runPython(code: string): unknown;
+  pyimport(name: string): unknown;
+  setStdout(output: Output): void;
+  setStderr(output: Output): void;
+  /** Looks at the first element now and then: a number other than 0 is that of a signal, and is set to 0. */
+  setInterruptBuffer(buffer: { 0: number }): void;
+  makeMemorySnapshot(): Uint8Array;
+}
+
+export interface LoadOptions {
+  env: Record<string, string>;
+  fsInit(files: FileSystem): Promise<void>;
+  createPyodideModule: MakeModule;
+  _makeSnapshot?: boolean;
+  _loadSnapshot?: Uint8Array;
+}
+
+/**
+ * Pyodide as the programs of a directory find it, else beside us.
+ *
+ * @throws ConfigurationError where there is none, or one that is too old or too new
+ */
+export function findPyodide(directory: string): PyodidePackage {
+  for (const place of [join(directory, 'package.json'), import.meta.filename]) {
+    let folder: string;
+    try {
+      folder = dirname(createRequire(place).resolve('pyodide/pyodide.mjs'));
+    } catch {
+      continue;
+    }
+    const { version }: { version: string } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    if (MAJORS.includes(Number.parseInt(version, 10))) return { folder, version };
+    throw new ConfigurationError(
+      `Python applications need Pyodide ${MAJORS.join(' or ')}; ${folder} is ${version}: npm i pyodide@${MAJORS[0]}`,
+    );
+  }
+  throw new ConfigurationError('Python applications need the package pyodide: npm i pyodide');
+}

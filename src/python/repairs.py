@@ -1,0 +1,165 @@
+"""Mends what Python on WebAssembly lacks, or does otherwise than applications expect. Each repair says what was wrong,
+and a test fails without it.
+"""
+import asyncio
+import errno
+import hashlib
+import marshal
+import os
+import socket
+import sys
+import threading
+import time
+import zipimport
+from asyncio import base_events, events
+
+
+class Host:
+    """The functions of JavaScript. None while a snapshot is made: it can hold no object of JavaScript."""
+
+
+host = Host()
+
+
+def connect(functions):
+    for name in ('read', 'write', 'error', 'values', 'disconnected', 'hints', 'sleep', 'pbkdf2', 'scrypt'):
+        setattr(host, name, getattr(functions, name))
+
+
+def disconnect():
+    host.__dict__.clear()
+
+
+# Threads: there are none, and the message of Python does not say why.
+def no_thread(*_, **__):
+    raise RuntimeError("can't start new thread: Python applications have no threads here (see docs/python.md)")
+
+
+threading._start_joinable_thread = threading._start_new_thread = no_thread
+
+
+# Processes: `os.system` alone would start one.
+def no_process(*_, **__):
+    raise OSError(errno.ENOSYS, 'Python applications start no processes here (see docs/python.md)')
+
+
+os.system = no_process
+
+
+# Sockets: `connect` of this build pretends to succeed, and sends nothing.
+def no_connection(_, address):
+    raise OSError(errno.ENETUNREACH, f'cannot connect to {address}: Python applications have no sockets here')
+
+
+socket.socket.connect = no_connection
+socket.socket.connect_ex = lambda _, address: errno.ENETUNREACH
+
+
+# Sleep: that of this build burns the processor. In short naps, so that an interrupt is noticed.
+def sleep(seconds):
+    if seconds < 0:
+        raise ValueError('sleep length must be non-negative')
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        host.sleep(min(left, 0.05))
+
+
+time.sleep = sleep
+
+
+# Hashes that hashlib has of OpenSSL, which is not there: Node has them.
+def hexadecimal(data):
+    return bytes(memoryview(data)).hex()
+
+
+def pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
+    length = hashlib.new(hash_name).digest_size if dklen is None else dklen
+    return bytes.fromhex(host.pbkdf2(hexadecimal(password), hexadecimal(salt), iterations, length, hash_name))
+
+
+def scrypt(password, *, salt, n, r, p, maxmem=0, dklen=64):
+    return bytes.fromhex(host.scrypt(hexadecimal(password), hexadecimal(salt), dklen, n, r, p, maxmem))
+
+
+if not hasattr(hashlib, 'pbkdf2_hmac'):
+    hashlib.pbkdf2_hmac = pbkdf2_hmac
+if not hasattr(hashlib, 'scrypt'):
+    hashlib.scrypt = scrypt
+
+
+# asyncio: Pyodide has a loop that runs all the time, for promises of JavaScript, so Django's ORM would refuse to block,
+# and `asyncio.run` would not return. Here loops have tasks and timers, and no sockets.
+class Timers:
+    """A selector of nothing: it lets time pass."""
+
+    def select(self, timeout):
+        if timeout is None:
+            raise RuntimeError('this event loop waits for something that cannot happen: it has timers and no sockets')
+        if timeout > 0:
+            time.sleep(timeout)
+        return []
+
+    def get_map(self):
+        return {}
+
+    def close(self):
+        pass
+
+
+class Loop(base_events.BaseEventLoop):
+    def __init__(self):
+        super().__init__()
+        self._selector = Timers()
+
+    def _process_events(self, _):
+        pass
+
+    def _write_to_self(self):
+        pass
+
+
+class Policy(getattr(events, '_BaseDefaultEventLoopPolicy', None) or events.BaseDefaultEventLoopPolicy):
+    _loop_factory = Loop
+
+
+(getattr(events, '_set_event_loop_policy', None) or events.set_event_loop_policy)(Policy())
+asyncio.run = asyncio.runners.run
+
+# The library is compiled anew by each interpreter, since Python keeps no code of what lies in a zip. `library` is a
+# folder to keep it in, or None.
+library = None
+compile_source = zipimport._compile_source
+
+
+def compile_once(path, source):
+    if library is None:
+        return compile_source(path, source)
+    file = f'{library}/{path.rpartition(".zip/")[2].replace("/", ".")}c'
+    try:
+        with open(file, 'rb') as kept:
+            return marshal.loads(kept.read())
+    except (OSError, EOFError, ValueError, TypeError):
+        code = compile_source(path, source)
+    try:
+        unique = f'{file}.{os.urandom(8).hex()}'
+        with open(unique, 'xb') as kept:
+            kept.write(marshal.dumps(code))
+        os.replace(unique, file)
+    except OSError:
+        pass
+    return code
+
+
+zipimport._compile_source = compile_once
+
+# What most applications import, for the snapshot to have it.
+LIBRARY = """
+argparse base64 calendar collections.abc concurrent.futures contextvars copy csv dataclasses datetime decimal difflib
+email.message email.parser email.utils enum fractions functools gettext gzip heapq hmac html http.client http.cookies
+importlib.metadata importlib.resources inspect ipaddress itertools json linecache locale logging mimetypes numbers
+pathlib pickle pkgutil platform posixpath pprint queue random re secrets shutil site sqlite3 statistics string
+stringprep tempfile textwrap traceback types typing unicodedata urllib.parse urllib.request uuid warnings weakref wsgiref.util
+zipfile zoneinfo
+"""
+for name in LIBRARY.split():
+    __import__(name)

@@ -1,0 +1,169 @@
+/**
+ * System calls that Emscripten answers wrongly or not at all. Each repair takes the place of an import of the program,
+ * or of a function of its file system; a start fails where one of them is not there, since nobody would notice later.
+ */
+import { fdatasyncSync, fstatSync, fsyncSync, lstatSync } from 'node:fs';
+import { isGivenUp } from '../engine/thread-state.ts';
+import { type ByteRange, EXCLUSIVE, type FileIdentity, type FileLocks, type LockKind, SHARED } from './file-locks.ts';
+import type { EmscriptenModule, FileSystem, OpenStream, SystemCalls } from './pyodide.ts';
+
+// Numbers of errors, as Emscripten has them.
+const EAGAIN = 6;
+const EBADF = 8;
+const EEXIST = 20;
+const EINTR = 27;
+const EINVAL = 28;
+const ENODEV = 43;
+const ENOLCK = 46;
+
+export interface SystemOptions {
+  readonly locks: FileLocks;
+  /** Bytes that the interpreter may have; 0: as many as there can be. */
+  readonly memory: number;
+}
+
+/** Mends the imports of a program that is about to be made. @throws Error where one of them is not there */
+export function repairSystemCalls(calls: SystemCalls, module: EmscriptenModule, options: SystemOptions): void {
+  const { locks, memory } = options;
+  const repair = (name: string, repaired: (own: SystemCalls[string]) => SystemCalls[string]): void => {
+    if (typeof calls[name] !== 'function') throw new Error(`this version of Pyodide cannot be used: it has no ${name}`);
+    calls[name] = repaired(calls[name]);
+  };
+  // It answers each lock with "granted".
+  repair('__syscall_fcntl64', (own) => {
+    const recordLocks = new RecordLocks(module, locks);
+    return (descriptor, command, parameters) =>
+      recordLocks.control(descriptor, command, parameters) ?? own(descriptor, command, parameters);
+  });
+  // It answers 0, and does nothing.
+  repair('__syscall_fdatasync', () => (descriptor) => {
+    const { nfd } = module.FS.getStream(descriptor) ?? {};
+    if (nfd !== undefined) fdatasyncSync(nfd);
+    return 0;
+  });
+  // What is mapped to be shared, such as the index of SQLite's WAL, is a copy that no other worker sees.
+  repair('_mmap_js', (own) => (length, protection, flags, descriptor, ...rest) => {
+    const isShared = (flags & 1) !== 0 && (protection & 2) !== 0;
+    if (isShared && module.FS.getStream(descriptor)?.nfd !== undefined) return -ENODEV;
+    return own(length, protection, flags, descriptor, ...rest);
+  });
+  repair('emscripten_resize_heap', (own) => (size) => memory > 0 && size >>> 0 > memory ? 0 : own(size));
+}
+
+/** Mends the file system, before the program begins. */
+export function repairFiles(files: FileSystem, locks: FileLocks): void {
+  const { NODEFS } = files.filesystems;
+  const { close } = NODEFS.stream_ops;
+  // There is none.
+  NODEFS.stream_ops.fsync = ({ nfd }) => fsyncSync(nfd);
+  // Locks end with their descriptor.
+  NODEFS.stream_ops.close = (stream) => {
+    locks.closed(stream.nfd);
+    close(stream);
+  };
+  // It keeps what it has seen of a directory, also what another worker has removed since.
+  const { mayCreate } = files;
+  files.mayCreate = (directory, name) => {
+    const answer = mayCreate.call(files, directory, name);
+    if (answer !== EEXIST || directory.mount.type !== NODEFS) return answer;
+    const node = files.lookupNode(directory, name);
+    if (lstatSync(NODEFS.realPath(node), { throwIfNoEntry: false }) !== undefined) return answer;
+    files.destroyNode(node);
+    return mayCreate.call(files, directory, name);
+  };
+}
+
+// Commands of `fcntl`, and what `struct flock` has.
+const F_GETLK = 12;
+const F_SETLK = 13;
+const F_SETLKW = 14;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+const FLOCK_SIZE = 32;
+const WHENCE = 2;
+const START = 8;
+const LENGTH = 16;
+const OWNER = 24;
+const SEEK_CUR = 1;
+const SEEK_END = 2;
+
+/** Milliseconds between two tries of a lock that is waited for. */
+const TRY_EVERY = 2;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** The bytes that a `struct flock` is about. */
+function rangeOf(flock: DataView, position: number, descriptor: number): ByteRange {
+  const whence = flock.getInt16(WHENCE, true);
+  const base = whence === SEEK_CUR ? position : whence === SEEK_END ? fstatSync(descriptor).size : 0;
+  const from = base + Number(flock.getBigInt64(START, true));
+  const length = Number(flock.getBigInt64(LENGTH, true));
+  if (length < 0) return { start: from + length, end: from };
+  return { start: from, end: length === 0 ? Number.POSITIVE_INFINITY : from + length };
+}
+
+/** `fcntl` for record locks, over the table of the process. */
+class RecordLocks {
+  readonly #module: EmscriptenModule;
+  readonly #locks: FileLocks;
+  /** Of files that are open. */
+  readonly #identities: WeakMap<OpenStream, FileIdentity> = new WeakMap();
+
+  constructor(module: EmscriptenModule, locks: FileLocks) {
+    this.#module = module;
+    this.#locks = locks;
+  }
+
+  /** 0, or the negative number of an error; undefined for what is no lock of a file of the host. */
+  control(descriptor: number, command: number, parameters: number): number | undefined {
+    if (command !== F_GETLK && command !== F_SETLK && command !== F_SETLKW) return undefined;
+    const { FS, HEAPU8 } = this.#module;
+    const stream = FS.getStream(descriptor);
+    if (!stream) return -EBADF;
+    const { nfd } = stream;
+    if (nfd === undefined) return undefined;
+    const { buffer } = HEAPU8;
+    const flock = new DataView(buffer, new DataView(buffer).getUint32(parameters, true), FLOCK_SIZE);
+    const type = flock.getInt16(0, true);
+    const range = rangeOf(flock, stream.position, nfd);
+    if (range.start < 0) return -EINVAL;
+    const file = this.#identity(stream, nfd);
+    if (type === F_UNLCK) {
+      if (command !== F_GETLK) this.#locks.unlock(file, range);
+      return 0;
+    }
+    const kind = type === F_WRLCK ? EXCLUSIVE : SHARED;
+    if (command === F_GETLK) return this.#tell(flock, file, kind, range);
+    for (;;) {
+      const outcome = this.#locks.lock(file, nfd, kind, range);
+      if (outcome === 'locked') return 0;
+      if (outcome === 'full') return -ENOLCK;
+      if (command === F_SETLK) return -EAGAIN;
+      if (isGivenUp()) return -EINTR;
+      // Ends: by time; the loop, when the range is free, or when the server gives the request up.
+      Atomics.wait(pause, 0, 0, TRY_EVERY);
+    }
+  }
+
+  /** Writes down the lock that is in the way. */
+  #tell(flock: DataView, file: FileIdentity, kind: LockKind, range: ByteRange): number {
+    const found = this.#locks.conflict(file, kind, range);
+    flock.setInt16(0, found === null ? F_UNLCK : found.kind === EXCLUSIVE ? F_WRLCK : F_RDLCK, true);
+    if (found === null) return 0;
+    flock.setInt16(WHENCE, 0, true);
+    flock.setBigInt64(START, BigInt(found.start), true);
+    flock.setBigInt64(LENGTH, Number.isFinite(found.end) ? BigInt(found.end - found.start) : 0n, true);
+    flock.setInt32(OWNER, found.owner, true);
+    return 0;
+  }
+
+  #identity(stream: OpenStream, descriptor: number): FileIdentity {
+    const known = this.#identities.get(stream);
+    if (known !== undefined) return known;
+    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    const half = (value: bigint): number => Number(BigInt.asIntN(32, value));
+    const identity = [half(dev), half(ino), half(ino >> 32n)] as const;
+    this.#identities.set(stream, identity);
+    return identity;
+  }
+}

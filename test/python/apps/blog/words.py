@@ -1,0 +1,1 @@
+WORDS = b'of a package'
