@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { parseResponses, talk, type WireResponse } from '../server/client.ts';
 import { LONG, Program } from '../server/deployment.ts';
+import { cache } from './folder.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const apps = join(root, 'test/python/apps');
+const sites = join(root, 'test/python/sites');
 /** Packages that Debian has installed: for its own Python and gunicorn, and pure enough for ours. */
 const PACKAGES = '/usr/lib/python3/dist-packages';
 /** What makes those of Debian 12 run on a newer Python. */
@@ -22,8 +23,8 @@ export function canCompare(...packages: string[]): boolean {
   return missing.length === 0;
 }
 
-/** For an order of sets that is the same with each start; compiled files are kept from one run to the next. */
-const env = { PYTHONHASHSEED: '0', XDG_CACHE_HOME: join(root, 'build/cache') };
+/** For an order of sets that is the same with each start. */
+const env = { PYTHONHASHSEED: '0' };
 
 /** What a program says of its address, once it does. */
 const address = (program: Program, pattern: RegExp): Promise<string> =>
@@ -37,24 +38,24 @@ const address = (program: Program, pattern: RegExp): Promise<string> =>
   );
 
 /**
- * @param application `MODULE:NAME`, a module of `apps`
+ * @param application `MODULE:NAME`, a module of `sites`
  * @returns the address of a gunicorn that serves it
  */
 export function onGunicorn(application: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
-  const argv = ['--bind', '127.0.0.1:0', '--workers', '1', '--chdir', apps, '--pythonpath', DEBIAN12, application];
+  const argv = ['--bind', '127.0.0.1:0', '--workers', '1', '--chdir', sites, '--pythonpath', DEBIAN12, application];
   const own = { ...env, ...more, PYTHONDONTWRITEBYTECODE: '1' };
-  return address(new Program('gunicorn', argv, apps, own), /Listening at: (\S+)/);
+  return address(new Program('gunicorn', argv, sites, own), /Listening at: (\S+)/);
 }
 
 /**
- * @param applications as the command takes them, relative to `apps`
+ * @param applications as the command takes them, relative to `sites`
  * @returns the address of a Quaich with one worker that serves them
  */
 export function onQuaich(applications: string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
   const path = ['--python-path', DEBIAN12, '--python-path', PACKAGES];
-  const argv = [...applications, '--bind', '127.0.0.1:0', '--sync-workers', '1', ...path];
+  const argv = [...applications, '--bind', '127.0.0.1:0', '--sync-workers', '1', '--python-cache', cache, ...path];
   const main = join(root, 'dist/src/cli/main.js');
-  return address(new Program(process.execPath, [main, ...argv], apps, { ...env, ...more }), /listening on (\S+)/);
+  return address(new Program(process.execPath, [main, ...argv], sites, { ...env, ...more }), /listening on (\S+)/);
 }
 
 /** A request, as the table of a site has it. */

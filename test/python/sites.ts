@@ -2,7 +2,7 @@
 import { type Asked, chunked, form, get, head, other, post, upload } from './comparison.ts';
 
 export interface Site {
-  /** A module of `apps` and the name of the application, as gunicorn takes them. */
+  /** A module of `sites` and the name of the application, as gunicorn takes them. */
   application: string;
   /** The Python packages that it needs, beside the standard library. */
   needs: string[];

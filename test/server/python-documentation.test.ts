@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { page, root } from '../docs/samples.ts';
+import { cache } from '../python/folder.ts';
 import { ready, start } from './command.ts';
 
 const isThere = existsSync(join(root, 'node_modules/pyodide'));
@@ -16,7 +17,7 @@ const files = [...page('docs/python.md').matchAll(/^```(?:js|python) (\S+)\n([\s
 mkdirSync(join(root, 'build'), { recursive: true });
 // Below the project, where `quaich` and `pyodide` are found.
 const cwd = mkdtempSync(join(root, 'build', 'python-page-'));
-const env = { XDG_CACHE_HOME: join(root, 'build/cache') };
+const args = ['-p', '0', '--sync-workers', '1', '--python-cache', cache];
 afterAll(() => rmSync(cwd, { recursive: true }));
 
 describe.skipIf(!isThere)('the page about Python', { timeout: 60_000 }, () => {
@@ -34,7 +35,7 @@ describe.skipIf(!isThere)('the page about Python', { timeout: 60_000 }, () => {
   it.each(['./site.py', './site.py:application', 'python:site_of_page', './factory.py:create_app()', './wrapped.js'])(
     'npx quaich %s says hello',
     async (application) => {
-      const command = start([application, '-p', '0', '--sync-workers', '1'], { cwd, env });
+      const command = start([application, ...args], { cwd });
       const [url] = await ready(command);
       expect(await (await fetch(url)).text()).toBe('Hello from Python\n');
     },
@@ -43,7 +44,7 @@ describe.skipIf(!isThere)('the page about Python', { timeout: 60_000 }, () => {
   it.skipIf(!hasFlask)('Flask below a mount', async () => {
     writeFileSync(join(cwd, 'first.py'), 'import debian12\nfrom flask_site import app\n');
     const path = [PACKAGES, join(root, 'test/python/debian12')].flatMap((folder) => ['--python-path', folder]);
-    const command = start(['/flask=./first.py', '-p', '0', '--sync-workers', '1', ...path], { cwd, env });
+    const command = start(['/flask=./first.py', ...args, ...path], { cwd });
     const [url] = await ready(command);
     expect(await (await fetch(`${url}/flask/`)).text()).toBe("Hello from Flask, mounted at '/flask'\n");
     const headers = { 'Content-Type': 'application/json' };
@@ -54,7 +55,7 @@ describe.skipIf(!isThere)('the page about Python', { timeout: 60_000 }, () => {
   it('a test without a server', () => {
     const { status, stdout } = spawnSync(process.execPath, ['--test', 'site.test.js'], {
       cwd,
-      env: { ...process.env, ...env, NODE_OPTIONS: '' },
+      env: { ...process.env, NODE_OPTIONS: '' },
       encoding: 'utf8',
     });
     expect(stdout).toMatch(/pass 1/);

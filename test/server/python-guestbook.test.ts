@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Server, serve } from 'quaich';
 import { root } from '../docs/samples.ts';
+import { cache } from '../python/folder.ts';
 
 const isThere = existsSync(join(root, 'node_modules/pyodide'));
 if (!isThere) console.log('The npm package pyodide is not installed: the guest book in Python is not tested.');
@@ -24,6 +25,7 @@ describe.skipIf(!isThere)('the guest book in Python', { timeout: 60_000 }, () =>
       ],
       bind: '127.0.0.1:0',
       syncWorkers: 1,
+      pythonCache: cache,
     });
   }, 60_000);
   afterAll(async () => {
