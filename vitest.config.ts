@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const PROGRAMS = [
-  ...['bench{,-*}', 'deploy-*', 'gunicorn', 'package', 'python-documentation', 'status-page'].map(
+  ...['bench{,-*}', 'deploy-*', 'gunicorn', 'package', 'python-{documentation,memory}', 'status-page'].map(
     (name) => `test/server/${name}.test.ts`,
   ),
   'test/python/frameworks.test.ts',
@@ -15,7 +15,12 @@ export default defineConfig({
     projects: [
       {
         // No sockets, no worker threads: seconds.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**', ...PROGRAMS], testTimeout: 20_000 },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/server/**', ...PROGRAMS],
+          testTimeout: 20_000,
+        },
       },
       {
         // Real servers, threads and processes, run from the built package.

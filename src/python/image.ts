@@ -6,13 +6,14 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { startInterpreter } from './interpreter.ts';
 import type { PyodidePackage, Python } from './pyodide.ts';
 
 /** What threads make an interpreter of. Plain data, whose parts threads share. */
 export interface Image {
   readonly pyodide: PyodidePackage;
-  readonly program: WebAssembly.Module;
+  readonly program: WasmModule;
   readonly memory: SharedArrayBuffer;
   /** Folders for the code of compiled modules: those of the library, and those of applications; null: none. */
   readonly library: string | null;
@@ -32,7 +33,7 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
   const { PYTHONHASHSEED: seed } = process.env;
   const key = createHash('sha256').update(JSON.stringify([sources, seed])).digest('hex').slice(0, 16);
   const folder = cache === null ? null : ownFolder(cache, `pyodide-${pyodide.version}-${key}`);
-  const program = await WebAssembly.compile(readFileSync(join(pyodide.folder, 'pyodide.asm.wasm')));
+  const program = await wasm.compile(readFileSync(join(pyodide.folder, 'pyodide.asm.wasm')));
   const file = folder === null ? null : join(folder, 'snapshot');
   const kept = file === null ? null : readShared(file);
   const library = folder && ownFolder(folder, 'library');

@@ -4,15 +4,16 @@ import { pathToFileURL } from 'node:url';
 import { threadId } from 'node:worker_threads';
 import { writeOutput } from '../engine/error-stream.ts';
 import { sharedFileLocks } from '../rings/index.ts';
+import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { FileLocks } from './file-locks.ts';
 import { mountDirectories } from './mounts.ts';
-import type { EmscriptenModule, LoadOptions, MakeModule, Python, PyodidePackage } from './pyodide.ts';
+import type { EmscriptenModule, PyodideOptions, MakeModule, Python, PyodidePackage } from './pyodide.ts';
 import { repairFiles, repairSystemCalls } from './system-calls.ts';
 
-export interface InterpreterOptions {
+interface InterpreterOptions {
   readonly pyodide: PyodidePackage;
   /** The program, compiled. */
-  readonly program: WebAssembly.Module;
+  readonly program: WasmModule;
   /** Memory of an interpreter that was made before; null: it is to begin from nothing. */
   readonly snapshot: Uint8Array | null;
   /** It is to be made a snapshot of. */
@@ -28,7 +29,7 @@ export interface InterpreterOptions {
 /** @throws Error where this version of Pyodide is not as it should be */
 export async function startInterpreter(options: InterpreterOptions): Promise<Python> {
   const { pyodide, snapshot, isPattern = false, env = {} } = options;
-  const { loadPyodide }: { loadPyodide(options: LoadOptions): Promise<Python> } = await import(
+  const { loadPyodide }: { loadPyodide(options: PyodideOptions): Promise<Python> } = await import(
     pathToFileURL(join(pyodide.folder, 'pyodide.mjs')).href
   );
   const make: MakeModule = (await import(pathToFileURL(join(pyodide.folder, 'pyodide.asm.mjs')).href)).default;
@@ -74,13 +75,11 @@ function prepared(settings: EmscriptenModule, options: InterpreterOptions): Emsc
 const LARGE = 2 ** 22;
 
 /** Has what is instantiated next, if it is large, be this program, which spares its compilation. */
-function useProgram(program: WebAssembly.Module): void {
-  const { instantiate } = WebAssembly;
-  Object.assign(WebAssembly, {
-    async instantiate(source: BufferSource, imports?: WebAssembly.Imports): Promise<unknown> {
-      if (source.byteLength < LARGE) return instantiate(source, imports);
-      Object.assign(WebAssembly, { instantiate });
-      return { module: program, instance: await instantiate(program, imports) };
-    },
-  });
+function useProgram(program: WasmModule): void {
+  const { instantiate } = wasm;
+  wasm.instantiate = async (source, imports) => {
+    if (!('byteLength' in source) || source.byteLength < LARGE) return instantiate(source, imports);
+    wasm.instantiate = instantiate;
+    return { module: program, instance: await instantiate(program, imports) };
+  };
 }

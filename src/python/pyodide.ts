@@ -31,7 +31,6 @@ export interface RunnerModule {
   readonly run_hook: PythonFunction<[stage: string], string | undefined>;
   readonly IN: PythonBuffer;
   readonly WORDS_MEMORY: PythonBuffer;
-  destroy(): void;
 }
 
 interface PythonBuffer {
@@ -106,7 +105,7 @@ export interface Python {
   makeMemorySnapshot(): Uint8Array;
 }
 
-export interface LoadOptions {
+export interface PyodideOptions {
   env: Record<string, string>;
   fsInit(files: FileSystem): Promise<void>;
   createPyodideModule: MakeModule;

@@ -1,6 +1,7 @@
 """Mends what Python on WebAssembly lacks, or does otherwise than applications expect. Each repair says what was wrong,
 and a test fails without it.
 """
+import _thread
 import asyncio
 import errno
 import hashlib
@@ -35,7 +36,7 @@ def no_thread(*_, **__):
     raise RuntimeError("can't start new thread: Python applications have no threads here (see docs/python.md)")
 
 
-threading._start_joinable_thread = threading._start_new_thread = no_thread
+_thread.start_new_thread = _thread.start_joinable_thread = threading._start_joinable_thread = no_thread
 
 
 # Processes: `os.system` alone would start one.

@@ -329,6 +329,7 @@ def run(application, shape, length):
         request.body = body
         if kind is FileWrapper and not request.sent and (descriptor := body.descriptor()) >= 0:
             put_head()
+            WORDS[BODY_LENGTH] = 0
             WORDS[DESCRIPTOR] = descriptor
             WORDS[BLOCK_SIZE] = body.blksize
             return FILE
@@ -504,7 +505,7 @@ def explain(exception):
         own = [
             frame
             for frame in traceback.extract_tb(exception.__traceback__)
-            if frame.filename[0] == '/' and '.zip/' not in frame.filename
+            if frame.filename.startswith('/') and '.zip/' not in frame.filename
         ]
         file, line = (own[-1].filename, own[-1].lineno) if own else (None, None)
     text = getattr(exception, 'msg', None) or str(exception)
@@ -516,10 +517,10 @@ def advice(exception):
     """What to do where a module is missing."""
     if not isinstance(exception, ImportError) or not exception.name:
         return ''
-    name, _, last = exception.name.partition('.')[0], *exception.name.rpartition('.')[1:]
-    if name in sys.stdlib_module_names:
+    parent, _, last = exception.name.rpartition('.')
+    if exception.name.partition('.')[0] in sys.stdlib_module_names:
         return f'; Python on WebAssembly has no {exception.name}: see docs/python.md'
-    folders = getattr(sys.modules.get(exception.name.rpartition('.')[0]), '__path__', sys.path)
+    folders = [os.path.join(path, *parent.split('.')) for path in sys.path]
     if any(entry.startswith(f'{last}.') and entry.endswith('.so') for entry in files_of(folders)):
         return '; it is native code, which runs here only where it was built for Pyodide: see docs/python.md'
     if isinstance(exception, ModuleNotFoundError):

@@ -5,6 +5,7 @@
  * destroyed.
  */
 import { pbkdf2Sync, scryptSync } from 'node:crypto';
+import '../rules/latin1.ts';
 import { writeOutput } from '../engine/error-stream.ts';
 import { breakThread, isGivenUp } from '../engine/thread-state.ts';
 import { ApplicationError, requestOver } from '../interface/errors.ts';
@@ -46,7 +47,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 export class Runner {
   readonly #python: Python;
   readonly #program: EmscriptenModule;
-  readonly #runner: RunnerModule;
+  readonly #runner: Omit<RunnerModule, 'IN' | 'WORDS_MEMORY'>;
   /** Addresses in its memory: of the bytes for what goes in, and of the words for what comes out. */
   readonly #input: number;
   readonly #inputSize: number;
@@ -72,10 +73,12 @@ export class Runner {
 
   private constructor(python: Python) {
     // What runner.py says of itself.
-    const runner = python.pyimport('_quaich') as RunnerModule;
+    const module = python.pyimport('_quaich') as RunnerModule;
     this.#python = python;
     this.#program = python._module;
-    this.#runner = runner;
+    // Each look at a function of Python makes a proxy of it.
+    const { run, step, close, add_shape, forget_shapes, wake, load, run_hook } = module;
+    this.#runner = { run, step, close, add_shape, forget_shapes, wake, load, run_hook };
     const place = (memory: RunnerModule['IN']): readonly [address: number, size: number] => {
       const view = memory.getBuffer('u8');
       const found = [view.data.byteOffset, view.data.byteLength] as const;
@@ -83,8 +86,8 @@ export class Runner {
       memory.destroy();
       return found;
     };
-    [this.#input, this.#inputSize] = place(runner.IN);
-    [this.#output] = place(runner.WORDS_MEMORY);
+    [this.#input, this.#inputSize] = place(module.IN);
+    [this.#output] = place(module.WORDS_MEMORY);
   }
 
   /** Makes an interpreter of an image. */
@@ -117,7 +120,6 @@ export class Runner {
   /** Lets go of all that an image cannot hold, and gives what it is to be made of. */
   disconnect(): Python {
     this.#python.runPython('import _quaich_repairs; _quaich_repairs.disconnect(); None');
-    this.#runner.destroy();
     return this.#python;
   }
 
@@ -225,8 +227,7 @@ export class Runner {
    * @throws PythonError, and never what Pyodide throws, whose stack is a line of a megabyte; InterpreterLost
    */
   #call<T>(action: () => T): T {
-    if (this.#lost !== null) throw this.#lost;
-    if (this.#isRunning) throw new ApplicationError('a Python application was called while it runs');
+    this.#assertIdle();
     this.#isRunning = true;
     try {
       return action();
@@ -240,6 +241,11 @@ export class Runner {
     }
   }
 
+  #assertIdle(): void {
+    if (this.#lost !== null) throw this.#lost;
+    if (this.#isRunning) throw new ApplicationError('a Python application was called while it runs');
+  }
+
   #memory(): Buffer {
     const { HEAPU8 } = this.#program;
     if (HEAPU8 !== this.#heap) {
@@ -251,8 +257,9 @@ export class Runner {
   }
 
   #run(application: number, environ: Environ, startResponse: StartResponse): Body {
+    this.#assertIdle();
     // Of a request whose body nobody has closed.
-    if (this.#environ !== null && !this.#isRunning) this.#abandon();
+    if (this.#environ !== null) this.#abandon();
     let names = '';
     let values = '';
     for (const name in environ) {
@@ -263,14 +270,15 @@ export class Runner {
     }
     const shape = this.#shape(names.slice(0, -1), environ);
     // Where they do not fit, Python finds too few, and asks for them.
-    const length = values.length > this.#inputSize ? 0 : this.#memory().latin1Write(values, this.#input) - 1;
+    const { length } = values.length > this.#inputSize ? '' : values;
+    this.#memory().latin1Write(values, this.#input, length);
     this.#environ = environ;
     this.#startResponse = startResponse;
     this.#request++;
     this.#thrown = null;
     this.#isInterrupted = false;
     try {
-      const answer = this.#call(() => this.#runner.run(application, shape, length));
+      const answer = this.#call(() => this.#runner.run(application, shape, Math.max(length - 1, 0)));
       const chunk = this.#take(answer);
       if (answer === COMPLETE) {
         this.#forget();
@@ -307,7 +315,7 @@ export class Runner {
     const memory = this.#memory();
     const words = this.#words;
     const head = words[HEAD];
-    if (answer === FAILED) throw new PythonError(memory.utf8Slice(head, head + words[HEAD_LENGTH]));
+    if (answer === FAILED) throw new PythonError(memory.toString('utf8', head, head + words[HEAD_LENGTH]));
     if (answer === REFUSED) throw this.#thrown;
     if (words[HEAD_LENGTH] > 0) this.#start(memory.latin1Slice(head, head + words[HEAD_LENGTH]));
     return this.#heap.slice(words[BODY], words[BODY] + words[BODY_LENGTH]);
@@ -363,6 +371,7 @@ export class Runner {
     this.#environ = null;
     this.#startResponse = null;
     this.#write = null;
+    this.#thrown = null;
   }
 }
 

@@ -16,7 +16,7 @@ const EINVAL = 28;
 const ENODEV = 43;
 const ENOLCK = 46;
 
-export interface SystemOptions {
+interface SystemOptions {
   readonly locks: FileLocks;
   /** Bytes that the interpreter may have; 0: as many as there can be. */
   readonly memory: number;

@@ -1,4 +1,4 @@
-/** The part of the WebAssembly interface that parser and rings need, typed: TypeScript knows it from the DOM only. */
+/** The part of the WebAssembly interface that is used here, typed: TypeScript knows it from the DOM only. */
 
 /** A `WebAssembly.Memory` that was made with `shared: true`. */
 export interface SharedMemory {
@@ -16,6 +16,9 @@ interface Namespace {
     imports: Record<string, Record<string, unknown>>,
   ) => { readonly exports: Record<string, unknown> };
   validate(code: Uint8Array): boolean;
+  compile(code: Uint8Array): Promise<WasmModule>;
+  /** A module and its instance for code; the instance alone for a module. */
+  instantiate(source: Uint8Array | ArrayBuffer | WasmModule, imports?: object): Promise<unknown>;
 }
 
 // Every Node has it; `Namespace` is the part of its interface that is used here.

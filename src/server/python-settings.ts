@@ -51,7 +51,8 @@ export const pythonCache: Setting<string | undefined, string> = {
   show: String,
 };
 
-interface PythonSettings {
+/** Of all settings. */
+interface GivenSettings {
   readonly pythonPath: readonly string[];
   readonly pythonVenv: string | undefined;
   readonly pythonRoot: readonly string[] | undefined;
@@ -60,7 +61,7 @@ interface PythonSettings {
 }
 
 /** As Python applications take them. */
-export function pythonOptions(options: PythonSettings): PythonOptions {
+export function pythonOptions(options: GivenSettings): PythonOptions {
   return {
     path: options.pythonPath,
     venv: options.pythonVenv,

@@ -1,7 +1,7 @@
 /** Where Python applications are found, and what is said where they are not. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveModule } from '../../src/pool/find-module.ts';
 import { parseApplication } from '../../src/pool/load.ts';
@@ -132,5 +132,32 @@ describe('the settings', () => {
     expect(pythonSettings({ root: [folder], cache: join(folder, 'kept') }, apps).roots).toEqual(
       expect.arrayContaining([folder, apps, tmpdir(), join(folder, 'kept')]),
     );
+  });
+});
+
+describe('where there is no Python (PY-52)', () => {
+  it('nothing of it is loaded: what is loads it by name, and only then', () => {
+    const root = new URL('../../', import.meta.url);
+    const seen = new Set<string>();
+    const dynamic = new Set<string>();
+    const open = ['src/cli/main.ts', ...['sync', 'async', 'probe', 'bridge', 'process'].map((name) => `workers/${name}.ts`)];
+    for (let file = open.pop(); file !== undefined; file = open.pop()) {
+      if (seen.has(file) || file.endsWith('base64.ts')) continue;
+      seen.add(file);
+      const text = readFileSync(new URL(file, root), 'utf8');
+      const resolved = (path: string): string => posix.join(posix.dirname(file), path);
+      for (const [, path] of text.matchAll(/^(?:import|export) (?!type )[^;]*?'(\.[^']+)';$/gm)) open.push(resolved(path));
+      for (const [, path] of text.matchAll(/\bimport\('(\.[^']+)'\)/g)) {
+        if (resolved(path).startsWith('src/python/')) dynamic.add(`${file} ${resolved(path)}`);
+        else open.push(resolved(path));
+      }
+    }
+    expect([...seen].filter((file) => file.startsWith('src/python/'))).toEqual([]);
+    expect(seen.size).toBeGreaterThan(200);
+    expect([...dynamic].sort()).toEqual([
+      'src/pool/file-locks.ts src/python/file-locks.ts',
+      'src/pool/load.ts src/python/load.ts',
+      'src/pool/probe.ts src/python/load.ts',
+    ]);
   });
 });

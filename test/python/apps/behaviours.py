@@ -82,6 +82,7 @@ def start_wrongly(environ, start_response):
     except Exception as error:
         start_response('200 OK', TEXT)
         return [f'{type(error).__name__}: {error}'.encode()]
+    return [b'started']
 
 
 def twice(environ, start_response):

@@ -1,0 +1,54 @@
+/** No request leaves anything behind in the memory of Python, or in that of JavaScript. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { READ_BLOCK } from '../../src/interface/read-block.ts';
+import type { Application } from '../../src/interface/types.ts';
+import { pythonApp } from '../../src/python/index.ts';
+import { SyncTestClient } from '../../src/testing/sync-client.ts';
+import { apps, cache } from '../python/folder.ts';
+
+let app: Application;
+
+beforeAll(async () => {
+  app = await pythonApp('./behaviours.py', { directory: apps, cache });
+}, 60_000);
+
+/** Bytes of memory of this process. */
+function memory(): number {
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
+  return process.memoryUsage().rss;
+}
+
+/** Calls the application as a server does, without what a client would keep. */
+function call(path: string): void {
+  const environ = Object.assign(Object.create(null), {
+    ...{ REQUEST_METHOD: 'GET', SCRIPT_NAME: '', PATH_INFO: path, QUERY_STRING: '', SERVER_NAME: 'a' },
+    ...{ SERVER_PORT: '80', SERVER_PROTOCOL: 'HTTP/1.1', 'wsgi.url_scheme': 'http' },
+    'wsgi.input': { [READ_BLOCK]: () => null },
+    'wsgi.errors': { write() {}, writelines() {}, flush() {} },
+  });
+  try {
+    const body = app(environ, () => () => {});
+    for (const _ of body);
+    body.close?.();
+  } catch {
+    // Where that is what it does.
+  }
+}
+
+describe('the memory of an interpreter', () => {
+  it.each([
+    ['/steps', 100_000],
+    ['/writes', 100_000],
+    ['/echo', 100_000],
+    ['/fails', 20_000],
+    ['/breaks', 20_000],
+  ])('is the same after %s, %i times', (path, times) => {
+    const client = new SyncTestClient(app);
+    expect(client.get('/steps').text).toBe('one two three');
+    for (let i = 0; i < times / 5; i++) call(path);
+    const before = memory();
+    for (let i = 0; i < times; i++) call(path);
+    // Ten megabytes are less than a hundred bytes a request.
+    expect(memory() - before).toBeLessThan(10_000_000);
+  }, 120_000);
+});
