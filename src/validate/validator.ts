@@ -3,13 +3,7 @@
  */
 import { isPromise } from 'node:util/types';
 import { kindOf, markAsync, markSync } from '../interface/kind.ts';
-import type {
-  Application,
-  ApplicationOf,
-  AsyncApplication,
-  InPlaceApplication,
-  Lifespan,
-} from '../interface/types.ts';
+import type { Application, ApplicationOf, AsyncApplication, InPlaceApplication, Lifespan } from '../interface/types.ts';
 import {
   closeLate,
   closeOf,

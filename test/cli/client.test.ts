@@ -109,10 +109,10 @@ describe('quaich fetch', () => {
   it('L-67 sends method, fields and body, of a file, too', async () => {
     const typed = ['-H', 'Content-Type: text/x', '--header=X-A:  b '];
     expect((await command('fetch', ['./site.js', '-d', 'a=1', '/', '-i'])).stdout).toMatch(
-      /X-Type: application\/x-www-form-urlencoded\n[^]*POST\|\|\/\|\|\|a=1$/,
+      /X-Type: application\/x-www-form-urlencoded\n[\s\S]*POST\|\|\/\|\|\|a=1$/,
     );
     expect((await command('fetch', ['-XPUT', ...typed, '-d', '@body.txt', './site.js', '/', '-i'])).stdout).toMatch(
-      /X-Type: text\/x\n[^]*PUT\|\|\/\|\|b\|from a file$/,
+      /X-Type: text\/x\n[\s\S]*PUT\|\|\/\|\|b\|from a file$/,
     );
   });
 
@@ -142,7 +142,7 @@ describe('quaich fetch', () => {
     expect(await command('fetch', ['./site.js', '/missing'])).toMatchObject({ code: 1, stdout: 'no' });
     const broken = await command('fetch', ['./async.js', '/?break']);
     expect(broken).toMatchObject({ code: 1, stdout: 'first ' });
-    expect(broken.stderr).toMatch(/Error: no second[^]*\nquaich: the response broke off before its end\n$/);
+    expect(broken.stderr).toMatch(/Error: no second[\s\S]*\nquaich: the response broke off before its end\n$/);
     expect(await command('fetch', ['./stream.js', '/'], { readers: 3 })).toMatchObject({ code: 1, stdout: 'xxx' });
     expect(await command('fetch', ['./wrong.js', '/'])).toMatchObject({ code: 1 });
   });
@@ -234,7 +234,9 @@ describe('quaich check', () => {
   it('L-68 tells a warning once, which is nothing to mend', async () => {
     const { code, stdout } = await command('check', ['./untyped.js']);
     expect(code).toBe(0);
-    expect(stdout.match(/^ {4}warning: V-60: a 200 response without a body has no Content-Type; .*$/gm)).toHaveLength(1);
+    expect(stdout.match(/^ {4}warning: V-60: a 200 response without a body has no Content-Type; .*$/gm)).toHaveLength(
+      1,
+    );
     expect(stdout).toMatch(/\n\nnothing to mend\n$/);
   });
 

@@ -33,7 +33,8 @@ describe('M-30 before the first request is refused', () => {
   });
 
   it.each(KINDS)('an application of the %s convention among the middleware', (kind) => {
-    const app = kind === 'sync' ? function* () {} : async () => Promise.reject(new TypeError('startResponse is missing'));
+    const app =
+      kind === 'sync' ? function* () {} : async () => Promise.reject(new TypeError('startResponse is missing'));
     const wrap = compose([requestId(), app as never]);
     expect(() => wrap(make(kind, hello()))).toThrow(/^compose: member 1 gave a \w+, .*compose\(\[\.{3}\]\)\(app\)/);
   });

@@ -94,7 +94,8 @@ describe.each(KINDS)('sendFile in the %s convention', (kind) => {
   it('U-65 does not leave its root', async () => {
     for (const path of ['a.txt', 'link.txt']) expect((await get(path, { root })).text).toBe(LETTERS);
     const outside = ['../outside.txt', 'escape.txt', '.secret', '/a.txt', 'sub/../a.txt', '..'];
-    for (const path of [...outside, '', 'sub', 'a.txt\0', '\\a.txt']) expect([path, (await get(path, { root })).code]).toEqual([path, 404]);
+    for (const path of [...outside, '', 'sub', 'a.txt\0', '\\a.txt'])
+      expect([path, (await get(path, { root })).code]).toEqual([path, 404]);
     expect((await get('a.txt', { root: join(root, 'missing') })).code).toBe(404);
     expect(openFiles()).toEqual([]);
   });

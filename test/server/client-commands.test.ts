@@ -78,7 +78,7 @@ describe('quaich fetch', () => {
   it('L-67 takes applications of frameworks', async () => {
     const { code, stdout } = await ended(start(['fetch', './examples/express.js', '/', '-i'], { cwd: root }));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n[^]*\n\nHello from Express, 127\.0\.0\.1\./);
+    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\n[\s\S]*\n\nHello from Express, 127\.0\.0\.1\./);
   });
 });
 

@@ -41,7 +41,9 @@ async function latest(server: string): Promise<number> {
   for (;;) {
     const { value, done } = await reader.read();
     if (done) throw new Error('the clock ended');
-    const ticks = Buffer.from(value).toString().matchAll(/"late":(\d+)/g);
+    const ticks = Buffer.from(value)
+      .toString()
+      .matchAll(/"late":(\d+)/g);
     for (const [, one] of ticks) late = Math.max(late, Number(one));
     if (asleep.isOver) break;
     sleep ??= fetch(`${server}/late/sleep?seconds=1`)

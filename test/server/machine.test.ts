@@ -302,7 +302,7 @@ describe.skipIf(process.platform === 'win32')('the umask', () => {
 
 describe('the directory', () => {
   const files = {
-    'site.mjs': `${SITE.replace("'site'", '`${process.cwd()} ${environ.STAGE}`')}`,
+    'site.mjs': SITE.replace("'site'", "process.cwd() + ' ' + environ.STAGE"),
     'quaich.config.json': '{"apps":["./site.mjs"],"env":{"STAGE":"one"}}',
   };
 

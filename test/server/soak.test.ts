@@ -284,55 +284,59 @@ async function logged(): Promise<Map<string, number>> {
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
 describe.skipIf(process.platform === 'win32')('a soak', () => {
-  it('L-58 each request is answered once, by what belongs to it, and nothing is left behind', async () => {
-    const seed = seedFrom('QUAICH_SOAK_SEED');
-    configure(0);
-    const command = start([], { cwd: folder });
-    const [url] = await ready(command);
-    const pid = Number(command.child.pid);
-    const soak = new Soak(url);
-    const pick = random(seed);
-    await soak.warmUp(pick);
-    const before = usage(pid);
-    const memory: number[] = [];
-    const sampling = setInterval(() => memory.push(usage(pid).memory), 200);
-    try {
-      const clients = Array.from({ length: CLIENTS }, (_, i) => soak.clients(random(seed + i * 7919)));
-      await Promise.all([...clients, soak.kills(pick), soak.reload(command)]);
-    } finally {
-      clearInterval(sampling);
-    }
-    const { problems, answered, endedEarly, refused, left, killed, reloads } = soak;
-    expect(problems, `seed ${seed}`).toEqual([]);
+  it(
+    'L-58 each request is answered once, by what belongs to it, and nothing is left behind',
+    async () => {
+      const seed = seedFrom('QUAICH_SOAK_SEED');
+      configure(0);
+      const command = start([], { cwd: folder });
+      const [url] = await ready(command);
+      const pid = Number(command.child.pid);
+      const soak = new Soak(url);
+      const pick = random(seed);
+      await soak.warmUp(pick);
+      const before = usage(pid);
+      const memory: number[] = [];
+      const sampling = setInterval(() => memory.push(usage(pid).memory), 200);
+      try {
+        const clients = Array.from({ length: CLIENTS }, (_, i) => soak.clients(random(seed + i * 7919)));
+        await Promise.all([...clients, soak.kills(pick), soak.reload(command)]);
+      } finally {
+        clearInterval(sampling);
+      }
+      const { problems, answered, endedEarly, refused, left, killed, reloads } = soak;
+      expect(problems, `seed ${seed}`).toEqual([]);
 
-    // What is opened late, once, may be some more; what leaks with each death or connection is many.
-    await vi.waitFor(() => {
-      const { descriptors, threads } = usage(pid);
-      expect(descriptors).toBeLessThanOrEqual(before.descriptors + 4);
-      expect(threads).toBeLessThanOrEqual(before.threads + 6);
-    }, 60_000);
-    // The least of a time: a reload has twice as many threads for a moment.
-    const quarter = Math.floor(memory.length / 4);
-    const early = Math.min(...memory.slice(quarter, 2 * quarter));
-    const late = Math.min(...memory.slice(-quarter));
-    const after = usage(pid);
-    command.child.kill('SIGTERM');
-    expect((await ended(command)).code).toBe(0);
-    const figures = [
-      `${answered.size} answered, ${left} left by their clients, ${endedEarly} ended with an async worker`,
-      `${refused} got 503`,
-      `${killed} workers ended, ${reloads} reloads`,
-      `memory ${mebibytes(early)} MiB, at the end ${mebibytes(late)} MiB`,
-      `descriptors ${before.descriptors}, at the end ${after.descriptors}`,
-    ];
-    const repeat = `QUAICH_SOAK_SECONDS=${SECONDS} QUAICH_SOAK_SEED=${seed} npx vitest run soak`;
-    console.log(`| a soak of ${SECONDS} s | ${figures.join('; ')} | \`${repeat}\` |`);
-    expect(late).toBeLessThan(early * 1.25 + 32 * 2 ** 20);
-    expect(answered.size).toBeGreaterThan(SECONDS * 10);
-    expect(killed).toBeGreaterThan(3);
-    expect(reloads).toBeGreaterThan(1);
-    const counts = await logged();
-    expect([...counts].filter(([, count]) => count > 1)).toEqual([]);
-    expect([...answered].filter((token) => !counts.has(token))).toEqual([]);
-  }, (SECONDS + 240) * 1000);
+      // What is opened late, once, may be some more; what leaks with each death or connection is many.
+      await vi.waitFor(() => {
+        const { descriptors, threads } = usage(pid);
+        expect(descriptors).toBeLessThanOrEqual(before.descriptors + 4);
+        expect(threads).toBeLessThanOrEqual(before.threads + 6);
+      }, 60_000);
+      // The least of a time: a reload has twice as many threads for a moment.
+      const quarter = Math.floor(memory.length / 4);
+      const early = Math.min(...memory.slice(quarter, 2 * quarter));
+      const late = Math.min(...memory.slice(-quarter));
+      const after = usage(pid);
+      command.child.kill('SIGTERM');
+      expect((await ended(command)).code).toBe(0);
+      const figures = [
+        `${answered.size} answered, ${left} left by their clients, ${endedEarly} ended with an async worker`,
+        `${refused} got 503`,
+        `${killed} workers ended, ${reloads} reloads`,
+        `memory ${mebibytes(early)} MiB, at the end ${mebibytes(late)} MiB`,
+        `descriptors ${before.descriptors}, at the end ${after.descriptors}`,
+      ];
+      const repeat = `QUAICH_SOAK_SECONDS=${SECONDS} QUAICH_SOAK_SEED=${seed} npx vitest run soak`;
+      console.log(`| a soak of ${SECONDS} s | ${figures.join('; ')} | \`${repeat}\` |`);
+      expect(late).toBeLessThan(early * 1.25 + 32 * 2 ** 20);
+      expect(answered.size).toBeGreaterThan(SECONDS * 10);
+      expect(killed).toBeGreaterThan(3);
+      expect(reloads).toBeGreaterThan(1);
+      const counts = await logged();
+      expect([...counts].filter(([, count]) => count > 1)).toEqual([]);
+      expect([...answered].filter((token) => !counts.has(token))).toEqual([]);
+    },
+    (SECONDS + 240) * 1000,
+  );
 });

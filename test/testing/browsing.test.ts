@@ -15,7 +15,13 @@ type Page = [status: string, headers: HeaderField[]];
 
 /** Pages by path; any other tells what came. */
 const PAGES: Record<string, Page> = {
-  '/login': ['303 See Other', [['Location', '/home?a=b'], ['Set-Cookie', 'id=x%20y.z=; Path=/']]],
+  '/login': [
+    '303 See Other',
+    [
+      ['Location', '/home?a=b'],
+      ['Set-Cookie', 'id=x%20y.z=; Path=/'],
+    ],
+  ],
   '/moved': ['301 Moved Permanently', [['Location', 'home']]],
   '/kept': ['307 Temporary Redirect', [['Location', '/home']]],
   '/loop': ['302 Found', [['Location', '/loop']]],

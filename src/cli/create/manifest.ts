@@ -39,7 +39,9 @@ export function manifestOf(folder: string, language: Language): string {
 
 /** A name that npm takes, as near to that of the folder as may be. */
 function packageName(folder: string): string {
-  const letters = basename(folder).toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
+  const letters = basename(folder)
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-');
   const name = letters.replace(/^[._-]+/, '').slice(0, 200);
   return name === '' || name === 'node_modules' || name === 'quaich' ? 'site' : name;
 }
