@@ -1,7 +1,7 @@
 // Python applications: on the servers of Python, and on Quaich by Pyodide.
 import { HTTP_METRICS, startHttp } from '../../dist/src/bench/http-case.js';
-import { environment, needs, pythonRequests, versionOfPackage } from '../apps/python/content.mjs';
 import { MIB } from '../apps/content.mjs';
+import { environment, needs, pythonRequests, versionOfPackage } from '../apps/python/content.mjs';
 
 const { hello, table, count, upload, form, burn } = pythonRequests;
 

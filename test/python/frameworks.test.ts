@@ -15,15 +15,19 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(endAll);
 
 describe.each(Object.entries(SITES))('%s', (name, { application, needs, requests }) => {
-  it.skipIf(!canCompare(...needs))(`answers ${requests.length} requests as on gunicorn`, { timeout: 120_000 }, async () => {
-    const [module, exported] = application.split(':');
-    const [theirs, ours] = await Promise.all([
-      onGunicorn(application, { DJANGO_DATABASE: join(folder, `${name}-gunicorn.db`) }),
-      onQuaich([`./${module}.py:${exported}`], { DJANGO_DATABASE: join(folder, `${name}-quaich.db`) }),
-    ]);
-    const expected = await answersOf(theirs, requests);
-    const answers = await answersOf(ours, requests);
-    for (const [at, { method, text }] of requests.entries())
-      expect(answers[at], `${method} ${text.split('\r\n')[0]}`).toEqual(expected[at]);
-  });
+  it.skipIf(!canCompare(...needs))(
+    `answers ${requests.length} requests as on gunicorn`,
+    { timeout: 120_000 },
+    async () => {
+      const [module, exported] = application.split(':');
+      const [theirs, ours] = await Promise.all([
+        onGunicorn(application, { DJANGO_DATABASE: join(folder, `${name}-gunicorn.db`) }),
+        onQuaich([`./${module}.py:${exported}`], { DJANGO_DATABASE: join(folder, `${name}-quaich.db`) }),
+      ]);
+      const expected = await answersOf(theirs, requests);
+      const answers = await answersOf(ours, requests);
+      for (const [at, { method, text }] of requests.entries())
+        expect(answers[at], `${method} ${text.split('\r\n')[0]}`).toEqual(expected[at]);
+    },
+  );
 });

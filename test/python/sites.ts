@@ -25,7 +25,7 @@ export const SITES: Record<string, Site> = {
       post('/mixed', 'first\nsecond\nthird\nfourth\nfifth\n'),
       post('/digest', 'x'.repeat(3_000_000)),
       get('/generator'),
-      head('/generator'),
+      head('/generator', 'body of HEAD'),
       get('/body'),
       get('/closes'),
       get('/write'),
@@ -88,7 +88,7 @@ export const SITES: Record<string, Site> = {
     needs: ['django'],
     requests: [
       get('/'),
-      head('/'),
+      head('/', 'body of HEAD'),
       get('/user/%3CAd%C3%A9%3E'),
       get('/stream'),
       upload('/upload', 100 * KIB),

@@ -42,7 +42,9 @@ async function open(env: Record<string, string> = {}, mount = '/py'): Promise<Be
 
 async function request(url: string, text: string): Promise<WireResponse> {
   const method = text.slice(0, text.indexOf(' '));
-  return parseResponses(await talk(url, text.replace('\r\n', '\r\nHost: site.test\r\nConnection: close\r\n')), [method])[0];
+  return parseResponses(await talk(url, text.replace('\r\n', '\r\nHost: site.test\r\nConnection: close\r\n')), [
+    method,
+  ])[0];
 }
 const get = (url: string, path: string, fields = '') => request(url, `GET ${path} HTTP/1.1\r\n${fields}\r\n`);
 
@@ -62,16 +64,20 @@ describe.skipIf(!isThere)('gunicorn beside Quaich', { timeout: 60_000 }, () => {
     expect(echoed.statusLine).toBe('HTTP/1.1 299 Very Well');
     expect(echoed.headers).toEqual(
       expect.arrayContaining([
-        ...[['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2'], ['X-L', 'caf\xe9']],
+        ...[
+          ['Set-Cookie', 'a=1'],
+          ['Set-Cookie', 'b=2'],
+          ['X-L', 'caf\xe9'],
+        ],
         ['Server', expect.stringMatching(/^gunicorn/)],
       ]),
     );
     expect([echoed.body, echoed.complete]).toEqual(['some\xffdata', true]);
     const chunks = '4\r\nin c\r\n5\r\nhunks\r\n0\r\n\r\n';
     for (const method of ['POST', 'GET'])
-      expect((await request(url, `${method} /py/echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`)).body).toBe(
-        'in chunks',
-      );
+      expect(
+        (await request(url, `${method} /py/echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`)).body,
+      ).toBe('in chunks');
     const large = 'x'.repeat(5_000_000);
     const copied = await request(url, `POST /py/echo HTTP/1.1\r\nContent-Length: ${large.length}\r\n\r\n${large}`);
     expect(copied.body === large).toBe(true);
@@ -91,7 +97,12 @@ describe.skipIf(!isThere)('gunicorn beside Quaich', { timeout: 60_000 }, () => {
 
   it('knows the mount, the host and the client, and believes no client about itself', async () => {
     const { url } = await open();
-    const forged = ['X-Forwarded-For: 192.0.2.1', 'X-Forwarded-Proto: https', 'Forwarded: for=192.0.2.1', 'Script-Name: /x'];
+    const forged = [
+      'X-Forwarded-For: 192.0.2.1',
+      'X-Forwarded-Proto: https',
+      'Forwarded: for=192.0.2.1',
+      'Script-Name: /x',
+    ];
     const fields = `${forged.join('\r\n')}\r\nX-Hop: 1\r\n`;
     const seen = JSON.parse((await get(url, '/py/environ?a=%20b', fields)).body);
     expect(seen).toMatchObject({
@@ -111,7 +122,10 @@ describe.skipIf(!isThere)('gunicorn beside Quaich', { timeout: 60_000 }, () => {
     const { command, url } = await open();
     const master = await masterOf(url);
     process.kill(master, 'SIGKILL');
-    await vi.waitFor(() => expect(command.stderr).toMatch(/gunicorn ended with SIGKILL: it is started again in 100 ms/), LONG);
+    await vi.waitFor(
+      () => expect(command.stderr).toMatch(/gunicorn ended with SIGKILL: it is started again in 100 ms/),
+      LONG,
+    );
     const refused: WireResponse[] = [];
     await vi.waitFor(async () => {
       const answer = await get(url, '/py/pid');
@@ -149,7 +163,11 @@ describe.skipIf(!isThere)('gunicorn beside Quaich', { timeout: 60_000 }, () => {
   });
 
   it.each([
-    ['an application that does not load', { GUNICORN_APP: 'gunicorn_nothing:app' }, 'ended with exit code 3, before it was ready'],
+    [
+      'an application that does not load',
+      { GUNICORN_APP: 'gunicorn_nothing:app' },
+      'ended with exit code 3, before it was ready',
+    ],
     ['no application', { GUNICORN_APP: '' }, 'GUNICORN_APP must name the Python application'],
     ['no gunicorn', { PATH: '/nowhere' }, 'does not start: spawn gunicorn ENOENT'],
   ])('says why it does not start: %s', async (_what, env, reason) => {

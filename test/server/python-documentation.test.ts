@@ -22,9 +22,11 @@ afterAll(() => rmSync(cwd, { recursive: true }));
 
 describe.skipIf(!isThere)('the page about Python', { timeout: 60_000 }, () => {
   beforeAll(() => {
-    writeFileSync(join(cwd, 'package.json'), '{"type":"module"}');
     for (const [, name, code] of files) writeFileSync(join(cwd, name), code);
-    writeFileSync(join(cwd, 'factory.py'), 'from site_of_page import application\ndef create_app():\n  return application\n');
+    writeFileSync(
+      join(cwd, 'factory.py'),
+      'from site_of_page import application\ndef create_app():\n  return application\n',
+    );
     writeFileSync(join(cwd, 'site_of_page.py'), files.find(([, name]) => name === 'site.py')?.[2] ?? '');
   });
 

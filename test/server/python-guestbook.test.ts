@@ -2,8 +2,8 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Server, serve } from 'quaich';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../docs/samples.ts';
 import { cache } from '../python/folder.ts';
 

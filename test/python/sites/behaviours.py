@@ -44,7 +44,7 @@ def readlines(environ, start_response):
 def mixed(environ, start_response):
     body = environ["wsgi.input"]
     start_response("200 OK", TEXT)
-    parts = [body.readline(), body.read(3), body.readline(4), body.readlines(5), body.read(1)]
+    parts = [body.readline(), body.read(3), body.readline(4), body.readlines(), body.read(1)]
     return [repr(parts).encode()]
 
 

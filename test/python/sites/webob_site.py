@@ -9,7 +9,8 @@ def application(environ, start_response):
     request = Request(environ)
     response = Response(content_type="text/plain", charset="utf-8")
     if request.path_info == "/form":
-        response.json = {"fields": list(request.POST.items()), "url": request.path_url}
+        fields = [(name, getattr(value, "filename", value)) for name, value in request.POST.items()]
+        response.json = {"fields": fields, "url": request.path_url}
     elif request.path_info == "/conditional":
         response.text = "the same\n"
         response.conditional_response = True
