@@ -143,14 +143,16 @@ const OWN = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-enc
 
 /**
  * What has to be the same. Quaich gives the length of a body of one chunk, where gunicorn sends it chunked: a length
- * that is right says nothing new.
+ * that is right says nothing new. gunicorn takes white space off the ends of values, where it has no meaning.
  */
 function comparable({ method, may }: Asked, answer: WireResponse): WireResponse {
   const isRight = (value: string) => method !== 'HEAD' && answer.complete && Number(value) === answer.body.length;
-  const headers = answer.headers.filter(([name, value]) => {
-    const key = name.toLowerCase();
-    return !OWN.has(key) && (key !== 'content-length' || !isRight(value));
-  });
+  const headers = answer.headers
+    .filter(([name, value]) => {
+      const key = name.toLowerCase();
+      return !OWN.has(key) && (key !== 'content-length' || !isRight(value));
+    })
+    .map(([name, value]): [string, string] => [name, value.trim()]);
   return may.reduce((changed, name) => DIFFERENCES[name](changed), { ...answer, headers });
 }
 
