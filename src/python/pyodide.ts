@@ -92,7 +92,6 @@ interface Output {
 
 /** An interpreter. */
 export interface Python {
-  readonly FS: FileSystem;
   readonly _module: EmscriptenModule;
   readonly ffi: { readonly PythonError: abstract new (...parameters: never[]) => Error };
   readonly globals: { set(name: string, value: unknown): void };

@@ -4,6 +4,7 @@ and a test fails without it.
 import _thread
 import asyncio
 import errno
+import fcntl
 import hashlib
 import marshal
 import os
@@ -54,6 +55,10 @@ def no_connection(_, address):
 
 socket.socket.connect = no_connection
 socket.socket.connect_ex = lambda _, address: errno.ENETUNREACH
+
+
+# Locks on whole files: they are granted to everybody, as Emscripten has it. Those on ranges hold (system-calls.ts).
+fcntl.flock = lambda file, operation: fcntl.lockf(file, operation)
 
 
 # Sleep: that of this build burns the processor. In short naps, so that an interrupt is noticed.

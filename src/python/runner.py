@@ -414,6 +414,8 @@ state = {}
 def load(file, module, export):
     """Imports the module of an application; answers in JSON with what it is, or why it is none."""
     global hooks
+    if not file and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         loaded = import_file(file) if file else importlib.import_module(module)
         name, application = pick(loaded, file or module, export)

@@ -47,6 +47,8 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 export class Runner {
   readonly #python: Python;
   readonly #program: EmscriptenModule;
+  /** Of exceptions of Python. When the interpreter is lost, Pyodide throws where it is asked for anything. */
+  readonly #exception: Python['ffi']['PythonError'];
   readonly #runner: Omit<RunnerModule, 'IN' | 'WORDS_MEMORY'>;
   /** Addresses in its memory: of the bytes for what goes in, and of the words for what comes out. */
   readonly #input: number;
@@ -76,6 +78,7 @@ export class Runner {
     const module = python.pyimport('_quaich') as RunnerModule;
     this.#python = python;
     this.#program = python._module;
+    this.#exception = python.ffi.PythonError;
     // Each look at a function of Python makes a proxy of it.
     const { run, step, close, add_shape, forget_shapes, wake, load, run_hook } = module;
     this.#runner = { run, step, close, add_shape, forget_shapes, wake, load, run_hook };
@@ -125,7 +128,7 @@ export class Runner {
 
   /** Files that Python has open. */
   get openFiles(): number {
-    return this.#python.FS.streams.filter((stream, descriptor) => stream && descriptor > 2).length;
+    return this.#program.FS.streams.filter((stream, descriptor) => stream && descriptor > 2).length;
   }
 
   /** An application of the module, by its number. */
@@ -232,7 +235,7 @@ export class Runner {
     try {
       return action();
     } catch (error) {
-      if (error instanceof this.#python.ffi.PythonError) throw new PythonError(error.message.trimEnd());
+      if (error instanceof this.#exception) throw new PythonError(error.message.trimEnd());
       this.#lost = new InterpreterLost(error);
       breakThread();
       throw this.#lost;
@@ -331,7 +334,7 @@ export class Runner {
   /** A body that the server may send itself. */
   #file(environ: Environ): Body {
     const body = new PythonBody(this, this.#request, undefined);
-    const fd = this.#python.FS.getStream(this.#words[DESCRIPTOR])?.nfd;
+    const fd = this.#program.FS.getStream(this.#words[DESCRIPTOR])?.nfd;
     const wrapper = environ['wsgi.file_wrapper'];
     if (fd === undefined || wrapper === undefined) return body;
     const read = (): Uint8Array => body.next().value ?? new Uint8Array(0);

@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { redirectOutput } from '../../src/engine/error-stream.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
 import type { Application } from '../../src/interface/types.ts';
 import { PythonError, pythonApp } from '../../src/python/index.ts';
+import type { TestResponse } from '../../src/testing/response.ts';
 import { SyncTestClient } from '../../src/testing/sync-client.ts';
 import { validator } from '../../src/validate/index.ts';
 import { apps, cache } from './folder.ts';
@@ -20,6 +22,8 @@ beforeAll(async () => {
   checked = new SyncTestClient(await pythonApp('./behaviours.py:checked', { directory: apps, cache }));
 }, 60_000);
 
+/** The chunks of a response. */
+const texts = ({ chunks }: TestResponse): string[] => chunks.map((chunk) => Buffer.from(chunk).toString());
 /** As Python shows bytes. */
 const bytes = (text: string): string => `b'${text.replaceAll('\n', '\\n')}'`;
 
@@ -165,7 +169,7 @@ describe('start_response', () => {
 
   it('PY-15 returns write, which sends ahead of the body', () => {
     const response = client.get('/writes');
-    expect(response.chunks.map(String)).toEqual(['written ', 'twice ', 'returned']);
+    expect(texts(response)).toEqual(['written ', 'twice ', 'returned']);
     expect(client.get('/closes').text).toBe('writes');
   });
 });
@@ -173,7 +177,7 @@ describe('start_response', () => {
 describe('the body (PY-16)', () => {
   it('may start its response late, and has no empty chunks', () => {
     expect(client.get('/late').text).toBe('late');
-    expect(client.get('/steps').chunks.map(String)).toEqual(['one ', 'two ', 'three']);
+    expect(texts(client.get('/steps'))).toEqual(['one ', 'two ', 'three']);
   });
 
   it.each([
@@ -226,7 +230,7 @@ describe('the body (PY-16)', () => {
     const source = readFileSync(join(apps, 'behaviours.py'), 'utf8');
     expect(client.get('/file').text).toBe(source);
     expect(client.get('/file?10').text).toBe(source.slice(10));
-    expect(client.get('/temporary').chunks.map(String)).toEqual(['in m', 'emor', 'y']);
+    expect(texts(client.get('/temporary'))).toEqual(['in m', 'emor', 'y']);
   });
 
   it('of a request is not mixed with that of another, whatever is called meanwhile', () => {
@@ -280,7 +284,7 @@ describe('around it (PY-60)', () => {
   });
 
   it("Python's own validator finds nothing", () => {
-    for (const path of ['/steps', '/writes', '/late', '/big', '/replaced']) {
+    for (const path of ['/steps', '/writes', '/big', '/replaced']) {
       expect([path, checked.get(path).errors]).toEqual([path, '']);
     }
     expect(checked.post('/lines', { body: 'a\nb' }).text).toBe('2:a\n1:b');
@@ -301,10 +305,12 @@ describe('around it (PY-60)', () => {
   });
 
   it('PY-04 hooks are properties, and what startup leaves is in environ', async () => {
-    const own = await pythonApp('./behaviours.py', { directory: apps, cache });
-    await own.startup?.({});
-    const started = new SyncTestClient(own);
+    const started = new SyncTestClient(await pythonApp('./hooks.py', { directory: apps, cache }));
+    await started.startup();
     for (const _ of [1, 2]) expect(JSON.parse(started.get('/state').text)).toEqual({ started: true, added: 1 });
-    await own.shutdown?.({});
+    const lines: string[] = [];
+    redirectOutput((bytes) => lines.push(Buffer.from(bytes).toString()));
+    await started.shutdown();
+    expect(lines.join('')).toBe("shutdown: {'started': True}\natexit\n");
   });
 });

@@ -146,7 +146,7 @@ describe('where there is no Python (PY-52)', () => {
       seen.add(file);
       const text = readFileSync(new URL(file, root), 'utf8');
       const resolved = (path: string): string => posix.join(posix.dirname(file), path);
-      for (const [, path] of text.matchAll(/^(?:import|export) (?!type )[^;]*?'(\.[^']+)';$/gm)) open.push(resolved(path));
+      for (const [, path] of text.matchAll(/^(?:import|export) (?!type )[^;]*?'(\.[^']+\.ts)';$/gm)) open.push(resolved(path));
       for (const [, path] of text.matchAll(/\bimport\('(\.[^']+)'\)/g)) {
         if (resolved(path).startsWith('src/python/')) dynamic.add(`${file} ${resolved(path)}`);
         else open.push(resolved(path));

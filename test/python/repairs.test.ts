@@ -81,7 +81,7 @@ describe('PY-34', () => {
 describe('files', () => {
   it('PY-32 are not mapped to be shared, and SQLite refuses its WAL', () => {
     expect(tell('shared_map')).toMatch(/^OSError: /);
-    expect(tell('wal')).toMatch(/^OperationalError: disk I\/O error|^\('delete',\)/);
+    expect(tell('wal')).toBe('OperationalError: disk I/O error');
   });
 
   it('PY-33 are written to the disk', () => {

@@ -113,7 +113,7 @@ describe('a Python application on a worker (pooled sync)', () => {
   });
 
   it('PY-04 PY-40 runs its hooks, also where a stop has to interrupt it', async () => {
-    const server = await start({ timeoutGraceful: 200 });
+    const server = await start({ apps: join(apps, 'hooks.py'), timeoutGraceful: 200 });
     expect(JSON.parse((await ask(server.url, '/state')).body)).toEqual({ started: true, added: 1 });
     const loop = new Client(server.url).send('GET /loop HTTP/1.1\r\nHost: a\r\n\r\n');
     await new Promise((resolve) => loop.socket.once('connect', resolve));

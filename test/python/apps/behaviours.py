@@ -1,5 +1,4 @@
 """WSGI applications that use everything that PEP 3333 has, by path."""
-import atexit
 import json
 import os
 import random
@@ -267,14 +266,3 @@ def application(environ, start_response):
 
 
 checked = validator(application)
-
-
-def startup(state):
-    state['started'] = True
-
-
-def shutdown(state):
-    print(f'shutdown: {state}')
-
-
-atexit.register(print, 'atexit')

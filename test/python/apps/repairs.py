@@ -77,7 +77,8 @@ def shared_map():
 
 def wal():
     database = sqlite3.connect(f'{FOLDER}/wal.db')
-    return raised(lambda: database.execute('pragma journal_mode = wal').fetchone())
+    database.execute('pragma journal_mode = wal')
+    return raised(database.execute, 'create table t (n integer)')
 
 
 def synced():
