@@ -18,11 +18,11 @@ type ListenCallsModule = typeof import('./listen-calls.ts');
 export interface AppOptions {
   /** Mount point: `''` or `/` for all paths, else `/blog` (G-11). Ordinary text, not percent-encoded. */
   prefix?: string;
-  /** A path, a `file:` URL, the name of a package (`blog`, `@me/blog/wsgi`), or of a Python module (`python:blog.wsgi`). */
+  /** A path, a `file:` URL, or the name of a package (`blog`, `@me/blog/wsgi`) or Python module (`python:blog.wsgi`). */
   module: string;
   /**
-   * The export, dots allowed (`sites.blog`). Without it: `application`, `app`, the default export, or `fetch`; of Python
-   * `application`, `app`, or what `create_app()` returns.
+   * The export, dots allowed (`sites.blog`). Without it: `application`, `app`, the default export, or `fetch`; of
+   * Python `application`, `app`, or what `create_app()` returns.
    */
   export?: string;
   /** Overrules what the function itself shows (B-01); and that it is an application of the convention. */

@@ -1,9 +1,9 @@
 /**
- * POSIX record locks between the interpreters of one process. Emscripten answers each `fcntl(F_SETLK)` with "granted", so
- * two workers with one SQLite database destroy it. Here the locks stand in a table in memory that all threads share, one
- * entry for each range of bytes; a mutex is held for as long as the table is looked at. When a thread has ended,
- * whoever started it gives back what it held (`releaseThread`), the mutex included: entries of others it has not touched.
- * Another process sees nothing of these locks.
+ * POSIX record locks between the interpreters of one process. Emscripten answers each `fcntl(F_SETLK)` with "granted",
+ * so two workers with one SQLite database destroy it. Here the locks stand in a table in memory that all threads share,
+ * one entry for each range of bytes; a mutex is held for as long as the table is looked at. When a thread has ended,
+ * whoever started it gives back what it held (`releaseThread`), the mutex included: entries of others it has not
+ * touched. Another process sees nothing of these locks.
  */
 import { LOCK_ENTRIES, LOCKS_USED } from '../rings/index.ts';
 

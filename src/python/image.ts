@@ -1,7 +1,7 @@
 /**
- * Images: the memory of an interpreter that has begun, of which others are made in a fraction of the time. The base image
- * has Python's library as far as most applications import it, and runner.py; it is kept in a folder, since making it
- * takes seconds. A preloaded image has the application as well, and is made with each start.
+ * Images: the memory of an interpreter that has begun, of which others are made in a fraction of the time. The base
+ * image has Python's library as far as most applications import it, and runner.py; it is kept in a folder, since making
+ * it takes seconds. A preloaded image has the application as well, and is made with each start.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';

@@ -15,16 +15,16 @@ export {};
 //: PY-04: L-01 to L-19 hold for functions `startup` and `shutdown` of the module, or of the application, with a `dict`
 //: as state; they may be coroutine functions. Behind the shutdown hook functions of `atexit` MUST run.
 //:
-//: PY-05: Modules MUST be looked for in the directory of the file, or else in the one that the server works in; in those
-//: of the setting `pythonPath`, then of `PYTHONPATH`; in Python's library; and among the packages of the virtual
+//: PY-05: Modules MUST be looked for in the directory of the file, or else in the one that the server works in; in
+//: those of the setting `pythonPath`, then of `PYTHONPATH`; in Python's library; and among the packages of the virtual
 //: environment. The variables of the process are in `os.environ`.
 //:
-//: PY-10: `environ` MUST be a new `dict` for each request, with all variables as native strings of PEP 3333: `str` whose
-//: every character stands for one byte. `wsgi.version` is `(1, 0)`, `wsgi.multithread` false, and
+//: PY-10: `environ` MUST be a new `dict` for each request, with all variables as native strings of PEP 3333: `str`
+//: whose every character stands for one byte. `wsgi.version` is `(1, 0)`, `wsgi.multithread` false, and
 //: `wsgi.input_terminated` true. Values of middleware that are no strings stay on the side of JavaScript.
 //:
-//: PY-11: `wsgi.input` MUST have `read`, `readline`, `readlines` and iteration as G-51 to G-63 say. Reading it beyond its
-//: request raises an error.
+//: PY-11: `wsgi.input` MUST have `read`, `readline`, `readlines` and iteration as G-51 to G-63 say. Reading it beyond
+//: its request raises an error.
 //:
 //: PY-12: `wsgi.errors` MUST take `str`, which is out when the call returns, and goes where that of other applications
 //: goes.
@@ -51,8 +51,8 @@ export {};
 //: PY-20: A read of a body that will never be complete, and a `write` that nobody takes any more, MUST raise an
 //: `OSError`; if it comes out of the application, B-38 holds, and a client at fault gets the status of its fault.
 //:
-//: PY-30: Record locks (`fcntl`, and with it those of SQLite) MUST hold between all threads of the process, and end with
-//: their descriptor and their thread. A server MUST NOT start where it cannot see to that.
+//: PY-30: Record locks (`fcntl`, and with it those of SQLite) MUST hold between all threads of the process, and end
+//: with their descriptor and their thread. A server MUST NOT start where it cannot see to that.
 //:
 //: PY-31: Several processes see nothing of each other's locks, so a server MUST NOT run Python applications in several.
 //:
@@ -63,8 +63,8 @@ export {};
 //: PY-34: What cannot be had (threads, processes, connections) MUST raise an exception that says so when it is asked
 //: for, and never pretend.
 //:
-//: PY-35: `time.sleep` MUST NOT use the processor; `hashlib.pbkdf2_hmac` and `scrypt`, `asyncio.run` and blocking code of
-//: frameworks that look for a running event loop MUST work; `print` is out with the end of its line.
+//: PY-35: `time.sleep` MUST NOT use the processor; `hashlib.pbkdf2_hmac` and `scrypt`, `asyncio.run` and blocking code
+//: of frameworks that look for a running event loop MUST work; `print` is out with the end of its line.
 //:
 //: PY-40: Where the server gives a request up (G-148), Python MUST get a `KeyboardInterrupt` first, once, so that
 //: `finally` and `close` run and the thread goes on. The thread is ended where that does not help. A client that has
@@ -77,8 +77,8 @@ export {};
 //: PY-50: Interpreters SHOULD begin with memory that was made once, and kept on disk: see `pythonCache`. Random numbers
 //: of the module `random` differ in each.
 //:
-//: PY-51: With `pythonPreload` the application MAY be imported once for all workers, ahead of them; not where it has files
-//: open then, which is told.
+//: PY-51: With `pythonPreload` the application MAY be imported once for all workers, ahead of them; not where it has
+//: files open then, which is told.
 //:
 //: PY-52: Where no Python application is mounted, nothing of all this MUST be loaded.
 //:
