@@ -45,5 +45,7 @@ if (!process.argv.includes('--wasm')) {
   run('typescript/bin/tsc', '-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo');
   for (const file of outputs.slice(0, 2))
     cpSync(file, join(root, 'dist/src/protocols/http/wasm', file.slice(wasm.length + 1)));
-  for (const file of ['runner.py', 'repairs.py']) cpSync(join(root, 'src/python', file), join(root, 'dist/src/python', file));
+  const python = join(root, 'src/python');
+  for (const file of readdirSync(python).filter((name) => name.endsWith('.py')))
+    cpSync(join(python, file), join(root, 'dist/src/python', file));
 }

@@ -18,7 +18,7 @@ type ListenCallsModule = typeof import('./listen-calls.ts');
 export interface AppOptions {
   /** Mount point: `''` or `/` for all paths, else `/blog` (G-11). Ordinary text, not percent-encoded. */
   prefix?: string;
-  /** A path, a `file:` URL, or the name of a package (`blog`, `@me/blog/wsgi`) or Python module (`python:blog.wsgi`). */
+  /** A path, a `file:` URL, or the name of a package (`@me/blog/wsgi`) or Python module (`python:blog.wsgi`). */
   module: string;
   /**
    * The export, dots allowed (`sites.blog`). Without it: `application`, `app`, the default export, or `fetch`; of

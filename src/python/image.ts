@@ -4,7 +4,16 @@
  * it takes seconds. A preloaded image has the application as well, and is made with each start.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { startInterpreter } from './interpreter.ts';
@@ -23,6 +32,8 @@ export interface Image {
 /** Modules that are there before anything else, in this order. */
 const MODULES = [
   ['_quaich_repairs', 'repairs.py'],
+  ['_quaich_streams', 'streams.py'],
+  ['_quaich_loader', 'loader.py'],
   ['_quaich', 'runner.py'],
 ] as const;
 
@@ -85,9 +96,13 @@ function ownFolder(parent: string, name: string): string | null {
 
 function readShared(file: string): SharedArrayBuffer | null {
   try {
-    const kept = readFileSync(file);
-    const memory = new SharedArrayBuffer(kept.length);
-    new Uint8Array(memory).set(kept);
+    const memory = new SharedArrayBuffer(statSync(file).size);
+    const descriptor = openSync(file, 'r');
+    try {
+      readSync(descriptor, new Uint8Array(memory));
+    } finally {
+      closeSync(descriptor);
+    }
     return memory;
   } catch {
     return null;

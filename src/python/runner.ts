@@ -4,7 +4,6 @@
  * a call answers is a number; head and chunk are read where they lie. Nothing is made for it that would have to be
  * destroyed.
  */
-import { pbkdf2Sync, scryptSync } from 'node:crypto';
 import '../rules/latin1.ts';
 import { writeOutput } from '../engine/error-stream.ts';
 import { breakThread, isGivenUp } from '../engine/thread-state.ts';
@@ -14,8 +13,11 @@ import type { Application, Body, Environ, HeaderField, StartResponse, Write } fr
 import { InterpreterLost, PythonError } from './errors.ts';
 import type { Image } from './image.ts';
 import { startInterpreter } from './interpreter.ts';
+import { ownFunctions } from './own-functions.ts';
 import type { EmscriptenModule, Python, RunnerModule } from './pyodide.ts';
+import { PythonBody } from './python-body.ts';
 import type { PythonSettings } from './settings.ts';
+import { Shapes } from './shapes.ts';
 
 // What a call answers; runner.py has the same numbers.
 const COMPLETE = 0;
@@ -33,15 +35,7 @@ const DESCRIPTOR = 4;
 const BLOCK_SIZE = 5;
 const WORDS = 6;
 
-// Flags of the shape of an environ.
-const MULTIPROCESS = 1;
-const RUN_ONCE = 2;
-const EARLY_HINTS = 4;
-/** Sets of names that are remembered: clients choose the names of fields. */
-const MOST_SHAPES = 256;
-
 const SIGINT = 2;
-const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** An interpreter with the applications of one module. */
 export class Runner {
@@ -49,7 +43,7 @@ export class Runner {
   readonly #program: EmscriptenModule;
   /** Of exceptions of Python. When the interpreter is lost, Pyodide throws where it is asked for anything. */
   readonly #exception: Python['ffi']['PythonError'];
-  readonly #runner: Omit<RunnerModule, 'IN' | 'WORDS_MEMORY'>;
+  readonly #runner: Pick<RunnerModule, 'run' | 'step' | 'close' | 'wake' | 'load' | 'run_hook'>;
   /** Addresses in its memory: of the bytes for what goes in, and of the words for what comes out. */
   readonly #input: number;
   readonly #inputSize: number;
@@ -58,7 +52,7 @@ export class Runner {
   #heap: Uint8Array = new Uint8Array(0);
   #bytes: Buffer = Buffer.alloc(0);
   #words: Uint32Array = new Uint32Array(WORDS);
-  readonly #shapes: Map<string, number> = new Map();
+  readonly #shapes: Shapes;
   /** Of the request in progress; null between requests. */
   #environ: Environ | null = null;
   #startResponse: StartResponse | null = null;
@@ -81,7 +75,8 @@ export class Runner {
     this.#exception = python.ffi.PythonError;
     // Each look at a function of Python makes a proxy of it.
     const { run, step, close, add_shape, forget_shapes, wake, load, run_hook } = module;
-    this.#runner = { run, step, close, add_shape, forget_shapes, wake, load, run_hook };
+    this.#runner = { run, step, close, wake, load, run_hook };
+    this.#shapes = new Shapes({ add_shape, forget_shapes });
     const place = (memory: RunnerModule['IN']): readonly [address: number, size: number] => {
       const view = memory.getBuffer('u8');
       const found = [view.data.byteOffset, view.data.byteLength] as const;
@@ -154,7 +149,6 @@ export class Runner {
 
   /** What Python calls. Nothing may be thrown through it. */
   #host(): Record<string, (...parameters: never[]) => unknown> {
-    const hex = (text: string): Buffer => Buffer.from(text, 'hex');
     return {
       read: (most: number, line: boolean) => this.#attempt(() => this.#read(most, line)),
       write: () => this.#attempt(() => this.#written()),
@@ -162,16 +156,7 @@ export class Runner {
       values: () => JSON.stringify(Object.values(textsOf(this.#environ ?? {}))),
       disconnected: () => this.#environ?.['quaich.client_disconnected']?.() === true,
       hints: (fields: string) => this.#hint(fields),
-      sleep(seconds: number) {
-        // Ends: by time.
-        Atomics.wait(pause, 0, 0, seconds * 1000);
-      },
-      pbkdf2: (password: string, salt: string, iterations: number, length: number, hash: string) =>
-        pbkdf2Sync(hex(password), hex(salt), iterations, length, hash).toString('hex'),
-      scrypt(password: string, salt: string, length: number, N: number, r: number, p: number, most: number) {
-        const maxmem = most || 128 * r * (N + p) + 2 ** 20;
-        return scryptSync(hex(password), hex(salt), length, { N, r, p, maxmem }).toString('hex');
-      },
+      ...ownFunctions,
     };
   }
 
@@ -271,7 +256,7 @@ export class Runner {
       names += `${name}\0`;
       values += `${value}\0`;
     }
-    const shape = this.#shape(names.slice(0, -1), environ);
+    const shape = this.#shapes.of(environ, names.slice(0, -1));
     // Where they do not fit, Python finds too few, and asks for them.
     const { length } = values.length > this.#inputSize ? '' : values;
     this.#memory().latin1Write(values, this.#input, length);
@@ -293,24 +278,6 @@ export class Runner {
       this.#abandon();
       throw error;
     }
-  }
-
-  /** The number of the shape of an environ: which names it has, and what is in it beside texts. */
-  #shape(names: string, environ: Environ): number {
-    const flags =
-      (environ['wsgi.multiprocess'] ? MULTIPROCESS : 0) |
-      (environ['wsgi.run_once'] ? RUN_ONCE : 0) |
-      (environ['quaich.early_hints'] ? EARLY_HINTS : 0);
-    const key = `${flags}${names}`;
-    let shape = this.#shapes.get(key);
-    if (shape !== undefined) return shape;
-    if (this.#shapes.size === MOST_SHAPES) {
-      this.#shapes.clear();
-      this.#runner.forget_shapes();
-    }
-    shape = this.#runner.add_shape(names, flags);
-    this.#shapes.set(key, shape);
-    return shape;
   }
 
   /** Reads what an answer has left, and starts the response where there is a head. @returns a chunk, or an empty one */
@@ -386,32 +353,4 @@ function textsOf(environ: Partial<Environ>): Record<string, string> {
     if (typeof value === 'string') texts[name] = value;
   }
   return texts;
-}
-
-/** The body of a response that Python makes step by step. */
-class PythonBody implements IterableIterator<Uint8Array> {
-  readonly #runner: Runner;
-  readonly #request: number;
-  /** The next chunk; null: there is none any more; undefined: it is not known yet. */
-  #next: Uint8Array | null | undefined;
-
-  constructor(runner: Runner, request: number, first: Uint8Array | null | undefined) {
-    this.#runner = runner;
-    this.#request = request;
-    this.#next = first;
-  }
-
-  [Symbol.iterator](): this {
-    return this;
-  }
-
-  next(): IteratorResult<Uint8Array, undefined> {
-    const chunk = this.#next === undefined ? this.#runner.step(this.#request) : this.#next;
-    this.#next = chunk === null ? null : undefined;
-    return chunk === null ? { done: true, value: undefined } : { done: false, value: chunk };
-  }
-
-  close(): void {
-    this.#runner.close(this.#request);
-  }
 }

@@ -119,12 +119,12 @@ describe('wsgi.input (PY-11)', () => {
       throw new RequestBodyError('the request body is larger than 4 bytes', 413);
     };
     const response = client.post('/broken_body', { body: body() });
-    expect([response.status, response.errors]).toEqual([413, 'caught Disconnected\n']);
+    expect([response.status, response.errors]).toEqual([413, 'reads\ncaught Disconnected\n']);
     const left = function* () {
       yield 'some';
       throw new ClientDisconnected();
     };
-    expect(client.post('/broken_body', { body: left() }).errors).toBe('caught Disconnected\n');
+    expect(client.post('/broken_body', { body: left() }).errors).toBe('reads\ncaught Disconnected\n');
     expect(client.get('/steps').text).toBe('one two three');
   });
 });

@@ -130,7 +130,7 @@ describe('an interpreter', () => {
     setGivenUp(() => ++asked > 1000);
     const response = behaviours.get('/loop');
     setGivenUp(() => false);
-    expect(response.errors).toMatch(/^the loop has ended\n[^]*KeyboardInterrupt/);
+    expect(response.errors).toMatch(/^the loop begins\nthe loop has ended\n[^]*KeyboardInterrupt/);
     expect(behaviours.get('/steps').text).toBe('one two three');
   });
 

@@ -10,6 +10,7 @@ TEXT = [('Content-Type', 'text/plain; charset=utf-8')]
 closed = []
 kept = {}
 FIRST = random.random()
+IMPORTED = time.time_ns()
 
 
 class Body:
@@ -193,6 +194,7 @@ def read_kept(environ, start_response):
 
 def broken_body(environ, start_response):
     """Catches what a body that breaks off raises."""
+    environ['wsgi.errors'].write('reads\n')
     try:
         environ['wsgi.input'].read()
     except OSError as error:
@@ -220,6 +222,7 @@ def sleep(environ, start_response):
 
 def loop(environ, start_response):
     """Never ends by itself."""
+    environ['wsgi.errors'].write('the loop begins\n')
     try:
         while True:
             pass
@@ -240,6 +243,13 @@ def worker(environ, start_response):
     kept['count'] = kept.get('count', 0) + 1
     start_response('200 OK', TEXT)
     return [f'{kept["count"]} {FIRST}'.encode()]
+
+
+def imported(environ, start_response):
+    """Tells when the module was imported, and a number at random."""
+    time.sleep(0.3)
+    start_response('200 OK', TEXT)
+    return [f'{IMPORTED} {random.random()}'.encode()]
 
 
 def hints(environ, start_response):
