@@ -167,7 +167,7 @@ export async function answersOf(url: string, requests: readonly Asked[], mount =
   let cookie = '';
   for (const one of requests) {
     const { method, text } = one;
-    const received = await talk(url, `${method} ${mount}${text.replace('$COOKIE', cookie)}`);
+    const received = await talk(url, `${method} ${mount}${text.replace('$COOKIE', () => cookie)}`);
     const [answer] = parseResponses(one.may.includes('body of HEAD') ? headOf(received) : received, [method]);
     const set = answer.headers.find(([name]) => name.toLowerCase() === 'set-cookie');
     if (set !== undefined) [cookie] = set[1].split(';');
