@@ -1,9 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'python-memory', 'site', 'status-page'].map(
-  (name) => `test/server/${name}.test.ts`,
-);
+const PROGRAMS = [
+  ...[
+    ...['bench{,-*}', 'deploy-*', 'five-minutes', 'gunicorn', 'package', 'python-{documentation,memory}'],
+    ...['site', 'status-page'],
+  ].map((name) => `test/server/${name}.test.ts`),
+  'test/python/frameworks.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -12,7 +16,12 @@ export default defineConfig({
     projects: [
       {
         // No sockets, no worker threads: seconds.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**'], testTimeout: 20_000 },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/server/**', ...PROGRAMS],
+          testTimeout: 20_000,
+        },
       },
       {
         // Real servers, threads and processes, run from the built package.

@@ -19,6 +19,8 @@ function placeOf(name) {
     'workers',
     'idle',
     'start',
+    'python',
+    'python-start',
     'parse',
     'dispatch',
     'shim',

@@ -15,6 +15,7 @@ import { createRequire } from 'node:module';
  * @property {string} text
  * @property {string[]} links paths below the prefix
  * @property {string} [needs] a package that Quaich does not bring along
+ * @property {number} [workers] of its own, so that no others have to hold what it needs
  */
 
 /** @type {Example[]} */
@@ -47,6 +48,17 @@ const all = [
     text: 'Forms and a JSON API over one database file that all workers share, and a query that takes its time.',
     links: ['/', '/api', '/?slow=5'],
     needs: 'node-sqlite3-wasm',
+  },
+  {
+    prefix: '/python',
+    module: './python/guestbook.py',
+    kind: 'sync',
+    traits: ['Python', 'SQL'],
+    title: 'The guest book in Python',
+    text: 'A WSGI application of Python, by Pyodide on two workers of its own, with the same database file.',
+    links: ['/', '/api'],
+    needs: 'pyodide',
+    workers: 2,
   },
   {
     prefix: '/upload',

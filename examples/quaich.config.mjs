@@ -10,6 +10,11 @@ export default {
   limitBody: process.env.EXAMPLES_UPLOAD_LIMIT || '4g',
   apps: [
     { prefix: '/', module: './index.js' },
-    ...examples.map(({ prefix, module, name }) => ({ prefix, module, export: name ?? 'app' })),
+    ...examples.map(({ prefix, module, name = 'app', workers }) => ({
+      prefix,
+      module,
+      export: name,
+      ...(workers && { workers }),
+    })),
   ],
 };

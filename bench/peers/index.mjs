@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { PACKAGES } from '../apps/python/content.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const production = { NODE_ENV: 'production' };
@@ -45,6 +46,7 @@ export const versionOf = (name) => readVersion(here(`../node_modules/${name}/pac
 const site = here('../apps/site.mjs');
 const framework = here('../apps/frameworks/mount.mjs:app');
 const mixed = here('../apps/mix.mjs');
+const wsgi = here('python/wsgi.py');
 
 /**
  * The ways of Quaich, from the build in `root`, in groups that take part together; their names end with `suffix`.
@@ -58,6 +60,16 @@ export function quaichPeers(root, suffix = '') {
     env: { ...production, ADAPTERS: pathToFileURL(join(root, 'dist/src/adapters/index.js')).href },
     version: () => readVersion(join(root, 'package.json')),
   });
+  /** With applications in Python, of the packages that gunicorn and uWSGI use, too. */
+  const inPython = (...args) => ({
+    ...quaich('--python-path', PACKAGES, ...args, wsgi),
+    version: () => {
+      const [own, pyodide] = ['package.json', 'node_modules/pyodide/package.json'].map((file) =>
+        readVersion(join(root, file)),
+      );
+      return `${own} on Pyodide ${pyodide}`;
+    },
+  });
   return {
     quaich: {
       [`quaich sync${suffix}`]: quaich('--sync-workers', '1', `${site}:sync`),
@@ -67,6 +79,11 @@ export function quaichPeers(root, suffix = '') {
     'quaich, adapters': {
       [`quaich async${suffix}`]: quaich('--async-workers', '1', framework),
       [`quaich inline${suffix}`]: quaich('--inline', framework),
+    },
+    'quaich, Python': { [`quaich, Python${suffix}`]: inPython('--sync-workers', '1') },
+    'quaich, Python, 2 workers': { [`quaich, Python, 2 workers${suffix}`]: inPython('--sync-workers', '2') },
+    'quaich, Python, preloaded': {
+      [`quaich, Python, preloaded${suffix}`]: inPython('--sync-workers', '1', '--python-preload'),
     },
     'quaich, sync and async': {
       [`quaich${suffix}`]: quaich(

@@ -139,7 +139,7 @@ export function parseResponses(text: string, methods: readonly string[] = []): W
 function takeChunks(text: string, response: WireResponse): string {
   let rest = text;
   for (;;) {
-    const match = /^([0-9a-f]+)\r\n/.exec(rest);
+    const match = /^([0-9a-f]+)\r\n/i.exec(rest);
     const size = match === null ? Number.NaN : Number.parseInt(match[1], 16);
     const start = match === null ? 0 : match[0].length;
     if (match === null || rest.length < start + size + 2) {

@@ -96,7 +96,8 @@ function linked(link: string): AnyRequest {
 type Example = Pick<(typeof examples)[number], 'prefix' | 'module' | 'kind' | 'links'> & { name?: string };
 
 const all: Example[] = [
-  ...examples,
+  // Those in Python are served by test/server/python-guestbook.test.ts.
+  ...examples.filter(({ module }) => !module.endsWith('.py')),
   { prefix: '', module: './index.js', kind: 'sync', links: ['/'] },
   { prefix: '/hello', module: './typescript/hello.ts', kind: 'sync', links: ['/?name=Ada'] },
   { prefix: '/hello', module: './typescript/hello.ts', name: 'echo', kind: 'async', links: ['/'] },
