@@ -11,6 +11,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -119,5 +120,6 @@ function keep(file: string, memory: SharedArrayBuffer): void {
     renameSync(unfinished, file);
   } catch {
     // As without a folder.
+    rmSync(unfinished, { force: true });
   }
 }

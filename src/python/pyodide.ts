@@ -40,8 +40,10 @@ interface PythonBuffer {
 
 /** What stands behind a descriptor of Python. */
 export interface OpenStream {
-  /** The descriptor of the system, where it is a file of the host. */
+  /** The descriptor of the system, where it is a file of the host; a directory has none. */
   readonly nfd?: number;
+  readonly node: FileNode;
+  readonly path: string;
   readonly position: number;
 }
 
@@ -51,10 +53,12 @@ interface FileNode {
 
 interface HostFiles {
   readonly stream_ops: {
-    fsync?(stream: OpenStream & { nfd: number }): void;
-    close(stream: OpenStream & { nfd: number }): void;
+    fsync?(stream: OpenStream): void;
+    close(stream: OpenStream): void;
   };
   realPath(node: FileNode): string;
+  /** Has errors of Node become those of the file system. */
+  tryFSOperation(operation: () => void): void;
 }
 
 /** The file system of Emscripten. */

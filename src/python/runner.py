@@ -244,6 +244,8 @@ def wake(settings):
         tempfile._name_sequence = None
 
 
+# What `load` has answered, by what it was asked for: a factory is called once, also where an image has what it made.
+LOADED = {}
 # The lifespan hooks of the module by stage, None before it is loaded, and what its startup hook fills.
 hooks = None
 state = {}
@@ -252,6 +254,8 @@ state = {}
 def load(file, module, export):
     """Imports the module of an application; answers in JSON with what it is, or why it is none."""
     global hooks
+    if answer := LOADED.get((file, module, export)):
+        return answer
     if not file and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -262,8 +266,9 @@ def load(file, module, export):
         failed(exception)
         return dumps({'failure': explain(exception), 'traceback': request.chunk.decode()})
     starts = hooks['startup'] is not None
+    answer = dumps({'application': len(APPLICATIONS), 'export': name, 'starts': starts})
     APPLICATIONS.append((application, state if starts else None))
-    return dumps({'application': len(APPLICATIONS) - 1, 'export': name, 'starts': starts})
+    return LOADED.setdefault((file, module, export), answer)
 
 
 def run_hook(stage):

@@ -2,7 +2,7 @@
  * System calls that Emscripten answers wrongly or not at all. Each repair takes the place of an import of the program,
  * or of a function of its file system; a start fails where one of them is not there, since nobody would notice later.
  */
-import { fdatasyncSync, fstatSync, fsyncSync, lstatSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, fsyncSync, lstatSync, openSync } from 'node:fs';
 import { isGivenUp } from '../engine/thread-state.ts';
 import { type ByteRange, EXCLUSIVE, type FileIdentity, type FileLocks, type LockKind, SHARED } from './file-locks.ts';
 import type { EmscriptenModule, FileSystem, OpenStream, SystemCalls } from './pyodide.ts';
@@ -13,8 +13,13 @@ const EBADF = 8;
 const EEXIST = 20;
 const EINTR = 27;
 const EINVAL = 28;
+const EIO = 29;
 const ENODEV = 43;
 const ENOLCK = 46;
+
+// Of `mmap`.
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
 
 interface SystemOptions {
   readonly locks: FileLocks;
@@ -37,14 +42,21 @@ export function repairSystemCalls(calls: SystemCalls, module: EmscriptenModule, 
   });
   // It answers 0, and does nothing.
   repair('__syscall_fdatasync', () => (descriptor) => {
-    const { nfd } = module.FS.getStream(descriptor) ?? {};
-    if (nfd !== undefined) fdatasyncSync(nfd);
-    return 0;
+    const stream = module.FS.getStream(descriptor);
+    if (!stream) return -EBADF;
+    try {
+      synchronize(module.FS, stream, fdatasyncSync);
+      return 0;
+    } catch {
+      return -EIO;
+    }
   });
-  // What is mapped to be shared, such as the index of SQLite's WAL, is a copy that no other worker sees.
+  // What is mapped to be shared is a copy, of which nobody else sees what becomes. So would be the index of SQLite's
+  // WAL, also where it is only read: commits of others would not be there, or be overwritten.
   repair('_mmap_js', (own) => (length, protection, flags, descriptor, ...rest) => {
-    const isShared = (flags & 1) !== 0 && (protection & 2) !== 0;
-    if (isShared && module.FS.getStream(descriptor)?.nfd !== undefined) return -ENODEV;
+    const { nfd, path = '' } = module.FS.getStream(descriptor) ?? {};
+    const isChanged = (protection & PROT_WRITE) !== 0 || path.endsWith('-shm');
+    if (nfd !== undefined && (flags & MAP_SHARED) !== 0 && isChanged) return -ENODEV;
     return own(length, protection, flags, descriptor, ...rest);
   });
   repair('emscripten_resize_heap', (own) => (size) => memory > 0 && size >>> 0 > memory ? 0 : own(size));
@@ -55,10 +67,10 @@ export function repairFiles(files: FileSystem, locks: FileLocks): void {
   const { NODEFS } = files.filesystems;
   const { close } = NODEFS.stream_ops;
   // There is none.
-  NODEFS.stream_ops.fsync = ({ nfd }) => fsyncSync(nfd);
+  NODEFS.stream_ops.fsync = (stream) => NODEFS.tryFSOperation(() => synchronize(files, stream, fsyncSync));
   // Locks end with their descriptor.
   NODEFS.stream_ops.close = (stream) => {
-    locks.closed(stream.nfd);
+    if (stream.nfd !== undefined) locks.closed(stream.nfd);
     close(stream);
   };
   // It keeps what it has seen of a directory, also what another worker has removed since.
@@ -71,6 +83,18 @@ export function repairFiles(files: FileSystem, locks: FileLocks): void {
     files.destroyNode(node);
     return mayCreate.call(files, directory, name);
   };
+}
+
+/** Has the disk hold what a file of the host has, or a directory. @throws what Node throws */
+function synchronize(files: FileSystem, { nfd, node }: OpenStream, sync: (descriptor: number) => void): void {
+  const { NODEFS } = files.filesystems;
+  if (node.mount.type !== NODEFS) return;
+  const descriptor = nfd ?? openSync(NODEFS.realPath(node), 'r');
+  try {
+    sync(descriptor);
+  } finally {
+    if (nfd === undefined) closeSync(descriptor);
+  }
 }
 
 // Commands of `fcntl`, and what `struct flock` has.

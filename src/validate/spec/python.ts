@@ -56,9 +56,11 @@ export {};
 //:
 //: PY-31: Several processes see nothing of each other's locks, so a server MUST NOT run Python applications in several.
 //:
-//: PY-32: Memory that maps a file to share it MUST be refused: it would be a copy. So SQLite refuses its WAL mode.
+//: PY-32: Memory that maps a file to change it for all, or that maps the index of a WAL, MUST be refused: it would be a
+//: copy. So SQLite refuses a database in WAL mode with an error.
 //:
-//: PY-33: `fsync` and `fdatasync` MUST reach the system; a file that another thread has removed can be made anew.
+//: PY-33: `fsync` and `fdatasync` MUST reach the system, for directories, too; a file that another thread has removed
+//: can be made anew.
 //:
 //: PY-34: What cannot be had (threads, processes, connections) MUST raise an exception that says so when it is asked
 //: for, and never pretend.

@@ -69,21 +69,40 @@ def sockets():
 
 
 def shared_map():
-    with open(f'{FOLDER}/mapped', 'wb+') as file:
-        file.write(b'x' * 4096)
-        file.flush()
-        return raised(mmap.mmap, file.fileno(), 4096)
+    """Maps a file to change it, to read it, and one that is named like the index of a WAL to read it."""
+    found = []
+    for name, access in [('mapped', mmap.ACCESS_WRITE), ('mapped', mmap.ACCESS_READ), ('m.db-shm', mmap.ACCESS_READ)]:
+        with open(f'{FOLDER}/{name}', 'wb+') as file:
+            file.write(b'x' * 4096)
+            file.flush()
+            found.append(raised(lambda: mmap.mmap(file.fileno(), 4096, access=access)[:1]))
+    return '\n'.join(found)
 
 
 def wal():
+    """Asks for the WAL, and writes."""
     database = sqlite3.connect(f'{FOLDER}/wal.db')
-    database.execute('pragma journal_mode = wal')
-    return raised(database.execute, 'create table t (n integer)')
+    return raised(lambda: [database.execute(line) for line in ('pragma journal_mode = wal', 'create table t (n)')])
+
+
+def wal_of_others():
+    """Reads a database that somebody else has put into WAL, as the versions in its head say."""
+    file = f'{FOLDER}/others.db'
+    with sqlite3.connect(file) as database:
+        database.execute('create table t (n)')
+    database.close()
+    with open(file, 'rb+') as head:
+        head.seek(18)
+        head.write(b'\2\2')
+    return raised(lambda: sqlite3.connect(file).execute('select * from t').fetchall())
 
 
 def synced():
+    folder = os.open(FOLDER, os.O_RDONLY)
     with open(f'{FOLDER}/synced', 'wb') as file:
-        return raised(os.fsync, file.fileno()) + raised(os.fdatasync, file.fileno())
+        return ' '.join(
+            raised(sync, descriptor) for descriptor in (file.fileno(), folder) for sync in (os.fsync, os.fdatasync)
+        )
 
 
 def make():
