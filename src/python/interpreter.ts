@@ -40,7 +40,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyt
     ...(isPattern && { _makeSnapshot: true }),
     ...(snapshot !== null && { _loadSnapshot: snapshot }),
   });
-  // In a worker, `process.stdout` has no descriptor, which Pyodide's own output would need.
+  // In a worker, `process.stdin` and its like have no descriptor, which Pyodide's own input and output would need.
   const output = (descriptor: number) => ({
     isatty: false,
     write(bytes: Uint8Array): number {
@@ -48,6 +48,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyt
       return bytes.length;
     },
   });
+  python.setStdin({ isatty: false, read: () => 0 });
   python.setStdout(output(1));
   python.setStderr(output(2));
   return python;

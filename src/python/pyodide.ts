@@ -89,6 +89,12 @@ export type SystemCalls = Record<string, (...parameters: number[]) => number>;
 
 export type MakeModule = (settings: EmscriptenModule) => Promise<EmscriptenModule>;
 
+interface Input {
+  isatty: boolean;
+  /** Answers how many bytes there are; 0: none any more. */
+  read(target: Uint8Array): number;
+}
+
 interface Output {
   isatty: boolean;
   write(bytes: Uint8Array): number;
@@ -101,6 +107,7 @@ export interface Python {
   readonly globals: { set(name: string, value: unknown): void };
   runPython(code: string): unknown;
   pyimport(name: string): unknown;
+  setStdin(input: Input): void;
   setStdout(output: Output): void;
   setStderr(output: Output): void;
   /** Looks at the first element now and then: a number other than 0 is that of a signal, and is set to 0. */

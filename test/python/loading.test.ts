@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveModule } from '../../src/pool/find-module.ts';
 import { parseApplication } from '../../src/pool/load.ts';
 import { pythonApp } from '../../src/python/index.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   writeFileSync(join(packages, 'of_venv.py'), 'app = lambda environ, start_response: []\n');
   mkdirSync(join(folder, 'path'));
   writeFileSync(join(folder, 'path/of_path.py'), 'import of_venv\napp = of_venv.app\n');
-  const options = { cache, venv: join(folder, 'venv'), path: [join(folder, 'path')] };
+  const options = { cache, venv: join(folder, 'venv'), path: [join(folder, 'path')], root: [folder] };
   const { image, settings } = await preparePython(apps, options);
   runner = await Runner.start(image, settings);
 }, 60_000);
@@ -76,6 +76,11 @@ describe('the name of an application (PY-01)', () => {
     expect(load('of_path')).toBe('app');
     expect(load('of_venv')).toBe('app');
   });
+
+  it('is that of one application, also where a factory makes it, and however often it is asked for', () => {
+    const loaded = () => JSON.parse(runner.load(join(apps, 'factory.py'), '', '')).application;
+    expect(loaded()).toBe(loaded());
+  });
 });
 
 describe('what cannot be served', () => {
@@ -120,6 +125,21 @@ describe('what cannot be served', () => {
 });
 
 describe('the settings', () => {
+  it('PY-05 find the virtual environment that is active, or lies in the directory', () => {
+    expect(pythonSettings({}, apps).site).toEqual([]);
+    vi.stubEnv('VIRTUAL_ENV', join(folder, 'venv'));
+    expect(pythonSettings({}, apps).site).toEqual([packages]);
+    vi.unstubAllEnvs();
+    const own = join(folder, 'project/.venv/lib/python3.14/site-packages');
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(folder, 'project/.venv/pyvenv.cfg'), '');
+    expect(pythonSettings({}, join(folder, 'project')).site).toEqual([own]);
+  });
+
+  it('leave nothing to be seen but the directories that are named, and what applications need', () => {
+    expect(load('shows_root.py')).toMatch(/^LookupError: (?!.*\betc\b).*\btmp\b/);
+  });
+
   it('PY-05 name directories from where they are read', () => {
     const options = resolveOptions({
       ...{ apps: './site.py', directory: apps, pythonPath: 'blog', pythonCache: 'kept', pythonVenv: 'env' },

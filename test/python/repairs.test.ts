@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { redirectOutput } from '../../src/engine/error-stream.ts';
 import { isThreadBroken, setGivenUp } from '../../src/engine/thread-state.ts';
+import { FileLocks } from '../../src/python/file-locks.ts';
 import { pythonApp } from '../../src/python/index.ts';
+import type { EmscriptenModule } from '../../src/python/pyodide.ts';
+import { repairSystemCalls } from '../../src/python/system-calls.ts';
+import { sharedFileLocks } from '../../src/rings/index.ts';
 import { SyncTestClient } from '../../src/testing/sync-client.ts';
 import { apps, cache } from './folder.ts';
 
@@ -55,8 +59,8 @@ describe('PY-35', () => {
     expect(lines.join('')).toBe('a line of text\n');
   });
 
-  it('the process has its number', () => {
-    expect(tell('process')).toBe(`${process.pid}`);
+  it('the process has its number, and no input', () => {
+    expect(tell('process')).toBe(`${process.pid} ''`);
   });
 });
 
@@ -84,6 +88,10 @@ describe('files', () => {
       ...[expect.stringMatching(/^OSError: /), "b'x'", expect.stringMatching(/^OSError: /)],
     ]);
     for (const way of ['wal', 'wal_of_others']) expect([way, tell(way)]).toEqual([way, 'OperationalError: disk I/O error']);
+  });
+
+  it('PY-32 are not mapped by SQLite to be read, which would not see what others write', () => {
+    expect(tell('mapped_database')).toBe('None');
   });
 
   it('PY-33 are written to the disk', () => {
@@ -120,6 +128,15 @@ describe('files', () => {
 });
 
 describe('an interpreter', () => {
+  const calls = ['__syscall_fcntl64', '__syscall_fdatasync', '_mmap_js', 'emscripten_resize_heap'];
+  it.each(calls)('PY-30 is not made where %s is not there to be mended', (missing) => {
+    const others = Object.fromEntries(calls.filter((name) => name !== missing).map((name) => [name, () => 0]));
+    const locks = new FileLocks(sharedFileLocks(), 0);
+    // It is looked at when one of them is called.
+    const program = {} as EmscriptenModule;
+    expect(() => repairSystemCalls(others, program, { locks, memory: 0 })).toThrow(`cannot be used: it has no ${missing}`);
+  });
+
   it('PY-42 has no more memory than it may have, and goes on', () => {
     expect(tell('memory')).toMatch(/^\d\d MiB$/);
     expect(tell('memory')).toMatch(/MiB$/);

@@ -6,6 +6,7 @@ import mmap
 import os
 import socket
 import sqlite3
+import sys
 import threading
 import time
 import urllib.request
@@ -97,6 +98,11 @@ def wal_of_others():
     return raised(lambda: sqlite3.connect(file).execute('select * from t').fetchall())
 
 
+def mapped_database():
+    """Asks SQLite to map its file: this build cannot, and answers with nothing."""
+    return repr(sqlite3.connect(f'{FOLDER}/mapped.db').execute('pragma mmap_size = 1000000').fetchone())
+
+
 def synced():
     folder = os.open(FOLDER, os.O_RDONLY)
     with open(f'{FOLDER}/synced', 'wb') as file:
@@ -125,7 +131,7 @@ def memory():
 
 
 def process():
-    return str(os.getpid())
+    return f'{os.getpid()} {raised(sys.stdin.read)}'
 
 
 def lock():

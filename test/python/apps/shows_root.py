@@ -1,0 +1,3 @@
+import os
+
+raise LookupError(' '.join(sorted(os.listdir('/'))))
