@@ -45,7 +45,10 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
   const sources = MODULES.map(([name, file]) => [name, readFileSync(join(programs, file), 'utf8')] as const);
   // Hashes of texts are settled when an interpreter begins.
   const { PYTHONHASHSEED: seed } = process.env;
-  const key = createHash('sha256').update(JSON.stringify([sources, seed])).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(JSON.stringify([sources, seed]))
+    .digest('hex')
+    .slice(0, 16);
   const folder = cache === null ? null : ownFolder(cache, `pyodide-${pyodide.version}-${key}`);
   const program = await wasm.compile(readFileSync(join(pyodide.folder, 'pyodide.asm.wasm')));
   const file = folder === null ? null : join(folder, 'snapshot');

@@ -7,7 +7,7 @@ import { sharedFileLocks } from '../rings/index.ts';
 import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { FileLocks } from './file-locks.ts';
 import { mountDirectories } from './mounts.ts';
-import type { EmscriptenModule, PyodideOptions, MakeModule, Python, PyodidePackage } from './pyodide.ts';
+import type { EmscriptenModule, MakeModule, PyodideOptions, PyodidePackage, Python } from './pyodide.ts';
 import { repairFiles, repairSystemCalls } from './system-calls.ts';
 
 interface InterpreterOptions {

@@ -136,6 +136,10 @@ export async function pythonApp(
   const resolved = isFile ? resolve(from, module) : DOTTED + module.replace(DOTTED, '');
   const { image, settings } = await preparePython(from, options);
   const runner = await Runner.start(image, settings);
-  const { app, startup, shutdown } = loadedFrom(runner, hooksOf(runner, () => {}), { module: resolved, export: name });
+  const { app, startup, shutdown } = loadedFrom(
+    runner,
+    hooksOf(runner, () => {}),
+    { module: resolved, export: name },
+  );
   return Object.assign(markSync(app), { shutdown, ...(startup && { startup }) });
 }

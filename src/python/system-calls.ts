@@ -59,7 +59,7 @@ export function repairSystemCalls(calls: SystemCalls, module: EmscriptenModule, 
     if (nfd !== undefined && (flags & MAP_SHARED) !== 0 && isChanged) return -ENODEV;
     return own(length, protection, flags, descriptor, ...rest);
   });
-  repair('emscripten_resize_heap', (own) => (size) => memory > 0 && size >>> 0 > memory ? 0 : own(size));
+  repair('emscripten_resize_heap', (own) => (size) => (memory > 0 && size >>> 0 > memory ? 0 : own(size)));
 }
 
 /** Mends the file system, before the program begins. */

@@ -1,7 +1,7 @@
 /** The table of locks, against a list of bytes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ByteRange, EXCLUSIVE, type FileIdentity, FileLocks, SHARED } from '../../src/python/file-locks.ts';
+import { type ByteRange, EXCLUSIVE, type FileIdentity, FileLocks, type LockKind, SHARED } from '../../src/python/file-locks.ts';
 import { LOCK_ENTRIES, sharedFileLocks } from '../../src/rings/index.ts';
 
 const memory = (): SharedArrayBuffer => new SharedArrayBuffer(sharedFileLocks().byteLength);
@@ -15,7 +15,7 @@ describe('locks on files (PY-30)', () => {
     const step = fc.record({
       owner: fc.nat(2),
       file: fc.nat(1),
-      kind: fc.constantFrom(SHARED, EXCLUSIVE, 'unlock' as const),
+      kind: fc.constantFrom<LockKind | 'unlock'>(SHARED, EXCLUSIVE, 'unlock'),
       start: fc.nat(BYTES - 1),
       length: fc.integer({ min: 1, max: BYTES }),
     });
@@ -37,9 +37,7 @@ describe('locks on files (PY-30)', () => {
           const isFree = model.every(
             (held, other) =>
               other === owner ||
-              held[file]
-                .slice(start, end)
-                .every((lock) => lock === undefined || (lock === SHARED && kind === SHARED)),
+              held[file].slice(start, end).every((lock) => lock === undefined || (lock === SHARED && kind === SHARED)),
           );
           expect(owners[owner].conflict(identity, kind, range(start, end)) === null).toBe(isFree);
           expect(owners[owner].lock(identity, 7, kind, range(start, end))).toBe(isFree ? 'locked' : 'conflict');

@@ -160,13 +160,17 @@ describe('where there is no Python (PY-52)', () => {
     const root = new URL('../../', import.meta.url);
     const seen = new Set<string>();
     const dynamic = new Set<string>();
-    const open = ['src/cli/main.ts', ...['sync', 'async', 'probe', 'bridge', 'process'].map((name) => `workers/${name}.ts`)];
+    const open = [
+      'src/cli/main.ts',
+      ...['sync', 'async', 'probe', 'bridge', 'process'].map((name) => `workers/${name}.ts`),
+    ];
     for (let file = open.pop(); file !== undefined; file = open.pop()) {
       if (seen.has(file) || file.endsWith('base64.ts')) continue;
       seen.add(file);
       const text = readFileSync(new URL(file, root), 'utf8');
       const resolved = (path: string): string => posix.join(posix.dirname(file), path);
-      for (const [, path] of text.matchAll(/^(?:import|export) (?!type )[^;]*?'(\.[^']+\.ts)';$/gm)) open.push(resolved(path));
+      for (const [, path] of text.matchAll(/^(?:import|export) (?!type )[^;]*?'(\.[^']+\.ts)';$/gm))
+        open.push(resolved(path));
       for (const [, path] of text.matchAll(/\bimport\('(\.[^']+)'\)/g)) {
         if (resolved(path).startsWith('src/python/')) dynamic.add(`${file} ${resolved(path)}`);
         else open.push(resolved(path));

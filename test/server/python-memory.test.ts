@@ -42,13 +42,17 @@ describe('the memory of an interpreter', () => {
     ['/echo', 100_000],
     ['/fails', 20_000],
     ['/breaks', 20_000],
-  ])('is the same after %s, %i times', (path, times) => {
-    const client = new SyncTestClient(app);
-    expect(client.get('/steps').text).toBe('one two three');
-    for (let i = 0; i < times / 5; i++) call(path);
-    const before = memory();
-    for (let i = 0; i < times; i++) call(path);
-    // Ten megabytes are less than a hundred bytes a request.
-    expect(memory() - before).toBeLessThan(10_000_000);
-  }, 120_000);
+  ])(
+    'is the same after %s, %i times',
+    (path, times) => {
+      const client = new SyncTestClient(app);
+      expect(client.get('/steps').text).toBe('one two three');
+      for (let i = 0; i < times / 5; i++) call(path);
+      const before = memory();
+      for (let i = 0; i < times; i++) call(path);
+      // Ten megabytes are less than a hundred bytes a request.
+      expect(memory() - before).toBeLessThan(10_000_000);
+    },
+    120_000,
+  );
 });

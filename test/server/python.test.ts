@@ -98,7 +98,7 @@ describe('a Python application on a worker (pooled sync)', () => {
     // The limit goes by ticks.
     expect(performance.now() - begun).toBeLessThan(1000);
     expect((await ask(url, '/worker')).body).toMatch(/^2 /);
-    expect(log()).toMatch(/the loop has ended[^]*KeyboardInterrupt/);
+    expect(log()).toMatch(/the loop has ended[\s\S]*KeyboardInterrupt/);
     expect(log()).not.toContain('sync worker 0 ended');
   });
 
@@ -118,7 +118,7 @@ describe('a Python application on a worker (pooled sync)', () => {
     await vi.waitFor(() => expect(log()).toContain('the loop begins'), soon);
     await server.close();
     running.splice(0);
-    expect(log()).toMatch(/the loop has ended[^]*shutdown: \{'started': True\}\natexit\n/);
+    expect(log()).toMatch(/the loop has ended[\s\S]*shutdown: \{'started': True\}\natexit\n/);
   });
 });
 
@@ -172,10 +172,12 @@ export const around = await pythonApp('./changing.py', { directory: ${JSON.strin
     );
     const options = { apps: [`/=${site}`, `/bridged=${bridged}:app`, `/around=${bridged}:around`] };
     const server = await start(options);
-    for (const path of ['/', '/bridged', '/around']) expect([path, (await get(server.url, path)).text]).toEqual([path, 'before']);
+    for (const path of ['/', '/bridged', '/around'])
+      expect([path, (await get(server.url, path)).text]).toEqual([path, 'before']);
     write('after');
     await server.reload({ ...options, syncWorkers: 1, pythonCache: cache, errorLogFile: logFile });
-    for (const path of ['/', '/bridged', '/around']) expect([path, (await get(server.url, path)).text]).toEqual([path, 'after']);
+    for (const path of ['/', '/bridged', '/around'])
+      expect([path, (await get(server.url, path)).text]).toEqual([path, 'after']);
   });
 });
 

@@ -81,9 +81,17 @@ def shared_map():
 
 
 def wal():
-    """Asks for the WAL, and writes."""
+    """Puts a database into WAL, and reads it."""
+    with sqlite3.connect(f'{FOLDER}/wal.db') as database:
+        database.execute('create table t (n)')
+    return raised(lambda: [database.execute(line).fetchall() for line in ('pragma journal_mode = wal', 'select * from t')])
+
+
+def out_of_wal():
+    """Gets it out of there again, as docs/python.md has it, and reads it."""
+    lines = 'pragma locking_mode = exclusive', 'pragma journal_mode = delete', 'select * from t'
     database = sqlite3.connect(f'{FOLDER}/wal.db')
-    return raised(lambda: [database.execute(line) for line in ('pragma journal_mode = wal', 'create table t (n)')])
+    return raised(lambda: [database.execute(line).fetchall() for line in lines])
 
 
 def wal_of_others():
