@@ -1,23 +1,23 @@
 /** Which directories of the host a Python application sees: each at its own path. */
 import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FileSystem } from './pyodide.ts';
+import type { EmscriptenFileSystem } from './pyodide.ts';
 
 /** Those of the top that are Emscripten's own, or no directories of files. */
 const OWN = /^(?:dev|proc|sys|lib\w*)$/;
 
 /** @param roots directories; null: all there are */
-export function mountDirectories(files: FileSystem, roots: readonly string[] | null): void {
+export function mountDirectories(files: EmscriptenFileSystem, roots: readonly string[] | null): void {
   if (roots === null) mountTop(files);
   else for (const root of outermost(roots)) mount(files, root);
 }
 
-function mount(files: FileSystem, path: string): void {
+function mount(files: EmscriptenFileSystem, path: string): void {
   files.mkdirTree(path);
   files.mount(files.filesystems.NODEFS, { root: path }, path);
 }
 
-function mountTop(files: FileSystem): void {
+function mountTop(files: EmscriptenFileSystem): void {
   for (const name of readdirSync('/')) {
     const path = join('/', name);
     if (OWN.test(name)) continue;

@@ -62,7 +62,7 @@ interface HostFiles {
 }
 
 /** The file system of Emscripten. */
-export interface FileSystem {
+export interface EmscriptenFileSystem {
   readonly filesystems: { readonly NODEFS: HostFiles };
   readonly streams: readonly (OpenStream | null | undefined)[];
   getStream(descriptor: number): OpenStream | null | undefined;
@@ -78,7 +78,7 @@ export interface FileSystem {
 /** What Emscripten makes a program of: settings first, then the program itself. */
 export interface EmscriptenModule {
   readonly HEAPU8: Uint8Array<ArrayBuffer>;
-  readonly FS: FileSystem;
+  readonly FS: EmscriptenFileSystem;
   readonly preRun: ((module: EmscriptenModule) => void)[];
   growMemory(size: number): void;
   instantiateWasm(imports: { readonly env: SystemCalls }, done: (instance: unknown) => void): unknown;
@@ -117,7 +117,7 @@ export interface Python {
 
 export interface PyodideOptions {
   env: Record<string, string>;
-  fsInit(files: FileSystem): Promise<void>;
+  fsInit(files: EmscriptenFileSystem): Promise<void>;
   createPyodideModule: MakeModule;
   _makeSnapshot?: boolean;
   _loadSnapshot?: Uint8Array;

@@ -5,7 +5,7 @@
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, lstatSync, openSync } from 'node:fs';
 import { isGivenUp } from '../engine/thread-state.ts';
 import { type ByteRange, EXCLUSIVE, type FileIdentity, type FileLocks, type LockKind, SHARED } from './file-locks.ts';
-import type { EmscriptenModule, FileSystem, OpenStream, SystemCalls } from './pyodide.ts';
+import type { EmscriptenModule, EmscriptenFileSystem, OpenStream, SystemCalls } from './pyodide.ts';
 
 // Numbers of errors, as Emscripten has them.
 const EAGAIN = 6;
@@ -63,7 +63,7 @@ export function repairSystemCalls(calls: SystemCalls, module: EmscriptenModule, 
 }
 
 /** Mends the file system, before the program begins. */
-export function repairFiles(files: FileSystem, locks: FileLocks): void {
+export function repairFiles(files: EmscriptenFileSystem, locks: FileLocks): void {
   const { NODEFS } = files.filesystems;
   const { close } = NODEFS.stream_ops;
   // There is none.
@@ -86,7 +86,7 @@ export function repairFiles(files: FileSystem, locks: FileLocks): void {
 }
 
 /** Has the disk hold what a file of the host has, or a directory. @throws what Node throws */
-function synchronize(files: FileSystem, { nfd, node }: OpenStream, sync: (descriptor: number) => void): void {
+function synchronize(files: EmscriptenFileSystem, { nfd, node }: OpenStream, sync: (descriptor: number) => void): void {
   const { NODEFS } = files.filesystems;
   if (node.mount.type !== NODEFS) return;
   const descriptor = nfd ?? openSync(NODEFS.realPath(node), 'r');

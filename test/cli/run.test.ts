@@ -360,6 +360,7 @@ describe('the help', () => {
       'TLS:',
       'Proxies:',
       'Workers:',
+      'Python:',
       'Process:',
       'Limits:',
       'Timeouts:',

@@ -60,8 +60,13 @@ function fault(line: string): string | undefined {
 }
 
 /** Flags that pages name and no command of ours has. */
+const OF_GUNICORN = [
+  ...['access-logfile', 'access-logformat', 'ca-certs', 'certfile', 'error-logfile', 'forwarded-allow-ips'],
+  ...['graceful-timeout', 'keep-alive', 'keyfile', 'pid', 'preload', 'proxy-protocol', 'pythonpath', 'reload'],
+  ...['statsd-host', 'threads', 'timeout', 'worker-class'],
+];
 const FOREIGN: Exceptions = {
-  '--access-logformat': 'of gunicorn',
+  ...Object.fromEntries(OF_GUNICORN.map((name) => [`--${name}`, 'of gunicorn'])),
   '--max-inlined-bytecode-size-cumulative': 'of V8',
 };
 

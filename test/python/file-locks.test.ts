@@ -1,7 +1,14 @@
 /** The table of locks, against a list of bytes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ByteRange, EXCLUSIVE, type FileIdentity, FileLocks, type LockKind, SHARED } from '../../src/python/file-locks.ts';
+import {
+  type ByteRange,
+  EXCLUSIVE,
+  type FileIdentity,
+  FileLocks,
+  type LockKind,
+  SHARED,
+} from '../../src/python/file-locks.ts';
 import { LOCK_ENTRIES, sharedFileLocks } from '../../src/rings/index.ts';
 
 const memory = (): SharedArrayBuffer => new SharedArrayBuffer(sharedFileLocks().byteLength);

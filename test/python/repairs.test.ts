@@ -94,7 +94,7 @@ describe('files', () => {
   });
 
   it('PY-32 are not mapped by SQLite to be read, which would not see what others write', () => {
-    expect(tell('mapped_database')).toBe('(0,)');
+    expect(tell('mapped_database')).toBe('[[(0,)]]');
   });
 
   it('PY-33 are written to the disk', () => {

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 FOLDER = os.environ['FOLDER']
 
@@ -80,35 +81,34 @@ def shared_map():
     return '\n'.join(found)
 
 
+def asked(name, *lines):
+    """What a database answers."""
+    with closing(sqlite3.connect(f'{FOLDER}/{name}.db', isolation_level=None)) as database:
+        return raised(lambda: [database.execute(line).fetchall() for line in lines])
+
+
 def wal():
     """Puts a database into WAL, and reads it."""
-    with sqlite3.connect(f'{FOLDER}/wal.db') as database:
-        database.execute('create table t (n)')
-    return raised(lambda: [database.execute(line).fetchall() for line in ('pragma journal_mode = wal', 'select * from t')])
+    return asked('wal', 'create table t (n)', 'pragma journal_mode = wal', 'select * from t')
 
 
 def out_of_wal():
     """Gets it out of there again, as docs/python.md has it, and reads it."""
-    lines = 'pragma locking_mode = exclusive', 'pragma journal_mode = delete', 'select * from t'
-    database = sqlite3.connect(f'{FOLDER}/wal.db')
-    return raised(lambda: [database.execute(line).fetchall() for line in lines])
+    return asked('wal', 'pragma locking_mode = exclusive', 'pragma journal_mode = delete', 'select * from t')
 
 
 def wal_of_others():
     """Reads a database that somebody else has put into WAL, as the versions in its head say."""
-    file = f'{FOLDER}/others.db'
-    with sqlite3.connect(file) as database:
-        database.execute('create table t (n)')
-    database.close()
-    with open(file, 'rb+') as head:
+    asked('others', 'create table t (n)')
+    with open(f'{FOLDER}/others.db', 'rb+') as head:
         head.seek(18)
         head.write(b'\2\2')
-    return raised(lambda: sqlite3.connect(file).execute('select * from t').fetchall())
+    return asked('others', 'select * from t')
 
 
 def mapped_database():
-    """Asks SQLite to map its file: this build cannot, and answers with nothing."""
-    return repr(sqlite3.connect(f'{FOLDER}/mapped.db').execute('pragma mmap_size = 1000000').fetchone())
+    """Asks SQLite to map its file: this build cannot, whatever it is asked for."""
+    return asked('mapped', 'pragma mmap_size = 1000000')
 
 
 def synced():
