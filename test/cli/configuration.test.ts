@@ -25,7 +25,7 @@ function folder(files: Record<string, string> = {}): string {
 /** For settings whose default is none that could be given. */
 const samples: Record<string, string> = {
   ...{ env: 'A=1', socketMode: '600', bind: '127.0.0.1:1', accessLogFile: 'x', errorLogFile: 'x' },
-  ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x', import: 'x' },
+  ...{ tlsCert: 'x', tlsKey: 'x', tlsCa: 'x', import: 'x', pythonPath: 'x', pythonRoot: 'x' },
   ...{ user: 'nobody', group: '65534', umask: '027', pidFile: 'x' },
   healthPath: '/healthz',
   status: '127.0.0.1:2',
@@ -306,6 +306,7 @@ describe('printConfiguration', () => {
       'A="1"',
       '--access-log-format',
       'json',
+      ...['--python-venv', '/srv/venv', '--python-root', '/srv', '--python-cache', 'off'],
     ];
     const first = await read(argv, { QUAICH_TIMEOUT_STEP: '250ms' });
     const text = printConfiguration(first);
@@ -332,6 +333,7 @@ describe('printConfiguration', () => {
       pidFile: '/run/site.pid',
       timeoutStep: 250,
       env: { A: '"1"' },
+      ...{ pythonVenv: '/srv/venv', pythonRoot: ['/srv'], pythonCache: 'off' },
     });
     const settingLines = (printed: string) =>
       printed

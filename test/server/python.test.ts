@@ -94,7 +94,7 @@ describe('a Python application on a worker (pooled sync)', () => {
     const { url } = await start({ timeoutStep: 500 });
     expect((await ask(url, '/worker')).body).toMatch(/^1 /);
     const begun = performance.now();
-    expect((await ask(url, '/loop')).status).toBe(500);
+    expect((await ask(url, '/loop')).status).toBe(503);
     // The limit goes by ticks.
     expect(performance.now() - begun).toBeLessThan(1000);
     expect((await ask(url, '/worker')).body).toMatch(/^2 /);
