@@ -33,7 +33,7 @@ const USAGE = `Usage: quaich [OPTIONS] [[PREFIX=]MODULE[:EXPORT]...]
 
 const APPLICATION: Entry = {
   label: '[PREFIX=]MODULE[:EXPORT]',
-  text: 'MODULE is a path (JavaScript, TypeScript, Python), a file URL, a package or python:NAME; without EXPORT: application, app, the default export or fetch; several of them need different prefixes; without any, package.json and the usual files are looked at',
+  text: 'MODULE is a path (JavaScript, TypeScript, Python), a file URL, a package or python:NAME; without EXPORT: application, app, the default export or fetch; several need different prefixes; without any, package.json and the usual files are looked at',
 };
 
 /** The text of `--help`: a screen of at most 100 columns. */
