@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const PROGRAMS = [
   ...[
-    ...['bench{,-*}', 'deploy-*', 'five-minutes', 'gunicorn', 'package', 'python-{documentation,memory}'],
+    ...['bench{,-*}', 'deploy-*', 'five-minutes', 'gunicorn', 'package', 'python-{documentation,guestbook,memory}'],
     ...['site', 'status-page'],
   ].map((name) => `test/server/${name}.test.ts`),
   'test/python/frameworks.test.ts',
