@@ -5,7 +5,7 @@
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, lstatSync, openSync } from 'node:fs';
 import { isGivenUp } from '../engine/thread-state.ts';
 import { type ByteRange, EXCLUSIVE, type FileIdentity, type FileLocks, type LockKind, SHARED } from './file-locks.ts';
-import type { EmscriptenModule, EmscriptenFileSystem, OpenStream, SystemCalls } from './pyodide.ts';
+import type { EmscriptenFileSystem, EmscriptenModule, OpenStream, SystemCalls } from './pyodide.ts';
 
 // Numbers of errors, as Emscripten has them.
 const EAGAIN = 6;
