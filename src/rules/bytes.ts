@@ -40,8 +40,8 @@ const { fill } = Buffer.prototype;
  * Copies the bytes of `source` from `from` to `to` into `target`, from `at` on; they must not overlap.
  *
  * Where one of them is shared memory, V8 copies byte by byte (`set`, `copyWithin`), but for addresses that are equal
- * modulo 8, and so does Buffer's `copy` on Node 20: 64 KiB in 20 µs. Buffer's `fill` with as many bytes as there is room
- * for is a `memcpy`, on every version: 0.8 µs.
+ * modulo 8, and so does Buffer's `copy` on Node 20: 64 KiB in 20 µs. Buffer's `fill` with as many bytes as there is
+ * room for is a `memcpy`, on every version: 0.8 µs.
  */
 export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, from = 0, to = source.length): void {
   const size = to - from;

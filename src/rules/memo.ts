@@ -1,7 +1,7 @@
 /**
- * What was made of texts, by text, so that the usual ones cost a look-up. Clients and applications make up as many texts
- * as they like, so the memory is bounded: long texts are not kept, and when it is full it begins afresh, which lets the
- * usual ones come back after a flood of others.
+ * What was made of texts, by text, so that the usual ones cost a look-up. Clients and applications make up as many
+ * texts as they like, so the memory is bounded: long texts are not kept, and when it is full it begins afresh, which
+ * lets the usual ones come back after a flood of others.
  */
 const LONGEST = 256;
 
