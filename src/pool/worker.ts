@@ -10,6 +10,7 @@ import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
 import { turn } from '../rules/event-loop.ts';
+import { copyOf, Memo } from '../rules/memo.ts';
 import { nativeToText } from '../rules/native-strings.ts';
 import { describeError } from '../rules/show.ts';
 import { Applications, describeFailure } from './applications.ts';
@@ -87,16 +88,14 @@ export function ringEnviron<Async extends boolean>(
   return environ;
 }
 
-/** What texts about connections say. Clients open the connections: the memory is bounded. */
-const KNOWN_CONNECTIONS = new Map<string, ConnectionInfo>();
-const MOST_KNOWN = 1024;
-const LONGEST_KNOWN = 256;
+/** What texts about connections say. */
+const KNOWN_CONNECTIONS = new Memo<ConnectionInfo>(1024);
 
 /** The inverse of `SocketHost.connectionText`, which is the same for all requests of a connection. */
 function connectionInfo(meta: string): ConnectionInfo {
   const known = KNOWN_CONNECTIONS.get(meta);
   if (known !== undefined) return known;
-  const text = Buffer.from(meta, 'latin1').toString('latin1'); // V8 keeps all of what a string was cut from
+  const text = copyOf(meta);
   const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = text.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';
   const info: ConnectionInfo = {
@@ -108,11 +107,7 @@ function connectionInfo(meta: string): ConnectionInfo {
     unixSocket: kind === 'unix',
   };
   if (tls !== undefined) info.tls = JSON.parse(tls);
-  if (text.length <= LONGEST_KNOWN) {
-    if (KNOWN_CONNECTIONS.size >= MOST_KNOWN) KNOWN_CONNECTIONS.clear();
-    KNOWN_CONNECTIONS.set(text, info);
-  }
-  return info;
+  return KNOWN_CONNECTIONS.keep(text, info);
 }
 
 /** Serves requests, and fulfils when the worker is to serve no more (L-08, L-16). */

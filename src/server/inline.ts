@@ -218,8 +218,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.bodyComplete) return null;
     if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
     // Ends: with bytes or the end of the body, with the connection, and with the request.
-    return new Promise<void>((resolve) => {
-      this.wake = resolve;
-    }).then(() => this.read(max));
+    return new Promise((resolve) => {
+      this.wake = () => resolve(this.read(max));
+    });
   }
 }
