@@ -4,7 +4,7 @@ import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
 import { usableCpus } from '../pool/cpus.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
-import { bridgeKindOf, bridgeOf, rememberBridge } from './inner-application.ts';
+import { blockingBridges } from './inner-application.ts';
 import { BlockingThreads } from './threads/pool.ts';
 import { BridgeTarget, type ThreadOptions } from './threads/target.ts';
 
@@ -34,8 +34,7 @@ export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
 }
 
 /**
- * An async application that runs a sync one. An application that is async already is returned as it is (B-05), and so
- * is the one behind `asyncToSync`.
+ * An async application that runs a sync one. An application that is async already is returned as it is (B-05).
  *
  * @param app the application, or where it is found: `./module.js:export`
  * @throws ConfigurationError for a place that does not fit: a function cannot go to another thread
@@ -61,8 +60,6 @@ export function syncToAsync(
   if (typeof app !== 'function')
     throw new ConfigurationError(`syncToAsync takes a function or a reference, got ${app}`);
   if (kindOf(app) === 'async') return app as AsyncApplication;
-  const inner = bridgeOf(app);
-  if (inner !== undefined && kindOf(inner) === 'async') return inner as AsyncApplication;
   if (where === 'worker') {
     throw new ConfigurationError(
       "syncToAsync: a function cannot be moved to another thread; name its module, './module.js:app', or choose where: 'here' (B-20)",
@@ -73,12 +70,12 @@ export function syncToAsync(
       "syncToAsync: a sync application may block; name its module, './module.js:app', to run it on a worker, or say where: 'here' to run it on this thread, which it then holds up (B-20)",
     );
   }
-  if (bridgeKindOf(app) === 'asyncToSync') {
+  if (blockingBridges.has(app)) {
     throw new ConfigurationError(
       "syncToAsync: the application is an async one behind asyncToSync, which would block this thread; mount the async one itself, or use where: 'worker' (B-23)",
     );
   }
-  return rememberBridge(bridgeHere(app as Application, options), 'syncToAsync', app);
+  return bridgeHere(app as Application, options);
 }
 
 function bridgeTo(reference: string, options: SyncToAsyncOptions): AsyncApplication {
@@ -94,5 +91,5 @@ function bridgeTo(reference: string, options: SyncToAsyncOptions): AsyncApplicat
   );
   bridged.startup = () => threads.start();
   bridged.shutdown = () => threads.stop(true);
-  return rememberBridge(bridged, 'syncToAsync', null);
+  return bridged;
 }

@@ -2,11 +2,12 @@
  * The near side on a thread that blocks: a sync gateway's request that an async application on a bridge's thread
  * answers.
  */
+import { CLOSE_FAILED } from '../../engine/response.ts';
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
 import type { Body, Environ, StartResponse, Write } from '../../interface/types.ts';
 import { isDisconnect } from '../../rules/failures.ts';
 import { shownRequest } from '../../rules/show.ts';
-import { reportClose } from '../closing.ts';
+import { reportClosing } from '../closing.ts';
 import { BridgeError } from '../errors.ts';
 import { errorFromWire, errorToWire, type NearMessage, type WireError } from '../link/wire.ts';
 import { readBlock } from './input.ts';
@@ -125,7 +126,7 @@ export class BlockingCall extends Replay<Write, false> {
     }
     this.abandon();
     const error = this.takeClosing('close');
-    if (error !== undefined) reportClose(this.#environ, errorFromWire(error));
+    if (error !== undefined) reportClosing(this.#environ, CLOSE_FAILED, errorFromWire(error));
   }
 
   #request(): string {
