@@ -2,35 +2,17 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { usableCpus } from '../pool/cpus.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
 import { blockingBridges } from './inner-application.ts';
-import { BlockingThreads } from './threads/pool.ts';
-import { BridgeTarget, type ThreadOptions } from './threads/target.ts';
+import { BlockingThreads, type BlockingThreadsOptions } from './threads/pool.ts';
 
-export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
+export interface SyncToAsyncOptions extends HereOptions, BlockingThreadsOptions {
   /**
    * `worker`: on threads of its own, which may block; takes a module reference. `here`: on the calling thread's event
    * loop, which it holds up for as long as each step takes; takes the function (B-20). A reference runs on a worker by
    * default; for a function there is no default.
    */
   where?: 'here' | 'worker';
-  /**
-   * Worker threads, which is how many requests run at a time; as many as there are CPUs that it may use, by default.
-   */
-  threads?: number;
-  /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
-  queue?: number;
-  /**
-   * Milliseconds that a request may wait for a thread before it is answered with 503; 60000 by default, 0: no limit
-   * (B-22).
-   */
-  queueTimeout?: number;
-  /**
-   * Milliseconds that a request has to end after its client has gone; then its thread is terminated (B-40). 30000 by
-   * default.
-   */
-  terminateTimeout?: number;
 }
 
 /**
@@ -79,12 +61,7 @@ export function syncToAsync(
 }
 
 function bridgeTo(reference: string, options: SyncToAsyncOptions): AsyncApplication {
-  const target = new BridgeTarget(reference, 'sync', options.threads ?? usableCpus(), options);
-  const threads = new BlockingThreads(target, {
-    queue: options.queue ?? 1024,
-    queueTimeout: options.queueTimeout ?? 60_000,
-    terminateTimeout: options.terminateTimeout ?? 30_000,
-  });
+  const threads = new BlockingThreads(reference, options);
   const bridged: AsyncApplication = markAsync(
     async (environ: AsyncEnviron, startResponse: AsyncStartResponse) =>
       (await threads.run(environ, startResponse)) ?? refusal(startResponse, '503 Service Unavailable'),

@@ -65,7 +65,7 @@ export abstract class Relay {
     environ['wsgi.multithread'] = thread.multithread;
     environ['wsgi.multiprocess'] = thread.multiprocess || environ['wsgi.multiprocess'] === true;
     environ['wsgi.errors'] = this.errors.stream;
-    if (call.flags.fileWrapper) environ['wsgi.file_wrapper'] = fileWrapper;
+    if (call.fileWrapper) environ['wsgi.file_wrapper'] = fileWrapper;
     environ['quaich.async'] = async;
     environ['quaich.state'] = { ...thread.state };
     this.environ = environ;

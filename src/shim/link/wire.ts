@@ -46,7 +46,8 @@ export type WireEntries = unknown[];
 /** From where the gateway is to where the application runs. */
 export type NearMessage =
   | { type: 'canary'; port: MessagePort }
-  | { type: 'call'; id: number; environ: WireEntries; context: WireEntries; flags: WireFlags; credit: number }
+  /** `fileWrapper`: the environ has `wsgi.file_wrapper`, which is made anew. */
+  | { type: 'call'; id: number; environ: WireEntries; context: WireEntries; fileWrapper: boolean; credit: number }
   /** The body may take steps until it has spent this much more (B-27). */
   | { type: 'pull'; id: number; credit: number }
   /** What a read gave: bytes, null at the end, or an error. */
@@ -61,11 +62,6 @@ export type NearMessage =
   /** A thread whose event loop still turns answers with `pong`. */
   | { type: 'ping' }
   | { type: 'stop' };
-
-/** Entries of an environ that are rebuilt where the outer one has them. */
-interface WireFlags {
-  fileWrapper: boolean;
-}
 
 /** From where the application runs. `over`: the last message of this call. */
 export type FarMessage = { id: number; over?: boolean } & (
