@@ -246,12 +246,15 @@ describe('an async application for a sync caller', () => {
 
   it('B-54 the signal tells an early close from a client that has gone', async () => {
     const app = await bridge('endless', { ahead: 0 });
+    // Not from the start: however long the first step takes, it is not a look in between that finds out.
+    let gone = false;
     const { log } = run(app, {
-      more: { 'quaich.client_disconnected': () => true },
+      more: { 'quaich.client_disconnected': () => gone },
       prepare: (recording) => {
         recording.leaving = {
           at: 0,
           say: () => {
+            gone = true;
             throw new ClientDisconnected();
           },
         };
