@@ -19,6 +19,7 @@ import {
   type SyncMiddleware,
 } from '../../src/interface/index.ts';
 import { compose, compress } from '../../src/middleware/index.ts';
+import { cookies } from '../../src/toolbox/index.ts';
 import { validator } from '../../src/validate/index.ts';
 
 declare const bytes: Uint8Array;
@@ -294,6 +295,12 @@ describe('middleware', () => {
       wrap((environ, startResponse) => plain(environ, startResponse)),
       wrap(async (environ, startResponse) => promise(environ, startResponse)),
     );
+  });
+
+  it('U-61 the cookies of an environ are read, of either convention and in place', () => {
+    const sync: Application = (environ) => [Buffer.from(cookies(environ).id ?? '')];
+    const later: AsyncApplication = async (environ) => [Buffer.from(cookies(environ).id ?? '')];
+    compiled(sync, later, compress()(async (environ) => [Buffer.from(cookies(environ).id ?? '')]));
   });
 
   it('U-61 M-18 what middleware gives is of the kind of what it was given', () => {
