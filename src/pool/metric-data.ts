@@ -5,7 +5,7 @@
 import { turn } from '../rules/event-loop.ts';
 
 /** One line of the text format. */
-export interface Sample {
+export interface MetricSample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
   /** Where that is not the name of its metric: a histogram `x` has `x_bucket`, `x_sum` and `x_count`. */
@@ -18,7 +18,7 @@ export interface MetricData {
   readonly type: MetricType;
   readonly help: string;
   readonly aggregator: Aggregator;
-  readonly values: readonly Sample[];
+  readonly values: readonly MetricSample[];
 }
 
 /** Those of several threads. */
@@ -48,7 +48,7 @@ const LABEL = 4;
 /** A metric with the values of all that have it: those of one sample by its name and labels. */
 interface Gathered {
   readonly metric: MetricData;
-  readonly samples: Map<string, { readonly sample: Sample; readonly values: number[] }>;
+  readonly samples: Map<string, { readonly sample: MetricSample; readonly values: number[] }>;
 }
 
 /** Puts lists of metrics together. Of two metrics that have one name and are not the same the first counts. */

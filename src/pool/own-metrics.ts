@@ -1,7 +1,7 @@
 /** What the applications of this thread measure: their registries, read. */
 import { property } from '../rules/property.ts';
 import { describeError, shown } from '../rules/show.ts';
-import { AGGREGATORS, type Aggregator, bounded, METRIC_TYPES, type MetricData, type Sample } from './metric-data.ts';
+import { AGGREGATORS, type Aggregator, bounded, METRIC_TYPES, type MetricData, type MetricSample } from './metric-data.ts';
 
 /** As far as we know a Registry of prom-client. */
 export interface MetricsRegistry {
@@ -67,7 +67,7 @@ function readMetric(told: unknown, faults: string[]): MetricData | null {
   };
 }
 
-function readSample(told: unknown): Sample {
+function readSample(told: unknown): MetricSample {
   const labels = Object.entries(Object(property(told, 'labels')))
     .filter(([label]) => LABEL_NAME.test(label))
     .map(([label, value]): [string, string] => [label, String(value)])

@@ -3,7 +3,7 @@
  * the format is the business of the package prom-client, which is loaded when somebody wants metrics.
  */
 import { ConfigurationError } from '../../interface/errors.ts';
-import type { MetricData, Sample } from '../../pool/metric-data.ts';
+import type { MetricData, MetricSample } from '../../pool/metric-data.ts';
 import { EDGES, Histogram } from './histogram.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -223,14 +223,14 @@ export const METRICS: readonly Metric[] = [
   },
 ];
 
-function samplesOf({ name, labels: names, rows }: Metric, snapshot: Snapshot): Sample[] {
+function samplesOf({ name, labels: names, rows }: Metric, snapshot: Snapshot): MetricSample[] {
   return rows(snapshot).flatMap(([value, ...values]) => {
     const labels = Object.fromEntries(names.map((label, index) => [label, values[index]]));
     return value instanceof Histogram ? histogramSamples(name, labels, value) : [{ value, labels }];
   });
 }
 
-function histogramSamples(name: string, labels: Sample['labels'], { counts, sum, count }: Histogram): Sample[] {
+function histogramSamples(name: string, labels: MetricSample['labels'], { counts, sum, count }: Histogram): MetricSample[] {
   let below = 0;
   const buckets = EDGES.map((edge, bucket) => {
     below += counts[bucket];
