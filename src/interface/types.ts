@@ -24,10 +24,10 @@ type StatusLine = `${'2' | '3' | '4' | '5'}${Digit}${Digit} ${string}`;
 /**
  * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and
  * a reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. For any other it names
- * what it has expected, which is all that it can say: a text of ours would not be the same in two copies of the package.
- * A `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). The two are told
- * apart by a record with the status as its key: it asks for a property where that is a literal, and for none where it
- * may be any string.
+ * what it has expected, which is all that it can say: a text of ours would not be the same in two copies of the
+ * package. A `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). The two
+ * are told apart by a record with the status as its key: it asks for a property where that is a literal, and for none
+ * where it may be any string.
  */
 export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : StatusLine;
 

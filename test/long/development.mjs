@@ -1,8 +1,8 @@
-// The loop of development: `node test/long/development.mjs [SAVES] [SECONDS]`, after `npm run build`, on a quiet machine.
-// `quaich dev` serves an application of Express. A file three imports down is saved so many times, and each time it is
-// measured how long it takes until an answer comes from the new code. Then nothing is saved or asked for so many
-// seconds, and it is measured how much CPU time the command takes meanwhile. Exit code 1 where half of the saves take
-// more than 500 ms, or idling 1 % of a CPU.
+// The loop of development: `node test/long/development.mjs [SAVES] [SECONDS]`, after `npm run build`, on a quiet
+// machine. `quaich dev` serves an application of Express. A file three imports down is saved so many times, and each
+// time it is measured how long it takes until an answer comes from the new code. Then nothing is saved or asked for so
+// many seconds, and it is measured how much CPU time the command takes meanwhile. Exit code 1 where half of the saves
+// take more than 500 ms, or idling 1 % of a CPU.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

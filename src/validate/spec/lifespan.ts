@@ -246,6 +246,6 @@ export {};
 //: Metrics with names of the server's MUST be left out.
 //:
 //: L-74: Where a server tells what applications measure, it MUST wait for no thread for long: of one that is busy
-//: counts what it told last. Counters of a thread or a process that has ended MUST go on to count, so that the sum never
-//: falls. How much it takes MUST have a limit, and what is left out for that, or for what a registry throws, is told in
-//: the log.
+//: counts what it told last. Counters of a thread or a process that has ended MUST go on to count, so that the sum
+//: never falls. How much it takes MUST have a limit, and what is left out for that, or for what a registry throws, is
+//: told in the log.
