@@ -1,7 +1,14 @@
 /** What the applications of this thread measure: their registries, read. */
 import { property } from '../rules/property.ts';
 import { describeError, shown } from '../rules/show.ts';
-import { AGGREGATORS, type Aggregator, bounded, METRIC_TYPES, type MetricData, type MetricSample } from './metric-data.ts';
+import {
+  AGGREGATORS,
+  type Aggregator,
+  bounded,
+  METRIC_TYPES,
+  type MetricData,
+  type MetricSample,
+} from './metric-data.ts';
 
 /** As far as we know a Registry of prom-client. */
 export interface MetricsRegistry {
@@ -41,7 +48,8 @@ export async function tellMetrics(registries: Iterable<MetricsRegistry>): Promis
     }
   }
   const { metrics: kept, left } = bounded(metrics);
-  if (left.length > 0) faults.push(`there are too many samples: ${left.length} metrics are left out, such as ${left[0]}`);
+  if (left.length > 0)
+    faults.push(`there are too many samples: ${left.length} metrics are left out, such as ${left[0]}`);
   return { metrics: kept, fault: faults[0] ?? '' };
 }
 

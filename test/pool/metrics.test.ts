@@ -1,7 +1,7 @@
 /** What registries of prom-client tell, read and put together. */
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { addToPast, bounded, MOST_TEXT, type MetricData, mergeMetrics } from '../../src/pool/metric-data.ts';
+import { addToPast, bounded, type MetricData, MOST_TEXT, mergeMetrics } from '../../src/pool/metric-data.ts';
 import { isRegistry, type MetricsRegistry, tellMetrics } from '../../src/pool/own-metrics.ts';
 
 const told = async (registry: MetricsRegistry): Promise<readonly MetricData[]> =>
@@ -88,7 +88,13 @@ describe('a registry', () => {
     registry.setDefaultLabels({ site: 'blog' });
     new Gauge({ name: 'g', help: 'x', registers: [registry] }).set(Number.NaN);
     expect(await told(registry)).toEqual([
-      { name: 'g', type: 'gauge', help: 'x', aggregator: 'sum', values: [{ value: Number.NaN, labels: { site: 'blog' } }] },
+      {
+        name: 'g',
+        type: 'gauge',
+        help: 'x',
+        aggregator: 'sum',
+        values: [{ value: Number.NaN, labels: { site: 'blog' } }],
+      },
     ]);
   });
 

@@ -147,20 +147,24 @@ describe('what they count', () => {
     expect(server.log.join('')).toContain('no registry today');
   });
 
-  it.skipIf(process.platform === 'win32')('L-73 L-74 L-51 is one over several processes, one that dies included', async () => {
-    const argv = [`${module}:app`, '--processes', '2', '--sync-workers', '1', '-b', '127.0.0.1:0'];
-    const command = startCommand([...argv, '--status', '127.0.0.1:0']);
-    const [url] = await ready(command);
-    await vi.waitFor(() => expect(command.stderr).toMatch(/^status on /m), 10_000);
-    const [, statusUrl] = /^status on (.*)$/m.exec(command.stderr) ?? [];
-    for (let i = 0; i < 20; i++) await get(url);
-    const metrics = await scrape(statusUrl);
-    expect([served(metrics), metrics.value('site_threads')]).toEqual([20, 2]);
-    process.kill(Number((await get(url, '/pid')).text), 'SIGKILL');
-    await vi.waitFor(async () => {
-      const found = await scrape(statusUrl);
-      expect(found.value('quaich_processes_replaced_total')).toBe(1);
-      expect([served(found), found.value('site_threads')]).toEqual([20, 2]);
-    }, 20_000);
-  }, 60_000);
+  it.skipIf(process.platform === 'win32')(
+    'L-73 L-74 L-51 is one over several processes, one that dies included',
+    async () => {
+      const argv = [`${module}:app`, '--processes', '2', '--sync-workers', '1', '-b', '127.0.0.1:0'];
+      const command = startCommand([...argv, '--status', '127.0.0.1:0']);
+      const [url] = await ready(command);
+      await vi.waitFor(() => expect(command.stderr).toMatch(/^status on /m), 10_000);
+      const [, statusUrl] = /^status on (.*)$/m.exec(command.stderr) ?? [];
+      for (let i = 0; i < 20; i++) await get(url);
+      const metrics = await scrape(statusUrl);
+      expect([served(metrics), metrics.value('site_threads')]).toEqual([20, 2]);
+      process.kill(Number((await get(url, '/pid')).text), 'SIGKILL');
+      await vi.waitFor(async () => {
+        const found = await scrape(statusUrl);
+        expect(found.value('quaich_processes_replaced_total')).toBe(1);
+        expect([served(found), found.value('site_threads')]).toEqual([20, 2]);
+      }, 20_000);
+    },
+    60_000,
+  );
 });

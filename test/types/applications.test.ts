@@ -300,7 +300,11 @@ describe('middleware', () => {
   it('U-61 the cookies of an environ are read, of either convention and in place', () => {
     const sync: Application = (environ) => [Buffer.from(cookies(environ).id ?? '')];
     const later: AsyncApplication = async (environ) => [Buffer.from(cookies(environ).id ?? '')];
-    compiled(sync, later, compress()(async (environ) => [Buffer.from(cookies(environ).id ?? '')]));
+    compiled(
+      sync,
+      later,
+      compress()(async (environ) => [Buffer.from(cookies(environ).id ?? '')]),
+    );
   });
 
   it('U-61 M-18 what middleware gives is of the kind of what it was given', () => {

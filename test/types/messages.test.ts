@@ -22,8 +22,8 @@ const WRONG: readonly (readonly [program: string, ...said: string[]])[] = [
   [`${SYNC}{ startResponse('200 OK', []); };`, "Type 'void' is not assignable to type 'Body'"],
   [`${SYNC}new Response('text');`, "'Response' is not assignable to type 'Body'"],
   [`${SYNC}(startResponse(200, []), []);`, "'number' is not assignable to parameter of type 'string'"],
-  [`${SYNC}(startResponse('200', []), []);`, "'\"200\"' is not assignable to parameter of type", '`200 ${string}`'],
-  [`${ASYNC}(startResponse('2000 OK', []), []);`, '"2000 OK"', '`599 ${string}`'],
+  [`${SYNC}(startResponse('200', []), []);`, '\'"200"\' is not assignable to parameter of type', '`200 $'],
+  [`${ASYNC}(startResponse('2000 OK', []), []);`, '"2000 OK"', '`599 $'],
   [`${SYNC}(startResponse('200 OK', { 'Content-Type': 'text/plain' }), []);`, "does not exist in type 'readonly"],
   [`${SYNC}(startResponse('200 OK', [['Content-Length', 5]]), []);`, "'number' is not assignable to type 'string'"],
   [`${SYNC}(startResponse('200 OK', [])('text'), []);`, "'string' is not assignable to parameter of type 'Uint8Array"],
@@ -68,10 +68,14 @@ it('U-54 applications and middleware of two copies of the package go together', 
   copyFileSync(types, copy);
   const NAMES = ['Application', 'AsyncApplication', 'StartResponse', 'SyncMiddleware', 'AsyncMiddleware', 'Middleware'];
   const both = NAMES.map(
-    (name) => `declare const one: ours.${name}; export const other: theirs.${name} = one; export const back: ours.${name} = other;`,
+    (name) =>
+      `declare const one: ours.${name}; export const other: theirs.${name} = one; export const back: ours.${name} = other;`,
   );
   const wrong = 'declare const one: ours.Application; export const other: theirs.AsyncApplication = one;';
-  const messages = said([...both, wrong], `import type * as ours from '${types}';\nimport type * as theirs from '${copy}';`);
+  const messages = said(
+    [...both, wrong],
+    `import type * as ours from '${types}';\nimport type * as theirs from '${copy}';`,
+  );
   expect(messages.slice(0, -1)).toEqual(both.map(() => ''));
   expect(messages.at(-1)).toContain('not assignable');
 });

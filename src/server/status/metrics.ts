@@ -230,7 +230,11 @@ function samplesOf({ name, labels: names, rows }: Metric, snapshot: Snapshot): M
   });
 }
 
-function histogramSamples(name: string, labels: MetricSample['labels'], { counts, sum, count }: Histogram): MetricSample[] {
+function histogramSamples(
+  name: string,
+  labels: MetricSample['labels'],
+  { counts, sum, count }: Histogram,
+): MetricSample[] {
   let below = 0;
   const buckets = EDGES.map((edge, bucket) => {
     below += counts[bucket];
