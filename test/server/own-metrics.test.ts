@@ -140,7 +140,7 @@ describe('what they count', () => {
     const server = await start({ apps: file, syncWorkers: 1 });
     const first = await scrape(server.statusUrl);
     expect(first.value('few')).toBe(2);
-    expect(first.text).not.toMatch(/many|b"ad/);
+    expect(first.text).not.toMatch(/^many|b"ad/m);
     expect(server.log.join('')).toContain('"b\\"ad" is no metric of prom-client');
     const second = await scrape(server.statusUrl);
     expect([second.value('few'), second.value('quaich_ready')]).toEqual([0, 1]);

@@ -23,7 +23,7 @@ const WRONG: readonly (readonly [program: string, ...said: string[]])[] = [
   [`${SYNC}new Response('text');`, "'Response' is not assignable to type 'Body'"],
   [`${SYNC}(startResponse(200, []), []);`, "'number' is not assignable to parameter of type 'string'"],
   [`${SYNC}(startResponse('200', []), []);`, '\'"200"\' is not assignable to parameter of type', '`200 $'],
-  [`${ASYNC}(startResponse('2000 OK', []), []);`, '"2000 OK"', '`599 $'],
+  [`${ASYNC}(startResponse('2000 OK', []), []);`, '"2000 OK"', '`200 $'],
   [`${SYNC}(startResponse('200 OK', { 'Content-Type': 'text/plain' }), []);`, "does not exist in type 'readonly"],
   [`${SYNC}(startResponse('200 OK', [['Content-Length', 5]]), []);`, "'number' is not assignable to type 'string'"],
   [`${SYNC}(startResponse('200 OK', [])('text'), []);`, "'string' is not assignable to parameter of type 'Uint8Array"],
