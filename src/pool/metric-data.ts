@@ -40,7 +40,7 @@ export const AGGREGATORS = {
 export type Aggregator = keyof typeof AGGREGATORS;
 
 /** Characters of the text that one thread's metrics may become: the server's own thread puts them together. */
-export const MOST_TEXT = 2 ** 19;
+export const MOST_TEXT = 2 ** 20;
 /** What a line has beside its name and labels, and a label beside its name and value. */
 const LINE = 20;
 const LABEL = 4;

@@ -126,7 +126,7 @@ describe('what they count', () => {
     const file = join(folder, 'hostile.mjs');
     writeFileSync(
       file,
-      `const many = Array.from({ length: 20_000 }, (_, i) => ({ value: 1, labels: { i } }));
+      `const many = Array.from({ length: 40_000 }, (_, i) => ({ value: 1, labels: { i } }));
        const metric = (name, values) => ({ name, type: 'gauge', help: 'x', aggregator: 'sum', values });
        export const metrics = {
          async getMetricsAsJSON() {
