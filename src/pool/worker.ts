@@ -12,11 +12,15 @@ import type { RingRequest } from '../rings/index.ts';
 import { turn } from '../rules/event-loop.ts';
 import { copyOf, Memo } from '../rules/memo.ts';
 import { nativeToText } from '../rules/native-strings.ts';
+import { nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
+import { within } from '../rules/within.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
 import { watchOwnMemory } from './own-memory.ts';
-import type { WorkerMessage, WorkerTask } from './thread.ts';
+import { tellMetrics } from './own-metrics.ts';
+import type { WorkerMessage, WorkerOrder, WorkerTask } from './thread.ts';
+import { METRICS_WAIT } from './thread-metrics.ts';
 import { onUncaught } from './uncaught.ts';
 import type { Offers, WorkerData } from './worker-data.ts';
 
@@ -147,11 +151,18 @@ export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): 
     await turn();
     if (!broken) {
       started = true;
-      post({ type: 'ready' });
+      const { registries } = applications;
+      const tell = async (): Promise<void> => post({ type: 'metrics', ...(await tellMetrics(registries)) });
       // Ends: when all that were started with it have started up, or it is to leave; with the thread.
-      if (held) await new Promise((resolve) => port.once('message', resolve));
+      const released = new Promise<void>((resolve) => {
+        port.on('message', (order: WorkerOrder) => (order === 'serve' ? resolve() : void tell()));
+      });
+      const measures = registries.size > 0;
+      post({ type: 'ready', measures });
+      if (held) await released;
       watchOwnMemory(data.recycleMemory, (bytes) => post({ type: 'memory', bytes }));
       await serve(task, applications, proxies);
+      if (measures) await within(tell(), METRICS_WAIT, 'to tell of metrics').catch(nothing);
       post({ type: 'leaving' });
       await applications.stop((error) => {
         post({ type: 'shutdown-failed', message: `the shutdown failed: ${describeFailure(error).message}` });

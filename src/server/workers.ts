@@ -1,6 +1,7 @@
 import { QuaichError } from '../interface/errors.ts';
 import type { ErrorStream, Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
+import type { MetricLists } from '../pool/metric-data.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError } from '../pool/pool.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
@@ -203,6 +204,10 @@ export class Workers implements Service {
     const { mount } = this.options;
     const replaced = this.pools.map(({ kind, pool }) => ({ mount, kind, causes: pool.replacements }));
     return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places, mount), replaced };
+  }
+
+  async metrics(): Promise<MetricLists> {
+    return (await Promise.all(this.pools.map((pool) => pool.measured()))).flat();
   }
 
   abort(): void {
