@@ -5,6 +5,9 @@ const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'site', '
   (name) => `test/server/${name}.test.ts`,
 );
 
+/** Milliseconds that a test waits for what it expects to come, on a busy machine, too. */
+const PATIENCE = { poll: { timeout: 15_000, interval: 20 } };
+
 export default defineConfig({
   test: {
     // Tests with servers wait for much of their time: on two cores, too, two files at a time are faster than one.
@@ -12,7 +15,13 @@ export default defineConfig({
     projects: [
       {
         // No sockets, no worker threads: seconds.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**'], testTimeout: 20_000 },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/server/**'],
+          testTimeout: 20_000,
+          expect: PATIENCE,
+        },
       },
       {
         // Real servers, threads and processes, run from the built package.
@@ -22,11 +31,12 @@ export default defineConfig({
           exclude: PROGRAMS,
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          expect: PATIENCE,
         },
       },
       {
         // The same beside other programs: load generators, balancers, service managers, a browser, npm. Minutes.
-        test: { name: 'programs', include: PROGRAMS, testTimeout: 30_000, hookTimeout: 30_000 },
+        test: { name: 'programs', include: PROGRAMS, testTimeout: 30_000, hookTimeout: 30_000, expect: PATIENCE },
       },
     ],
   },

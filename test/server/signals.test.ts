@@ -19,7 +19,7 @@ const files = {
     export const app = (environ, startResponse) => {
       if (environ.PATH_INFO === '/slow') {
         console.log('request');
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
       }
       startResponse('200 OK', []);
       return [new TextEncoder().encode('whole')];
@@ -138,7 +138,7 @@ describe.skipIf(process.platform !== 'linux')('all signals that do not stop a co
     try {
       await said(command, 'listening on');
       const url = urlOf(command);
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < 100 || sent <= 200; i++) {
         expect(await get(url)).toEqual({ status: 200, text: 'whole' });
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -148,7 +148,6 @@ describe.skipIf(process.platform !== 'linux')('all signals that do not stop a co
       expect((await slow).text).toBe('whole');
       const { code, stderr } = await ended(command);
       expect(code).toBe(0);
-      expect(sent).toBeGreaterThan(200);
       expect(stderr).not.toMatch(/Debugger|failed|ended|did not/);
     } finally {
       clearInterval(storm);
