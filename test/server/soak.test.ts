@@ -17,7 +17,9 @@ import { type Random, random, seedFrom } from './random.ts';
 
 const SECONDS = Number(process.env.QUAICH_SOAK_SECONDS ?? 30);
 const CLIENTS = 16;
-/** Milliseconds between two requests of a client, at most. A long run has the machine to itself, others run beside it. */
+/**
+ * Milliseconds between two requests of a client, at most. A long run has the machine to itself, others run beside it.
+ */
 const PAUSE = SECONDS > 120 ? 10 : 300;
 /** Milliseconds after which a request counts as lost: more than the limits of the server for it. */
 const LOST_AFTER = 90_000;
