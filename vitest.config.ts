@@ -5,17 +5,11 @@ const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'site', '
   (name) => `test/server/${name}.test.ts`,
 );
 
-/**
- * Tests that put something in place of modules or globals, look at the time of the process, or keep state of modules.
- */
-const ALONE = [
-  'adapters/{fetch-globals,own-messages,served-socket}',
-  'engine/hostile',
-  'examples/{guestbook,streams}',
-  'linear/*',
-  'middleware/static-races',
-  'validated/*',
-].map((name) => `test/${name}.test.ts`);
+/** Folders of tests that leave nothing behind, neither in their process nor in the modules that they import. */
+const SHARED = [
+  ...['bench', 'conformance', 'docs', 'environ', 'fuzz', 'house', 'interface'],
+  ...['protocols', 'rings', 'rules', 'toolbox', 'types'],
+].map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** Milliseconds that a test waits for what it expects to come, on a busy machine, too. */
 const PATIENCE = { poll: { timeout: 15_000, interval: 20 } };
@@ -26,20 +20,18 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
-        // No sockets, no worker threads: seconds. Files share a process, which takes half the time that one for each
-        // does.
+        // No sockets, no worker threads: seconds. Files share a process: starting one for each would take most of it.
+        test: { name: 'unit', include: SHARED, isolate: false, testTimeout: 20_000, expect: PATIENCE },
+      },
+      {
+        // The same, each file in a process of its own.
         test: {
-          name: 'unit',
+          name: 'alone',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/server/**', ...ALONE],
-          isolate: false,
+          exclude: [...SHARED, 'test/server/**'],
           testTimeout: 20_000,
           expect: PATIENCE,
         },
-      },
-      {
-        // The same, each with a process of its own.
-        test: { name: 'alone', include: ALONE, testTimeout: 20_000, expect: PATIENCE },
       },
       {
         // Real servers, threads and processes, run from the built package.

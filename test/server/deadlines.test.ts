@@ -227,8 +227,8 @@ describe.each(WAYS)('a client that is waited for (%s)', (_way, name, inline) => 
   });
 
   it('L-24 has to take a response at the least rate', async () => {
-    const taking = async (minRate: number, blocks: number): Promise<WireResponse> => {
-      const server = await start(name, { inline, timeoutSend: 400, minRate });
+    const taking = async (minRate: number, timeoutSend: number, blocks: number): Promise<WireResponse> => {
+      const server = await start(name, { inline, timeoutSend, minRate });
       const client = open(server.url, LAST(`/blocks?${blocks}`));
       // A megabyte or so every 100 milliseconds: about 10 of them a second.
       while (!client.ended) {
@@ -241,9 +241,9 @@ describe.each(WAYS)('a client that is waited for (%s)', (_way, name, inline) => 
       return answer(client);
     };
     // What the one is sent has an end only where it is cut off.
-    const [slow, fast] = await Promise.all([taking(1_000_000_000, 1_000_000), taking(1000, 200)]);
+    const [slow, fast] = await Promise.all([taking(1_000_000_000, 400, 1_000_000), taking(1000, 1500, 300)]);
     expect(slow.complete).toBe(false);
-    expect([fast.complete, fast.body.length]).toEqual([true, 200 * 65_536]);
+    expect([fast.complete, fast.body.length]).toEqual([true, 300 * 65_536]);
   });
 
   it('L-24 is not slow where the application has little to send', async () => {

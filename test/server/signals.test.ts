@@ -17,9 +17,10 @@ const files = {
     console.log('loading');
     ${pause}
     export const app = (environ, startResponse) => {
-      if (environ.PATH_INFO === '/slow') {
+      if (environ.PATH_INFO.startsWith('/slow')) {
         console.log('request');
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+        const time = environ.PATH_INFO === '/slower' ? 3000 : 400;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
       }
       startResponse('200 OK', []);
       return [new TextEncoder().encode('whole')];
@@ -99,7 +100,7 @@ describe.skipIf(process.platform === 'win32')('a command that', () => {
     ] as const) {
       const command = quaich();
       await said(command, 'listening on');
-      const slow = get(urlOf(command), '/slow').catch(() => 'cut');
+      const slow = get(urlOf(command), '/slower').catch(() => 'cut');
       await said(command, 'request');
       command.child.kill(sign);
       // Of two that are pending at once a thread may be given the second first.
