@@ -5,14 +5,33 @@ const PROGRAMS = ['bench{,-*}', 'deploy-*', 'five-minutes', 'package', 'site', '
   (name) => `test/server/${name}.test.ts`,
 );
 
+/** Folders of tests that leave nothing behind, neither in their process nor in the modules that they import. */
+const SHARED = [
+  ...['bench', 'conformance', 'docs', 'environ', 'fuzz', 'house', 'interface'],
+  ...['protocols', 'rings', 'rules', 'toolbox', 'types'],
+].map((folder) => `test/${folder}/**/*.test.ts`);
+
+/** Milliseconds that a test waits for what it expects to come, on a busy machine, too. */
+const PATIENCE = { poll: { timeout: 15_000, interval: 20 } };
+
 export default defineConfig({
   test: {
     // Tests with servers wait for much of their time: on two cores, too, two files at a time are faster than one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
-        // No sockets, no worker threads: seconds.
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/server/**'], testTimeout: 20_000 },
+        // No sockets, no worker threads: seconds. Files share a process: starting one for each would take most of it.
+        test: { name: 'unit', include: SHARED, isolate: false, testTimeout: 20_000, expect: PATIENCE },
+      },
+      {
+        // The same, each file in a process of its own.
+        test: {
+          name: 'alone',
+          include: ['test/**/*.test.ts'],
+          exclude: [...SHARED, 'test/server/**'],
+          testTimeout: 20_000,
+          expect: PATIENCE,
+        },
       },
       {
         // Real servers, threads and processes, run from the built package.
@@ -22,11 +41,12 @@ export default defineConfig({
           exclude: PROGRAMS,
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          expect: PATIENCE,
         },
       },
       {
         // The same beside other programs: load generators, balancers, service managers, a browser, npm. Minutes.
-        test: { name: 'programs', include: PROGRAMS, testTimeout: 30_000, hookTimeout: 30_000 },
+        test: { name: 'programs', include: PROGRAMS, testTimeout: 30_000, hookTimeout: 30_000, expect: PATIENCE },
       },
     ],
   },

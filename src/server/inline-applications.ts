@@ -160,10 +160,7 @@ export class InlineApplications implements Service {
       exchange.worker = 'inline';
     }
     const request = this.runner.run(runnable, exchange, host);
-    if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) {
-      request.since = this.turn.now;
-      this.awaited.add(request);
-    }
+    if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) this.awaited.add(request);
     return true;
   }
 
@@ -175,9 +172,12 @@ export class InlineApplications implements Service {
 
   tick(now: number): void {
     for (const request of this.awaited) {
-      if (request.isExcused()) request.since = now;
-      if (request.isAwaited && now - request.since >= this.options.timeoutAsyncResponse) request.expire();
       if (!request.isAwaited) this.awaited.delete(request);
+      else if (request.isExcused()) request.since = 0;
+      else {
+        request.since ||= now;
+        if (now - request.since >= this.options.timeoutAsyncResponse) request.expire();
+      }
     }
   }
 }

@@ -30,7 +30,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   readonly lends = true;
   /** Called when the client has gone, or the server gives up; set by the runner of the application. */
   onDisconnect: ((reason: Error) => void) | null = null;
-  /** Milliseconds (of the gateway's clock) since when its response is due; set by who limits that. */
+  /** Milliseconds (of the gateway's clock) since when its application is awaited; 0: no tick has found that yet. */
   since = 0;
 
   private readonly connection: ResponseConnection;

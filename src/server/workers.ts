@@ -267,6 +267,7 @@ export class Workers implements Service {
       this.warned = false;
       return;
     }
+    this.requests.lookAtQueue(now);
     if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, BUSY, 1);
     if (queueWarning === 0) return;
     const stranded = this.requests.queuedSince(now - queueWarning);

@@ -83,7 +83,7 @@ describe('the page of conformance', () => {
   it('is made by each run of all tests', () => {
     const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     expect(scripts.test).toMatch(
-      /vitest run --project unit --project server --reporter=default --reporter=\.\/scripts\/conformance-reporter\.mjs$/,
+      /vitest run --project unit --project alone --project server --reporter=default --reporter=\.\/scripts\/conformance-reporter\.mjs$/,
     );
   });
 });

@@ -185,7 +185,7 @@ describe('an async application for a sync caller', () => {
     const body = app(environ, () => () => {});
     const iterator = body[Symbol.iterator]();
     iterator.next();
-    await new Promise((resolve) => setTimeout(resolve, 50)); // time to run away, if it could
+    await new Promise((resolve) => setTimeout(resolve, 200)); // time to run away, if it could
     body.close?.();
     const steps = Number(/return after (\d+)/.exec(logOf(environ))?.[1]);
     expect(steps).toBeGreaterThan(1);
