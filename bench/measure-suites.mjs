@@ -38,7 +38,10 @@ export async function measureSuites(suites, { size, rounds, seconds, warmUp, bud
   return { rounds: done, results: measured.map((suite) => suite.result()) };
 }
 
-/** What is left of a suite; nothing in a quick run of one that is `slow`. */
+/**
+ * What is left of a suite: nothing in a quick run of one that is `slow`; in a tiny one a case, as small as its `tiny`
+ * says.
+ */
 const NARROWED = {
   full: (suite) => suite,
   quick: (suite) => ({ ...suite, cases: suite.slow ? [] : mainCases(suite) }),
@@ -47,7 +50,8 @@ const NARROWED = {
     const ours = suite.candidates.find(({ name }) => name !== base?.name && isOurs(name));
     const candidates = [base, ours].filter((candidate) => candidate !== undefined);
     const everybodyCan = ({ name }) => candidates.every(({ cannot = {} }) => !Object.hasOwn(cannot, name));
-    return { ...suite, candidates, cases: [...mainCases(suite), ...suite.cases].filter(everybodyCan).slice(0, 1) };
+    const [one] = [...mainCases(suite), ...suite.cases].filter(everybodyCan);
+    return { ...suite, candidates, cases: one === undefined ? [] : [{ ...one, ...one.tiny }] };
   },
 };
 

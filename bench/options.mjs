@@ -37,7 +37,7 @@ npm run bench -- --compare A.json B.json [--limit PERCENT]
   --quick            the main cases alone, short, as many rounds as 3 minutes hold: an overview
   --tiny             one case of each suite once, with two candidates: whether it works
   --rounds N         how often each candidate is started (default: 5)
-  --seconds S        length of one measurement (default: 0.5; quick: 1; tiny: 0.2)
+  --seconds S        length of one measurement (default: 0.5; quick: 1; tiny: 0.1)
   --generator NAME   ${GENERATORS.join(' or ')} (default: wrk where it is installed)
   --against FOLDER   another build of Quaich, measured in the same run
   --out FOLDER       where report.json, report.md and report.html go (default: build/bench)
@@ -53,7 +53,7 @@ export class UsageError extends Error {}
 /** Lengths in seconds; `budget` are milliseconds after which no further round begins. */
 const FULL = { rounds: 5, seconds: 0.5, warmUp: 1, budget: Number.POSITIVE_INFINITY };
 const QUICK = { rounds: 7, seconds: 1, warmUp: 0.5, budget: 150_000 };
-const TINY = { rounds: 1, seconds: 0.2, warmUp: 0, budget: Number.POSITIVE_INFINITY };
+const TINY = { rounds: 1, seconds: 0.1, warmUp: 0, budget: Number.POSITIVE_INFINITY };
 
 /** @throws UsageError */
 export function parseOptions(args) {

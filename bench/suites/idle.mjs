@@ -9,8 +9,13 @@ import { inWords, MOST_CONNECTIONS, patient } from '../load/connections.mjs';
 
 const IDLE = new URL('../load/idle.mjs', import.meta.url);
 
-/** Milliseconds after which a server has settled. */
-const SETTLED = 1000;
+/** `settled`: milliseconds after which a server has settled. */
+const caseOf = (connections, settled, more) => ({
+  name: `${inWords(connections)} idle connections`,
+  connections,
+  settled,
+  ...more,
+});
 
 /** @param {import('../context.mjs').Context} context */
 export const suite = ({ servers }) => ({
@@ -28,16 +33,16 @@ export const suite = ({ servers }) => ({
   ],
   base: 'node:http',
   candidates: servers({ 'node:http': {}, 'node:http, cluster': {}, quaich: {}, 'uWebSockets.js': {}, Bun: {} }, start),
-  cases: [{ name: `${inWords(MOST_CONNECTIONS)} idle connections`, connections: MOST_CONNECTIONS }],
+  cases: [caseOf(MOST_CONNECTIONS, 1000, { tiny: caseOf(100, 50) })],
 });
 
 /** Nothing runs between measurements: memory that a server has had before would hide what it takes. */
 const start = async (command, generator) => ({
   cold: true,
-  measure: async ({ connections }, seconds) => {
+  measure: async (one, seconds) => {
     const server = await ServerProcess.start(patient(command));
     try {
-      return await server.during(measure(server, generator, connections, seconds));
+      return await server.during(measure(server, generator, one, seconds));
     } finally {
       await server.stop();
     }
@@ -45,12 +50,12 @@ const start = async (command, generator) => ({
   stop: async () => {},
 });
 
-async function measure(server, generator, connections, seconds) {
+async function measure(server, generator, { connections, settled }, seconds) {
   await generator(server.url, requests.hello, { connections: 64, seconds });
-  await delay(SETTLED);
+  await delay(settled);
   const alone = usageOf(server.pid);
   return withLoad(IDLE, { port: server.port, connections }, async () => {
-    await delay(SETTLED);
+    await delay(settled);
     const before = usageOf(server.pid);
     await delay(seconds * 1000);
     const after = usageOf(server.pid);

@@ -39,6 +39,16 @@ function writePages() {
   }
 }
 
+/** What draws diagrams, as a module for browsers. */
+function writeMermaid() {
+  const built = join(here, 'node_modules/mermaid/dist');
+  for (const part of ['mermaid.esm.min.mjs', 'chunks/mermaid.esm.min'])
+    cpSync(join(built, part), join(pages, 'public/mermaid', part), {
+      recursive: true,
+      filter: (file) => !file.endsWith('.map'),
+    });
+}
+
 /** A page for each entry of the package, from the docstrings that its types have. */
 function writeReference() {
   const entries = join(site, 'entries');
@@ -71,6 +81,7 @@ mkdirSync(site, { recursive: true });
 // The pages become modules, which find the packages of the site here.
 symlinkSync(join(here, 'node_modules'), join(site, 'node_modules'));
 writePages();
+writeMermaid();
 writeReference();
 run('vitepress/bin/vitepress.js', 'build', '.');
 console.log('The site is in build/site/html; to look at it: node dist/src/cli/main.js scripts/site/application.mjs');

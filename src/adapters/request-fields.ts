@@ -3,16 +3,15 @@ import { AsyncInput } from '../engine/async-input.ts';
 import { ApplicationError } from '../interface/errors.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
 import { DIGITS, FIELD_VALUE, TOKEN } from '../rules/grammar.ts';
+import { Memo } from '../rules/memo.ts';
 import { shown } from '../rules/show.ts';
 import { trimmed } from '../rules/trimmed.ts';
 
-/** Names by key. Clients choose the names: the memory is bounded. */
-const KNOWN_NAMES = new Map<string, string>();
-const MOST_KNOWN = 512;
-const LONGEST_KNOWN = 64;
+/** Names by key. */
+const KNOWN_NAMES = new Memo<string>();
 
 /** Keys by name, as somebody asked for it; null for fields that are not passed on. */
-const KNOWN_KEYS = new Map<string, string | null>();
+const KNOWN_KEYS = new Memo<string | null>();
 /** Names that have no other key, and are of no other name's key. */
 const PLAIN_NAME = /^[A-Za-z0-9-]+$/;
 
@@ -33,11 +32,7 @@ function fieldName(key: string): string {
     .map((word) => word.charAt(0).toUpperCase() + word.substring(1))
     .join('-');
   if (!TOKEN.test(name)) throw new ApplicationError(`environ: ${shown(key)} is not the key of a header field (G-29)`);
-  if (key.length <= LONGEST_KNOWN) {
-    if (KNOWN_NAMES.size >= MOST_KNOWN) KNOWN_NAMES.clear();
-    KNOWN_NAMES.set(key, name);
-  }
-  return name;
+  return KNOWN_NAMES.keep(key, name);
 }
 
 /**
@@ -83,11 +78,7 @@ export function fieldValue(environ: AsyncEnviron, name: string): string | null |
   let key = KNOWN_KEYS.get(name);
   if (key === undefined) {
     if (typeof name !== 'string' || !PLAIN_NAME.test(name)) return undefined;
-    key = keyOf(name);
-    if (name.length <= LONGEST_KNOWN) {
-      if (KNOWN_KEYS.size >= MOST_KNOWN) KNOWN_KEYS.clear();
-      KNOWN_KEYS.set(name, key);
-    }
+    key = KNOWN_KEYS.keep(name, keyOf(name));
   }
   if (key === null) return null;
   const value = environ[key];

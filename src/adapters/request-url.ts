@@ -1,15 +1,11 @@
 /** The URL of a request for fetch. */
 import type { AsyncEnviron } from '../interface/types.ts';
 import { isAuthority } from '../rules/grammar.ts';
+import { Memo } from '../rules/memo.ts';
 import { requestTarget } from './request-target.ts';
 
-/**
- * Origins by scheme and authority; null: that is none, or has none. Clients choose the authorities: the memory is
- * bounded.
- */
-const KNOWN_ORIGINS = new Map<string, string | null>();
-const MOST_KNOWN = 256;
-const LONGEST_KNOWN = 128;
+/** Origins by scheme and authority; null: that is none, or has none. */
+const KNOWN_ORIGINS = new Memo<string | null>();
 
 /** A target in which a URL parser changes nothing: no character that it escapes, and no segment that may be a dot. */
 const PLAIN_TARGET = /^\/[\w\-.~!$&'()*+,;=:@/%]*(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/;
@@ -23,12 +19,7 @@ function originOf(scheme: string, authority: string): string | null {
   const start = `${scheme}://${authority}`;
   const known = KNOWN_ORIGINS.get(start);
   if (known !== undefined) return known;
-  const origin = isAuthority(authority) ? (parsed(start)?.origin ?? null) : null;
-  if (start.length <= LONGEST_KNOWN) {
-    if (KNOWN_ORIGINS.size >= MOST_KNOWN) KNOWN_ORIGINS.clear();
-    KNOWN_ORIGINS.set(start, origin);
-  }
-  return origin;
+  return KNOWN_ORIGINS.keep(start, isAuthority(authority) ? (parsed(start)?.origin ?? null) : null);
 }
 
 /**

@@ -6,6 +6,7 @@
 import { ApplicationError } from '../interface/errors.ts';
 import type { HeaderField } from '../interface/types.ts';
 import { isApplicationField } from '../rules/grammar.ts';
+import { copyOf, Memo } from '../rules/memo.ts';
 import { trimmed } from '../rules/trimmed.ts';
 import { statusOf } from './response-fields.ts';
 
@@ -14,6 +15,26 @@ export interface ParsedHead {
   status: string;
   headers: HeaderField[];
 }
+
+/** What the first line of a head says. */
+interface StatusLine {
+  readonly code: number;
+  /** As `startResponse` takes it. */
+  readonly status: string;
+}
+
+/** What another line of a head says. */
+interface FieldLine {
+  readonly name: string;
+  readonly lower: string;
+  readonly value: string;
+  /** Whether the application may give the field. */
+  readonly passes: boolean;
+}
+
+// Most heads of an application have the same lines.
+const KNOWN_STATUS_LINES = new Memo<StatusLine>();
+const KNOWN_FIELD_LINES = new Memo<FieldLine>();
 
 const HEAD = 0;
 /** Of a known length, or up to the end of the connection. */
@@ -32,6 +53,27 @@ const MOST_HEAD_BYTES = 1 << 24;
 
 /** Value of a hexadecimal digit by its code. */
 const hex = (code: number): number => (code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57);
+
+/** @throws ApplicationError for what is none */
+function statusLine(line: string): StatusLine {
+  const known = KNOWN_STATUS_LINES.get(line);
+  if (known !== undefined) return known;
+  const match = /^HTTP\/1\.[01] ([0-9]{3})(?: (.*))?$/s.exec(line);
+  if (match === null) throw new ApplicationError('the listener wrote to the socket what is no HTTP response');
+  const code = Number(match[1]);
+  return KNOWN_STATUS_LINES.keep(copyOf(line), { code, status: statusOf(code, match[2] ?? '') });
+}
+
+function fieldLine(line: string): FieldLine {
+  const known = KNOWN_FIELD_LINES.get(line);
+  if (known !== undefined) return known;
+  const own = copyOf(line);
+  const colon = own.indexOf(':');
+  const name = own.substring(0, colon);
+  const lower = name.toLowerCase();
+  const value = trimmed(own.substring(colon + 1));
+  return KNOWN_FIELD_LINES.keep(own, { name, lower, value, passes: isApplicationField(lower) });
+}
 
 /** One response, fed with the bytes of a connection. */
 export class ResponseParser {
@@ -120,10 +162,8 @@ export class ResponseParser {
   }
 
   #readHead(text: string, framed: boolean): void {
-    const [first, ...lines] = text.split('\r\n');
-    const match = /^HTTP\/1\.[01] ([0-9]{3})(?: (.*))?$/s.exec(first);
-    if (match === null) throw new ApplicationError('the listener wrote to the socket what is no HTTP response');
-    const code = Number(match[1]);
+    const lines = text.split('\r\n');
+    const { code, status } = statusLine(lines[0]);
     if (code < 200) {
       this.interim = code;
       return;
@@ -131,16 +171,13 @@ export class ResponseParser {
     const headers: HeaderField[] = [];
     let length = -1;
     let chunked = false;
-    for (const line of lines) {
-      const colon = line.indexOf(':');
-      const name = line.substring(0, colon);
-      const value = trimmed(line.substring(colon + 1));
-      const lower = name.toLowerCase();
+    for (let i = 1; i < lines.length; i++) {
+      const { name, lower, value, passes } = fieldLine(lines[i]);
       if (lower === 'transfer-encoding') chunked ||= /chunked/i.test(value);
       else if (lower === 'content-length') length = Number(value);
-      if (isApplicationField(lower)) headers.push([name, value]);
+      if (passes) headers.push([name, value]);
     }
-    this.head = { status: statusOf(code, match[2] ?? ''), headers };
+    this.head = { status, headers };
     if (this.#forHead || code === 204 || code === 304) this.#state = COMPLETE;
     else if (!chunked) this.#body(length);
     else if (!framed) this.#body(-1);

@@ -137,13 +137,17 @@ export class AsyncInput implements AsyncInputStream {
   }
 
   #nextBlock(): Promise<Uint8Array | null> {
-    return this.#queue(async () => {
+    return this.#queue(() => {
       this.#buffer ??= new InputBuffer(this.#source === null);
-      const rest = this.#buffer.rest(BLOCK);
-      if (rest !== null || this.#buffer.ended) return rest;
-      const block = await this.#source!.read(BLOCK, false);
-      if (block === null) this.#buffer.ended = true;
-      return block;
+      const buffer = this.#buffer;
+      const rest = buffer.rest(BLOCK);
+      if (rest !== null || buffer.ended) return rest;
+      const took = (block: Uint8Array | null): Uint8Array | null => {
+        if (block === null) buffer.ended = true;
+        return block;
+      };
+      const read = this.#source!.read(BLOCK, false);
+      return isPromise(read) ? read.then(took) : took(read);
     });
   }
 
@@ -169,17 +173,26 @@ export class AsyncInput implements AsyncInputStream {
     return run;
   }
 
+  /** What is there need not be waited for, and costs no promise. */
   #take(limit: number, line: boolean): Uint8Array | Promise<Uint8Array> {
     this.#buffer ??= new InputBuffer(this.#source === null);
-    this.#buffer.begin(limit, line);
-    return this.#buffer.take() ?? this.#wait(this.#buffer);
-  }
-
-  async #wait(buffer: InputBuffer): Promise<Uint8Array> {
+    const buffer = this.#buffer;
+    buffer.begin(limit, line);
     for (;;) {
-      buffer.feed(await this.#source!.read(buffer.wanted, buffer.line));
       const result = buffer.take();
       if (result !== null) return result;
+      const read = this.#source!.read(buffer.wanted, buffer.line);
+      if (isPromise(read)) return this.#wait(buffer, read);
+      buffer.feed(read);
+    }
+  }
+
+  async #wait(buffer: InputBuffer, first: Promise<Uint8Array | null>): Promise<Uint8Array> {
+    buffer.feed(await first);
+    for (;;) {
+      const result = buffer.take();
+      if (result !== null) return result;
+      buffer.feed(await this.#source!.read(buffer.wanted, buffer.line));
     }
   }
 }

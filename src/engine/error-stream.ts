@@ -5,7 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import type { ErrorStream } from '../interface/types.ts';
-import { checkErrorText, joinedLines } from '../rules/error-text.ts';
+import { errorStream } from '../rules/error-text.ts';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import { isNotReady, whenReady } from './descriptors.ts';
 
@@ -61,26 +61,16 @@ export function writeOutput(descriptor: number, bytes: Uint8Array): void {
 
 /**
  * An error stream over a descriptor. Text is UTF-8, lone surrogates become U+FFFD (G-71); control characters other than
- * newline and tab are shown as `\x1b`. Nothing is held back, so `flush` has nothing to do. A descriptor that is closed
- * or full is no error for the application: the text is dropped.
+ * newline and tab are shown as `\x1b`. Nothing is held back. A descriptor that is closed or full is no error for the
+ * application: the text is dropped.
  *
  * @param client takes the text in place of the descriptor, for a client with a stream for it (G-174), unless it returns
  *   false
  */
 export function createErrorStream(descriptor = 2, client?: (text: Uint8Array) => boolean): ErrorStream {
-  /** @throws TypeError for anything but a string */
-  function write(text: string): void {
-    checkErrorText(text);
-    if (text === '') return;
+  return errorStream((text) => {
     const shown = text.replace(CONTROLS, visible);
     if (client?.(Buffer.from(shown, 'utf8'))) return;
     writeOutput(descriptor, Buffer.from(elsewhere === null ? forDescriptor(descriptor, shown) : shown, 'utf8'));
-  }
-  return {
-    write,
-    writelines(lines: Iterable<string>): void {
-      write(joinedLines(lines));
-    },
-    flush(): void {},
-  };
+  });
 }

@@ -130,7 +130,7 @@ export class ResponseState {
   trace: RequestTrace | null = null;
   private readonly forHead: boolean;
   private readonly counters: EngineCounters | undefined;
-  private readonly errors: ErrorStream;
+  protected readonly errors: ErrorStream;
   private readonly method: unknown;
   private readonly script: unknown;
   private readonly path: unknown;

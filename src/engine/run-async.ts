@@ -8,7 +8,7 @@
 import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
-import { hasMethod, isAwaitable, isPlainArray, noStepFault, notIterable, refuseNoBody } from '../rules/body.ts';
+import { isAwaitable, isPlainArray, noStepFault, notIterable, refuseNoBody } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
@@ -133,16 +133,16 @@ class AsyncRun implements RunningRequest {
       this.sending.then(() => this.returned(body)); // how fast the client reads changes no response
       return;
     }
-    if (PooledText.is(body)) {
-      this.returned(body.lent);
-      return;
-    }
     try {
       // B-04: an array may be an async iterable.
-      const plain = isPlainArray(body) && !hasMethod(body, Symbol.asyncIterator);
-      const chunks = plain ? state.takeArray(body) : null;
-      if (plain && chunks === null) this.settle(body, this.send());
-      else this.respond(chunks ?? body, body);
+      if (!isPlainArray(body) || Symbol.asyncIterator in body) {
+        if (PooledText.is(body)) this.returned(body.lent);
+        else this.respond(body, body);
+        return;
+      }
+      const chunks = state.takeArray(body);
+      if (chunks === null) this.settle(body, this.send());
+      else this.respond(chunks, body);
     } catch (error) {
       this.settle(body, this.fail(BODY_FAILED, error));
     }

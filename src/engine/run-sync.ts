@@ -5,15 +5,7 @@ import { isPromise } from 'node:util/types';
 import { ClientDisconnected } from '../interface/errors.ts';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { Application, Environ, StartResponse, Write } from '../interface/types.ts';
-import {
-  closeLate,
-  isPlainArray,
-  noStepFault,
-  notIterable,
-  notSyncFault,
-  refuseNoBody,
-  refusePromise,
-} from '../rules/body.ts';
+import { closeLate, isPlainArray, iterateOf, noStepFault, notSyncFault, refusePromise } from '../rules/body.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard } from '../rules/promises.ts';
 import { Context } from './context.ts';
@@ -86,20 +78,12 @@ class SyncRun {
       else this.iterate(chunks, chunks[Symbol.iterator], body);
       return;
     }
-    refuseNoBody(body, 'a sync application');
     if (isPromise(body)) {
       state.noBody();
       closeLate(body, (error) => state.closingFailed(CLOSE_FAILED, error));
       throw faultError(notSyncFault('a promise'));
     }
-    // An object or a function, which may be asked for any property.
-    const iterate = (body as Iterable<unknown>)[Symbol.iterator];
-    if (typeof iterate !== 'function') {
-      if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function') {
-        throw faultError(notSyncFault('an async iterable'));
-      }
-      throw notIterable(body);
-    }
+    const iterate = iterateOf(body);
     const descriptor = state.takeFile(body, this.transport);
     if (descriptor < 0) this.iterate(body, iterate, body);
     else this.sendFile(descriptor);

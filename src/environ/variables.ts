@@ -5,6 +5,7 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import type { AsyncEnviron, AsyncInputStream, Environ, ErrorStream, InputStream } from '../interface/types.ts';
 import { defaultPort, splitAuthority } from '../rules/grammar.ts';
+import { Memo } from '../rules/memo.ts';
 import { isNativeString } from '../rules/native-strings.ts';
 import type { TlsVariables } from './tls.ts';
 
@@ -53,10 +54,6 @@ export const SOFTWARE = 'quaich';
 /** `wsgi.version`, shared by all requests and therefore frozen (G-04, G-40). */
 // `freeze` types it as an array of numbers.
 export const VERSION: readonly [1, 0] = Object.freeze([1, 0]) as readonly [1, 0];
-
-/** Field names whose keys are remembered. Clients choose the names: the memory is bounded. */
-const MOST_REMEMBERED_NAMES = 1024;
-const LONGEST_REMEMBERED_NAME = 64;
 
 /**
  * The variable of a field that is not shown: Proxy (G-35), Transfer-Encoding (G-36), underscores (G-32), a bad name.
@@ -171,18 +168,10 @@ export function variableOf(name: string): string {
 
 /** `variableOf` with a memory. */
 export class FieldVariables {
-  readonly #remembered = new Map<string, string>();
+  readonly #remembered = new Memo<string>();
 
   of(name: string): string {
-    const remembered = this.#remembered.get(name);
-    if (remembered !== undefined) return remembered;
-    const variable = variableOf(name);
-    if (name.length <= LONGEST_REMEMBERED_NAME) {
-      // Starting afresh lets the names of honest clients come back after a flood of random ones.
-      if (this.#remembered.size >= MOST_REMEMBERED_NAMES) this.#remembered.clear();
-      this.#remembered.set(name, variable);
-    }
-    return variable;
+    return this.#remembered.get(name) ?? this.#remembered.keep(name, variableOf(name));
   }
 }
 

@@ -23,12 +23,13 @@ type StatusLine = `${'2' | '3' | '4' | '5'}${Digit}${Digit} ${string}`;
 
 /**
  * A status as it may be written. Of a literal the compiler sees whether it is three digits from 200 to 599, a space and
- * a reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. Any other literal is
- * `never` (a type that says why would not be the same in two copies of the package). A `string`, or a template with a
- * part that is not known, passes: `startResponse` checks it (G-87). The two are told apart by a record with the status
- * as its key: it asks for a property where that is a literal, and for none where it may be any string.
+ * a reason phrase (G-88, G-89); the space is there also where the phrase is empty, `'200 '`. For any other it names
+ * what it has expected, which is all that it can say: a text of ours would not be the same in two copies of the
+ * package. A `string`, or a template with a part that is not known, passes: `startResponse` checks it (G-87). The two
+ * are told apart by a record with the status as its key: it asks for a property where that is a literal, and for none
+ * where it may be any string.
  */
-export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : S extends StatusLine ? S : never;
+export type Status<S extends string> = Record<never, 1> extends Record<S, 1> ? S : StatusLine;
 
 /**
  * `startResponse` by the `write` that it gives. A method, since methods are compared less strictly: what a middleware
@@ -161,6 +162,8 @@ interface CommonEnviron {
   HTTPS?: string;
   /** The field Host: which site the client asks for. Any text that it likes (G-29). */
   HTTP_HOST?: string;
+  /** The cookies of the request in one line; `cookies` of the toolbox reads it (G-30). */
+  HTTP_COOKIE?: string;
   /** The version of the convention (G-40). */
   'wsgi.version': readonly [1, 0];
   /** Of the URL that the client asks for (G-41). */

@@ -6,6 +6,7 @@ import { prefixText } from '../rules/prefix.ts';
 import { describeError } from '../rules/show.ts';
 import { importFirst } from './imports.ts';
 import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
+import type { MetricsRegistry } from './own-metrics.ts';
 import { endThread } from './this-thread.ts';
 import type { ThreadLoad } from './worker-data.ts';
 
@@ -73,6 +74,11 @@ export class Applications {
       await this.stop(() => {});
       throw error;
     }
+  }
+
+  /** What they measure with, each registry once. */
+  get registries(): ReadonlySet<MetricsRegistry> {
+    return new Set(this.mounted.flatMap((application) => application?.metrics ?? []));
   }
 
   /**

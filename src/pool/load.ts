@@ -11,6 +11,7 @@ import { lookUp, pick } from './find-export.ts';
 import { isPython, resolveModule } from './find-module.ts';
 import { adapt, type Declared, type ForeignInterface, foreignInterface, interfaceNamed } from './foreign.ts';
 import { type Exports, importModule } from './import-module.ts';
+import { isRegistry, type MetricsRegistry } from './own-metrics.ts';
 
 type ListenCallsModule = typeof import('./listen-calls.ts');
 
@@ -45,6 +46,8 @@ export type LoadedApplication = ApplicationOfKind & {
   readonly startup?: Lifespan['startup'];
   /** As `startup`. */
   readonly shutdown?: Lifespan['shutdown'];
+  /** What its module measures with: the export `metrics` (L-73). */
+  readonly metrics?: MetricsRegistry;
   readonly known: KnownApplication;
 };
 
@@ -144,13 +147,20 @@ export async function loadApplication(
         : { kind: 'async', app: await adapt(foreign, value) };
     const startup = hook('startup', made.app, exports, spec);
     const shutdown = hook('shutdown', made.app, exports, spec);
+    const metrics = lookUp(exports, 'metrics');
     const found: KnownApplication = {
       kind: made.kind,
       foreign: foreign?.name ?? null,
       export: value === calls?.server ? null : name,
       listens: [...(calls?.addresses ?? [])],
     };
-    return { ...made, ...(startup && { startup }), ...(shutdown && { shutdown }), known: known ?? found };
+    return {
+      ...made,
+      ...(startup && { startup }),
+      ...(shutdown && { shutdown }),
+      ...(isRegistry(metrics) && { metrics }),
+      known: known ?? found,
+    };
   } finally {
     // A program may call `listen` long after it was loaded, where that harms others: on each of several threads.
     if (!adapted || isMainThread) calls?.release();

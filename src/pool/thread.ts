@@ -6,6 +6,7 @@ import { describeError } from '../rules/show.ts';
 import { releaseFileLocks } from './file-locks.ts';
 import { type LoadedThread, threadOptions } from './loaded-thread.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
+import type { ToldMetrics } from './own-metrics.ts';
 import {
   DRAINING,
   ENDED,
@@ -22,12 +23,13 @@ import {
   STARTED,
   STARTING,
 } from './states.ts';
+import { ThreadMetrics } from './thread-metrics.ts';
 import { Vitals } from './vitals.ts';
 
 /** What a worker reports of itself. Control only: requests never travel this way. */
 export type WorkerMessage =
-  /** The applications are loaded and started up. */
-  | { type: 'ready' }
+  /** The applications are loaded and started up; `measures`: it can be asked for their metrics. */
+  | { type: 'ready'; measures?: boolean }
   /** It cannot go on. `configuration`: the fault is the owner's, and the message says all. */
   | { type: 'failed'; message: string; configuration: boolean }
   /** An error outside of any request, which nobody caught (G-146). */
@@ -39,7 +41,12 @@ export type WorkerMessage =
   /** They have run: its thread can be ended. */
   | { type: 'left' }
   /** It has more memory than `WorkerData.recycleMemory` (L-30). */
-  | { type: 'memory'; bytes: number };
+  | { type: 'memory'; bytes: number }
+  /** What its applications measure: when it was asked, and before it leaves (L-73). */
+  | ({ type: 'metrics' } & ToldMetrics);
+
+/** What a worker is told: to take requests, where it is held back; to tell of its metrics. */
+export type WorkerOrder = 'serve' | 'metrics';
 
 /** What every worker gets with its task. */
 export interface WorkerTask<Data> {
@@ -155,6 +162,7 @@ export class WorkerThread {
   readonly started: Promise<void>;
   readonly ended: Promise<void>;
   readonly vitals: Vitals;
+  readonly metrics: ThreadMetrics;
   /** It is not in service yet: it waits for `release`. */
   held: boolean;
   /** Another thread has taken its part, or nobody needs it. */
@@ -197,6 +205,7 @@ export class WorkerThread {
     sharedFileLocks();
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
+    this.metrics = new ThreadMetrics(() => this.#tell('metrics'));
     port1.on('message', (message: WorkerMessage) => this.#receive(message));
     const { data, link, entry } = options;
     const task: WorkerTask<unknown> = { index: place, incarnation, port: port2, link, files: this.files, held, data };
@@ -279,8 +288,12 @@ export class WorkerThread {
   release(): void {
     if (!this.held) return;
     this.held = false;
-    this.#port.postMessage(null);
+    this.#tell('serve');
     if (this.#hasStarted && this.#state === STARTING) this.#takeUp();
+  }
+
+  #tell(order: WorkerOrder): void {
+    this.#port.postMessage(order);
   }
 
   #takeUp(): void {
@@ -342,6 +355,7 @@ export class WorkerThread {
   #receive(message: WorkerMessage): void {
     switch (message.type) {
       case 'ready':
+        this.metrics.isUsed = message.measures === true;
         if (this.#state === STARTING) {
           clearTimeout(this.#timer);
           this.#hasStarted = true;
@@ -360,6 +374,9 @@ export class WorkerThread {
         return;
       case 'memory':
         this.#events.grown?.(this, message.bytes);
+        return;
+      case 'metrics':
+        this.metrics.told(message);
         return;
       case 'leaving':
         this.#leave();

@@ -10,12 +10,17 @@ import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
 import { turn } from '../rules/event-loop.ts';
+import { copyOf, Memo } from '../rules/memo.ts';
 import { nativeToText } from '../rules/native-strings.ts';
+import { nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
+import { within } from '../rules/within.ts';
 import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
 import { watchOwnMemory } from './own-memory.ts';
-import type { WorkerMessage, WorkerTask } from './thread.ts';
+import { tellMetrics } from './own-metrics.ts';
+import type { WorkerMessage, WorkerOrder, WorkerTask } from './thread.ts';
+import { METRICS_WAIT } from './thread-metrics.ts';
 import { onUncaught } from './uncaught.ts';
 import type { Offers, WorkerData } from './worker-data.ts';
 
@@ -87,16 +92,14 @@ export function ringEnviron<Async extends boolean>(
   return environ;
 }
 
-/** What texts about connections say. Clients open the connections: the memory is bounded. */
-const KNOWN_CONNECTIONS = new Map<string, ConnectionInfo>();
-const MOST_KNOWN = 1024;
-const LONGEST_KNOWN = 256;
+/** What texts about connections say. */
+const KNOWN_CONNECTIONS = new Memo<ConnectionInfo>(1024);
 
 /** The inverse of `SocketHost.connectionText`, which is the same for all requests of a connection. */
 function connectionInfo(meta: string): ConnectionInfo {
   const known = KNOWN_CONNECTIONS.get(meta);
   if (known !== undefined) return known;
-  const text = Buffer.from(meta, 'latin1').toString('latin1'); // V8 keeps all of what a string was cut from
+  const text = copyOf(meta);
   const [remoteAddress, remotePort, serverName, serverPort, protocol, kind, tls] = text.split('\n');
   const scheme = protocol === 'https' ? 'https' : 'http';
   const info: ConnectionInfo = {
@@ -108,11 +111,7 @@ function connectionInfo(meta: string): ConnectionInfo {
     unixSocket: kind === 'unix',
   };
   if (tls !== undefined) info.tls = JSON.parse(tls);
-  if (text.length <= LONGEST_KNOWN) {
-    if (KNOWN_CONNECTIONS.size >= MOST_KNOWN) KNOWN_CONNECTIONS.clear();
-    KNOWN_CONNECTIONS.set(text, info);
-  }
-  return info;
+  return KNOWN_CONNECTIONS.keep(text, info);
 }
 
 /** Serves requests, and fulfils when the worker is to serve no more (L-08, L-16). */
@@ -152,11 +151,18 @@ export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): 
     await turn();
     if (!broken) {
       started = true;
-      post({ type: 'ready' });
+      const { registries } = applications;
+      const tell = async (): Promise<void> => post({ type: 'metrics', ...(await tellMetrics(registries)) });
       // Ends: when all that were started with it have started up, or it is to leave; with the thread.
-      if (held) await new Promise((resolve) => port.once('message', resolve));
+      const released = new Promise<void>((resolve) => {
+        port.on('message', (order: WorkerOrder) => (order === 'serve' ? resolve() : void tell()));
+      });
+      const measures = registries.size > 0;
+      post({ type: 'ready', measures });
+      if (held) await released;
       watchOwnMemory(data.recycleMemory, (bytes) => post({ type: 'memory', bytes }));
       await serve(task, applications, proxies);
+      if (measures) await within(tell(), METRICS_WAIT, 'to tell of metrics').catch(nothing);
       post({ type: 'leaving' });
       await applications.stop((error) => {
         post({ type: 'shutdown-failed', message: `the shutdown failed: ${describeFailure(error).message}` });

@@ -1,4 +1,5 @@
 import { READ_AREA, READ_SIZE } from '../../assembly/layout.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import { StateError } from '../rules/state-machine.ts';
 import type { ConnectionHost } from './host.ts';
 import type { Parser } from './http/parser.ts';
@@ -95,7 +96,9 @@ export class Input {
     this.backlog = null;
     if (backlog !== null) {
       for (let at = 0; at < backlog.length; at += READ_SIZE) {
-        this.receive(backlog.copy(this.parser.bytes, READ_AREA, at, at + READ_SIZE));
+        const end = Math.min(at + READ_SIZE, backlog.length);
+        copyBytes(this.parser.bytes, READ_AREA, backlog, at, end);
+        this.receive(end - at);
       }
     }
     if (!this.parked) this.resume();

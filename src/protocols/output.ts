@@ -1,4 +1,5 @@
 import '../rules/latin1.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import type { Exchange } from './exchange.ts';
 import type { ConnectionHost } from './host.ts';
 
@@ -15,7 +16,7 @@ export const LENT_PIECE = 16384;
 export function block(before: string, bytes: Uint8Array, after: string): Buffer {
   const whole = Buffer.allocUnsafe(before.length + bytes.length + after.length);
   whole.latin1Write(before, 0, before.length);
-  whole.set(bytes, before.length);
+  copyBytes(whole, before.length, bytes);
   whole.latin1Write(after, before.length + bytes.length, after.length);
   return whole;
 }

@@ -1,5 +1,6 @@
 import { READ_AREA } from '../../assembly/layout.ts';
 import '../rules/latin1.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import type { Exchange } from './exchange.ts';
 import type { Parser } from './http/parser.ts';
 
@@ -84,7 +85,7 @@ export class IncomingBody {
       this.refused = null;
       return;
     }
-    refused.copy(this.parser.bytes, READ_AREA);
+    copyBytes(this.parser.bytes, READ_AREA, refused);
     const taken = receiver?.owner?.body(READ_AREA, refused.length) ?? refused.length;
     if (this.refused === refused) this.refused = taken < refused.length ? refused.subarray(taken) : null;
   }

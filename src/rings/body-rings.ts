@@ -1,5 +1,6 @@
+import { copyBytes } from '../rules/bytes.ts';
 import { BODY_HEAD, BODY_SIZE, BODY_START, BODY_TAIL, BODY_WANTED, type RingLayout } from './layout.ts';
-import { copyBytes, type Views } from './views.ts';
+import type { Views } from './views.ts';
 
 /**
  * The gateway's end of the body rings, by which request bodies follow their slots to the workers. A slot has a ring of

@@ -5,6 +5,7 @@
 import { threadId } from 'node:worker_threads';
 import { FIELD_WORDS, HEAD_FIELD_COUNT, HEAD_LENGTH, HEAD_WORDS } from '../../assembly/layout.ts';
 import { HeadReader, PARSED_HEAD } from '../environ/head-record.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import { BodyRings } from './body-rings.ts';
 import { ringBell, Sleeper } from './doorbell.ts';
@@ -54,7 +55,7 @@ import {
   WORKER_WORDS,
 } from './layout.ts';
 import { type LentBlocks, type ResponseHandler, ResponseReader } from './response-reader.ts';
-import { copyBytes, type Views, viewsOf } from './views.ts';
+import { type Views, viewsOf } from './views.ts';
 
 /** Below this many words a loop beats `copyWithin` (72 ns for any small number of them). */
 const LOOP_WORDS = 40;

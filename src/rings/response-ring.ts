@@ -3,6 +3,7 @@
  * message is contiguous and is published by one store of RING_TAIL, so a thread killed at any point leaves no half
  * message.
  */
+import { copyBytes } from '../rules/bytes.ts';
 import { ringBell } from './doorbell.ts';
 import {
   BLOCK_FREE,
@@ -62,8 +63,6 @@ export function joinWords(low: number, high: number): number {
 export class ResponseWriter {
   readonly words: Int32Array;
   readonly bytes: Buffer;
-  /** The same bytes without the methods of Buffer: its `slice` copies. */
-  readonly plain: Uint8Array;
   /** The largest message, header included: half the ring, so that it fits at any position once the ring is empty. */
   readonly largest: number;
   readonly #layout: RingLayout;
@@ -83,7 +82,6 @@ export class ResponseWriter {
   constructor(views: Views, layout: RingLayout, worker: number) {
     this.words = views.words;
     this.bytes = views.bytes;
-    this.plain = new Uint8Array(views.words.buffer);
     this.largest = layout.responseSize / 2;
     this.#layout = layout;
     this.#worker = worker;
@@ -204,7 +202,7 @@ export class ResponseWriter {
     const address = this.reserve(MESSAGE_HEADER + bytes.length);
     if (address < 0) return false;
     this.header(address, kind, slot, generation, 0, bytes.length);
-    this.bytes.set(bytes, address + MESSAGE_HEADER);
+    copyBytes(this.bytes, address + MESSAGE_HEADER, bytes);
     this.publish(address);
     return true;
   }
@@ -216,7 +214,7 @@ export class ResponseWriter {
     const address = this.reserve(MESSAGE_HEADER + length);
     if (address < 0) return false;
     this.header(address, KIND_NOTE, -1, 0, length, code);
-    payload.copy(this.bytes, address + MESSAGE_HEADER, 0, length);
+    copyBytes(this.bytes, address + MESSAGE_HEADER, payload, 0, length);
     this.publish(address);
     return true;
   }

@@ -2,6 +2,7 @@ import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import { noteClaim, timeSinceArrival } from './clock.ts';
 import {
   ACKNOWLEDGED,
@@ -215,7 +216,7 @@ export abstract class RingRequest {
     const start = address + MESSAGE_HEADER;
     if (head !== null) writer.bytes.latin1Write(head.text, start, text);
     if (chunk !== null && count > 0) {
-      writer.bytes.set(count === chunk.length ? chunk : chunk.subarray(from, from + count), start + text);
+      copyBytes(writer.bytes, start + text, chunk, from, from + count);
     }
     writer.publish(address);
     this.#lent = false;
@@ -259,10 +260,7 @@ export abstract class RingRequest {
     words[extra] = first;
     words[extra + 1] = taken;
     if (head !== null) writer.bytes.latin1Write(head.text, address + MESSAGE_HEADER + EXTRA_HEADER, text);
-    writer.bytes.set(
-      count === chunk.length ? chunk : chunk.subarray(from, from + count),
-      layout.block + first * layout.blockSize,
-    );
+    copyBytes(writer.bytes, layout.block + first * layout.blockSize, chunk, from, from + count);
     writer.publish(address);
     this.#lent = true;
     this.#count(count, count === left ? final : MORE);
@@ -348,11 +346,11 @@ export abstract class RingRequest {
     const size = words[header + BODY_SIZE];
     const area = words[header + BODY_START] >>> 0;
     const offset = this.#bodyHead & (size - 1);
-    const { plain } = this.writer;
+    const { bytes } = this.writer;
     const first = Math.min(count, size - offset);
     const block = unshared(count);
-    block.set(plain.subarray(area + offset, area + offset + first));
-    if (first < count) block.set(plain.subarray(area, area + count - first), first);
+    copyBytes(block, 0, bytes, area + offset, area + offset + first);
+    if (first < count) copyBytes(block, first, bytes, area, area + count - first);
     this.#bodyHead = (this.#bodyHead + count) | 0;
     // Releases the room, and comes before the look at BODY_WANTED (see BodyRings).
     Atomics.store(words, header + BODY_HEAD, this.#bodyHead);

@@ -17,9 +17,3 @@ export function viewsOf(memory: SharedMemory, layout: RingLayout): Views {
   }
   return { words: new Int32Array(buffer), bytes: Buffer.from(buffer) };
 }
-
-/** Copies the bytes from `from` to `to` of one memory to the address `at` of another, or of the same. */
-export function copyBytes(target: Buffer, at: number, source: Uint8Array, from: number, to: number): void {
-  if (source === target) target.copyWithin(at, from, to);
-  else target.set(source.subarray(from, to), at);
-}

@@ -79,6 +79,18 @@ export function notSyncFault(what: 'a promise' | 'an async iterable'): Fault<'no
   return { rows: 'B-02', what: 'not sync', seen: `a sync application returned ${what}`, advice };
 }
 
+/** The method by which a sync body is iterated; refuses what has none (G-100, B-02). */
+export function iterateOf(body: unknown): Iterable<unknown>[typeof Symbol.iterator] {
+  refuseNoBody(body, 'a sync application');
+  // An object or a function, which may be asked for any property.
+  const iterate = (body as Iterable<unknown>)[Symbol.iterator];
+  if (typeof iterate === 'function') return iterate;
+  if (typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function') {
+    throw faultError(notSyncFault('an async iterable'));
+  }
+  throw notIterable(body);
+}
+
 /** The words for a chunk that is none (G-103); its promise is handled. */
 export function noChunkFault(value: unknown, place: string): Fault<'promise' | 'other'> {
   disregard(value);

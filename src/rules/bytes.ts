@@ -31,3 +31,22 @@ export function bytesOf(value: unknown): Uint8Array | null {
   if (size === 0) return new Uint8Array(0);
   return new Uint8Array(bufferOf(value), offsetOf(value), size);
 }
+
+/** Bytes from which on `fill` is the faster way. */
+const LEAST_FILLED = 512;
+const { fill } = Buffer.prototype;
+
+/**
+ * Copies the bytes of `source` from `from` to `to` into `target`, from `at` on; they must not overlap.
+ *
+ * Where one of them is shared memory, V8 copies byte by byte (`set`, `copyWithin`), but for addresses that are equal
+ * modulo 8, and so does Buffer's `copy` on Node 20: 64 KiB in 20 µs. Buffer's `fill` with as many bytes as there is
+ * room for is a `memcpy`, on every version: 0.8 µs.
+ */
+export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, from = 0, to = source.length): void {
+  const size = to - from;
+  const bytes =
+    size === source.length ? source : new Uint8Array(source.buffer, source.byteOffset + from, Math.max(size, 0));
+  if (size < LEAST_FILLED) target.set(bytes, at);
+  else fill.call(target, bytes, at, at + size);
+}

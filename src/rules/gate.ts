@@ -4,7 +4,7 @@
  */
 export class Gate {
   #resolve: (() => void) | null = null;
-  #reject: ((reason: Error) => void) | null = null;
+  #reject: ((reason: unknown) => void) | null = null;
 
   /** Ends: with `release`, and with `refuse`, which rejects. */
   wait(): Promise<void> {
@@ -21,7 +21,7 @@ export class Gate {
     resolve?.();
   }
 
-  refuse(reason: Error): void {
+  refuse(reason: unknown): void {
     const reject = this.#reject;
     this.#resolve = null;
     this.#reject = null;

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { READ_SIZE } from '../../assembly/layout.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import { nothing } from '../rules/promises.ts';
 
 /** What a connection hears from its socket. */
@@ -152,7 +153,7 @@ export class Acceptor {
     hear(accepted, events).on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_SIZE) {
         const end = Math.min(at + READ_SIZE, chunk.length);
-        chunk.copy(this.readArea, 0, at, end);
+        copyBytes(this.readArea, 0, chunk, at, end);
         events.read(end - at);
       }
     });

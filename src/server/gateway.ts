@@ -180,12 +180,12 @@ export class Gateway implements SessionContext {
     // Asked now, since the system forgets the address of a client that resets its connection.
     const info = full ? null : connectionInfo(socket, unixSocket, protocol === 'https' ? 'https' : 'http');
     if (info === null || isGone(info)) this.turnAway(socket);
-    else if (proxied) this.proxies.begin(socket, info, this.turn.now, (told) => this.begin(socket, told, protocol));
+    else if (proxied) this.proxies.begin(socket, info, (told) => this.begin(socket, told, protocol));
     else this.begin(socket, info, protocol);
   }
 
   private begin(socket: net.Socket, info: ConnectionInfo, protocol: Protocol): void {
-    if (protocol === 'https') this.encryption.begin(socket, info, this.turn.now);
+    if (protocol === 'https') this.encryption.begin(socket, info);
     else this.open(socket, info, protocol);
   }
 
@@ -197,11 +197,10 @@ export class Gateway implements SessionContext {
     }
     const { http2 } = this.options;
     const { parser, connection } = this;
-    const { now } = this.turn;
     const open: OpenConnection =
       isHttp2 && http2 !== undefined
-        ? http2(socket, info, refusal, this, now)
-        : new SocketHost(socket, info, this, now, (host) => connect(host, protocol, parser, connection), refusal);
+        ? http2(socket, info, refusal, this)
+        : new SocketHost(socket, info, this, (host) => connect(host, protocol, parser, connection), refusal);
     this.hosts.add(open);
     this.traffic.opened(refusal === '' ? 'accepted' : 'refused');
     if (this.draining) open.connection.drain();

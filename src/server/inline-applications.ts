@@ -3,6 +3,9 @@ import type { TrustedProxies } from '../environ/trusted-proxies.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { ErrorStream } from '../interface/types.ts';
 import { Applications, describeFailure } from '../pool/applications.ts';
+import type { MetricLists } from '../pool/metric-data.ts';
+import { tellMetrics } from '../pool/own-metrics.ts';
+import { GatheredMetrics, ThreadMetrics } from '../pool/thread-metrics.ts';
 import { onUncaught } from '../pool/uncaught.ts';
 import { type Runnable, runnables } from '../pool/worker.ts';
 import type { WorkerMount } from '../pool/worker-data.ts';
@@ -58,6 +61,9 @@ export class InlineApplications implements Service {
   private readonly turn: Turn;
   private readonly runner: InlineRunner;
   private readonly applications = new Applications();
+  private readonly measured: GatheredMetrics;
+  /** Of this thread. */
+  private readonly threadMetrics = new ThreadMetrics(() => void this.measure());
   private mounts: readonly (Runnable<true> | null)[] = [];
   /** In progress at a time (G-09). */
   private readonly mostRequests: number;
@@ -69,7 +75,8 @@ export class InlineApplications implements Service {
   constructor(options: InlineOptions, parser: Parser, turn: Turn) {
     this.options = options;
     this.turn = turn;
-    const { traffic } = options;
+    const { traffic, report } = options;
+    this.measured = new GatheredMetrics((fault) => report('warn', `metrics of inline applications: ${fault}`));
     this.runner = new InlineRunner(
       parser,
       options,
@@ -95,6 +102,7 @@ export class InlineApplications implements Service {
       if (error instanceof ConfigurationError) throw error;
       throw new QuaichError('QUAICH_STARTUP', describeFailure(error).message, { cause: error });
     }
+    this.threadMetrics.isUsed = this.applications.registries.size > 0;
     this.mounts = runnables<true>(
       this.applications,
       {
@@ -131,6 +139,14 @@ export class InlineApplications implements Service {
     return { inProgress: this.inProgress, queued: 0, workers: [], replaced: [] };
   }
 
+  metrics(): Promise<MetricLists> {
+    return this.measured.gather(() => [{ metrics: this.threadMetrics }]);
+  }
+
+  private async measure(): Promise<void> {
+    this.threadMetrics.told(await tellMetrics(this.applications.registries));
+  }
+
   /** The hooks on this thread have their limit; nothing else can cut them short. */
   abort(): void {}
 
@@ -144,10 +160,7 @@ export class InlineApplications implements Service {
       exchange.worker = 'inline';
     }
     const request = this.runner.run(runnable, exchange, host);
-    if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) {
-      request.since = this.turn.now;
-      this.awaited.add(request);
-    }
+    if (this.options.timeoutAsyncResponse > 0 && request.isAwaited) this.awaited.add(request);
     return true;
   }
 
@@ -159,9 +172,12 @@ export class InlineApplications implements Service {
 
   tick(now: number): void {
     for (const request of this.awaited) {
-      if (request.isExcused()) request.since = now;
-      if (request.isAwaited && now - request.since >= this.options.timeoutAsyncResponse) request.expire();
       if (!request.isAwaited) this.awaited.delete(request);
+      else if (request.isExcused()) request.since = 0;
+      else {
+        request.since ||= now;
+        if (now - request.since >= this.options.timeoutAsyncResponse) request.expire();
+      }
     }
   }
 }

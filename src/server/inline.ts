@@ -30,7 +30,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   readonly lends = true;
   /** Called when the client has gone, or the server gives up; set by the runner of the application. */
   onDisconnect: ((reason: Error) => void) | null = null;
-  /** Milliseconds (of the gateway's clock) since when its response is due; set by who limits that. */
+  /** Milliseconds (of the gateway's clock) since when its application is awaited; 0: no tick has found that yet. */
   since = 0;
 
   private readonly connection: ResponseConnection;
@@ -218,8 +218,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.bodyComplete) return null;
     if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
     // Ends: with bytes or the end of the body, with the connection, and with the request.
-    return new Promise<void>((resolve) => {
-      this.wake = resolve;
-    }).then(() => this.read(max));
+    return new Promise((resolve) => {
+      this.wake = () => resolve(this.read(max));
+    });
   }
 }

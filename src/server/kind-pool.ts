@@ -1,8 +1,10 @@
 import type { Kind } from '../interface/types.ts';
 import type { LoadedThread } from '../pool/loaded-thread.ts';
+import type { MetricLists } from '../pool/metric-data.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, WorkerPool } from '../pool/pool.ts';
 import { stackSize } from '../pool/python-stack.ts';
+import { GatheredMetrics } from '../pool/thread-metrics.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { GatewayEnd } from '../rings/index.ts';
 import { isClusterWorker } from '../rules/cluster.ts';
@@ -79,6 +81,7 @@ export class KindPool {
   private readonly options: SupervisionOptions;
   private readonly rings: GatewayEnd;
   private readonly turn: Turn;
+  private readonly metrics: GatheredMetrics;
   /** Time before which none is replaced for its memory, in milliseconds of the server's clock. */
   private memoryAfter = 0;
 
@@ -105,6 +108,7 @@ export class KindPool {
     this.options = options;
     this.rings = rings;
     this.turn = turn;
+    this.metrics = new GatheredMetrics((fault) => report('warn', `metrics of ${kind} workers: ${fault}`));
     this.places = Array.from({ length: places }, (_, index) => ({
       of: this,
       index,
@@ -141,6 +145,8 @@ export class KindPool {
           place.ready = false;
           place.draining = false;
           const loss = events.lost(first + index, files);
+          const thread = this.pool.threads[index];
+          if (thread !== null) this.metrics.ended(thread);
           const served = place.served + loss.requests.length > 0;
           place.served = 0;
           return { ...loss, served };
@@ -173,6 +179,11 @@ export class KindPool {
   /** Seconds until a worker is started, where none is in service or starting; 0 elsewhere. */
   get retryAfter(): number {
     return Math.ceil(this.pool.retryIn / 1000);
+  }
+
+  /** What their applications measure, in lists. */
+  measured(): Promise<MetricLists> {
+    return this.metrics.gather(() => this.pool.threads);
   }
 
   private started(place: WorkerPlace): void {

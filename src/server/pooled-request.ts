@@ -46,14 +46,17 @@ export class PooledRequest implements ExchangeOwner {
   exchange: Exchange | null = null;
   /** Response bytes that the socket has not taken: credit is granted when it has. */
   owed = 0;
-  /** Milliseconds (of the gateway's clock) of the last sign of life; for the limits of its application. */
+  /**
+   * Milliseconds (of the gateway's clock) since when its application has shown no sign of life. 0: no tick has found
+   * that yet; with the first that does the wait begins, so that none is cut short.
+   */
   since = 0;
+  /** The same, since when it is in the queue of the sync workers. */
+  queuedAt = 0;
   /** Bytes of the request body that the application had read at the last look. */
   bodySeen = 0;
   /** The head of the response has come. */
   answered = false;
-  /** Milliseconds of the request's arrival. */
-  begun = 0;
   /** The client still owes body bytes. */
   receiving = false;
   /** Body bytes that are to come before a sync worker gets the request; 0: the workers have it (B-44). */
@@ -78,11 +81,11 @@ export class PooledRequest implements ExchangeOwner {
 
   /** Carries an exchange from now on. */
   begin(exchange: Exchange): void {
-    const { rings, turn } = this.context;
+    const { rings } = this.context;
     this.exchange = exchange;
     this.owed = 0;
-    this.since = turn.now;
-    this.begun = turn.now;
+    this.since = 0;
+    this.queuedAt = 0;
     this.bodySeen = 0;
     this.answered = false;
     this.receiving = exchange.hasBody;
@@ -152,7 +155,6 @@ export class PooledRequest implements ExchangeOwner {
       this.release();
       return;
     }
-    this.begun = context.turn.now;
     this.wasQueued = true;
     context.rings.dispatchSync(this.slot);
     context.queued();

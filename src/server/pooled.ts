@@ -86,12 +86,16 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) {
       if (!request?.isRunning) continue;
       const worker = rings.owner(request.slot);
-      if (request.patience > 0) {
-        if (now - request.since >= request.patience) stuck(worker, request.complaint);
+      if (request.patience === 0 && (worker < 0 || request.isExcused())) {
+        request.since = 0;
         continue;
       }
-      if (worker < 0 || request.isExcused()) request.since = now;
+      request.since ||= now;
       const waited = now - request.since;
+      if (request.patience > 0) {
+        if (waited >= request.patience) stuck(worker, request.complaint);
+        continue;
+      }
       const isSync = worker < rings.layout.syncWorkers;
       const response = isSync ? limits.response : limits.asyncResponse;
       if (!request.answered && response > 0 && waited >= response) {
@@ -114,6 +118,11 @@ export class PooledRequests implements ResponseHandler {
     this.context.scheduleRings();
   }
 
+  /** With every tick of the clock in which requests are in the sync queue. */
+  lookAtQueue(now: number): void {
+    for (const request of this.requests) if (request?.wasQueued) request.queuedAt ||= now;
+  }
+
   /** Requests that have been in the sync queue since before `time` (milliseconds). */
   queuedSince(time: number): number {
     let count = 0;
@@ -122,7 +131,7 @@ export class PooledRequests implements ResponseHandler {
         request?.exchange &&
         request.file === null &&
         request.awaited === 0 &&
-        request.begun < time &&
+        request.queuedAt < time &&
         this.context.rings.owner(request.slot) < 0
       )
         count++;
@@ -137,7 +146,7 @@ export class PooledRequests implements ResponseHandler {
   refuseQueued(time: number, message: string, retryAfter: number): void {
     for (const request of this.requests) {
       const exchange = request?.exchange;
-      if (!exchange || request.awaited > 0 || request.begun >= time || !this.context.rings.withdraw(request.slot)) {
+      if (!exchange || request.awaited > 0 || request.queuedAt >= time || !this.context.rings.withdraw(request.slot)) {
         continue;
       }
       if (exchange.state === RESPONSE_AWAITED) exchange.connection.answer(exchange, 503, message, retryAfter);
@@ -313,7 +322,7 @@ export class PooledRequests implements ResponseHandler {
   /** Body bytes were given to the connection. */
   private sent(slot: number, exchange: Exchange, length: number, final: Final, wanted: boolean): void {
     const request = this.requests[slot];
-    request.since = this.context.turn.now;
+    request.since = 0;
     if (final === MORE) {
       request.owed += length;
       if (wanted) request.drained();

@@ -1,3 +1,4 @@
+import type { MetricLists } from '../pool/metric-data.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { Destination } from './gateway.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -44,4 +45,6 @@ export interface Service extends Destination {
   readonly isDown: boolean;
   /** What it has to do, and who does it. */
   status(): ServiceStatus;
+  /** What its applications measure, in a list for each thread (L-73). */
+  metrics(): Promise<MetricLists>;
 }

@@ -1,14 +1,7 @@
 import type { ConnectionInfo } from '../environ/variables.ts';
 import type { Connection } from '../protocols/connection.ts';
 import type { Exchange } from '../protocols/exchange.ts';
-import {
-  type ConnectionHost,
-  type RefusedLine,
-  WAIT_BODY,
-  WAIT_CLIENT,
-  WAIT_LINGERING,
-  WAIT_REQUEST,
-} from '../protocols/host.ts';
+import { type ConnectionHost, type RefusedLine, WAIT_BODY, WAIT_CLIENT, WAIT_LINGERING } from '../protocols/host.ts';
 import type { IncomingBody } from '../protocols/request-body.ts';
 import { reset } from '../protocols/reset.ts';
 import {
@@ -75,14 +68,16 @@ export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents 
   private readonly context: SocketContext;
   private readonly socket: Wire;
   private cachedText: string | null = null;
-  private waitingFor = WAIT_REQUEST;
+  /** What the last look at the deadlines has found: a WAIT_* and how far it has come; -1 before the first look. */
+  private waitingFor = -1;
   private progress = 0;
   private unsent = 0;
-  private waitingSince: number;
+  /** Waits begin with the first look that finds them: none is cut short. */
+  private waitingSince = 0;
   /** When this wait began, whatever steps forward it has seen. */
-  private begun: number;
-  /** When the last look at the deadlines was. */
-  private checked: number;
+  private begun = 0;
+  /** When the last look was. */
+  private checked = 0;
   /** The body whose client was waited for last, and how fast it comes; how fast output is taken. */
   private body: IncomingBody | null = null;
   private bodyPace: Pace | null = null;
@@ -94,16 +89,12 @@ export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents 
     accepted: Wire,
     info: ConnectionInfo,
     context: SocketContext,
-    now: number,
     connect: (host: ConnectionHost) => Connection,
     refusal = '',
   ) {
     this.context = context;
     this.info = info;
     this.refusal = refusal;
-    this.waitingSince = now;
-    this.begun = now;
-    this.checked = now;
     this.connection = connect(this);
     this.socket = context.acceptor.adopt(accepted, this);
   }
@@ -167,14 +158,16 @@ export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents 
     const { limits, minRate } = this.context;
     if (waitingFor === WAIT_CLIENT) {
       const taken = this.sent;
-      this.sendPace ??= new Pace(taken);
-      return this.sendPace.isSlow(elapsed, taken, limits[WAIT_CLIENT], minRate);
+      if (this.sendPace !== null) return this.sendPace.isSlow(elapsed, taken, limits[WAIT_CLIENT], minRate);
+      this.sendPace = new Pace(taken);
+      return false;
     }
     const body = waitingFor === WAIT_BODY ? this.connection.incoming : null;
     if (body === null) return false;
     if (body !== this.body || this.bodyPace === null) {
       this.body = body;
       this.bodyPace = new Pace(body.size);
+      return false;
     }
     return this.bodyPace.isSlow(elapsed, body.size, limits[WAIT_BODY], minRate);
   }

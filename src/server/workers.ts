@@ -1,6 +1,7 @@
 import { QuaichError } from '../interface/errors.ts';
 import type { ErrorStream, Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
+import type { MetricLists } from '../pool/metric-data.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError } from '../pool/pool.ts';
 import { TAKES_ERRORS } from '../pool/worker.ts';
@@ -205,6 +206,10 @@ export class Workers implements Service {
     return { inProgress: this.rings.inUse, ...workerStatuses(this.rings, this.places, mount), replaced };
   }
 
+  async metrics(): Promise<MetricLists> {
+    return (await Promise.all(this.pools.map((pool) => pool.measured()))).flat();
+  }
+
   abort(): void {
     for (const { pool } of this.pools) pool.abort();
   }
@@ -262,6 +267,7 @@ export class Workers implements Service {
       this.warned = false;
       return;
     }
+    this.requests.lookAtQueue(now);
     if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, BUSY, 1);
     if (queueWarning === 0) return;
     const stranded = this.requests.queuedSince(now - queueWarning);

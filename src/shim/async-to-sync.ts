@@ -2,7 +2,7 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markSync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, Environ, StartResponse } from '../interface/types.ts';
-import { bridgeOf, rememberBridge } from './inner-application.ts';
+import { blockingBridges, functionsBehind } from './inner-application.ts';
 import { BridgeLine } from './threads/single.ts';
 import type { ThreadOptions } from './threads/target.ts';
 
@@ -30,8 +30,8 @@ export function asyncToSync(
 ): Application {
   if (typeof app === 'string') return bridgeTo(app, options);
   if (typeof app !== 'function') throw new ConfigurationError(`asyncToSync takes a reference, got ${app}`);
-  const inner = bridgeOf(app);
-  if (inner !== undefined && kindOf(inner) === 'sync') return inner as Application;
+  const inner = functionsBehind.get(app);
+  if (inner !== undefined) return inner;
   if (kindOf(app) === 'sync') return app as Application;
   throw new ConfigurationError(
     "asyncToSync: a sync caller cannot wait for a promise on its own thread, and a function cannot be moved to another. Name the application's module, './module.js:app'; or mount the async application itself, which needs no bridge (B-50, B-51)",
@@ -45,5 +45,6 @@ function bridgeTo(reference: string, options: AsyncToSyncOptions): Application {
   );
   bridged.startup = () => line.start();
   bridged.shutdown = () => line.stop();
-  return rememberBridge(bridged, 'asyncToSync', null);
+  blockingBridges.add(bridged);
+  return bridged;
 }

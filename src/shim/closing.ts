@@ -1,7 +1,6 @@
 /** The end of bodies that a gateway did not take to theirs: closing them, and saying what went wrong with that. */
-import { CLOSE_FAILED, RETURN_FAILED, ResponseState } from '../engine/response.ts';
+import { ResponseState } from '../engine/response.ts';
 import { RequestAborted } from '../interface/errors.ts';
-import { isAbortError } from '../rules/failures.ts';
 
 const earlyCloses = new WeakSet<object>();
 
@@ -15,20 +14,16 @@ export function closedEarly(): RequestAborted {
 /**
  * Whether a signal tells that the client has gone or the request was given up, and not only that nobody wants the rest.
  */
-export function tellsDisconnect({ aborted, reason }: AbortSignal): boolean {
-  return aborted && !(typeof reason === 'object' && reason !== null && earlyCloses.has(reason));
+export function tellsDisconnect(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true && !earlyCloses.has(signal.reason);
 }
 
 /**
- * Says that `return()` of a body failed which the gateway did not call itself, since it was told of a failure, or a
- * disconnect came first: so it is to be said here (G-113). `gone`: the client has gone.
+ * Says that `return()` or `close()` of a body failed which the gateway did not call itself, since it was told of a
+ * failure, a disconnect came first, or it did not get the body: so it is to be said here (G-113).
+ *
+ * @param what RETURN_FAILED or CLOSE_FAILED
  */
-export function reportReturn(environ: Record<string, unknown>, error: unknown, gone: boolean): void {
-  if (gone && isAbortError(error)) return;
-  new ResponseState(environ, undefined).logError(RETURN_FAILED, error);
-}
-
-/** The same of `close()`, of a body that the gateway did not get. */
-export function reportClose(environ: Record<string, unknown>, error: unknown): void {
-  new ResponseState(environ, undefined).logError(CLOSE_FAILED, error);
+export function reportClosing(environ: Record<string, unknown>, what: string, error: unknown): void {
+  new ResponseState(environ, undefined).logError(what, error);
 }

@@ -14,30 +14,20 @@ import { blocksOf, declaredLength, readableBytes } from './near/input.ts';
 
 const BLOCK = 65536;
 
-/** The body is larger than the limit: to be answered with 413. */
-export class BodyTooLarge extends Error {}
-
 /** A collected body, read from its beginning. */
 export class Spool implements BodySource<false> {
   #blocks: Uint8Array[] = [];
-  /** Bytes of the block at the front that are read already. */
-  #at = 0;
   #file: FileHandle | null = null;
   #path: string | null = null;
   #position = 0;
-  /** What broke the body off; thrown where it broke off (G-63). */
-  #failure: unknown = null;
   #closed = false;
   size = 0;
+  /** What broke the body off; thrown where it broke off, in place of its end (G-63). */
+  failure: unknown = null;
 
   /** Whether there is no body at all. */
   get empty(): boolean {
-    return this.size === 0 && this.#failure === null;
-  }
-
-  /** Whether there is a file that `close` has to remove. */
-  get onDisk(): boolean {
-    return this.#file !== null;
+    return this.size === 0 && this.failure === null;
   }
 
   async append(block: Uint8Array, memory: number): Promise<void> {
@@ -50,11 +40,6 @@ export class Spool implements BodySource<false> {
     } else {
       await this.#write(block);
     }
-  }
-
-  /** Ends the body with an error in place of its end. */
-  fail(error: unknown): void {
-    this.#failure = error;
   }
 
   async #open(): Promise<void> {
@@ -83,16 +68,11 @@ export class Spool implements BodySource<false> {
       if (count > 0) return count === block.byteLength ? block : block.slice(0, count);
     } else if (this.#blocks.length > 0) {
       const first = this.#blocks[0];
-      const count = Math.min(max, first.byteLength - this.#at);
-      const block = Uint8Array.prototype.slice.call(first, this.#at, this.#at + count);
-      this.#at += count;
-      if (this.#at === first.byteLength) {
-        this.#blocks.shift();
-        this.#at = 0;
-      }
-      return block;
+      if (first.byteLength > max) this.#blocks[0] = first.subarray(max);
+      else this.#blocks.shift();
+      return first.slice(0, max);
     }
-    if (this.#failure !== null) throw this.#failure;
+    if (this.failure !== null) throw this.failure;
     return null;
   }
 
@@ -101,12 +81,11 @@ export class Spool implements BodySource<false> {
    * (G-63).
    */
   close(): void {
-    this.#closed = true;
     const file = this.#file;
     const path = this.#path;
+    this.#closed = true;
     this.#blocks = [];
     this.#file = null;
-    this.#path = null;
     if (file === null) return;
     const closed = file.close();
     void (path === null ? closed : closed.then(() => unlink(path))).catch(() => {});
@@ -118,30 +97,31 @@ export class Spool implements BodySource<false> {
  *
  * @param memory bytes kept in memory before a file takes them
  * @param limit the largest body, bytes
- * @throws BodyTooLarge; whatever reading throws but RequestBodyError, which is kept for the application's own read
+ * @returns null where the body is larger
+ * @throws whatever reading throws but RequestBodyError, which is kept for the application's own read
  */
-export async function collect(environ: AsyncEnviron, memory: number, limit: number): Promise<Spool> {
+export async function collect(environ: AsyncEnviron, memory: number, limit: number): Promise<Spool | null> {
   const spool = new Spool();
   let left = readableBytes(environ);
-  if (left === 0) return spool;
-  if ((declaredLength(environ) ?? 0) > limit) throw new BodyTooLarge();
-  const input = environ['wsgi.input'];
-  const next = blocksOf(input, left);
+  if ((declaredLength(environ) ?? 0) > limit) return null;
+  const next = blocksOf(environ['wsgi.input'], left);
   try {
-    for (;;) {
+    while (left > 0) {
       const block = await next(Math.min(BLOCK, left), false);
       if (block === null) break;
-      if (spool.size + block.byteLength > limit) throw new BodyTooLarge();
+      if (spool.size + block.byteLength > limit) {
+        spool.close();
+        return null;
+      }
       left -= block.byteLength;
       await spool.append(block, memory);
-      if (left === 0) break;
     }
   } catch (error) {
     if (!(error instanceof RequestBodyError)) {
       spool.close();
       throw error;
     }
-    spool.fail(error);
+    spool.failure = error;
   }
   return spool;
 }

@@ -2,40 +2,21 @@
 import { ConfigurationError } from '../interface/errors.ts';
 import { kindOf, markAsync } from '../interface/kind.ts';
 import type { Application, AsyncApplication, AsyncEnviron, AsyncStartResponse } from '../interface/types.ts';
-import { usableCpus } from '../pool/cpus.ts';
 import { bridgeHere, type HereOptions, refusal } from './here.ts';
-import { bridgeKindOf, bridgeOf, rememberBridge } from './inner-application.ts';
-import { BlockingThreads } from './threads/pool.ts';
-import { BridgeTarget, type ThreadOptions } from './threads/target.ts';
+import { blockingBridges } from './inner-application.ts';
+import { BlockingThreads, type BlockingThreadsOptions } from './threads/pool.ts';
 
-export interface SyncToAsyncOptions extends HereOptions, ThreadOptions {
+export interface SyncToAsyncOptions extends HereOptions, BlockingThreadsOptions {
   /**
    * `worker`: on threads of its own, which may block; takes a module reference. `here`: on the calling thread's event
    * loop, which it holds up for as long as each step takes; takes the function (B-20). A reference runs on a worker by
    * default; for a function there is no default.
    */
   where?: 'here' | 'worker';
-  /**
-   * Worker threads, which is how many requests run at a time; as many as there are CPUs that it may use, by default.
-   */
-  threads?: number;
-  /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
-  queue?: number;
-  /**
-   * Milliseconds that a request may wait for a thread before it is answered with 503; 60000 by default, 0: no limit
-   * (B-22).
-   */
-  queueTimeout?: number;
-  /**
-   * Milliseconds that a request has to end after its client has gone; then its thread is terminated (B-40). 30000 by
-   * default.
-   */
-  terminateTimeout?: number;
 }
 
 /**
- * An async application that runs a sync one. An application that is async already is returned as it is (B-05), and so
- * is the one behind `asyncToSync`.
+ * An async application that runs a sync one. An application that is async already is returned as it is (B-05).
  *
  * @param app the application, or where it is found: `./module.js:export`
  * @throws ConfigurationError for a place that does not fit: a function cannot go to another thread
@@ -61,8 +42,6 @@ export function syncToAsync(
   if (typeof app !== 'function')
     throw new ConfigurationError(`syncToAsync takes a function or a reference, got ${app}`);
   if (kindOf(app) === 'async') return app as AsyncApplication;
-  const inner = bridgeOf(app);
-  if (inner !== undefined && kindOf(inner) === 'async') return inner as AsyncApplication;
   if (where === 'worker') {
     throw new ConfigurationError(
       "syncToAsync: a function cannot be moved to another thread; name its module, './module.js:app', or choose where: 'here' (B-20)",
@@ -73,26 +52,21 @@ export function syncToAsync(
       "syncToAsync: a sync application may block; name its module, './module.js:app', to run it on a worker, or say where: 'here' to run it on this thread, which it then holds up (B-20)",
     );
   }
-  if (bridgeKindOf(app) === 'asyncToSync') {
+  if (blockingBridges.has(app)) {
     throw new ConfigurationError(
       "syncToAsync: the application is an async one behind asyncToSync, which would block this thread; mount the async one itself, or use where: 'worker' (B-23)",
     );
   }
-  return rememberBridge(bridgeHere(app as Application, options), 'syncToAsync', app);
+  return bridgeHere(app as Application, options);
 }
 
 function bridgeTo(reference: string, options: SyncToAsyncOptions): AsyncApplication {
-  const target = new BridgeTarget(reference, 'sync', options.threads ?? usableCpus(), options);
-  const threads = new BlockingThreads(target, {
-    queue: options.queue ?? 1024,
-    queueTimeout: options.queueTimeout ?? 60_000,
-    terminateTimeout: options.terminateTimeout ?? 30_000,
-  });
+  const threads = new BlockingThreads(reference, options);
   const bridged: AsyncApplication = markAsync(
     async (environ: AsyncEnviron, startResponse: AsyncStartResponse) =>
       (await threads.run(environ, startResponse)) ?? refusal(startResponse, '503 Service Unavailable'),
   );
   bridged.startup = () => threads.start();
   bridged.shutdown = () => threads.stop(true);
-  return rememberBridge(bridged, 'syncToAsync', null);
+  return bridged;
 }

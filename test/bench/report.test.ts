@@ -172,7 +172,7 @@ describe('the command line of the bench', () => {
       ...{ size: 'full', rounds: 5, seconds: 0.5 },
     });
     expect(parseOptions(['--quick', '--rounds', '2'])).toMatchObject({ size: 'quick', rounds: 2, seconds: 1 });
-    expect(parseOptions(['--tiny', 'http'])).toMatchObject({ size: 'tiny', rounds: 1, seconds: 0.2 });
+    expect(parseOptions(['--tiny', 'http'])).toMatchObject({ size: 'tiny', rounds: 1, seconds: 0.1 });
     expect(parseOptions(['--compare', 'a', 'b', '--limit', '3'])).toEqual({ compare: ['a', 'b'], limit: 3 });
   });
 

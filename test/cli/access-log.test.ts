@@ -215,7 +215,7 @@ describe('the destination', () => {
       const log = await openAccessLog({ format: accessFormat('common'), file: '/dev/full', onError });
       for (let i = 0; i < 3; i++) {
         log.write(record);
-        await vi.waitFor(() => expect(log.dropped).toBe(i + 1));
+        await vi.waitFor(() => expect(log.dropped).toBe(i + 1), 10_000);
       }
       await log.close();
       expect(messages(onError)).toEqual([
@@ -230,7 +230,7 @@ describe('the destination', () => {
     const stream = new PassThrough();
     const log = await openAccessLog({ format: accessFormat('common'), stream, onError });
     stream.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
-    await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(1), 10_000);
     log.write(record);
     await log.close();
     expect(log.dropped).toBe(1);

@@ -118,7 +118,7 @@ describe('lingering', () => {
       lingerLimit,
     };
     // What a linger needs of them stands above.
-    const host = new SocketHost(socket, info, context as unknown as SocketContext, 0, () => {
+    const host = new SocketHost(socket, info, context as unknown as SocketContext, () => {
       return connection as unknown as Connection;
     });
     for (; ended < 0 && time < 100_000; time += 250) host.checkDeadline(time);

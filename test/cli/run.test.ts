@@ -54,7 +54,7 @@ function command(argv: string[], serve: Serve, hungUp = false) {
 
 async function started(server = new FakeServer(), hungUp = false) {
   const running = command(['./site.js'], async () => server, hungUp);
-  await vi.waitFor(() => expect(running.output.stderr).toContain('listening'));
+  await vi.waitFor(() => expect(running.output.stderr).toContain('listening'), 10_000);
   return { server, ...running };
 }
 
@@ -113,8 +113,9 @@ describe('run', () => {
     server.addSyncWorkers.mockRejectedValueOnce(new QuaichError('QUAICH_STARTUP', 'no database'));
     const { signals, output, code } = await started(server);
     signals.emit('SIGTTIN');
-    await vi.waitFor(() =>
-      expect(output.stderr).toContain('quaich: the number of sync workers stays as it was: no database\n'),
+    await vi.waitFor(
+      () => expect(output.stderr).toContain('quaich: the number of sync workers stays as it was: no database\n'),
+      10_000,
     );
     signals.emit('SIGTTOU');
     expect(server.addSyncWorkers.mock.calls).toEqual([[1], [-1]]);
@@ -140,7 +141,7 @@ describe('run', () => {
     await vi.waitFor(() => {
       start(server);
       expect(server.addSyncWorkers).toHaveBeenCalledExactlyOnceWith(1);
-    });
+    }, 10_000);
     expect(server.reopenLogs).toHaveBeenCalledTimes(2);
     signals.emit('SIGTERM');
     server.closed();
@@ -164,13 +165,13 @@ describe('run', () => {
     );
     const { signals, output, code } = await started(server);
     for (let i = 0; i < 3; i++) signals.emit('SIGHUP');
-    await vi.waitFor(() => expect(server.reload).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(server.reload).toHaveBeenCalledTimes(1), 10_000);
     expect(server.reload).toHaveBeenCalledWith({ apps: ['./site.js'], directory: import.meta.dirname });
     finish(['bind', 'syncWorkers']);
-    await vi.waitFor(() => expect(server.reload).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(server.reload).toHaveBeenCalledTimes(2), 10_000);
     expect(output.stderr).toContain('needs a new start to take effect: bind, syncWorkers\nreloaded\n');
     finish([]);
-    await vi.waitFor(() => expect(output.stderr.match(/^reloaded$/gm)).toHaveLength(2));
+    await vi.waitFor(() => expect(output.stderr.match(/^reloaded$/gm)).toHaveLength(2), 10_000);
     signals.emit('SIGTERM');
     server.closed();
     expect(await code).toBe(0);
@@ -183,9 +184,9 @@ describe('run', () => {
     const { signals, output, code } = await started(server);
     signals.emit('SIGHUP');
     const words = 'quaich: reload failed, the server goes on as it was: cannot load ./site.js\n';
-    await vi.waitFor(() => expect(output.stderr).toContain(words));
+    await vi.waitFor(() => expect(output.stderr).toContain(words), 10_000);
     signals.emit('SIGHUP');
-    await vi.waitFor(() => expect(output.stderr).toContain('reloaded\n'));
+    await vi.waitFor(() => expect(output.stderr).toContain('reloaded\n'), 10_000);
     signals.emit('SIGTERM');
     server.closed();
     expect(await code).toBe(0);
@@ -205,7 +206,7 @@ describe('run', () => {
     await vi.waitFor(() => {
       start(server);
       expect(output.stderr).toContain('reloaded\n');
-    });
+    }, 10_000);
     signals.emit('SIGTERM');
     server.closed();
     expect(await code).toBe(0);
@@ -241,10 +242,10 @@ describe('run', () => {
     });
     const serve = vi.fn(() => starting);
     const { signals, code } = command(['./site.js'], serve);
-    await vi.waitFor(() => expect(serve).toHaveBeenCalled());
+    await vi.waitFor(() => expect(serve).toHaveBeenCalled(), 10_000);
     signals.emit('SIGTERM');
     ready(server);
-    await vi.waitFor(() => expect(server.close).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(server.close).toHaveBeenCalledTimes(1), 10_000);
     server.closed();
     expect(await code).toBe(0);
   });
@@ -252,7 +253,7 @@ describe('run', () => {
   it('L-11 a second signal ends a start that hangs', async () => {
     const serve = vi.fn(() => new Promise<never>(() => {}));
     const { signals, output, kill } = command(['./site.js'], serve);
-    await vi.waitFor(() => expect(serve).toHaveBeenCalled());
+    await vi.waitFor(() => expect(serve).toHaveBeenCalled(), 10_000);
     signals.emit('SIGTERM');
     expect(output.stderr).toBe('stopping once the start is over; a second signal ends at once\n');
     expect(kill).not.toHaveBeenCalled();
@@ -275,7 +276,7 @@ describe('run', () => {
   ])('L-32 stops in order when the server fails later, with exit code %i', async (expected, error) => {
     const { server, output, code } = await started();
     server.fail(error);
-    await vi.waitFor(() => expect(server.close).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(server.close).toHaveBeenCalledTimes(1), 10_000);
     expect(output.stderr).toContain(`quaich: ${error.message}\n`);
     server.closed();
     expect(await code).toBe(expected);

@@ -83,8 +83,6 @@ const LET_PASS: Exceptions = {
     'the mistake that the sample is about',
   "docs/porting.md fetch-handler.js: Argument of type 'string[][]' is not assignable to parameter of type 'HeaderFields'.":
     'pairs, which JavaScript cannot say',
-  "docs/porting.md koa.js: Type 'InPlaceEnviron' has no properties in common with type '{ HTTP_COOKIE?: string; }'.":
-    'the type of an application written in place says nothing of header fields',
   "docs/testing.md sample-1.js: Property 'open' does not exist on type 'SyncTestClient'.":
     'the application is a module beside it, of a kind that is not known here',
   "docs/tracing.md slow.mjs: Property 'environ' does not exist on type 'object & { error?: unknown; result?: unknown; }'.":

@@ -52,8 +52,9 @@ export function superlinear(prepare: (units: number) => () => void, floor = FLOO
     if (least(prepare(size), floor) <= floor) continue;
     const times = [least(prepare(size))];
     for (let units = size * FACTOR; times.length < 3; units *= FACTOR) {
-      const time = least(prepare(units));
-      const growth = time / times[times.length - 1];
+      const before = times[times.length - 1];
+      const time = least(prepare(units), LEAST_STEP * before);
+      const growth = time / before;
       if (growth <= LEAST_STEP) break;
       times.push(time);
       if (growth > CUBIC || time / times[0] > MOST_GROWTH) {

@@ -19,18 +19,24 @@ export const mebibytes = (bytes) => Math.round(bytes / 2 ** 20);
 /** A server with the defaults, but for these arguments. */
 export async function serve(...argv) {
   const bind = argv.includes('--bind') ? [] : ['--bind', '127.0.0.1:0'];
-  const child = spawn(process.execPath, [main, ...argv, ...bind], { stdio: ['ignore', 'inherit', 'pipe'] });
+  const { found: url, ...server } = await start([...argv, ...bind], /listening on (\S+)\n/);
+  return { url, port: Number(new URL(url).port), ...server };
+}
+
+/** The command, once it has said what is looked for, of which `found` is the part in brackets. */
+export async function start(argv, expected, place = {}) {
+  const child = spawn(process.execPath, [main, ...argv], { stdio: ['ignore', 'inherit', 'pipe'], ...place });
   process.once('exit', () => child.kill('SIGKILL'));
   let text = '';
   child.stderr.setEncoding('utf8').on('data', (more) => {
     text += more;
   });
-  while (!/listening on (\S+)\n/.test(text)) {
+  while (!expected.test(text)) {
     if (child.exitCode !== null) throw new Error(`the server has ended: ${text}`);
     await Promise.race([once(child.stderr, 'data'), once(child, 'close')]);
   }
-  const [, url] = /listening on (\S+)\n/.exec(text);
-  return { url, port: Number(new URL(url).port), child, messages: () => text, stop: () => stop(child, () => text) };
+  const [, found] = expected.exec(text);
+  return { found, child, messages: () => text, stop: () => stop(child, () => text) };
 }
 
 async function stop(child, messages) {

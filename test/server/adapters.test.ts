@@ -17,7 +17,8 @@ const module = fileURLToPath(new URL('./apps/adapted.ts', import.meta.url));
 /** Fields of the connection and of the framing, which each server makes for itself. */
 const FRAMING = /^(?:connection|keep-alive|transfer-encoding|content-length|trailer|date|server)$/i;
 
-const peer = http.createServer((request, response) => {
+/** Some listeners keep their connection, which a test waits for to end. */
+const peer = http.createServer({ keepAliveTimeout: 100 }, (request, response) => {
   const name = String(request.headers['x-app']);
   NODE_LISTENERS[name](request, response);
 });

@@ -27,6 +27,6 @@ describe.each(WAYS)('$way', (way) => {
     // The end of a response may be on the wire before the body is closed.
     await vi.waitFor(async () => {
       expect(JSON.parse((await ask(`/trace/${index}`)).body)).toEqual(one.trace ?? []);
-    });
+    }, 10_000);
   });
 });

@@ -1,4 +1,4 @@
-/** `npm run bench` as a process: a run from beginning to end, and one that is broken off. */
+/** `npm run bench` as a process, when it is broken off. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -27,31 +27,6 @@ describe.skipIf(!installed)('npm run bench', () => {
     return { child, said, temporary };
   };
   const exit = async (child: ChildProcess) => (await once(child, 'close')).slice(0, 2);
-
-  test('--tiny runs a case of every suite, and writes a report in three formats', async () => {
-    const out = join(folder, 'out');
-    const { child, said } = start('--tiny', '--out', out);
-    expect({ exit: await exit(child), ...said }).toMatchObject({
-      exit: [0, null],
-      stdout: expect.stringMatching(/node:http +[\d.,]+ +1\.00 \?[ †]+base\n +quaich sync/),
-      stderr: expect.stringMatching(/^round 1 of 1, http\n/),
-    });
-    expect(readdirSync(out).sort()).toEqual(['report.html', 'report.json', 'report.md']);
-    const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'));
-    expect(report).toMatchObject({
-      format: 1,
-      commit: expect.stringMatching(/^[0-9a-f]{40}$|^$/),
-      machine: { cores: expect.any(Number), node: process.version },
-      options: { size: 'tiny', rounds: 1 },
-      versions: { 'node:http': process.version },
-    });
-    const suites = readdirSync(new URL('../../bench/suites', import.meta.url), 'utf8');
-    expect(report.suites.map(({ suite }: { suite: string }) => `${suite}.mjs`).sort()).toEqual(suites.sort());
-    for (const { suite, cases, metrics } of report.suites) {
-      const samples = [{ [metrics[0].key]: expect.any(Number) }];
-      expect([suite, cases]).toMatchObject([suite, [{ series: [{ samples }, { samples }] }]]);
-    }
-  }, 240_000);
 
   test.skipIf(process.platform !== 'linux')(
     'that is broken off ends all that it has started, and leaves no file',

@@ -83,7 +83,7 @@ it('tells in stacks the lines of the sources, where Node reads source maps', asy
     const found = command.stderr.split('\n').map(framePosition);
     expect(found.some((position) => position?.file.endsWith('throws.mjs'))).toBe(true);
     return found.filter((position) => position !== null);
-  });
+  }, 10_000);
   const [own] = frames.filter(({ file }) => isOwnCode(file));
   expect(own.file).toMatch(/\/src\/engine\/run-sync\.ts$/);
   expect(readFileSync(own.file, 'utf8').split('\n')[own.line - 1]).toContain('app(environ, startResponse)');

@@ -79,7 +79,9 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const quaich = (argv: string[], place: Place = {}): Command => start(argv, { cwd: directory, ...place });
+/** One sync worker, where nobody asks for more: each takes its time to start. */
+const quaich = (argv: string[], place: Place = {}): Command =>
+  start(argv, { cwd: directory, ...place, env: { QUAICH_SYNC_WORKERS: '1', ...place.env } });
 
 describe('serving', () => {
   it('prints the ready line when requests can be answered, and stops in order at SIGTERM with exit code 0', async () => {

@@ -144,7 +144,9 @@ function takeChunks(text: string, response: WireResponse): string {
     const start = match === null ? 0 : match[0].length;
     if (match === null || rest.length < start + size + 2) {
       response.complete = false;
-      response.body += rest.slice(start);
+      // Without the end of its line a size is nothing: the server may have sent a zero of it to ask for the client
+      // (G-230).
+      if (match !== null) response.body += rest.slice(start);
       return '';
     }
     if (size === 0) {

@@ -25,7 +25,7 @@ describe.each(EVERY_WAY)('$way', ({ open }) => {
       for (const one of (await bodyOf('/context/told')).split(' ')) told.add(one);
       told.delete('');
       expect([...told].toSorted()).toEqual(['close:alice', 'close:nobody', 'timer:alice', 'timer:nobody']);
-    });
+    }, 10_000);
   });
 
   test('G-190 neither in one that follows it on its connection', async () => {

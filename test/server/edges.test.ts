@@ -116,7 +116,7 @@ describe('an application that requests its own server (pooled sync)', () => {
       apps: [{ module, export: 'selfish' }],
       bind: '127.0.0.1:0',
       syncWorkers: 2,
-      queueWarning: 200,
+      queueWarning: 1000,
       errorLog: { write: (text) => messages.push(text) },
     });
     running.push(server);

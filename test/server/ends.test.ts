@@ -125,7 +125,7 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     const begun = performance.now();
     await stopping.close();
     clearInterval(trickle);
-    expect(performance.now() - begun).toBeLessThan(8000);
+    expect(performance.now() - begun).toBeLessThan(15_000);
   });
 
   it('G-184 a client that ends its side behind its request gets its answer, however late', async () => {
@@ -182,9 +182,9 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     const client = new Client(stopping.url).send(get(`/events?${file}`));
     await client.until((text) => text.includes('begun'));
     const begun = performance.now();
-    await stopping.close();
-    expect(performance.now() - begun).toBeLessThan(5000);
-    const [response] = parseResponses(await client.all());
+    const [text] = await Promise.all([client.all(), stopping.close()]);
+    expect(performance.now() - begun).toBeLessThan(20_000);
+    const [response] = parseResponses(text);
     expect([response.complete, response.body]).toEqual([true, 'begun']);
     expect(await written(file)).toBe('QUAICH_REQUEST_ABORTED');
   });

@@ -222,7 +222,7 @@ describe.each([
         .split('\n')
         .find((text) => text.includes('/nowhere?x'));
       expect(line).toMatch(/^198\.51\.100\.7 .*"GET \/nowhere\?x HTTP\/1\.1" 404 12 "-" "test"/);
-    });
+    }, 10_000);
   });
 
   test.skipIf(inline)('G-147 a worker that dies costs its own request', async () => {

@@ -149,7 +149,7 @@ describe.skipIf(!isInstalled('nginx'))('nginx', () => {
       const log = readFileSync(errorLog, 'utf8');
       expect(log).toContain('FastCGI sent in stderr: "to the front server"');
       expect(log).toContain('before the head');
-    });
+    }, 10_000);
   });
 
   test('G-141 a response that breaks off is no complete one for the client of nginx', async () => {

@@ -20,7 +20,7 @@ describe.each(GATEWAYS)('G-181 $way', ({ exceptions, open }) => {
     // The end of a response may be there before the body is closed.
     await vi.waitFor(async () => {
       expect(JSON.parse((await gateway.ask('GET', `/trace/${index}`)).body)).toEqual(one.trace ?? []);
-    });
+    }, 10_000);
     const reports = gateway.errors();
     if (reports === null) return;
     if (expected.errors === undefined) expect(reports).toBe('');

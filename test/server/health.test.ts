@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as scgi from '../protocols/scgi-client.ts';
 import { Client, header, parseResponses, type WireResponse } from './client.ts';
 import { ended, get, ready, start as startCommand } from './command.ts';
+import { queued } from './scrape.ts';
 
 const module = fileURLToPath(new URL('./apps/counted.mjs', import.meta.url));
 const supervised = fileURLToPath(new URL('./apps/supervised.mjs', import.meta.url));
@@ -73,13 +74,10 @@ describe('the health path', () => {
   });
 
   it('L-40 is answered within 20 ms while all workers are blocked and requests wait', async () => {
-    const server = await start();
-    let answered = 0;
-    const blocked = [1, 2, 3].map(async () => {
-      const { status } = await ask(server.url, '/sleep?1000');
-      answered++;
-      return status;
-    });
+    const folder = mkdtempSync(join(tmpdir(), 'quaich-health-'));
+    const server = await start({ status: '127.0.0.1:0' });
+    const blocked = [1, 2, 3].map(() => ask(server.url, `/until?${folder}/over`));
+    await queued(server, 2);
     const client = new Client(server.url);
     expect((await exchange(client, '/healthz')).status).toBe(200);
     const times: number[] = [];
@@ -89,9 +87,10 @@ describe('the health path', () => {
       times.push(performance.now() - begun);
     }
     client.socket.destroy();
-    expect(answered).toBe(0);
     expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(20);
-    expect(await Promise.all(blocked)).toEqual([200, 200, 200]);
+    writeFileSync(join(folder, 'over'), '');
+    expect((await Promise.all(blocked)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    rmSync(folder, { recursive: true });
   });
 
   it('L-40 is answered where there are too many connections', async () => {
@@ -145,13 +144,13 @@ describe.skipIf(process.platform === 'win32')('a stop with --timeout-drain', () 
     vi.waitFor(async () => expect((await get(url, '/healthz')).status).toBe(503), { timeout: 10_000, interval: 5 });
 
   it('L-41 goes on meanwhile, tells health checks, and ends connections with their next response', async () => {
-    const quaich = command('--timeout-drain', '2s', '--status', '127.0.0.1:0');
+    const quaich = command('--timeout-drain', '3s', '--status', '127.0.0.1:0');
     const [url] = await ready(quaich);
     const status = await vi.waitFor(() => {
       const [, found] = /^status on (.+)\n/m.exec(quaich.stderr) ?? [];
       expect(found).toBeDefined();
       return found;
-    });
+    }, 10_000);
     expect([(await get(status, '/live')).status, (await get(status, '/ready')).status]).toEqual([200, 200]);
     const [busy, idle, streaming] = [new Client(url), new Client(url), new Client(url)];
     expect(header(await exchange(busy, '/'), 'Connection')).toBeUndefined();
@@ -172,16 +171,16 @@ describe.skipIf(process.platform === 'win32')('a stop with --timeout-drain', () 
     expect([only.status, header(only, 'Connection')]).toEqual([200, 'close']);
     await fresh.all();
     expect([idle.ended, streaming.ended]).toEqual([false, false]);
-    expect(performance.now() - begun).toBeLessThan(2000);
 
     await idle.all();
-    expect(performance.now() - begun).toBeGreaterThan(1900);
+    // A timer may be early by a millisecond or two, since it counts whole ones.
+    expect(performance.now() - begun).toBeGreaterThan(2990);
     streaming.socket.destroy();
     expect((await ended(quaich)).code).toBe(0);
   });
 
   it('L-41 loses no request of clients that go on asking on kept connections', async () => {
-    const quaich = command('--timeout-drain', '1s');
+    const quaich = command('--timeout-drain', '2s');
     const [url] = await ready(quaich);
     let [answered, isDrained] = [0, false];
     const clients = Array.from({ length: 4 }, async () => {
@@ -218,12 +217,12 @@ describe.skipIf(process.platform === 'win32')('a stop with --timeout-drain', () 
   });
 
   it('L-41 is a matter of `close`, too', async () => {
-    const server = await start({ timeoutDrain: 300 });
+    const server = await start({ timeoutDrain: 1000 });
     const begun = performance.now();
     const closed = server.close();
     expect((await ask(server.url, '/healthz')).status).toBe(503);
     expect((await ask(server.url, '/')).status).toBe(200);
     await closed;
-    expect(performance.now() - begun).toBeGreaterThan(290);
+    expect(performance.now() - begun).toBeGreaterThan(990);
   });
 });

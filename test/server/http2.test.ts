@@ -258,7 +258,7 @@ describe('connections', () => {
       accessLogStream: { write: (text) => (log += text) },
     });
     expect(await statusOf(get(open(server), '/fields', { 'x-forwarded-for': '192.0.2.7' }))).toBe(201);
-    await vi.waitFor(() => expect(log).toBe('192.0.2.7 "GET /fields HTTP/2.0" 201 2 A,\\x20B\n'));
+    await vi.waitFor(() => expect(log).toBe('192.0.2.7 "GET /fields HTTP/2.0" 201 2 A,\\x20B\n'), 10_000);
   });
 
   test('G-224 a stop lets requests in progress end, and tells clients to go elsewhere', async () => {

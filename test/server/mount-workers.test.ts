@@ -8,7 +8,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import * as scgi from '../protocols/scgi-client.ts';
 import { Client, header, parseResponses, type WireResponse } from './client.ts';
 import { ended, get, ready, start as startCommand } from './command.ts';
-import { scrape } from './scrape.ts';
+import { inProgress, scrape } from './scrape.ts';
 
 const module = fileURLToPath(new URL('./apps/mount-workers.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'quaich-mounts-'));
@@ -54,29 +54,19 @@ describe.each(KINDS)('a mount with workers of its own: %s', (_, kind) => {
 
   it('L-50 keeps no other mount waiting when it is busy, and waits for none', async () => {
     const server = await start(apps, { status: '127.0.0.1:0' });
-    const queued = async (count: number) => {
-      await vi.waitFor(
-        async () => {
-          const metrics = await scrape(server.statusUrl);
-          expect(metrics.value('quaich_requests_in_progress')).toBe(count);
-        },
-        { timeout: 10_000, interval: 20 },
-      );
-    };
-    const held = [1, 2, 3].map(() => get(server.url, '/heavy/hold?1500'));
-    await queued(3);
-    let heldEnded = 0;
-    for (const one of held) void one.then(() => heldEnded++);
+    const file = join(folder, `${kind}-held`);
+    const held = [1, 2, 3].map(() => get(server.url, `/heavy/hold?${file}`));
+    await inProgress(server, 3);
+    // They are held for as long as there is no file.
     for (let i = 0; i < 20; i++) expect((await get(server.url, '/light')).status).toBe(200);
-    expect(heldEnded).toBeLessThan(3);
-    await Promise.all(held);
-    const others = [1, 2, 3].map(() => get(server.url, '/hold?1500'));
-    await queued(3);
-    let othersEnded = 0;
-    for (const one of others) void one.then(() => othersEnded++);
+    writeFileSync(file, '');
+    for (const one of held) expect((await one).status).toBe(200);
+    rmSync(file);
+    const others = [1, 2, 3].map(() => get(server.url, `/hold?${file}`));
+    await inProgress(server, 3);
     expect((await get(server.url, '/heavy/light')).status).toBe(200);
-    expect(othersEnded).toBeLessThan(3);
-    await Promise.all(others);
+    writeFileSync(file, '');
+    for (const one of others) expect((await one).status).toBe(200);
   });
 
   it('L-50 has its own threads, and knows how many', async () => {

@@ -194,7 +194,8 @@ describe.skipIf(process.platform === 'win32')('several processes', () => {
     const [url] = await ready(command);
     const before = await pids(asking(url));
     await expect(get(url, '/loop')).rejects.toThrow();
-    expect(command.stderr).toMatch(/^quaich: process \d \(\d+\) is ended: its main thread did not turn for 1000 ms$/m);
+    const told = /^quaich: process \d \(\d+\) is ended: its main thread did not turn for 1000 ms$/m;
+    await vi.waitFor(() => expect(command.stderr).toMatch(told), 10_000);
     await pids(asking(url), 1, before);
     await stopped(command);
   });

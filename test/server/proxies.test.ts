@@ -103,6 +103,7 @@ describe.each(WAYS)('$way', (way) => {
       const simple = new Client(server.urls[1]).send(scgi.request(variables(peer)));
       const { records } = fastcgi.readRecords(await fast.stayed());
       const texts = [fastcgi.contentOf(records, fastcgi.STDOUT, 1), await simple.all()];
+      fast.socket.destroy();
       return texts.map((text) => JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)) as Told);
     };
     for (const environ of await asked('127.0.0.7')) {
@@ -174,7 +175,9 @@ describe('the access log', () => {
     await ask(server.url, FIELDS);
     await ask(server.url, 'X-Forwarded-For: 6.6.6.6"\xe9\r\n');
     await ask(server.url, 'X-Forwarded-For: 2001:DB8:0::5\r\n');
-    await new Client(server.urls[1]).send(fastcgi.request(1, variables('127.0.0.7'), { keep: false })).stayed();
+    const fast = new Client(server.urls[1]).send(fastcgi.request(1, variables('127.0.0.7'), { keep: false }));
+    await fast.stayed();
+    fast.socket.destroy();
     await new Client(server.urls[2]).send(scgi.request(variables('127.0.0.7'))).all();
     await new Client(server.urls[2]).send(scgi.request(variables('198.51.100.7'))).all();
     await new Client(server.urls[2]).send(scgi.request(variables('no\naddress "x'))).all();

@@ -266,7 +266,7 @@ describe('a connection', () => {
     await Promise.all(waiting.map(({ socket }) => once(socket, 'connect')));
     expect(await answerTo(server, line() + LAST)).toBe('');
     waiting[0].socket.destroy();
-    await vi.waitFor(async () => expect(await ask(server, line())).toMatchObject(CLIENT));
+    await vi.waitFor(async () => expect(await ask(server, line())).toMatchObject(CLIENT), 10_000);
   });
 
   it('G-215 that ends before its header is nothing to tell; one that ends within is', async () => {

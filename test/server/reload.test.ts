@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Command, dist, ended, get, ready, start } from './command.ts';
 
@@ -46,6 +47,9 @@ async function hangUp(command: Command, said = /^reloaded$/gm): Promise<void> {
   await vi.waitFor(() => expect(command.stderr.match(said)?.length ?? 0, command.stderr).toBe(before + 1), 20_000);
 }
 
+/** Milliseconds between two requests of a client: new workers need the processors, too. */
+const PAUSE = 5;
+
 /** Sends requests all the time, until told to stop; fulfils with the texts of the answers, of which none is missing. */
 function load(url: string, connections = 4, path = '/'): () => Promise<Set<string>> {
   let going = true;
@@ -55,6 +59,7 @@ function load(url: string, connections = 4, path = '/'): () => Promise<Set<strin
       const { status, text } = await get(url, path);
       if (status !== 200) throw new Error(`status ${status}: ${text}`);
       texts.add(text);
+      await sleep(PAUSE);
     }
   };
   const clients = Promise.all(Array.from({ length: connections }, client));

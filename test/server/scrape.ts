@@ -1,5 +1,7 @@
 /** Metrics as a parser of the format reads them. */
 import { getMetricsFromIterator, type PromHistogramData, type PromMetrics } from 'prom2javascript';
+import type { Server } from 'quaich';
+import { expect, vi } from 'vitest';
 import { get } from './command.ts';
 
 type Labels = Record<string, string>;
@@ -40,3 +42,29 @@ export async function scrape(statusUrl: string | null): Promise<Scrape> {
   if (status !== 200) throw new Error(`status ${status}: ${text}`);
   return new Scrape(text, await getMetricsFromIterator(text.split('\n')[Symbol.iterator]()));
 }
+
+/** A server that was started with `status: '127.0.0.1:0'`. */
+type Told = Pick<Server, 'statusUrl'>;
+
+/** Metrics once they say what is expected. A request is counted when its application is done with it. */
+export const settled = ({ statusUrl }: Told, check: (metrics: Scrape) => void): Promise<Scrape> =>
+  vi.waitFor(
+    async () => {
+      const metrics = await scrape(statusUrl);
+      check(metrics);
+      return metrics;
+    },
+    { timeout: 15_000, interval: 20 },
+  );
+
+/** Once so many requests are in progress: they have come, and are with an application, or wait for it. */
+export const inProgress = (server: Told, count = 1): Promise<Scrape> =>
+  settled(server, (metrics) => expect(metrics.value('quaich_requests_in_progress')).toBe(count));
+
+/** Once so many sync workers have a request each. */
+export const busy = (server: Told, count = 1): Promise<Scrape> =>
+  settled(server, (metrics) => expect(metrics.value('quaich_workers', { kind: 'sync', state: 'busy' })).toBe(count));
+
+/** Once so many requests wait for an application. */
+export const queued = (server: Told, count = 1): Promise<Scrape> =>
+  settled(server, (metrics) => expect(metrics.value('quaich_requests_queued')).toBe(count));

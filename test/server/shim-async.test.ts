@@ -77,7 +77,8 @@ describe('a sync application for an async caller', () => {
     const timer = setInterval(() => ticks++, 5);
     expect((await answer(app)).transport.body).toBe('awake');
     clearInterval(timer);
-    expect(ticks).toBeGreaterThan(10);
+    // A loop that stands has one tick, afterwards; a busy machine leaves out many.
+    expect(ticks).toBeGreaterThan(2);
   });
 
   it('B-22 a read blocks until the client has sent more', async () => {
@@ -128,12 +129,21 @@ describe('a sync application for an async caller', () => {
 
   it('B-27 B-35 B-62 B-30 the body is ahead by a bounded number of chunks; a disconnect ends it on its own thread', async () => {
     const app = await bridge('endlessSync', { ahead: 10_000 });
+    let sent = () => {};
+    // Ends: with the first chunk.
+    const sending = new Promise<void>((resolve) => {
+      sent = resolve;
+    });
     const { transport, running, environ } = begin(app, {
       prepare: (recording) => {
-        recording.onSend = () => new Promise(() => {});
+        recording.onSend = () => {
+          sent();
+          return new Promise(() => {});
+        };
       },
     });
-    await new Promise((resolve) => setTimeout(resolve, 100)); // time to run away, if it could
+    await sending;
+    await new Promise((resolve) => setTimeout(resolve, 200)); // time to run away, if it could
     running?.disconnect(new ClientDisconnected());
     await transport.over;
     const steps = Number(/return after (\d+), same thread\nclose, same thread/.exec(logOf(environ))?.[1]);

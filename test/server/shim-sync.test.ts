@@ -185,7 +185,7 @@ describe('an async application for a sync caller', () => {
     const body = app(environ, () => () => {});
     const iterator = body[Symbol.iterator]();
     iterator.next();
-    await new Promise((resolve) => setTimeout(resolve, 50)); // time to run away, if it could
+    await new Promise((resolve) => setTimeout(resolve, 200)); // time to run away, if it could
     body.close?.();
     const steps = Number(/return after (\d+)/.exec(logOf(environ))?.[1]);
     expect(steps).toBeGreaterThan(1);
@@ -246,12 +246,15 @@ describe('an async application for a sync caller', () => {
 
   it('B-54 the signal tells an early close from a client that has gone', async () => {
     const app = await bridge('endless', { ahead: 0 });
+    // Not from the start: however long the first step takes, it is not a look in between that finds out.
+    let gone = false;
     const { log } = run(app, {
-      more: { 'quaich.client_disconnected': () => true },
+      more: { 'quaich.client_disconnected': () => gone },
       prepare: (recording) => {
         recording.leaving = {
           at: 0,
           say: () => {
+            gone = true;
             throw new ClientDisconnected();
           },
         };

@@ -17,9 +17,10 @@ const files = {
     console.log('loading');
     ${pause}
     export const app = (environ, startResponse) => {
-      if (environ.PATH_INFO === '/slow') {
+      if (environ.PATH_INFO.startsWith('/slow')) {
         console.log('request');
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+        const time = environ.PATH_INFO === '/slower' ? 3000 : 400;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
       }
       startResponse('200 OK', []);
       return [new TextEncoder().encode('whole')];
@@ -99,7 +100,7 @@ describe.skipIf(process.platform === 'win32')('a command that', () => {
     ] as const) {
       const command = quaich();
       await said(command, 'listening on');
-      const slow = get(urlOf(command), '/slow').catch(() => 'cut');
+      const slow = get(urlOf(command), '/slower').catch(() => 'cut');
       await said(command, 'request');
       command.child.kill(sign);
       // Of two that are pending at once a thread may be given the second first.
@@ -138,7 +139,7 @@ describe.skipIf(process.platform !== 'linux')('all signals that do not stop a co
     try {
       await said(command, 'listening on');
       const url = urlOf(command);
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < 100 || sent <= 200; i++) {
         expect(await get(url)).toEqual({ status: 200, text: 'whole' });
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -148,7 +149,6 @@ describe.skipIf(process.platform !== 'linux')('all signals that do not stop a co
       expect((await slow).text).toBe('whole');
       const { code, stderr } = await ended(command);
       expect(code).toBe(0);
-      expect(sent).toBeGreaterThan(200);
       expect(stderr).not.toMatch(/Debugger|failed|ended|did not/);
     } finally {
       clearInterval(storm);

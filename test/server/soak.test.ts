@@ -17,6 +17,10 @@ import { type Random, random, seedFrom } from './random.ts';
 
 const SECONDS = Number(process.env.QUAICH_SOAK_SECONDS ?? 30);
 const CLIENTS = 16;
+/**
+ * Milliseconds between two requests of a client, at most. A long run has the machine to itself, others run beside it.
+ */
+const PAUSE = SECONDS > 120 ? 10 : 300;
 /** Milliseconds after which a request counts as lost: more than the limits of the server for it. */
 const LOST_AFTER = 90_000;
 /** From one reload to the next. */
@@ -26,6 +30,9 @@ const module = fileURLToPath(new URL('./apps/soak.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'quaich-soak-'));
 const logFile = join(folder, 'access.log');
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What ends a worker, or has it ended. A loop takes a whole core until then. */
+const DEATHS = ['/exit', '/exit', '/hang', '/hang', '/loop', '/memory'];
 
 const MOUNTS = ['sync', 'async', 'inline'] as const;
 type Mount = (typeof MOUNTS)[number];
@@ -176,7 +183,7 @@ class Soak {
     if (responses !== null && responses.length > 1) this.problems.push(`doubled: ${asked.text.slice(0, 60)}`);
     const response = responses?.[0] ?? null;
     this.judge(asked, response);
-    await sleep(pick(10));
+    await sleep(pick(PAUSE));
     return !client.ended && response?.complete === true && header(response, 'Connection') !== 'close';
   }
 
@@ -209,7 +216,7 @@ class Soak {
       await sleep(200 + pick(1000));
       const client = new Client(this.url);
       const mount = MOUNTS[pick(2)];
-      const path = ['/exit', '/loop', '/memory'][pick(3)];
+      const path = DEATHS[pick(DEATHS.length)];
       const text = `GET /${mount}${path}?k${this.killed++} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
       client.send(text);
       await this.inTime(client, text, client.all());

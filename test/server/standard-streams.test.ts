@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Command, dist, ended, get, type Place, ready, start } from './command.ts';
@@ -64,7 +65,7 @@ async function answered(url: string, { code }: Command): Promise<void> {
   code.then(() => {
     over = true;
   });
-  while (!over && !(existsSync(url.slice(5)) && (await get(url).catch(() => null)))) await new Promise(setImmediate);
+  while (!over && !(existsSync(url.slice(5)) && (await get(url).catch(() => null)))) await sleep(10);
   if (over) throw new Error(`it ended with ${await code}`);
 }
 

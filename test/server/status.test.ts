@@ -4,18 +4,28 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { Client } from './client.ts';
 import { ended, get, start as startCommand } from './command.ts';
-import { type Scrape, scrape } from './scrape.ts';
+import { busy, inProgress, queued, type Scrape, scrape, settled } from './scrape.ts';
 
 const module = fileURLToPath(new URL('./apps/counted.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'quaich-status-'));
 const running: Server[] = [];
 
 afterEach(() => Promise.all(running.splice(0).map((server) => server.close().catch(() => {}))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let gates = 0;
+
+/** A file for which requests to `/until` wait, and what makes it. */
+function gate(): { path: string; open(): void } {
+  const file = join(folder, `gate-${gates++}`);
+  return { path: `/until?${file}`, open: () => writeFileSync(file, '') };
+}
 
 const APPS = [
   { module, export: 'app', prefix: '/sync' },
@@ -37,17 +47,6 @@ async function start(options: Partial<ServeOptions> = {}): Promise<Server> {
   running.push(server);
   return server;
 }
-
-/** Metrics once they say what is expected: the server counts a request when its application is done with it. */
-const settled = (server: Server, check: (metrics: Scrape) => void): Promise<Scrape> =>
-  vi.waitFor(
-    async () => {
-      const metrics = await scrape(server.statusUrl);
-      check(metrics);
-      return metrics;
-    },
-    { timeout: 15_000, interval: 20 },
-  );
 
 const total = (metrics: Scrape): number => metrics.value('quaich_requests_total');
 
@@ -134,30 +133,45 @@ describe('the time of a request', () => {
     ['inline', '/inline', { asyncRequests: 1 }],
   ] as const)('L-42 is told apart: waiting, application, all; %s', async (_, mount, options) => {
     const server = await start(options);
-    await Promise.all([1, 2, 3].map(() => get(server.url, `${mount}/sleep?200`)));
+    const { path, open } = gate();
+    const first = get(server.url, mount + path);
+    await inProgress(server);
+    const others = [1, 2].map(() => get(server.url, `${mount}/`));
+    await queued(server, 2);
+    // One is with its application for as long as two wait.
+    const begun = performance.now();
+    await sleep(200);
+    const waited = (performance.now() - begun) / 1000;
+    open();
+    await Promise.all([first, ...others]);
     const metrics = await settled(server, (found) => expect(total(found)).toBe(3));
     const [queue, application, all] = ['queue', 'application', 'request'].map((name) =>
       metrics.histogram(`quaich_${name}_seconds`, { mount }),
     );
-    // One at once, one after 200 ms, one after 400 ms.
-    expect(queue.sum).toBeGreaterThan(0.55);
-    expect(application.sum).toBeGreaterThan(0.59);
+    expect(queue.sum).toBeGreaterThan(2 * waited);
+    expect(application.sum).toBeGreaterThan(waited);
+    // Two threads look at a clock.
     expect(all.sum).toBeGreaterThan(queue.sum + application.sum - 0.01);
   });
 
   it('L-42 begins with its arrival where it is refused in the queue', async () => {
     const server = await start({ syncWorkers: 1, timeoutQueue: 300 });
-    const blocked = get(server.url, '/sync/sleep?2500');
+    const { path, open } = gate();
+    const blocked = get(server.url, `/sync${path}`);
     // Nothing orders two connections.
-    await settled(server, (found) => expect(found.value('quaich_requests_in_progress')).toBe(1));
+    await busy(server);
+    const begun = performance.now();
     const refused = await get(server.url, '/sync/');
+    const waited = (performance.now() - begun) / 1000;
     expect(refused.status).toBe(503);
+    open();
     await blocked;
     const metrics = await settled(server, (found) => expect(total(found)).toBe(2));
     expect(metrics.value('quaich_requests_total', { mount: '/sync', status: '5xx' })).toBe(1);
     const { count, sum } = metrics.histogram('quaich_request_seconds', { mount: '/sync' });
     expect(count).toBe(2);
-    expect(sum).toBeGreaterThan(2.5 + 0.25);
+    // The other one was there before, and until after.
+    expect(sum).toBeGreaterThanOrEqual(0.3 + waited);
     expect(metrics.histogram('quaich_queue_seconds', { mount: '/sync' }).count).toBe(1);
   });
 });
@@ -165,7 +179,8 @@ describe('the time of a request', () => {
 describe('a moment', () => {
   it('L-42 shows busy workers, the queue, and connections by what they do', async () => {
     const server = await start();
-    const blocked = [1, 2, 3].map(() => get(server.url, '/sync/sleep?1000'));
+    const { path, open } = gate();
+    const blocked = [1, 2, 3].map(() => get(server.url, `/sync${path}`));
     const reading = new Client(server.url).send('GET / HT');
     const metrics = await settled(server, (found) => {
       expect(found.value('quaich_workers', { kind: 'sync', state: 'busy' })).toBe(2);
@@ -177,6 +192,7 @@ describe('a moment', () => {
     expect(metrics.value('quaich_connections', { state: 'application' })).toBe(3);
     expect(metrics.value('quaich_worker_requests', { kind: 'sync' })).toBe(2);
     reading.socket.destroy();
+    open();
     await Promise.all(blocked);
     await settled(server, (found) => {
       expect(found.value('quaich_workers', { kind: 'sync', state: 'idle' })).toBe(2);
@@ -185,11 +201,12 @@ describe('a moment', () => {
 
   it('L-42 is answered while all workers are blocked', async () => {
     const server = await start();
-    const blocked = [1, 2, 3].map(() => get(server.url, '/sync/sleep?1000'));
-    await settled(server, (found) => expect(found.value('quaich_requests_queued')).toBe(1));
-    const begun = performance.now();
-    await scrape(server.statusUrl);
-    expect(performance.now() - begun).toBeLessThan(200);
+    const { path, open } = gate();
+    const blocked = [1, 2, 3].map(() => get(server.url, `/sync${path}`));
+    await queued(server);
+    // They stay until the gate opens, and this does not wait for them.
+    expect((await scrape(server.statusUrl)).value('quaich_workers', { kind: 'sync', state: 'busy' })).toBe(2);
+    open();
     await Promise.all(blocked);
   });
 
@@ -357,15 +374,19 @@ describe('the status address', () => {
 
   it('L-42 answers before the applications have started up', async () => {
     const slow = join(folder, 'slow.mjs');
+    const started = join(folder, 'started');
     writeFileSync(
       slow,
-      `export const startup = () => new Promise((resolve) => setTimeout(resolve, 1500));
+      `import { existsSync } from 'node:fs';
+       import { setTimeout as sleep } from 'node:timers/promises';
+       export const startup = async () => { while (!existsSync('${started}')) await sleep(5); };
        export function app(environ, startResponse) { startResponse('200 OK', []); return []; }`,
     );
     const path = join(folder, 'early.sock');
     const starting = start({ apps: slow, status: `unix:${path}`, syncWorkers: 1 });
     await vi.waitFor(async () => expect((await get(`unix:${path}`, '/live')).status).toBe(200), 10_000);
     expect(await get(`unix:${path}`, '/ready')).toEqual({ status: 503, text: 'the server is starting\n' });
+    writeFileSync(started, '');
     await starting;
     expect((await get(`unix:${path}`, '/ready')).status).toBe(200);
   });

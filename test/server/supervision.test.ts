@@ -7,17 +7,21 @@ import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Client, header, parseResponses, type WireResponse } from './client.ts';
+import { busy, inProgress } from './scrape.ts';
 
 const module = fileURLToPath(new URL('./apps/supervised.mjs', import.meta.url));
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const running: Server[] = [];
 let messages = '';
+/** When a worker did not start, in milliseconds. */
+const failures: number[] = [];
 let folder = '';
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'quaich-supervised-'));
   process.env.SUPERVISED = folder;
   messages = '';
+  failures.length = 0;
 });
 
 afterEach(async () => {
@@ -34,6 +38,7 @@ async function start(name: string, options: Partial<ServeOptions> = {}): Promise
     errorLog: {
       write: (text) => {
         messages += text;
+        if (text.includes('did not start')) failures.push(performance.now());
       },
     },
     ...options,
@@ -90,16 +95,10 @@ describe.each(kinds)('a %s worker that does not start again', (kind, name) => {
     const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
     writeFileSync(join(folder, 'startup'), '');
     await ask(server, '/exit');
-    const failures = (): number => messages.split('did not start').length - 1;
-    const times: number[] = [];
-    while (times.length < 4) {
-      const before = times.length;
-      await vi.waitFor(() => expect(failures()).toBeGreaterThan(before), { timeout: 15_000, interval: 2 });
-      times.push(performance.now());
-    }
+    await vi.waitFor(() => expect(failures.length).toBeGreaterThan(3), soon);
     // 100, 200, 400 milliseconds, and the time of a start each.
-    expect(times[3] - times[2]).toBeGreaterThan(400);
-    expect(times[2] - times[1]).toBeGreaterThan(200);
+    expect(failures[3] - failures[2]).toBeGreaterThan(400);
+    expect(failures[2] - failures[1]).toBeGreaterThan(200);
   });
 
   it('L-08 L-11 does not keep the server from stopping', async () => {
@@ -109,7 +108,7 @@ describe.each(kinds)('a %s worker that does not start again', (kind, name) => {
     await report(/did not start/);
     const begun = performance.now();
     await server.close();
-    expect(performance.now() - begun).toBeLessThan(3000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   it('L-05 leaves the others serving', async () => {
@@ -170,14 +169,14 @@ describe('a worker that cannot be ended, because it is inside native code', () =
   it('G-148 B-40 has a successor at once', async () => {
     const server = await start('app', { syncWorkers: 1, timeoutStep: 200 });
     const begun = performance.now();
-    const stuck = new Client(server.url).send(GET('/native?8'));
+    const stuck = new Client(server.url).send(GET('/native?12'));
     // Nor is its client kept waiting for that.
     expect(parseResponses(await stuck.all())[0].status).toBe(500);
     expect((await ask(server, '/')).status).toBe(200);
-    expect(performance.now() - begun).toBeLessThan(6000);
+    expect(performance.now() - begun).toBeLessThan(9000);
     // Until the system has ended it, nothing can be told of it; the server says so and goes.
     await expect(server.close()).rejects.toMatchObject({ code: 'QUAICH_STUCK' });
-    expect(performance.now() - begun).toBeLessThan(7500);
+    expect(performance.now() - begun).toBeLessThan(11_500);
   });
 });
 
@@ -203,9 +202,9 @@ describe('a worker whose successor fails once', () => {
 
 describe('requests that no worker comes to', () => {
   it('G-148 get 503 when they have waited too long', async () => {
-    const server = await start('app', { syncWorkers: 2, timeoutQueue: 300 });
+    const server = await start('app', { syncWorkers: 2, timeoutQueue: 300, status: '127.0.0.1:0' });
     const stuck = [1, 2].map(() => new Client(server.url).send(GET('/stuck')));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await busy(server, 2);
     const responses = await Promise.all([1, 2, 3].map(() => ask(server, '/')));
     for (const response of responses) {
       expect([response.status, header(response, 'Retry-After')]).toEqual([503, '1']);
@@ -219,9 +218,10 @@ describe('requests that no worker comes to', () => {
       asyncWorkers: 1,
       asyncRequests: 1,
       timeoutQueue: 300,
+      status: '127.0.0.1:0',
     });
     const slow = new Client(server.url).send(GET('/slow?3000'));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await inProgress(server);
     const head = await new Client(server.url).send(GET('/').replace('GET', 'HEAD')).all();
     expect(head).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n[\s\S]*\r\n\r\n$/);
     expect(await slow.until((text) => text.includes('200 OK'))).toContain('200 OK');
@@ -306,7 +306,7 @@ describe.each([
     const server = await start(name, { timeoutGraceful: 100, syncWorkers: 1, asyncWorkers: 1 });
     const begun = performance.now();
     await expect(server.close()).rejects.toThrow('1 shutdown hooks');
-    expect(performance.now() - begun).toBeLessThan(4000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 });
 

@@ -18,6 +18,7 @@ import { WAYS } from './all-ways.ts';
 import { Authority, type Issued } from './certificates.ts';
 import { Client, parseResponses, talk } from './client.ts';
 import { ended, ready, start } from './command.ts';
+import { inProgress, settled } from './scrape.ts';
 
 const run = promisify(execFile);
 const module = fileURLToPath(new URL('./apps/tls.mjs', import.meta.url));
@@ -260,7 +261,7 @@ describe('handshakes', () => {
     const begun = performance.now();
     expect(await Promise.all([silent.all(), dripping.all()])).toEqual(['', '']);
     clearInterval(drip);
-    expect(performance.now() - begun).toBeGreaterThan(350);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(400);
     await vi.waitFor(() => expect(log.match(/handshake failed.*longer than 400 ms/g)).toHaveLength(2), 10_000);
   });
 
@@ -295,14 +296,14 @@ describe('handshakes', () => {
   });
 
   test('G-204 counts for the limit of connections, and goes with the server', async () => {
-    const server = await secure({ maxConnections: 1 });
+    const server = await secure({ maxConnections: 1, timeoutGraceful: 20_000 });
     const first = new Client(server.url.replace('https', 'http'));
     await once(first.socket, 'connect');
     await expect(connect(server)).rejects.toThrow();
     const begun = performance.now();
     await server.close();
     expect(await first.all()).toBe('');
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 });
 
@@ -412,20 +413,20 @@ describe('renewal', () => {
     const files = place('busy');
     const server = await secure({}, files);
     let busy = true;
+    let answers = 0;
     const load = async () => {
-      let answers = 0;
       for (; busy; answers++) expect(await environOf(server, { checkServerIdentity: () => undefined })).not.toBe(null);
-      return answers;
     };
-    const loads = [load(), load(), load(), load()];
+    const loads = Promise.all([load(), load(), load(), load()]);
+    loads.catch(() => {});
     for (let turn = 0; turn < 20; turn++) {
       files.put(turn % 2 === 0 ? other : main);
       server.renewCertificates();
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      const before = answers;
+      await vi.waitFor(() => expect(answers).toBeGreaterThan(before + 1), { timeout: 10_000, interval: 5 });
     }
     busy = false;
-    const answers = await Promise.all(loads);
-    expect(Math.min(...answers)).toBeGreaterThan(3);
+    await loads;
   });
 
   test.skipIf(process.platform === 'win32')(
@@ -472,7 +473,7 @@ describe('the life of a connection', () => {
   });
 
   test('G-206 one that takes nothing is dropped, one that is slow is not', async () => {
-    const server = await secure({ timeoutSend: 2000 });
+    const server = await secure({ timeoutSend: 2000, status: '127.0.0.1:0' });
     const stuck = await connect(server);
     stuck.pause().write(get('/zeros?64'));
     const slow = await connect(server);
@@ -483,10 +484,9 @@ describe('the life of a connection', () => {
       slow.pause();
       setTimeout(() => slow.resume(), 2);
     });
-    const begun = performance.now();
     await once(slow, 'end');
     expect(received).toBeGreaterThan(16 * 1024 ** 2);
-    if (performance.now() - begun < 5000) await new Promise((resolve) => setTimeout(resolve, 5000));
+    await settled(server, (metrics) => expect(metrics.value('quaich_connections')).toBe(0));
     let taken = 0;
     stuck.on('data', (part) => {
       taken += part.length;
@@ -512,7 +512,7 @@ describe('the life of a connection', () => {
     const acceptor = await Acceptor.create(Buffer.alloc(65_536), true);
     const context = { acceptor, closed() {} } as unknown as SocketContext; // what a socket without requests needs
     const info = connectionInfo(socket, false, 'https');
-    const host = new SocketHost(socket, info, context, 0, () => connection as unknown as Connection);
+    const host = new SocketHost(socket, info, context, () => connection as unknown as Connection);
     const free = vi.fn();
     expect(host.lend('before', new Uint8Array(new SharedArrayBuffer(32 * 1024 ** 2)), 'after', free)).toBe(false);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -528,14 +528,14 @@ describe('the life of a connection', () => {
   });
 
   test('G-206 L-08 L-12 a stop ends idle ones, and lets a response end', async () => {
-    const server = await secure({ apps: [{ module: ends, export: 'asyncApp' }], timeoutGraceful: 5000 });
+    const apps = [{ module: ends, export: 'asyncApp' }];
+    const server = await secure({ apps, timeoutGraceful: 5000, status: '127.0.0.1:0' });
     const idle = new Client(server.url).send(get('/late?0'));
     await idle.until((text) => text.endsWith('late') || text.includes('0\r\n\r\n'));
-    const late = new Client(server.url).send(get('/late?500'));
-    await vi.waitFor(() => expect(late.socket.bytesWritten).toBeGreaterThan(0), 10_000);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const late = new Client(server.url).send(get('/late?1000'));
+    await inProgress(server);
     const closed = server.close();
-    await idle.until(() => false);
+    await idle.all();
     expect(parseResponses(await late.all())[0]).toMatchObject({ status: 200, body: 'late', complete: true });
     await closed;
   });

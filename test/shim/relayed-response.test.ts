@@ -10,7 +10,7 @@ const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 function far(method = 'GET') {
   const errors = new Lines();
   const environ = environWith(null, { REQUEST_METHOD: method, 'wsgi.errors': errors });
-  return { response: new RelayedResponse(environ, errors, false, () => false), errors };
+  return { response: new RelayedResponse(environ, false, () => false), errors };
 }
 
 describe('the response on the far side of a bridge', () => {

@@ -19,6 +19,7 @@ import {
   type SyncMiddleware,
 } from '../../src/interface/index.ts';
 import { compose, compress } from '../../src/middleware/index.ts';
+import { cookies } from '../../src/toolbox/index.ts';
 import { validator } from '../../src/validate/index.ts';
 
 declare const bytes: Uint8Array;
@@ -293,6 +294,16 @@ describe('middleware', () => {
       // It goes on to an application of either convention.
       wrap((environ, startResponse) => plain(environ, startResponse)),
       wrap(async (environ, startResponse) => promise(environ, startResponse)),
+    );
+  });
+
+  it('U-61 the cookies of an environ are read, of either convention and in place', () => {
+    const sync: Application = (environ) => [Buffer.from(cookies(environ).id ?? '')];
+    const later: AsyncApplication = async (environ) => [Buffer.from(cookies(environ).id ?? '')];
+    compiled(
+      sync,
+      later,
+      compress()(async (environ) => [Buffer.from(cookies(environ).id ?? '')]),
     );
   });
 

@@ -27,6 +27,20 @@ function reference() {
   };
 }
 
+/**
+ * Has each piece of code coloured once: pages are rendered for themselves, and twice more for the search.
+ *
+ * @param {(code: string, language: string, attributes: string) => string} highlight
+ */
+function once(highlight) {
+  const known = new Map();
+  return (code, language, attributes) => {
+    const key = JSON.stringify([code, language, attributes]);
+    if (!known.has(key)) known.set(key, highlight(code, language, attributes));
+    return known.get(key);
+  };
+}
+
 const sidebar = navigation().map(({ title, pages }) => ({
   text: title,
   items: [
@@ -52,6 +66,7 @@ export default defineConfig({
     anchor: { slugify: slug },
     theme: { light: 'github-light', dark: 'github-dark' },
     config(md) {
+      md.set({ highlight: once(md.options.highlight) });
       const fence = md.renderer.rules.fence;
       md.renderer.rules.fence = (...args) => {
         const [tokens, index] = args;

@@ -46,6 +46,7 @@ import {
   TRAILER_RECORD,
 } from '../../../assembly/layout.ts';
 import { PARSED_HEAD } from '../../environ/head-record.ts';
+import { copyBytes } from '../../rules/bytes.ts';
 import { createSharedMemory, type SharedMemory, type WasmModule, wasm } from '../../rules/webassembly.ts';
 import { DEFAULT_LIMITS, LIMIT_TABLE, type ParserLimits } from './limits.ts';
 import { scalar, simd } from './wasm/base64.ts';
@@ -270,7 +271,7 @@ export class Parser {
   /** A private copy of the bytes from address `from` to `to`. */
   copy(from: number, to: number): Buffer {
     const copy = Buffer.allocUnsafeSlow(to - from);
-    this.bytes.copy(copy, 0, from, to);
+    copyBytes(copy, 0, this.bytes, from, to);
     return copy;
   }
 }

@@ -26,13 +26,12 @@ export interface SessionContext extends SocketContext {
   left(connection: OpenConnection): void;
 }
 
-/** Makes the session of a socket whose client has chosen HTTP/2; `now` in milliseconds. */
+/** Makes the session of a socket whose client has chosen HTTP/2. */
 export type OpenSession = (
   socket: net.Socket,
   info: ConnectionInfo,
   refusal: string,
   context: SessionContext,
-  now: number,
 ) => OpenConnection;
 
 /** Requests that a client may have in progress at a time, as it is told (SETTINGS_MAX_CONCURRENT_STREAMS). */
@@ -71,7 +70,7 @@ export function sessions({ limitRequestFields, limitRequestHead }: Limits): Open
       maxHeaderListSize: limitRequestHead + FIELD_OVERHEAD * maxHeaderListPairs,
     },
   };
-  return (socket, info, refusal, context, now) => new SessionHost(socket, info, refusal, context, now, options);
+  return (socket, info, refusal, context) => new SessionHost(socket, info, refusal, context, options);
 }
 
 /**
@@ -96,26 +95,22 @@ class SessionHost implements OpenConnection, StreamContext {
   /** The next request is the last. */
   private isLast = false;
   private isGone = false;
-  /** What it has waited for since when, and after how many requests. */
-  private waitedFor = WAIT_REQUEST;
+  /** What it has waited for since which look, and after how many requests; -1 before the first look. */
+  private waitedFor = -1;
   private waitedAfter = 0;
-  private since: number;
-  private now: number;
+  private since = 0;
 
   constructor(
     socket: net.Socket,
     info: ConnectionInfo,
     refusal: string,
     context: SessionContext,
-    now: number,
     options: ServerSessionOptions,
   ) {
     this.socket = socket;
     this.info = info;
     this.refusal = refusal;
     this.sockets = context;
-    this.since = now;
-    this.now = now;
     this.session = performServerHandshake(socket, options);
     // What becomes of both is seen by the end of the socket.
     socket.on('error', nothing);
@@ -157,7 +152,7 @@ class SessionHost implements OpenConnection, StreamContext {
     const { keepAlive, mostRequests = Number.POSITIVE_INFINITY } = this.options;
     const isLast = ++this.requests >= mostRequests || !keepAlive || this.isLast || this.refusal !== '';
     this.carried(fields.reduce((size, text) => size + text.length, 0));
-    const host = new StreamHost(stream, this, this.now);
+    const host = new StreamHost(stream, this);
     this.streams.add(host);
     if (isLast) this.session.close();
     host.begin(fields, !stream.endAfterHeaders);
@@ -195,7 +190,6 @@ class SessionHost implements OpenConnection, StreamContext {
 
   /** What concerns the connection; PING and the like do not count as steps forward. */
   checkDeadline(now: number): void {
-    this.now = now;
     for (const host of this.streams) host.checkDeadline(now);
     const bytes = transportOf(this.socket).bytesRead ?? 0;
     if (bytes > MOST_OVERHEAD * (this.payload + FREE_OVERHEAD)) this.cutOff();

@@ -26,12 +26,11 @@ export class StreamHost extends SocketHost {
   private readonly streams: StreamContext;
   private written = 0;
 
-  /** @param now milliseconds */
-  constructor(stream: ServerHttp2Stream, streams: StreamContext, now: number) {
+  constructor(stream: ServerHttp2Stream, streams: StreamContext) {
     const { sockets, parser, options, info, refusal } = streams;
     // One write at a time: how much its client has taken shows with each.
     Object.assign(stream, { _writev: null });
-    super(stream, info, sockets, now, (host) => new Http2Connection(host, parser, options, stream), refusal);
+    super(stream, info, sockets, (host) => new Http2Connection(host, parser, options, stream), refusal);
     this.stream = stream;
     this.streams = streams;
   }

@@ -3,6 +3,7 @@
  * supervisor gives orders (`ServingProcess`), a process answers each by its number (process.ts).
  */
 import { ConfigurationError, QuaichError } from '../../interface/errors.ts';
+import type { MetricData } from '../../pool/metric-data.ts';
 import { describeError } from '../../rules/show.ts';
 import { BindError } from '../bind.ts';
 import type { ServeOptions } from '../options.ts';
@@ -25,6 +26,8 @@ export interface Orders {
   renewCertificates(): Promise<void>;
   /** Null where nobody asked for a status. */
   snapshot(): Promise<Snapshot | null>;
+  /** What its applications measure; none where nobody asked for a status. */
+  metrics(): Promise<readonly MetricData[]>;
   /** Says that the main thread turns. */
   ping(): Promise<void>;
 }

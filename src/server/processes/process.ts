@@ -87,6 +87,10 @@ class ServedOrders implements Orders {
     return this.snapshots?.take() ?? null;
   }
 
+  async metrics() {
+    return this.snapshots?.metrics() ?? [];
+  }
+
   async ping(): Promise<void> {}
 
   /** Also while it starts: orders wait for that. */

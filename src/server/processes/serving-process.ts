@@ -1,15 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import type { MetricData } from '../../pool/metric-data.ts';
 import { builtModule } from '../../rules/own-files.ts';
 import { nothing } from '../../rules/promises.ts';
 import { property } from '../../rules/property.ts';
+import { within } from '../../rules/within.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Snapshot } from '../status/snapshot.ts';
 import { LISTENING, type Order, type OrderAnswer, type Orders, unpackError } from './orders.ts';
 
 /** Milliseconds to wait for what a process tells of itself; after that what it told last has to do. */
-const SNAPSHOT_LIMIT = 1000;
+const TELL_LIMIT = 1000;
 
 /** An order on its way. */
 interface Pending {
@@ -27,6 +29,7 @@ export class ServingProcess {
   isReady = false;
   /** What it told of itself last. */
   lastSnapshot: Snapshot | null = null;
+  lastMetrics: readonly MetricData[] = [];
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   /** Orders so far, which number them. */
@@ -83,17 +86,19 @@ export class ServingProcess {
 
   /** What it tells of itself, soon; null where that is nothing. */
   async snapshot(): Promise<Snapshot | null> {
-    let timer: NodeJS.Timeout | undefined;
-    // Ends: by this limit.
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, SNAPSHOT_LIMIT);
-    });
     const told = this.order('snapshot').then((snapshot) => {
       this.lastSnapshot = snapshot;
-    }, nothing);
-    await Promise.race([told, limit]);
-    clearTimeout(timer);
+    });
+    await within(told, TELL_LIMIT, 'a snapshot').catch(nothing);
     return this.lastSnapshot;
+  }
+
+  /** Has `lastMetrics` told anew, soon. */
+  async askMetrics(): Promise<void> {
+    const told = this.order('metrics').then((metrics) => {
+      this.lastMetrics = metrics;
+    });
+    await within(told, TELL_LIMIT, 'metrics').catch(nothing);
   }
 
   /**

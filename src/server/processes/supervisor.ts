@@ -8,6 +8,7 @@ import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../../interface/errors.ts';
 import { HEALTHY_AFTER } from '../../pool/delays.ts';
+import { addToPast, type MetricData, mergeMetrics } from '../../pool/metric-data.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
 import { nothing } from '../../rules/promises.ts';
 import { prepareBind, settleBind } from '../bind.ts';
@@ -84,6 +85,7 @@ class Supervisor implements Server {
   private readonly status: StatusAddress;
   /** The counters of those that have ended. */
   private past: Snapshot | null = null;
+  private pastMetrics: readonly MetricData[] = [];
   private replaced = 0;
   private looks: NodeJS.Timeout | undefined;
   private readonly stopping = new AbortController();
@@ -97,7 +99,8 @@ class Supervisor implements Server {
     this.identity = identity;
     this.pidFile = pidFile;
     const { status: bind, socketMode } = resolved;
-    const source = { start: nothing, take: () => this.snapshot(), close: nothing };
+    const take = () => this.snapshot();
+    const source = { start: nothing, take, metrics: () => this.metrics(), close: nothing };
     this.status =
       bind === undefined
         ? noStatus
@@ -304,8 +307,15 @@ class Supervisor implements Server {
     return mergeSnapshots(snapshots, this.past, { stage: this.stage, ready, replaced: this.replaced });
   }
 
+  private async metrics(): Promise<readonly MetricData[]> {
+    const ready = () => this.processes.filter(({ isReady }) => isReady);
+    await Promise.all(ready().map((child) => child.askMetrics()));
+    return mergeMetrics([this.pastMetrics, ...ready().map(({ lastMetrics }) => lastMetrics)]);
+  }
+
   /** Counters go on where those of a process have ended: they never fall. */
-  private remember({ lastSnapshot }: ServingProcess): void {
+  private remember({ lastSnapshot, lastMetrics }: ServingProcess): void {
+    this.pastMetrics = addToPast(this.pastMetrics, lastMetrics);
     if (lastSnapshot === null) return;
     this.past = mergeSnapshots([lastSnapshot], this.past, { stage: 'stopping', ready: false, replaced: 0 });
   }

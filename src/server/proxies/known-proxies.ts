@@ -19,8 +19,8 @@ const TELL_EVERY = 10_000;
 interface Pending {
   readonly socket: net.Socket;
   readonly info: ConnectionInfo;
-  /** Milliseconds of the gateway's clock. */
-  readonly begun: number;
+  /** Milliseconds of the gateway's clock at the first tick that has found it; 0 before. */
+  begun: number;
   readonly header: ProxyHeader;
   /** The listeners at the socket, by event. */
   readonly heard: Readonly<Record<string, () => void>>;
@@ -68,14 +68,14 @@ export class KnownProxies implements Proxies {
     return typeof address === 'string' && address !== '' ? address : undefined;
   }
 
-  begin(socket: net.Socket, info: ConnectionInfo, now: number, opened: (info: ConnectionInfo) => void): void {
+  begin(socket: net.Socket, info: ConnectionInfo, opened: (info: ConnectionInfo) => void): void {
     const heard = {
       readable: () => this.read(pending),
       end: () => this.end(pending),
       error: () => socket.destroy(),
       close: () => this.pending.delete(pending),
     };
-    const pending: Pending = { socket, info, begun: now, header: new ProxyHeader(), heard, opened };
+    const pending: Pending = { socket, info, begun: 0, header: new ProxyHeader(), heard, opened };
     this.pending.add(pending);
     for (const [event, listener] of Object.entries(heard)) socket.on(event, listener);
     if (!this.trusted.isTrusted(info.remoteAddress, info.unixSocket)) this.refuse(pending, 'it is not trusted');
@@ -84,6 +84,7 @@ export class KnownProxies implements Proxies {
   tick(now: number): void {
     this.now = now;
     for (const one of this.pending) {
+      one.begun ||= now;
       if (now - one.begun >= this.timeout) this.refuse(one, `its header did not come within ${this.timeout} ms`);
     }
     if (this.refused > 0 && now >= this.tellFrom) this.tell();

@@ -10,10 +10,10 @@ export interface Proxies {
   readonly size: number;
   /**
    * Takes a connection that begins with such a header, and calls `opened` with what is known of it behind that; or
-   * drops it. `now` in milliseconds.
+   * drops it.
    */
-  begin(socket: net.Socket, info: ConnectionInfo, now: number, opened: (info: ConnectionInfo) => void): void;
-  /** With every tick of the clock. */
+  begin(socket: net.Socket, info: ConnectionInfo, opened: (info: ConnectionInfo) => void): void;
+  /** With every tick of the clock; `now` in milliseconds. */
   tick(now: number): void;
   /** Drops the connections on their way. */
   abort(): void;

@@ -3,6 +3,7 @@
  * the format is the business of the package prom-client, which is loaded when somebody wants metrics.
  */
 import { ConfigurationError } from '../../interface/errors.ts';
+import type { MetricData, MetricSample } from '../../pool/metric-data.ts';
 import { EDGES, Histogram } from './histogram.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -222,21 +223,18 @@ export const METRICS: readonly Metric[] = [
   },
 ];
 
-/** One line of the format: a bucket, a sum or a count of a histogram has a name of its own. */
-interface Sample {
-  readonly value: number;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly metricName?: string;
-}
-
-function samplesOf({ name, labels: names, rows }: Metric, snapshot: Snapshot): Sample[] {
+function samplesOf({ name, labels: names, rows }: Metric, snapshot: Snapshot): MetricSample[] {
   return rows(snapshot).flatMap(([value, ...values]) => {
     const labels = Object.fromEntries(names.map((label, index) => [label, values[index]]));
     return value instanceof Histogram ? histogramSamples(name, labels, value) : [{ value, labels }];
   });
 }
 
-function histogramSamples(name: string, labels: Sample['labels'], { counts, sum, count }: Histogram): Sample[] {
+function histogramSamples(
+  name: string,
+  labels: MetricSample['labels'],
+  { counts, sum, count }: Histogram,
+): MetricSample[] {
   let below = 0;
   const buckets = EDGES.map((edge, bucket) => {
     below += counts[bucket];
@@ -250,33 +248,39 @@ function histogramSamples(name: string, labels: Sample['labels'], { counts, sum,
   ];
 }
 
+/** As registries have it. */
+function dataOf(metric: Metric, snapshot: Snapshot): MetricData {
+  const { name, type, help } = metric;
+  return { name, type, help, aggregator: 'sum', values: samplesOf(metric, snapshot) };
+}
+
 /** A text with its media type. */
 export interface MetricsText {
   readonly type: string;
   readonly text: string;
 }
 
+/** Those of applications give way to them: what `collectDefaultMetrics` says of a process, each thread would add. */
+const OWN_NAMES = new Set(METRICS.map(({ name }) => name));
+
 /**
- * Loads prom-client, and tells how to write a snapshot with it.
+ * Loads prom-client, and tells how to write a snapshot with it, and what applications measure.
  *
  * @throws ConfigurationError where it is not installed
  */
-export async function loadMetrics(): Promise<(snapshot: Snapshot) => Promise<MetricsText>> {
+export async function loadMetrics(): Promise<
+  (snapshot: Snapshot, measured: readonly MetricData[]) => Promise<MetricsText>
+> {
   const { AggregatorRegistry } = await import('prom-client').catch((error: unknown) => {
     throw new ConfigurationError('status: needs the package prom-client: type "npm install prom-client"', {
       cause: error,
     });
   });
-  return async (snapshot) => {
+  return async (snapshot, measured) => {
     // What it offers to processes that put their metrics together: plain data in, a registry out.
     const registry = AggregatorRegistry.aggregate([
-      METRICS.map((metric) => ({
-        name: metric.name,
-        type: metric.type,
-        help: metric.help,
-        aggregator: 'sum',
-        values: samplesOf(metric, snapshot),
-      })),
+      METRICS.map((metric) => dataOf(metric, snapshot)),
+      measured.filter(({ name }) => !OWN_NAMES.has(name)),
     ]);
     return { type: registry.contentType, text: await registry.metrics() };
   };

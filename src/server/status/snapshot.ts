@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { Kind } from '../../interface/types.ts';
+import { type MetricData, mergeMetrics } from '../../pool/metric-data.ts';
 import type { LoopUse } from '../../pool/vitals.ts';
 import {
   WAIT_APPLICATION,
@@ -73,7 +74,7 @@ export interface Snapshot {
 /** What a snapshot is made from. */
 interface Sources {
   readonly gateway: Pick<Gateway, 'hosts' | 'queued'>;
-  readonly services: readonly Pick<Service, 'status'>[];
+  readonly services: readonly Pick<Service, 'status' | 'metrics'>[];
   readonly logs: readonly Pick<AccessLog, 'dropped'>[];
   readonly readiness: Readiness;
   readonly traffic: CountedTraffic;
@@ -86,6 +87,8 @@ interface Sources {
 export interface SnapshotSource {
   start(): void;
   take(): Snapshot | Promise<Snapshot>;
+  /** What the applications measure (L-73). */
+  metrics(): Promise<readonly MetricData[]>;
   close(): void;
 }
 
@@ -105,6 +108,11 @@ export class OwnSnapshots implements SnapshotSource {
 
   take(): Snapshot {
     return takeSnapshot(this.sources);
+  }
+
+  async metrics(): Promise<readonly MetricData[]> {
+    const lists = await Promise.all(this.sources.services.map((service) => service.metrics()));
+    return mergeMetrics(lists.flat());
   }
 
   close(): void {

@@ -48,7 +48,8 @@ export class StatusServer implements StatusAddress {
     '/status': async () => answered('application/json', `${JSON.stringify(await this.source.take())}\n`),
     '/metrics': async () => {
       const write = await loadMetrics();
-      const { type, text } = await write(await this.source.take());
+      const measured = await this.source.metrics();
+      const { type, text } = await write(await this.source.take(), measured);
       return answered(type, text);
     },
     '/live': () => plain(200, 'alive'),

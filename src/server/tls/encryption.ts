@@ -11,9 +11,9 @@ export interface Encryption {
   readonly size: number;
   /** Says what becomes of connections once they are encrypted; the gateway does, once. */
   onSecured(callback: OnSecured): void;
-  /** Takes a connection; `now` in milliseconds. */
-  begin(socket: net.Socket, info: ConnectionInfo, now: number): void;
-  /** With every tick of the clock. */
+  /** Takes a connection. */
+  begin(socket: net.Socket, info: ConnectionInfo): void;
+  /** With every tick of the clock; `now` in milliseconds. */
   tick(now: number): void;
   /** Reads the certificates again. @throws ConfigurationError for those that cannot be used, and keeps those before */
   renew(): void;

@@ -37,8 +37,8 @@ interface Handshake {
   readonly socket: net.Socket;
   /** What is known of it, be it by a proxy. */
   readonly info: ConnectionInfo;
-  /** Milliseconds of the gateway's clock. */
-  readonly begun: number;
+  /** Milliseconds of the gateway's clock at the first tick that has found it; 0 before. */
+  begun: number;
 }
 
 /**
@@ -80,9 +80,9 @@ export class Handshakes implements Encryption {
     return this.pending.size;
   }
 
-  begin(socket: net.Socket, info: ConnectionInfo, now: number): void {
+  begin(socket: net.Socket, info: ConnectionInfo): void {
     const key = keyOf(socket);
-    const handshake = { key, socket, info, begun: now };
+    const handshake = { key, socket, info, begun: 0 };
     this.pending.set(key, handshake);
     socket.on('close', () => {
       // The system may have given the addresses to another connection.
@@ -93,8 +93,10 @@ export class Handshakes implements Encryption {
 
   tick(now: number): void {
     const { timeoutHead } = this.options;
-    for (const { socket, begun } of this.pending.values()) {
-      if (now - begun >= timeoutHead) socket.destroy(new Error(`it took longer than ${timeoutHead} ms`));
+    for (const handshake of this.pending.values()) {
+      handshake.begun ||= now;
+      if (now - handshake.begun >= timeoutHead)
+        handshake.socket.destroy(new Error(`it took longer than ${timeoutHead} ms`));
     }
     if (now - this.looked < LOOK_EVERY || this.looking) return;
     this.looked = now;

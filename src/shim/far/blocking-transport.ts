@@ -2,7 +2,6 @@
  * The far side on a thread that blocks: a sync application, for an async gateway on another thread. One request at a
  * time, all of its steps here (B-62, B-63).
  */
-import { fileWrapper } from '../../engine/file-wrapper.ts';
 import { runSync } from '../../engine/run-sync.ts';
 import { SyncInput } from '../../engine/sync-input.ts';
 import { RequestAborted, requestOver } from '../../interface/errors.ts';
@@ -22,7 +21,15 @@ const LOOK_AROUND = 1000;
 export class BlockingTransport extends Relay implements Transport<false>, BodySource<false> {
   /** The thread was told to stop. */
   stopped = false;
-  readonly #call: Call;
+  readonly mayStep = (): undefined => {
+    this.announce();
+    this.#look();
+    for (;;) {
+      if (this.ending) this.stop();
+      if (this.credit > 0) return;
+      this.#wait();
+    }
+  };
   readonly #end: BlockingFarEnd;
   #reply: Reply | null = null;
   #inputEnded = false;
@@ -31,8 +38,7 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
 
   /** @throws whatever a state throws that cannot be copied */
   constructor(call: Call, end: BlockingFarEnd, thread: FarThread) {
-    super(call, thread, false, fileWrapper, (message) => end.post(message));
-    this.#call = call;
+    super(call, end, thread);
     this.#end = end;
     this.environ['wsgi.input'] = new SyncInput(this);
     this.environ['quaich.client_disconnected'] = () => this.#disconnected();
@@ -42,7 +48,7 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
   run(app: Application): void {
     // Built from that of the near side, and what differs here.
     const environ = this.environ as Environ;
-    withContext(this.#call.context, () => runSync(app, environ, this, this.options));
+    withContext(this.call.context, () => runSync(app, environ, this, this));
   }
 
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
@@ -61,17 +67,7 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
     this.relay(head, chunk, final);
   }
 
-  protected mayStep(): undefined {
-    this.announce();
-    this.#look();
-    for (;;) {
-      if (this.ending) this.stop();
-      if (this.credit > 0) return;
-      this.#wait();
-    }
-  }
-
-  protected closing(closes: boolean): undefined {
+  closing(closes: boolean): undefined {
     this.sayEnd(closes);
     if (!closes) return;
     while (!this.closeAsked && this.aborted === null) this.#wait();
@@ -94,7 +90,7 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
     if (this.#inputEnded) return null; // B-55
     this.#look();
     if (this.aborted !== null) throw this.aborted.error;
-    this.post({ type: 'read', id: this.id, max, line });
+    this.post({ type: 'read', id: this.call.id, max, line });
     const reply = this.#awaitReply();
     const block = reply.type === 'input' ? reply.value : null;
     if (block === null) this.#inputEnded = true;
@@ -139,7 +135,7 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
       this.stopped = true;
       return;
     }
-    if (!('id' in message) || message.type === 'call' || message.id !== this.id) return;
+    if (!('id' in message) || message.type === 'call' || message.id !== this.call.id) return;
     this.note(message);
     if (message.type === 'input' || message.type === 'written') this.#reply = message;
     else if (message.type === 'abort') this.aborted ??= { error: errorFromWire(message.error) };

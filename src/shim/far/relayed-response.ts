@@ -4,7 +4,7 @@
  */
 import { type Action, APPLICATION_THREW, CLOSE_FAILED, RETURN_FAILED, STOP } from '../../engine/response.ts';
 import { END, type Final } from '../../interface/transport.ts';
-import type { ErrorStream, HeaderField } from '../../interface/types.ts';
+import type { HeaderField } from '../../interface/types.ts';
 import { chunkOf } from '../../rules/body.ts';
 import { isDisconnect } from '../../rules/failures.ts';
 import { errorToWire, privateBytes, type WireHead } from '../link/wire.ts';
@@ -37,13 +37,11 @@ export class RelayedResponse extends ShadowResponse {
   threw = false;
   returnFailure: Thrown | null = null;
   closeFailure: Thrown | null = null;
-  readonly #errors: ErrorStream;
   readonly #aborted: () => boolean;
 
   /** @param aborted whether the near side has said that the client is gone, which the application may not know yet */
-  constructor(environ: Record<string, unknown>, errors: ErrorStream, signalled: boolean, aborted: () => boolean) {
+  constructor(environ: Record<string, unknown>, signalled: boolean, aborted: () => boolean) {
     super(environ, undefined, signalled);
-    this.#errors = errors;
     this.#aborted = aborted;
   }
 
@@ -131,6 +129,6 @@ export class RelayedResponse extends ShadowResponse {
   }
 
   override late(what: string, limit: number): void {
-    this.#errors.write(`quaich: ${what}: not over after ${limit} ms, the request ends without it (B-56)\n`);
+    this.errors.write(`quaich: ${what}: not over after ${limit} ms, the request ends without it (B-56)\n`);
   }
 }

@@ -21,7 +21,7 @@ import { enterBridgeThread } from '../threads/deadlock.ts';
 import type { BridgeData } from '../threads/target.ts';
 import { type BlockingFarEnd, BlockingTransport } from './blocking-transport.ts';
 import { LoopTransport } from './loop-transport.ts';
-import type { Call } from './relay.ts';
+import type { Call, FarThread } from './relay.ts';
 
 /** The task of a bridge's thread. Fulfils when it was told to stop; a thread that could not start ends itself. */
 export async function runBridgeThread(task: WorkerTask<BridgeData>): Promise<void> {
@@ -79,8 +79,11 @@ async function live(
     return false;
   }
   post({ type: 'ready' });
-  if (loop) await serveLoop(application, new LoopEnd<FarMessage>(link, data.bells, index), data);
-  else await serveBlocking(application, new BlockingEnd<NearMessage, FarMessage>(link, data.bells, index), data);
+  const thread: FarThread = { ...data, state: application.state };
+  // Their kinds are those of the bridge, as compared above.
+  const { app } = application;
+  if (loop) await serveLoop(app as AsyncApplication, new LoopEnd(link, data.bells, index), thread);
+  else await serveBlocking(app as Application, new BlockingEnd(link, data.bells, index), thread);
   await applications.stop((error) => {
     post({ type: 'shutdown-failed', message: `the shutdown failed: ${describeFailure(error).message}` });
   });
@@ -88,15 +91,14 @@ async function live(
 }
 
 function wrongKind({ app, kind }: BridgeData): ConfigurationError {
-  const bridge = kind === 'sync' ? 'syncToAsync' : 'asyncToSync';
-  const other = kind === 'sync' ? 'async' : 'sync';
+  const [bridge, other, mark] =
+    kind === 'sync' ? ['syncToAsync', 'async', 'markSync'] : ['asyncToSync', 'sync', 'markAsync'];
   return new ConfigurationError(
-    `${bridge}: the application ${app.module} is ${other} already; use it as it is, or declare its kind with mark${kind === 'sync' ? 'Sync' : 'Async'} (B-05)`,
+    `${bridge}: the application ${app.module} is ${other} already; use it as it is, or declare its kind with ${mark} (B-05)`,
   );
 }
 
-async function serveBlocking(application: StartedApplication, end: BlockingFarEnd, data: BridgeData): Promise<void> {
-  const thread = { state: application.state, multithread: false, multiprocess: data.multiprocess };
+async function serveBlocking(app: Application, end: BlockingFarEnd, thread: FarThread): Promise<void> {
   let turned = performance.now();
   for (;;) {
     const now = performance.now();
@@ -109,13 +111,12 @@ async function serveBlocking(application: StartedApplication, end: BlockingFarEn
     if (message.type === 'stop') return;
     if (message.type !== 'call') continue; // of a request that is over
     const transport = begin(message, end, () => new BlockingTransport(message, end, thread));
-    transport?.run(application.app as Application); // its kind is that of the bridge: see `live`
+    transport?.run(app);
     if (transport?.stopped || isThreadBroken()) return;
   }
 }
 
-function serveLoop(application: StartedApplication, end: LoopEnd<FarMessage>, data: BridgeData): Promise<void> {
-  const thread = { state: application.state, multithread: true, multiprocess: data.multiprocess };
+function serveLoop(app: AsyncApplication, end: LoopEnd<FarMessage>, thread: FarThread): Promise<void> {
   const calls = new Map<number, LoopTransport>();
   const held: MessagePort[] = [];
   // Ends: when it is told to stop, which aborts the calls under way, and these end within their limits. A thread that
@@ -127,11 +128,10 @@ function serveLoop(application: StartedApplication, end: LoopEnd<FarMessage>, da
       if (stopping && calls.size === 0) resolve();
     };
     const call = (message: Call): void => {
-      const { closeTimeout } = data;
-      const transport = begin(message, end, () => new LoopTransport(message, end, thread, closeTimeout, over));
+      const transport = begin(message, end, () => new LoopTransport(message, end, thread, over));
       if (transport === null) return;
       calls.set(message.id, transport);
-      transport.start(application.app as AsyncApplication); // its kind is that of the bridge: see `live`
+      transport.start(app);
     };
     end.port.on('message', (message: NearMessage) => {
       switch (message.type) {

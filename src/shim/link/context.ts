@@ -22,8 +22,7 @@ export function shareContext<T>(name: string, storage: AsyncLocalStorage<T>): vo
 export function contextToWire(): WireEntries {
   const context: WireEntries = [];
   for (const [name, storage] of storages) {
-    const store = storage.getStore();
-    const crossed = store === undefined ? undefined : crossing(store);
+    const crossed = crossing(storage.getStore());
     if (crossed !== undefined) context.push(name, crossed);
   }
   return context;

@@ -14,6 +14,7 @@ import {
 } from '../../interface/errors.ts';
 import type { HeaderField } from '../../interface/types.ts';
 import { chunkOf } from '../../rules/body.ts';
+import { isInstance } from '../../rules/failures.ts';
 import { property } from '../../rules/property.ts';
 import { describeError } from '../../rules/show.ts';
 import { BridgeError, DeadlockError } from '../errors.ts';
@@ -45,7 +46,8 @@ export type WireEntries = unknown[];
 /** From where the gateway is to where the application runs. */
 export type NearMessage =
   | { type: 'canary'; port: MessagePort }
-  | { type: 'call'; id: number; environ: WireEntries; context: WireEntries; flags: WireFlags; credit: number }
+  /** `fileWrapper`: the environ has `wsgi.file_wrapper`, which is made anew. */
+  | { type: 'call'; id: number; environ: WireEntries; context: WireEntries; fileWrapper: boolean; credit: number }
   /** The body may take steps until it has spent this much more (B-27). */
   | { type: 'pull'; id: number; credit: number }
   /** What a read gave: bytes, null at the end, or an error. */
@@ -60,11 +62,6 @@ export type NearMessage =
   /** A thread whose event loop still turns answers with `pong`. */
   | { type: 'ping' }
   | { type: 'stop' };
-
-/** Entries of an environ that are rebuilt where the outer one has them. */
-interface WireFlags {
-  fileWrapper: boolean;
-}
 
 /** From where the application runs. `over`: the last message of this call. */
 export type FarMessage = { id: number; over?: boolean } & (
@@ -117,36 +114,27 @@ export function errorToWire(error: unknown, depth = MOST_CAUSES): WireError {
   if (!native) wire.message = describeError(error);
   const code = text(error, 'code');
   if (code !== '') wire.code = code;
-  try {
-    const status: unknown = Reflect.get(error, 'status');
-    if (error instanceof RequestBodyError && typeof status === 'number') wire.status = status;
-    const cause: unknown = Reflect.get(error, 'cause');
-    if (cause !== undefined && cause !== null && depth > 0) wire.cause = errorToWire(cause, depth - 1);
-  } catch {
-    // Getters or a proxy that throws: what is known already will do.
-  }
+  const status = property(error, 'status');
+  if (isInstance(error, RequestBodyError) && typeof status === 'number') wire.status = status;
+  const cause = property(error, 'cause');
+  if (cause !== undefined && cause !== null && depth > 0) wire.cause = errorToWire(cause, depth - 1);
   return wire;
 }
 
-function classOf({ code, message, status }: WireError): Error {
-  switch (code) {
-    case 'QUAICH_CLIENT_DISCONNECTED':
-      return new ClientDisconnected(message);
-    case 'QUAICH_REQUEST_ABORTED':
-      return new RequestAborted(message);
-    case 'QUAICH_REQUEST_BODY':
-      return new RequestBodyError(message, status);
-    case 'QUAICH_APPLICATION':
-      return new ApplicationError(message);
-    case 'QUAICH_CONFIGURATION':
-      return new ConfigurationError(message);
-    case 'QUAICH_DEADLOCK':
-      return new DeadlockError(message);
-    case 'QUAICH_BRIDGE':
-      return new BridgeError(message);
-    default:
-      return new Error(message);
-  }
+/** Classes by the code of their errors; RequestBodyError, which has a status too, is made apart. */
+const CLASSES = new Map<string | undefined, new (message: string) => Error>([
+  ['QUAICH_CLIENT_DISCONNECTED', ClientDisconnected],
+  ['QUAICH_REQUEST_ABORTED', RequestAborted],
+  ['QUAICH_APPLICATION', ApplicationError],
+  ['QUAICH_CONFIGURATION', ConfigurationError],
+  ['QUAICH_DEADLOCK', DeadlockError],
+  ['QUAICH_BRIDGE', BridgeError],
+]);
+
+function errorOf({ code, message, status }: WireError): Error {
+  if (code === 'QUAICH_REQUEST_BODY') return new RequestBodyError(message, status);
+  const made: new (message: string) => Error = CLASSES.get(code) ?? Error;
+  return new made(message);
 }
 
 /**
@@ -155,7 +143,7 @@ function classOf({ code, message, status }: WireError): Error {
  */
 export function errorFromWire(wire: WireError): unknown {
   if (wire.value !== undefined) return wire.value.thrown;
-  const error = classOf(wire);
+  const error = errorOf(wire);
   const define = (name: string, value: unknown): void => {
     Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: false });
   };
@@ -182,6 +170,9 @@ export function privateBytes(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
   return chunk.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(chunk);
 }
 
+/** Types of values that cross as they are. */
+const PLAIN = new Set(['string', 'number', 'boolean', 'bigint']);
+
 /** A value as it may cross, or undefined: it stays behind. Never throws: an array may have a trap for its elements. */
 export function crossing(value: unknown): unknown {
   try {
@@ -192,17 +183,9 @@ export function crossing(value: unknown): unknown {
 }
 
 function copied(value: unknown, depth: number): unknown {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-    case 'bigint':
-      return value;
-    default:
-      if (value === null) return null;
-      if (isUint8Array(value)) return privateBytes(chunkOf(value, -1));
-      if (!Array.isArray(value) || depth === 0) return undefined;
-  }
+  if (value === null || PLAIN.has(typeof value)) return value;
+  if (isUint8Array(value)) return privateBytes(chunkOf(value, -1));
+  if (!Array.isArray(value) || depth === 0) return undefined;
   const copy: unknown[] = [];
   for (const element of value) {
     const crossed = copied(element, depth - 1);
@@ -230,20 +213,12 @@ export function entriesToWire(environ: Record<string, unknown>): WireEntries {
   const entries: WireEntries = [];
   for (const name of Object.keys(environ)) {
     if (REBUILT.has(name)) continue;
-    const value = entryOf(environ, name);
+    // Undefined where a getter throws, which is nobody's error until the application asks (G-145).
+    const value = property(environ, name);
     const crossed = typeof value === 'string' ? value : crossing(value);
     if (crossed !== undefined) entries.push(name, crossed);
   }
   return entries;
-}
-
-/** Undefined where a getter throws, which is nobody's error until the application asks (G-145). */
-function entryOf(environ: Record<string, unknown>, name: string): unknown {
-  try {
-    return environ[name];
-  } catch {
-    return undefined;
-  }
 }
 
 /** An environ with null prototype (G-05), still without its streams. */

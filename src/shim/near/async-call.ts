@@ -1,56 +1,51 @@
 /** The near side on an event loop: an async gateway's request that a sync application on another thread answers. */
 import { requestOver } from '../../interface/errors.ts';
-import type { AsyncBody, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../../interface/types.ts';
-import { awaitSteps } from '../../rules/steps.ts';
+import type { AsyncBody, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
+import { awaitSteps, type Steps } from '../../rules/steps.ts';
 import { tellsDisconnect } from '../closing.ts';
 import { keepContext, type Within } from '../link/context.ts';
-import type { LoopEnd } from '../link/link.ts';
-import { errorToWire, type FarMessage, type NearMessage } from '../link/wire.ts';
+import { errorToWire, type FarMessage } from '../link/wire.ts';
 import { blocksOf, type NextBlock, readableBytes } from './input.ts';
-import { type Question, Replay, type ReplaySteps } from './replay.ts';
+import { type Called, type Question, Replay } from './replay.ts';
 
-interface CallEvents {
+interface AsyncCalled extends Called {
+  readonly environ: AsyncEnviron;
+  readonly startResponse: AsyncStartResponse;
   /** The worker is free. Called once. */
   over(): void;
   /** The request is to end: from now on the worker's time is limited. Called at most once. */
   ending(): void;
 }
 
-export class AsyncCall extends Replay<AsyncWrite, true> {
-  readonly #events: CallEvents;
+export class AsyncCall extends Replay<AsyncCalled> {
+  protected readonly run = awaitSteps;
+  protected readonly iterator = Symbol.asyncIterator;
+  protected readonly read: NextBlock;
   readonly #signal: AbortSignal | undefined;
   /** Brings the context of the gateway's call back for what a message leads to (B-60). */
   readonly #within: Within = keepContext();
-  readonly #nextBlock: NextBlock;
   /** `next` may wait while `return` does (B-36). */
   readonly #waiting: (() => void)[] = [];
   #ending = false;
 
-  constructor(
-    id: number,
-    environ: AsyncEnviron,
-    startResponse: AsyncStartResponse,
-    end: LoopEnd<NearMessage>,
-    ahead: number,
-    events: CallEvents,
-  ) {
-    super({ id, environ, startResponse, ahead, post: (message) => end.post(message) });
-    this.#events = events;
+  constructor(called: AsyncCalled) {
+    super(called);
+    const { environ } = called;
     this.#signal = environ['quaich.signal'];
-    this.#nextBlock = blocksOf(environ['wsgi.input'], readableBytes(environ));
+    this.read = blocksOf(environ['wsgi.input'], readableBytes(environ));
   }
 
   /** Fulfils with the body once the application has returned one. */
   start(): Promise<AsyncBody> {
-    const body = awaitSteps(this.call());
+    const body = this.run(this.call());
     if (!this.over) this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
-    return body as Promise<AsyncBody>; // an array of chunks, or our own `body`
+    return body as Promise<AsyncBody>; // an array of chunks, or what `Replay` makes of our `iterator`
   }
 
   readonly #onAbort = (): void => {
     // Where the gateway wants no more, `return()` and `close()` say so (B-54); nobody has gone.
-    if (this.#signal === undefined || !tellsDisconnect(this.#signal)) return;
-    this.post({ type: 'abort', id: this.called.id, error: errorToWire(this.#signal.reason) });
+    if (!tellsDisconnect(this.#signal)) return;
+    this.post({ type: 'abort', id: this.called.id, error: errorToWire(this.#signal?.reason) });
     this.ending();
   };
 
@@ -73,20 +68,12 @@ export class AsyncCall extends Replay<AsyncWrite, true> {
     }
   }
 
-  protected passChunk(write: AsyncWrite, chunk: Uint8Array): Promise<void> {
-    return Promise.resolve(write(chunk));
-  }
-
-  protected read(max: number, line: boolean): Promise<Uint8Array | null> {
-    return this.#nextBlock(max, line);
-  }
-
   protected question(question: Question): void {
     this.overtake(this.answer(question));
   }
 
-  protected overtake(steps: ReplaySteps<void>): void {
-    void this.#within(() => awaitSteps(steps));
+  protected overtake(steps: Steps<void>): void {
+    void this.#within(() => this.run(steps));
   }
 
   protected refuseStep(): void {
@@ -97,22 +84,12 @@ export class AsyncCall extends Replay<AsyncWrite, true> {
   protected ending(): void {
     if (this.#ending || this.over) return;
     this.#ending = true;
-    this.#events.ending();
+    this.called.ending();
   }
 
   protected finished(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#events.over();
+    this.called.over();
     this.#wake();
-  }
-
-  protected body(): AsyncBody & { close(): Promise<void> } {
-    return {
-      [Symbol.asyncIterator]: () => ({
-        next: () => awaitSteps(this.next()),
-        return: () => awaitSteps(this.return()),
-      }),
-      close: () => awaitSteps(this.close()),
-    };
   }
 }

@@ -2,15 +2,17 @@
  * The near side on a thread that blocks: a sync gateway's request that an async application on a bridge's thread
  * answers.
  */
+import { CLOSE_FAILED } from '../../engine/response.ts';
 import { ApplicationError, ClientDisconnected, RequestAborted } from '../../interface/errors.ts';
-import type { Body, Environ, StartResponse, Write } from '../../interface/types.ts';
+import type { Body, Environ, StartResponse } from '../../interface/types.ts';
 import { isDisconnect } from '../../rules/failures.ts';
 import { shownRequest } from '../../rules/show.ts';
-import { reportClose } from '../closing.ts';
+import { runSteps, type Steps } from '../../rules/steps.ts';
+import { reportClosing } from '../closing.ts';
 import { BridgeError } from '../errors.ts';
-import { errorFromWire, errorToWire, type NearMessage, type WireError } from '../link/wire.ts';
+import { errorFromWire, errorToWire, type WireError } from '../link/wire.ts';
 import { readBlock } from './input.ts';
-import { type Phase, type Question, Replay, type ReplaySteps } from './replay.ts';
+import { type Called, type Phase, type Question, Replay } from './replay.ts';
 
 /** Milliseconds that the far side has to say that its own limit has passed. */
 const GRACE = 1000;
@@ -18,122 +20,96 @@ const GRACE = 1000;
 /** For a gateway that cannot tell whether the client has gone: nothing else would end the wait. */
 const DEFAULT_TIMEOUT = 60_000;
 
-export interface WaitOptions {
-  done(): boolean;
-  /** Called every now and then; what it throws ends the wait. */
+/** A request that waits. */
+export interface Waiter {
+  /** Called every now and then, unless the request is being ended; what it throws ends the wait. */
   check(): void;
   /** Does what may block for long, when nothing else is to be done; false where there is no such thing. */
   idle(): boolean;
-  /** Milliseconds, then BridgeError; 0: no limit. */
-  limit: number;
-  /**
-   * The request is being ended: signs of life do not begin the limit anew, and a thread whose event loop is found stuck
-   * when it has passed is terminated (B-40).
-   */
-  ending: boolean;
-  /** For reports: the request that waits. */
-  request(): string;
+  /** For reports. */
+  readonly request: string;
 }
 
 /** What a request needs of the line to its bridge's thread. */
 export interface Line {
-  post(message: NearMessage): void;
-  /** Blocks until `done`. When the thread has died, its calls are told. */
-  wait(options: WaitOptions): void;
+  /**
+   * Blocks until `done`. When the thread has died, its calls are told.
+   *
+   * @param limit milliseconds, then BridgeError; 0: no limit
+   * @param ending the request is being ended: signs of life do not begin the limit anew, and a thread whose event loop
+   *   is found stuck when it has passed is terminated (B-40)
+   */
+  wait(waiter: Waiter, done: () => boolean, limit: number, ending: boolean): void;
   /** Throws where this thread must not block (B-23, B-41). */
   assertMayBlock(): void;
   forget(id: number): void;
-  readonly ahead: number;
   /** Milliseconds for one step of the application; 0: no limit. */
   readonly timeout: number | undefined;
   readonly closeTimeout: number;
 }
 
-export class BlockingCall extends Replay<Write, false> {
-  readonly #environ: Environ;
-  readonly #line: Line;
+interface BlockingCalled extends Called {
+  readonly environ: Environ;
+  readonly startResponse: StartResponse;
+  readonly line: Line;
+}
+
+export class BlockingCall extends Replay<BlockingCalled> implements Waiter {
+  protected readonly run = runSteps;
+  protected readonly iterator = Symbol.iterator;
   readonly #disconnected: (() => boolean) | undefined;
   readonly #timeout: number;
   #aborted: unknown = null;
   /** Blocks of the request body that the application waits for. */
   readonly #questions: Question[] = [];
 
-  constructor(id: number, environ: Environ, startResponse: StartResponse, line: Line) {
-    super({ id, environ, startResponse, ahead: line.ahead, post: (message) => line.post(message) });
-    this.#environ = environ;
-    this.#line = line;
-    const polled: unknown = environ['quaich.client_disconnected'];
+  constructor(called: BlockingCalled) {
+    super(called);
+    const polled: unknown = called.environ['quaich.client_disconnected'];
     this.#disconnected = typeof polled === 'function' ? (polled as () => boolean) : undefined; // G-47
-    this.#timeout = line.timeout ?? (this.#disconnected === undefined ? DEFAULT_TIMEOUT : 0);
+    this.#timeout = called.line.timeout ?? (this.#disconnected === undefined ? DEFAULT_TIMEOUT : 0);
   }
 
   /** Blocks until the application has returned its body. */
   start(): Body {
-    return drive(this.call()) as Body; // an array of chunks, or our own `body`
+    return this.run(this.call()) as Body; // an array of chunks, or what `Replay` makes of our `iterator`
   }
 
   /** Ends: with the application, a disconnect, a passed limit, and the death of its thread (B-22). */
   protected pause(done: () => boolean, phase: Phase): undefined {
-    if (phase === 'end') {
-      this.#awaitEnd(done);
-      return;
-    }
+    const { line } = this.called;
     try {
-      this.#line.wait({
-        done: () => done() || this.lost !== null,
-        check: () => this.#checkDisconnect(),
-        idle: () => this.#answerNext(),
-        limit: this.#timeout,
-        ending: false,
-        request: () => this.#request(),
-      });
+      // `return()` and `close()` may each take as long as their limit.
+      if (phase === 'end') line.wait(this, done, 2 * line.closeTimeout + GRACE, true);
+      else line.wait(this, done, this.#timeout, false);
     } catch (error) {
-      if (error instanceof BridgeError) this.#abort(new RequestAborted(error.message));
+      if (phase === 'end')
+        this.finish(); // B-56
+      else if (error instanceof BridgeError) this.#abort(new RequestAborted(error.message));
       if (phase === 'call') this.#leave(); // no body, so nobody will close it
       throw error;
     }
   }
 
-  #awaitEnd(done: () => boolean): void {
-    try {
-      // `return()` and `close()` may each take as long as their limit.
-      this.#waitForEnd(done, 2 * this.#line.closeTimeout + GRACE);
-    } catch (error) {
-      this.abandon(); // B-56
-      throw error;
-    }
-  }
-
-  /** Waits for the end of the request, or `done`, whatever the client does. */
-  #waitForEnd(done: () => boolean, limit: number): void {
-    this.#line.wait({
-      done: () => this.over || done(),
-      check: () => {},
-      idle: () => this.#answerNext(),
-      limit,
-      ending: true,
-      request: () => this.#request(),
-    });
-  }
-
   /** Gives the application, which was told, the time to end before its caller goes on without it (B-39, B-56). */
   #leave(): void {
+    const { environ, line } = this.called;
     try {
-      if (!this.over) this.#waitForEnd(() => false, this.#line.closeTimeout);
+      line.wait(this, () => this.over, line.closeTimeout, true);
     } catch {
       // Abandoned. What the caller hears is why it left.
     }
-    this.abandon();
+    this.finish();
     const error = this.takeClosing('close');
-    if (error !== undefined) reportClose(this.#environ, errorFromWire(error));
+    if (error !== undefined) reportClosing(environ, CLOSE_FAILED, errorFromWire(error));
   }
 
-  #request(): string {
-    const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.#environ;
+  get request(): string {
+    const { REQUEST_METHOD, SCRIPT_NAME, PATH_INFO } = this.called.environ;
     return shownRequest(REQUEST_METHOD, SCRIPT_NAME, PATH_INFO);
   }
 
-  #checkDisconnect(): void {
+  check(): void {
     if (this.#disconnected?.() !== true) return;
     const gone = new ClientDisconnected();
     this.#abort(gone);
@@ -146,12 +122,8 @@ export class BlockingCall extends Replay<Write, false> {
     this.post({ type: 'abort', id: this.called.id, error: errorToWire(reason) });
   }
 
-  protected passChunk(write: Write, chunk: Uint8Array): undefined {
-    write(chunk);
-  }
-
   protected read(max: number, line: boolean): Uint8Array | null {
-    return readBlock(this.#environ['wsgi.input'], max, line);
+    return readBlock(this.called.environ['wsgi.input'], max, line);
   }
 
   /** Reading may block until the client sends: first comes everything else. */
@@ -159,15 +131,15 @@ export class BlockingCall extends Replay<Write, false> {
     this.#questions.push(question);
   }
 
-  #answerNext(): boolean {
+  idle(): boolean {
     const question = this.#questions.shift();
     if (question === undefined) return false;
-    drive(this.answer(question));
+    this.run(this.answer(question));
     return true;
   }
 
-  protected overtake(steps: ReplaySteps<void>): void {
-    drive(steps);
+  protected overtake(steps: Steps<void>): void {
+    this.run(steps);
   }
 
   /** The far side aborts its signal where the gateway says that the client has gone. */
@@ -180,33 +152,16 @@ export class BlockingCall extends Replay<Write, false> {
     if (this.#aborted !== null) throw this.#aborted;
     if (this.lost !== null) throw this.lost;
     if (this.over) throw new ApplicationError('next() was called after the end of the body (G-112)');
-    this.#line.assertMayBlock();
+    this.called.line.assertMayBlock();
   }
 
   protected ending(): void {
-    this.#line.assertMayBlock();
+    this.called.line.assertMayBlock();
     // The client may have gone since the last look: that is the reason then, and not that the gateway wants no more.
     if (this.#disconnected?.() === true) this.#abort(new ClientDisconnected());
   }
 
   protected finished(): void {
-    this.#line.forget(this.called.id);
+    this.called.line.forget(this.called.id);
   }
-
-  protected body(): Body & { close(): void } {
-    return {
-      [Symbol.iterator]: () => ({
-        next: () => drive(this.next()),
-        return: () => drive(this.return()),
-      }),
-      close: () => drive(this.close()),
-    };
-  }
-}
-
-/** Runs steps that never yield: every wait of theirs has blocked. */
-function drive<T>(steps: ReplaySteps<T>): T {
-  const turn = steps.next();
-  if (turn.done !== true) throw new Error('a step of a blocking call waits for a promise');
-  return turn.value;
 }

@@ -6,14 +6,12 @@
  * chunks) queues up until the caller takes a step; everything else is passed on to the caller's gateway at once. The
  * far side may be as far ahead as its credit lasts, and `next` grants more of it (B-27).
  *
- * The caller blocks, or has an event loop. The procedures are steps that yield promises: on an event loop they are
- * awaited (`AsyncCall`); for a caller that blocks, waiting returns nothing, so that there is never one to yield
- * (`BlockingCall`).
+ * The caller blocks, or has an event loop. The procedures are steps (`rules/steps.ts`): on an event loop what they wait
+ * for is awaited (`AsyncCall`); for a caller that blocks, each wait is over when it is yielded (`BlockingCall`).
  */
-import { isPromise } from 'node:util/types';
-import type { Wait } from '../../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../../interface/types.ts';
 import { noHead } from '../../rules/head.ts';
+import { type Steps, wait } from '../../rules/steps.ts';
 import type { BridgeError } from '../errors.ts';
 import { contextToWire } from '../link/context.ts';
 import {
@@ -39,33 +37,29 @@ export type Question = Extract<FarMessage, { type: 'read' }>;
 /** What is waited for: that the application returns, a step of its body, its `return` or `close`. */
 export type Phase = 'call' | 'step' | 'end';
 
-/** What both conventions have in common of a call. */
-interface Called<W> {
+type AnyWrite = (chunk: Uint8Array) => void | Promise<void>;
+
+/** A request, as far as it is the same in both conventions. */
+export interface Called {
   readonly id: number;
   readonly environ: Record<string, unknown> & { 'wsgi.errors': ErrorStream };
-  readonly startResponse: (status: string, headers: HeaderField[], error?: Error | null) => W;
+  readonly startResponse: (status: string, headers: HeaderField[], error?: Error | null) => AnyWrite;
   /** Bytes that the far side may be ahead. */
   readonly ahead: number;
-  readonly post: (message: NearMessage) => void;
+  /** Leads to the far side. */
+  readonly link: { post(message: NearMessage): void };
 }
 
-export type ReplaySteps<T> = Generator<Promise<unknown>, T, unknown>;
-
-/** The value of a promise, which the driver waits for; anything else is the value itself. */
-function* settled<T>(value: T | Promise<T>): ReplaySteps<T> {
-  return isPromise(value) ? ((yield value) as T) : value; // the drivers give back what the promise gave
-}
-
-export abstract class Replay<W, Async extends boolean> {
-  protected readonly called: Called<W>;
-  protected readonly queue: Item[] = [];
+export abstract class Replay<C extends Called> {
+  protected readonly called: C;
+  readonly #queue: Item[] = [];
   /** The far side is through with the request, or gone. */
   protected over = false;
   /** Set when the thread of the far side has died. */
   protected lost: BridgeError | null = null;
   readonly #closing: { return?: WireError; close?: WireError } = {};
   #returned: Returned | null = null;
-  #write: W | null = null;
+  #write: AnyWrite | null = null;
   #started = false;
   #queuedCost = 0;
   /** What the far side may still spend. */
@@ -75,32 +69,33 @@ export abstract class Replay<W, Async extends boolean> {
   /** `return()` was called, or is not due any more: the body is ahead of us, and has ended. */
   #returnDone = false;
 
-  constructor(called: Called<W>) {
+  constructor(called: C) {
     this.called = called;
     this.#credit = called.ahead;
     this.#left = readableBytes(called.environ);
   }
 
+  /** Runs steps as the caller waits for them. */
+  protected abstract readonly run: <T>(steps: Steps<T>) => T | Promise<T>;
+  /** The method by which the caller iterates. */
+  protected abstract readonly iterator: symbol;
   /** Waits until `done`, or the far side is lost. Ends early where the side has a reason of its own, by throwing. */
-  protected abstract pause(done: () => boolean, phase: Phase): Wait<Async>;
-  /** Calls the gateway's `write`. */
-  protected abstract passChunk(write: W, chunk: Uint8Array): Wait<Async>;
+  protected abstract pause(done: () => boolean, phase: Phase): Promise<void> | undefined;
   /** Reads from the gateway's input. */
   protected abstract read(max: number, line: boolean): Uint8Array | null | Promise<Uint8Array | null>;
   /** The far side waits for the request body. */
   protected abstract question(question: Question): void;
   /** A write of the far side that no chunk is in front of. */
-  protected abstract overtake(steps: ReplaySteps<void>): void;
+  protected abstract overtake(steps: Steps<void>): void;
   /** Throws where no step may be taken any more. */
   protected abstract refuseStep(): void;
   /** `return` or `close` is about to be asked for: the request is to end. */
   protected abstract ending(): void;
   /** Nothing more comes. Called once. */
   protected abstract finished(): void;
-  protected abstract body(): { close(): unknown };
 
   protected post(message: NearMessage): void {
-    if (!this.over) this.called.post(message);
+    if (!this.over) this.called.link.post(message);
   }
 
   /** A message of the far side about this request. */
@@ -112,16 +107,16 @@ export abstract class Replay<W, Async extends boolean> {
       case 'chunk':
         this.#credit = message.enough ? 0 : this.#credit - cost(message.chunk);
         this.#queuedCost += cost(message.chunk);
-        this.queue.push(message);
+        this.#queue.push(message);
         break;
       case 'end':
       case 'failed':
         this.#returnDone = true;
-        this.queue.push(message);
+        this.#queue.push(message);
         break;
       case 'write':
         // Behind chunks that wait, it waits with them; it comes with the step that it belongs to.
-        if (this.queue.length > 0) this.queue.push(message);
+        if (this.#queue.length > 0) this.#queue.push(message);
         else this.overtake(this.#passWrite(message.chunk, message.head));
         break;
       case 'read':
@@ -135,25 +130,21 @@ export abstract class Replay<W, Async extends boolean> {
         if (message.step === 'return') this.#returnDone = true;
         break;
     }
-    if (message.over === true) this.#finish();
+    if (message.over === true) this.finish();
   }
 
   /** The thread of the far side has died: whoever waits gets an error (G-147). */
   lose(error: BridgeError): void {
     if (this.over) return;
     this.lost = error;
-    this.#finish();
+    this.finish();
   }
 
-  #finish(): void {
+  /** Whatever still comes of the request is not for us. */
+  protected finish(): void {
     if (this.over) return;
     this.over = true;
     this.finished();
-  }
-
-  /** Gives the request up: whatever still comes of it is not for us. */
-  protected abandon(): void {
-    this.#finish();
   }
 
   /** What `close` of the application threw, if it did and nobody has been told yet. */
@@ -164,7 +155,7 @@ export abstract class Replay<W, Async extends boolean> {
   }
 
   /** Calls the application; ends with its body. */
-  protected *call(): ReplaySteps<object> {
+  protected *call(): Steps<object> {
     const { id, environ } = this.called;
     try {
       this.post({
@@ -172,24 +163,28 @@ export abstract class Replay<W, Async extends boolean> {
         id,
         environ: entriesToWire(environ),
         context: contextToWire(),
-        flags: { fileWrapper: environ['wsgi.file_wrapper'] !== undefined },
+        fileWrapper: environ['wsgi.file_wrapper'] !== undefined,
         credit: this.#credit,
       });
     } catch (error) {
-      this.#finish(); // the far side has not got it (B-66)
+      this.finish(); // the far side has not got it (B-66)
       throw error;
     }
-    yield* settled(this.pause(() => this.#returned !== null || this.queue.length > 0 || this.over, 'call'));
+    yield* wait(this.pause(() => this.#returned !== null || this.#queue.length > 0 || this.over, 'call'));
     const returned = this.#returned;
     if (returned !== null) return this.#bodyOf(returned);
-    const [item] = this.queue;
+    const [item] = this.#queue;
     if (item?.type === 'failed') throw errorFromWire(item.error);
     throw this.lost ?? noHead();
   }
 
   /** An array comes as a whole; any other body is taken step by step. */
-  #bodyOf({ chunks, head, close }: Returned): object {
-    if (chunks === null) return this.body();
+  #bodyOf({ chunks, head, close: closes }: Returned): object {
+    const close = (): unknown => this.run(this.#close());
+    if (chunks === null) {
+      const iterator = { next: () => this.run(this.#next()), return: () => this.run(this.#return()) };
+      return { [this.iterator]: () => iterator, close };
+    }
     try {
       if (head !== null) this.#start(head);
     } catch (error) {
@@ -197,7 +192,7 @@ export abstract class Replay<W, Async extends boolean> {
       this.post({ type: 'close', id: this.called.id });
       throw error;
     }
-    return close ? Object.assign(chunks, { close: this.body().close }) : chunks;
+    return closes ? Object.assign(chunks, { close }) : chunks;
   }
 
   #start({ status, headers, error }: WireHead): void {
@@ -207,12 +202,13 @@ export abstract class Replay<W, Async extends boolean> {
       error === undefined ? startResponse(status, headers) : startResponse(status, headers, realErrorFromWire(error));
   }
 
-  *#passWrite(chunk: Uint8Array, head: WireHead | null): ReplaySteps<void> {
+  *#passWrite(chunk: Uint8Array, head: WireHead | null): Steps<void> {
     let error: WireError | undefined;
     try {
       if (head !== null) this.#start(head);
-      if (this.#write === null) throw noHead();
-      yield* settled(this.passChunk(this.#write, chunk));
+      const write = this.#write;
+      if (write === null) throw noHead();
+      yield* wait(write(chunk));
     } catch (thrown) {
       error = this.thrown(thrown);
     }
@@ -220,11 +216,11 @@ export abstract class Replay<W, Async extends boolean> {
   }
 
   /** Answers a question of the far side with a block; never beyond CONTENT_LENGTH where input has no end (B-55). */
-  protected *answer({ max, line }: Question): ReplaySteps<void> {
+  protected *answer({ max, line }: Question): Steps<void> {
     let value: Uint8Array | null = null;
     let error: WireError | undefined;
     try {
-      const block = yield* settled(this.read(Math.min(max, this.#left), line));
+      const block = yield* wait(this.read(Math.min(max, this.#left), line));
       if (block !== null) {
         value = privateBytes(block);
         this.#left = Math.max(0, this.#left - value.byteLength);
@@ -249,13 +245,13 @@ export abstract class Replay<W, Async extends boolean> {
     this.post({ type: 'logged', id: this.called.id, length: text.length });
   }
 
-  protected *next(): ReplaySteps<IteratorResult<Uint8Array>> {
+  *#next(): Steps<IteratorResult<Uint8Array>> {
     for (;;) {
-      const item = this.queue.shift();
+      const item = this.#queue.shift();
       if (item === undefined) {
         this.refuseStep();
         if (this.#credit <= 0) this.#grant();
-        yield* settled(this.pause(() => this.queue.length > 0 || this.over, 'step'));
+        yield* wait(this.pause(() => this.#queue.length > 0 || this.over, 'step'));
       } else if (item.type === 'write') {
         yield* this.#passWrite(item.chunk, item.head);
       } else {
@@ -285,27 +281,27 @@ export abstract class Replay<W, Async extends boolean> {
   }
 
   /** B-54: the far side aborts its signal, then `return()` runs there. */
-  protected *return(): ReplaySteps<IteratorResult<Uint8Array>> {
+  *#return(): Steps<IteratorResult<Uint8Array>> {
     yield* this.#end('return', () => this.#returnDone);
     this.#throwClosing('return');
     return { done: true, value: undefined };
   }
 
   /** Is not through before the application's own `close` is done (B-39). */
-  protected *close(): ReplaySteps<void> {
+  *#close(): Steps<void> {
     yield* this.#end('close', () => false);
     this.#throwClosing('return');
     this.#throwClosing('close');
   }
 
-  *#end(type: 'return' | 'close', done: () => boolean): ReplaySteps<void> {
+  *#end(type: 'return' | 'close', done: () => boolean): Steps<void> {
     const { id } = this.called;
     // Nobody wants what is there any more.
-    for (const item of this.queue.splice(0)) if (item.type === 'write') this.post({ type: 'written', id });
+    for (const item of this.#queue.splice(0)) if (item.type === 'write') this.post({ type: 'written', id });
     if (this.over || done()) return;
     this.ending();
     this.post({ type, id });
-    yield* settled(this.pause(() => this.over || done(), 'end'));
+    yield* wait(this.pause(() => this.over || done(), 'end'));
   }
 
   #throwClosing(step: 'return' | 'close'): void {

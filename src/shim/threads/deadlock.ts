@@ -24,24 +24,28 @@ export function onEventLoop<T>(step: () => T): T {
   }
 }
 
-/** Throws DeadlockError where blocking would stop an event loop that others wait for. */
-export function assertMayBlock(reference: string): void {
+/**
+ * Throws DeadlockError where blocking would stop an event loop that others wait for.
+ *
+ * @param bridge as its owner wrote it, for the message
+ */
+export function assertMayBlock(bridge: string): void {
   if (servesCaller) {
     throw new DeadlockError(
-      `asyncToSync('${reference}') was called on the thread of another bridge, for which its caller waits: ` +
+      `${bridge} was called on the thread of another bridge, for which its caller waits: ` +
         `await the async application there, or bridge the sync one between them with where: 'worker' (B-41)`,
     );
   }
   if (inline > 0) {
     throw new DeadlockError(
-      `asyncToSync('${reference}') was called by a sync application that runs on an event loop (where: 'here'): it would ` +
+      `${bridge} was called by a sync application that runs on an event loop (where: 'here'): it would ` +
         `stop that loop. Use where: 'worker', or mount the async application itself (B-23)`,
     );
   }
   const duty = eventLoopDuty();
   if (duty !== undefined) {
     throw new DeadlockError(
-      `asyncToSync('${reference}') was called on ${duty}: it would stop the event loop that all requests there wait for. ` +
+      `${bridge} was called on ${duty}: it would stop the event loop that all requests there wait for. ` +
         `Await the async application itself there, or call the bridge from a sync application, which runs on a sync worker (B-23)`,
     );
   }

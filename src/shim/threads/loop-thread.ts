@@ -10,8 +10,8 @@ import { BlockingEnd, Canary } from '../link/link.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
 
-/** Milliseconds between two looks at whether a thread still lives that is waited for. */
-const LOOK_EVERY = 50;
+/** Milliseconds between two looks at what no message tells: the client, the other thread's life. */
+export const LOOK_EVERY = 50;
 
 type State = 'starting' | 'ready' | 'ended';
 
@@ -20,33 +20,31 @@ export class LoopThread {
   readonly end: BlockingEnd<FarMessage, NearMessage>;
   /** Fulfils when the application has been started up; rejects with what kept it from that. */
   readonly ready: Promise<void>;
-  /** Fulfils when the thread is gone. */
-  readonly gone: Promise<void>;
+  /** Fulfils when the thread is gone, with what ended it where nobody has asked for that. */
+  readonly gone: Promise<string | null>;
+  /** `performance.now()` when it began. */
+  readonly began = performance.now();
+  /** It was given a request. */
+  used = false;
+  /** What kept it from starting. */
+  failure: Error | null = null;
   /** Shutdown hooks that threw. */
   shutdownFailures = 0;
   readonly #target: BridgeTarget;
   readonly #worker: Worker;
   readonly #control: MessagePort;
   readonly #canary = new Canary();
-  readonly #began = performance.now();
   #state: State = 'starting';
-  #failure: Error | null = null;
   #stopping = false;
   #problem: string | null = null;
   #timer: NodeJS.Timeout | undefined;
   #resolve: () => void = () => {};
   #reject: (error: Error) => void = () => {};
 
-  /**
-   * Starts the thread, and returns before it is there.
-   *
-   * @param ended is called once, on an event, when the thread has ended: with what ended it where nobody has asked for
-   * that
-   */
-  constructor(target: BridgeTarget, ended: (problem: string | null) => void) {
+  /** Starts the thread, and returns before it is there. */
+  constructor(target: BridgeTarget) {
     this.#target = target;
-    const { data, startupTimeout } = target;
-    const { maxOldGenerationSizeMb } = target.options;
+    const { data, startupTimeout, maxOldGenerationSizeMb } = target;
     // Ends: with what the thread says of its start, with its limit, and with the end of the thread.
     this.ready = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -77,8 +75,7 @@ export class LoopThread {
         this.#ended(`its thread ended during startup: ${this.#problem ?? 'no reason'}`);
         this.#control.close();
         link.port1.close();
-        ended(this.#stopping ? null : (this.#failure?.message ?? this.#problem ?? 'it ended by itself'));
-        resolve();
+        resolve(this.#stopping ? null : (this.failure?.message ?? this.#problem ?? 'it ended by itself'));
       });
     });
     if (startupTimeout > 0) this.#timer = setTimeout(() => this.#startupTimedOut(), startupTimeout);
@@ -93,11 +90,6 @@ export class LoopThread {
     return this.#state === 'ready' && !this.#stopping;
   }
 
-  /** What kept it from starting; null while nothing has. */
-  get failure(): Error | null {
-    return this.#failure;
-  }
-
   /** Blocks until the application has been started up; throws what kept it from that (L-05). */
   waitReady(): void {
     const { startupTimeout } = this.#target;
@@ -107,11 +99,11 @@ export class LoopThread {
       if (!this.alive()) {
         this.#drain();
         this.#ended('its thread ended during startup');
-      } else if (startupTimeout > 0 && performance.now() - this.#began > startupTimeout) {
+      } else if (startupTimeout > 0 && performance.now() - this.began > startupTimeout) {
         this.#startupTimedOut();
       }
     }
-    if (this.#failure !== null) throw this.#failure;
+    if (this.failure !== null) throw this.failure;
   }
 
   /** Keeps the process alive until a promise settles. */
@@ -188,7 +180,7 @@ export class LoopThread {
     this.#state = 'ended';
     this.#canary.close();
     if (!starting) return;
-    this.#failure = this.#target.startupError(why, configuration);
-    this.#reject(this.#failure);
+    this.failure = this.#target.startupError(why, configuration);
+    this.#reject(this.failure);
   }
 }

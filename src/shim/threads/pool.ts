@@ -6,6 +6,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { RequestAborted } from '../../interface/errors.ts';
 import type { AsyncBody, AsyncEnviron, AsyncStartResponse } from '../../interface/types.ts';
+import { usableCpus } from '../../pool/cpus.ts';
 import { StartupError, WorkerPool } from '../../pool/pool.ts';
 import { stackSize } from '../../pool/python-stack.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
@@ -17,15 +18,26 @@ import { LoopEnd } from '../link/link.ts';
 import type { FarMessage, NearMessage } from '../link/wire.ts';
 import { AsyncCall } from '../near/async-call.ts';
 import { assertNoRecursion } from './deadlock.ts';
-import { type BridgeData, type BridgeTarget, uncaught } from './target.ts';
+import { type BridgeData, BridgeTarget, type ThreadOptions, uncaught } from './target.ts';
 import { WaitingRequests } from './waiting.ts';
 
-/** Milliseconds, but for the number of requests. */
-interface PoolLimits {
-  queue: number;
-  queueTimeout: number;
-  /** For a request to end after its end was asked for (B-40); 0: no limit. */
-  terminateTimeout: number;
+export interface BlockingThreadsOptions extends ThreadOptions {
+  /**
+   * Worker threads, which is how many requests run at a time; as many as there are CPUs that it may use, by default.
+   */
+  threads?: number;
+  /** Requests that may wait for a thread; more are answered with 503. 1024 by default. */
+  queue?: number;
+  /**
+   * Milliseconds that a request may wait for a thread before it is answered with 503; 60000 by default, 0: no limit
+   * (B-22).
+   */
+  queueTimeout?: number;
+  /**
+   * Milliseconds that a request has to end after its end was asked for; then its thread is terminated (B-40). 30000 by
+   * default, 0: no limit.
+   */
+  terminateTimeout?: number;
 }
 
 /** The place of one thread, and of those that replace it. */
@@ -47,7 +59,7 @@ function isFree({ thread, link, call, reserved }: Place): boolean {
 
 export class BlockingThreads {
   readonly #target: BridgeTarget;
-  readonly #limits: PoolLimits;
+  readonly #terminateTimeout: number;
   readonly #places: Place[];
   readonly #waiting: WaitingRequests<Place>;
   readonly #delay = new StartDelay();
@@ -61,11 +73,13 @@ export class BlockingThreads {
   #forgetEnd: () => void = () => {};
   #lastId = 0;
 
-  constructor(target: BridgeTarget, limits: PoolLimits) {
-    this.#target = target;
-    this.#limits = limits;
-    this.#waiting = new WaitingRequests(limits.queue, limits.queueTimeout);
-    this.#places = Array.from({ length: target.size }, () => ({
+  /** @throws ConfigurationError for a reference that cannot be read or found */
+  constructor(reference: string, options: BlockingThreadsOptions) {
+    const size = options.threads ?? usableCpus();
+    this.#target = new BridgeTarget(reference, 'sync', size, options);
+    this.#terminateTimeout = options.terminateTimeout ?? 30_000;
+    this.#waiting = new WaitingRequests(options.queue ?? 1024, options.queueTimeout ?? 60_000);
+    this.#places = Array.from({ length: size }, () => ({
       link: null,
       thread: 'none',
       served: false,
@@ -111,10 +125,14 @@ export class BlockingThreads {
       throw signal.reason;
     }
     place.reserved = false;
-    let call: AsyncCall;
     try {
       if (place.link === null) throw new BridgeError('the thread has no line');
-      call = new AsyncCall(++this.#lastId, environ, startResponse, place.link, this.#target.ahead, {
+      place.call = new AsyncCall({
+        id: ++this.#lastId,
+        environ,
+        startResponse,
+        link: place.link,
+        ahead: this.#target.ahead,
         over: () => this.#release(place),
         ending: () => this.#limit(place, environ),
       });
@@ -122,9 +140,8 @@ export class BlockingThreads {
       this.#assign(place); // B-66
       throw error;
     }
-    place.call = call;
     place.served = true;
-    return call.start();
+    return place.call.start();
   }
 
   /**
@@ -166,14 +183,14 @@ export class BlockingThreads {
   }
 
   async #start(): Promise<void> {
-    const { reference, options, data, report, startupTimeout } = this.#target;
+    const { reference, data, report, startupTimeout, maxOldGenerationSizeMb = 0 } = this.#target;
     assertNoRecursion(reference);
     const pool = new WorkerPool<BridgeData>(
       {
         kind: data.kind,
         size: this.#places.length,
         entry: builtModule('workers/bridge').href,
-        heapLimit: (options.maxOldGenerationSizeMb ?? 0) * 2 ** 20,
+        heapLimit: maxOldGenerationSizeMb * 2 ** 20,
         stackSize: ({ app }) => stackSize([app]),
         data,
         link: (index) => this.#link(index),
@@ -224,13 +241,12 @@ export class BlockingThreads {
   #release(place: Place): void {
     place.call = null;
     clearTimeout(place.timer);
-    place.timer = undefined;
     this.#assign(place);
   }
 
   /** The request of this place is to end: its thread is terminated when it does not (B-39, B-40). */
   #limit(place: Place, environ: AsyncEnviron): void {
-    const { terminateTimeout } = this.#limits;
+    const terminateTimeout = this.#terminateTimeout;
     if (terminateTimeout === 0) return;
     place.timer = setTimeout(() => {
       const request = shownRequest(environ.REQUEST_METHOD, environ.SCRIPT_NAME, environ.PATH_INFO);
@@ -246,7 +262,7 @@ export class BlockingThreads {
     const place = this.#places[index];
     this.#failing = null;
     place.thread = 'starting';
-    place.link = new LoopEnd<NearMessage>(port1, this.#target.bells, index);
+    place.link = new LoopEnd<NearMessage>(port1, this.#target.data.bells, index);
     port1.on('message', (message: FarMessage) => {
       if (message.type === 'uncaught') this.#target.report(uncaught(message.message));
       // Of a request that is over: nobody listens any more.

@@ -1,29 +1,27 @@
 /** A calling thread's line to the thread of the async application behind an `asyncToSync` bridge. */
 import { createErrorStream } from '../../engine/error-stream.ts';
 import { ApplicationError } from '../../interface/errors.ts';
+import { isAsyncEnviron } from '../../interface/kind.ts';
 import type { Body, Environ, StartResponse } from '../../interface/types.ts';
 import { HEALTHY_AFTER } from '../../pool/delays.ts';
 import { StartDelay } from '../../pool/start-delay.ts';
 import { atThreadEnd } from '../../pool/this-thread.ts';
 import { BridgeError } from '../errors.ts';
-import type { FarMessage, NearMessage } from '../link/wire.ts';
-import { BlockingCall, type Line, type WaitOptions } from '../near/blocking-call.ts';
+import type { FarMessage } from '../link/wire.ts';
+import { BlockingCall, type Line, type Waiter } from '../near/blocking-call.ts';
 import { assertMayBlock, assertNoRecursion } from './deadlock.ts';
-import { LoopThread } from './loop-thread.ts';
+import { LOOK_EVERY, LoopThread } from './loop-thread.ts';
 import { BridgeTarget, type ThreadOptions } from './target.ts';
 
-/** Milliseconds between two looks at what no message tells: the client, the other thread's life. */
-const LOOK_EVERY = 50;
 /** Milliseconds for an event loop to show that it still turns. */
 const PING_TIMEOUT = 1000;
 
 export class BridgeLine implements Line {
-  readonly ahead: number;
   readonly timeout: number | undefined;
   readonly closeTimeout: number;
   readonly #target: BridgeTarget;
-  /** As the application named it, for messages. */
-  readonly #name: string;
+  /** As its owner wrote it, for messages. */
+  readonly #bridge: string;
   readonly #calls = new Map<number, BlockingCall>();
   #thread: LoopThread | null = null;
   #lastId = 0;
@@ -31,21 +29,17 @@ export class BridgeLine implements Line {
   #heard = 0;
   #answered = false;
   #shutDown = false;
-  /** When the thread began, and whether it was given a request. */
-  #began = 0;
-  #used = false;
   /** Whether a thread has ever taken requests. */
   #everReady = false;
   readonly #delay = new StartDelay();
-  #restart: NodeJS.Timeout | null = null;
+  #restart: NodeJS.Timeout | undefined;
   #forgetEnd: () => void = () => {};
 
   constructor(reference: string, options: ThreadOptions & { timeout?: number }) {
-    this.#name = reference;
+    this.#bridge = `asyncToSync('${reference}')`;
     this.timeout = options.timeout;
     this.#target = new BridgeTarget(reference, 'async', 1, options);
-    this.ahead = this.#target.ahead;
-    this.closeTimeout = this.#target.closeTimeout;
+    this.closeTimeout = this.#target.data.closeTimeout;
   }
 
   /**
@@ -75,40 +69,36 @@ export class BridgeLine implements Line {
   /** Answers a request; blocks until the application has returned its body. */
   run(environ: Environ, startResponse: StartResponse): Body {
     this.assertMayBlock();
-    const convention: unknown = environ['quaich.async'];
-    if (convention === true) {
+    if (isAsyncEnviron(environ)) {
       throw new ApplicationError(
         `the application of ${this.#bridge} was called with an async environ; call the async application itself (M-18)`,
       );
     }
-    this.#ensureThread();
-    this.#used = true;
+    const thread = this.#ensureThread();
+    thread.used = true;
     const id = ++this.#lastId;
-    const call = new BlockingCall(id, environ, startResponse, this);
+    const { ahead } = this.#target;
+    const call = new BlockingCall({ id, environ, startResponse, ahead, link: thread.end, line: this });
     this.#calls.set(id, call);
     return call.start();
   }
 
   assertMayBlock(): void {
-    assertMayBlock(this.#name);
-  }
-
-  post(message: NearMessage): void {
-    this.#thread?.end.post(message);
+    assertMayBlock(this.#bridge);
   }
 
   forget(id: number): void {
     this.#calls.delete(id);
   }
 
-  wait({ done, check, idle, limit, ending, request }: WaitOptions): void {
+  wait(waiter: Waiter, done: () => boolean, limit: number, ending: boolean): void {
     let began = performance.now();
     let looked = began;
     while (!done()) {
       const thread = this.#thread;
       if (thread === null) throw this.#death();
       let message = thread.end.receive(0);
-      const busy = message === undefined && idle();
+      const busy = message === undefined && waiter.idle();
       if (message === undefined && !busy) message = thread.end.receive(LOOK_EVERY);
       if (message !== undefined) this.#hear(message);
       const now = performance.now();
@@ -117,40 +107,34 @@ export class BridgeLine implements Line {
       if (life && now - looked < LOOK_EVERY) continue;
       looked = now;
       if (done()) return;
-      check();
+      if (!ending) waiter.check();
       if (!thread.alive()) {
         this.#lose(thread);
       } else if (limit > 0 && now - began > limit) {
-        if (ending) this.#probe(thread, request());
+        if (ending) this.#probe(thread, waiter.request);
         throw new BridgeError(`${this.#bridge}: no answer for ${limit} ms (B-22)`);
       }
     }
-  }
-
-  get #bridge(): string {
-    return `asyncToSync('${this.#name}')`;
   }
 
   #death(): BridgeError {
     return new BridgeError(`the thread of ${this.#bridge} has died`);
   }
 
-  /** Starts a thread if there is none, and waits for it. */
-  #ensureThread(): void {
+  /** The thread, which is started where there is none, and waited for. */
+  #ensureThread(): LoopThread {
     const idle = performance.now() - this.#heard > LOOK_EVERY;
     if (idle && this.#thread?.serves && !this.#thread.alive()) this.#lose(this.#thread);
-    if (this.#thread?.serves) return;
+    if (this.#thread?.serves) return this.#thread;
     if (this.#shutDown) throw new BridgeError(`${this.#bridge} has been shut down`);
-    if (this.#thread === null) {
-      if (this.#delay.left > 0) throw this.#delay.failure;
-      // Nobody has called the hooks; then they run with the first request, and at the end of this thread's
-      // applications.
-      this.#thread = this.#begin();
-    }
+    if (this.#thread === null && this.#delay.left > 0) throw this.#delay.failure;
+    // Nobody has called the hooks; then they run with the first request, and at the end of this thread's applications.
+    this.#thread ??= this.#begin();
     const thread = this.#thread;
     try {
       thread.waitReady();
       this.#everReady = true;
+      return thread;
     } catch (error) {
       this.#lose(thread);
       throw error;
@@ -159,11 +143,9 @@ export class BridgeLine implements Line {
 
   #begin(): LoopThread {
     assertNoRecursion(this.#target.reference);
-    if (this.#restart !== null) clearTimeout(this.#restart);
-    this.#restart = null;
-    this.#began = performance.now();
-    this.#used = false;
-    const thread: LoopThread = new LoopThread(this.#target, (problem) => {
+    clearTimeout(this.#restart);
+    const thread = new LoopThread(this.#target);
+    void thread.gone.then((problem) => {
       const what = thread.failure === null ? 'has ended' : 'did not start';
       if (problem !== null && this.#everReady) this.#target.report(`its thread ${what}: ${problem}`);
       this.#lose(thread);
@@ -206,7 +188,7 @@ export class BridgeLine implements Line {
     const error = this.#death();
     for (const call of this.#calls.values()) call.lose(error);
     this.#calls.clear();
-    const idle = !this.#used && performance.now() - this.#began < HEALTHY_AFTER;
+    const idle = !thread.used && performance.now() - thread.began < HEALTHY_AFTER;
     if (thread.failure !== null) this.#delay.failed(thread.failure);
     else if (idle) this.#delay.failed(new BridgeError(`${error.message} and is being replaced`));
     else this.#delay.reset();
@@ -215,7 +197,6 @@ export class BridgeLine implements Line {
 
   #startLater(): void {
     this.#restart = setTimeout(() => {
-      this.#restart = null;
       try {
         this.#thread ??= this.#begin();
       } catch (error) {
@@ -230,8 +211,7 @@ export class BridgeLine implements Line {
   /** Ends the thread with its hooks; the next request, if any, starts another one. */
   async #end(): Promise<void> {
     this.#forgetEnd();
-    if (this.#restart !== null) clearTimeout(this.#restart);
-    this.#restart = null;
+    clearTimeout(this.#restart);
     this.#delay.reset();
     this.#everReady = false;
     const thread = this.#thread;

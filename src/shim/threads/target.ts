@@ -59,39 +59,43 @@ export function uncaught(text: string): string {
 export class BridgeTarget {
   /** The file, and the export where one was named: the same for every way to write it. */
   readonly reference: string;
-  readonly options: ThreadOptions;
-  readonly size: number;
-  readonly bells: Int32Array;
-  readonly report: (message: string) => void;
+  /** For the threads. */
+  readonly data: BridgeData;
+  /** Bytes. */
   readonly ahead: number;
   readonly startupTimeout: number;
   readonly shutdownTimeout: number;
-  readonly closeTimeout: number;
-  readonly #app: AppOptions;
-  readonly #directory: string;
-  readonly #kind: Kind;
+  /** Heap of each thread; undefined: as Node has it. */
+  readonly maxOldGenerationSizeMb: number | undefined;
+  readonly report: (message: string) => void;
 
   /**
    * @param size how many threads
    * @throws ConfigurationError for a reference that cannot be read or found
    */
   constructor(reference: string, kind: Kind, size: number, options: ThreadOptions) {
-    this.#app = parseApplication(reference);
-    this.#directory = options.directory ?? process.cwd();
-    if (this.#app.prefix !== undefined) {
+    const app = parseApplication(reference);
+    const directory = options.directory ?? process.cwd();
+    if (app.prefix !== undefined) {
       throw new ConfigurationError(`a bridge to "${reference}": a prefix belongs where the bridge is mounted`);
     }
     if (!Number.isInteger(size) || size < 1) throw new ConfigurationError(`a bridge needs threads, got ${size}`);
-    const file = this.#find();
-    this.reference = this.#app.export === undefined ? file : `${file}:${this.#app.export}`;
-    this.options = options;
-    this.size = size;
+    const file = findFile(app.module, directory);
+    this.reference = app.export === undefined ? file : `${file}:${app.export}`;
+    this.data = {
+      app,
+      kind,
+      directory,
+      imports: importedFirst(),
+      bells: createBells(size),
+      chain: descendants(this.reference),
+      multiprocess: size > 1,
+      closeTimeout: options.closeTimeout || DEFAULT_CLOSE_TIMEOUT,
+    };
     this.ahead = options.ahead ?? 65536;
     this.startupTimeout = options.startupTimeout ?? 60_000;
     this.shutdownTimeout = options.shutdownTimeout ?? 10_000;
-    this.closeTimeout = options.closeTimeout || DEFAULT_CLOSE_TIMEOUT;
-    this.#kind = kind;
-    this.bells = createBells(size);
+    this.maxOldGenerationSizeMb = options.maxOldGenerationSizeMb;
     const report = options.report ?? ((message) => createErrorStream().write(`quaich: ${message}\n`));
     this.report = (message) => report(`bridge to ${this.reference}: ${message}`);
   }
@@ -110,28 +114,14 @@ export class BridgeTarget {
     if (terminated > 0) throw say(`${terminated} thread(s) had to be terminated`);
     if (shutdownFailures > 0) throw say('a shutdown hook failed');
   }
+}
 
-  #find(): string {
-    try {
-      return resolveModule(this.#app.module, this.#directory);
-    } catch (error) {
-      if (!(error instanceof ConfigurationError) || this.#app.module.startsWith('file:')) throw error;
-      const hint = 'relative paths start from the working directory, or from the option directory: import.meta.dirname';
-      throw new ConfigurationError(`${error.message} (${hint})`, { cause: error });
-    }
-  }
-
-  /** For the threads. */
-  get data(): BridgeData {
-    return {
-      app: this.#app,
-      kind: this.#kind,
-      directory: this.#directory,
-      imports: importedFirst(),
-      bells: this.bells,
-      chain: descendants(this.reference),
-      multiprocess: this.size > 1,
-      closeTimeout: this.closeTimeout,
-    };
+function findFile(module: string, directory: string): string {
+  try {
+    return resolveModule(module, directory);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || module.startsWith('file:')) throw error;
+    const hint = 'relative paths start from the working directory, or from the option directory: import.meta.dirname';
+    throw new ConfigurationError(`${error.message} (${hint})`, { cause: error });
   }
 }

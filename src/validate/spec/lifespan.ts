@@ -240,3 +240,12 @@ export {};
 //:
 //: L-72: What modules do when they are loaded SHOULD be done once for each worker, and nowhere else: where workers of
 //: one kind serve all applications, the thread that has found out what these are (L-18) goes on as the first of them.
+//:
+//: L-73: What applications measure for themselves, in a registry that their module exports as `metrics`, a server MAY
+//: tell among its own metrics (L-42): put together over threads, mounts and processes, each value as its metric says.
+//: Metrics with names of the server's MUST be left out.
+//:
+//: L-74: Where a server tells what applications measure, it MUST wait for no thread for long: of one that is busy
+//: counts what it told last. Counters of a thread or a process that has ended MUST go on to count, so that the sum
+//: never falls. How much it takes MUST have a limit, and what is left out for that, or for what a registry throws, is
+//: told in the log.

@@ -1,7 +1,7 @@
 // Applications for tests of the server: each does one thing that a server must bear.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, threadId } from 'node:worker_threads';
 
@@ -12,9 +12,13 @@ const text = (startResponse, body) => {
 };
 const number = (environ, name, fallback) => Number(new URLSearchParams(environ.QUERY_STRING).get(name) ?? fallback);
 
-/** Blocks its thread for `ms` milliseconds, as a database driver would. */
+const block = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+
+/** Blocks its thread for `ms` milliseconds, as a database driver would, or until there is the file `until`. */
 export function blocking(environ, startResponse) {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, number(environ, 'ms', 1000));
+  const file = new URLSearchParams(environ.QUERY_STRING).get('until');
+  if (file === null) block(number(environ, 'ms', 1000));
+  else while (!existsSync(file)) block(5);
   return text(startResponse, `${threadId}`);
 }
 
@@ -108,9 +112,10 @@ export async function* asyncEndless(environ, startResponse) {
   }
 }
 
-/** Waits for ever, unless its client goes. */
+/** Waits for ever, unless its client goes; notes both in the file of the query. */
 export async function waiting(environ, startResponse) {
   const signal = environ['quaich.signal'];
+  appendFileSync(environ.QUERY_STRING, 'begun\n');
   await once(signal, 'abort');
   appendFileSync(environ.QUERY_STRING, `aborted ${signal.reason.code}\n`);
   return text(startResponse, 'nobody reads this');

@@ -1,4 +1,5 @@
 // Applications that take their time, and such that take for ever.
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 
@@ -19,6 +20,7 @@ export function* app(environ, startResponse) {
   const number = Number(environ.QUERY_STRING);
   switch (environ.PATH_INFO) {
     case '/loop':
+      console.log('looping');
       loop();
       break;
     case '/wait':
@@ -29,6 +31,9 @@ export function* app(environ, startResponse) {
       return;
     case '/slow':
       wait(number);
+      break;
+    case '/until':
+      while (!existsSync(environ.QUERY_STRING)) wait(5);
       break;
     case '/length': {
       let length = 0;
@@ -79,6 +84,9 @@ export async function asyncApp(environ, startResponse) {
       break;
     case '/slow':
       await sleep(number);
+      break;
+    case '/until':
+      while (!existsSync(environ.QUERY_STRING)) await sleep(5);
       break;
     case '/length': {
       let length = 0;

@@ -21,11 +21,11 @@ function answer(environ, startResponse, body) {
   return [body];
 }
 
-/** `/hold` blocks its thread for the milliseconds of the query. */
+const word = new Int32Array(new SharedArrayBuffer(4));
+
+/** `/hold` blocks its thread until there is the file of the query. */
 function hold(environ) {
-  if (environ.PATH_INFO !== '/hold') return;
-  const end = performance.now() + Number(environ.QUERY_STRING);
-  while (performance.now() < end);
+  if (environ.PATH_INFO === '/hold') while (!existsSync(environ.QUERY_STRING)) Atomics.wait(word, 0, 0, 5);
 }
 
 export function sync(environ, startResponse) {

@@ -10,6 +10,8 @@ function dieAt(path) {
     case '/exit':
       process.exit(3);
       break;
+    case '/hang':
+      for (;;) Atomics.wait(word, 0, 0, 1000);
     case '/loop':
       for (;;);
     case '/memory':

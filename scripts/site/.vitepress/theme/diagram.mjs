@@ -1,5 +1,6 @@
-// A diagram of mermaid, drawn in the browser; the text it is made of until then.
-import { useData } from 'vitepress';
+// A diagram of mermaid, drawn in the browser; the text it is made of until then. Mermaid comes as its package has built
+// it (../../build.mjs): to bundle it once more would take longer than all pages.
+import { useData, withBase } from 'vitepress';
 import { defineComponent, h, onMounted, ref, useId, watch } from 'vue';
 
 export const Diagram = defineComponent({
@@ -10,7 +11,7 @@ export const Diagram = defineComponent({
     const text = decodeURIComponent(props.text);
     const svg = ref('');
     async function draw() {
-      const { default: mermaid } = await import('mermaid');
+      const { default: mermaid } = await import(/* @vite-ignore */ withBase('/mermaid/mermaid.esm.min.mjs'));
       mermaid.initialize({ startOnLoad: false, theme: isDark.value ? 'dark' : 'default' });
       svg.value = (await mermaid.render(id, text)).svg;
     }

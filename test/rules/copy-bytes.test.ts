@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { copyBytes } from '../../src/rules/bytes.ts';
+
+const MOST = 2048;
+const SIZES = [0, 1, 7, 8, 511, 512, 513, 1500, MOST];
+const OFFSETS = [0, 1, 3, 8, 13];
+const ROOM = MOST + 64;
+
+const memories = {
+  private: () => new Uint8Array(ROOM),
+  shared: () => new Uint8Array(new SharedArrayBuffer(ROOM)),
+};
+
+/** Bytes of which no two that follow each other are alike, and none is 0. */
+function numbered(bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 1 + (i % 251);
+}
+
+describe.each(Object.entries(memories))('from %s memory', (_, source) => {
+  it.each(Object.entries(memories))('copies to %s memory what is asked for, and nothing beside it', (_, target) => {
+    for (const size of SIZES) {
+      for (const from of OFFSETS) {
+        for (const at of OFFSETS) {
+          const [bytes, copy] = [source(), target()];
+          numbered(bytes);
+          copyBytes(copy, at, bytes, from, from + size);
+          const expected = new Uint8Array(ROOM);
+          for (let i = 0; i < size; i++) expected[at + i] = bytes[from + i];
+          if (Buffer.compare(copy, expected) !== 0) expect.fail(`${size} bytes from ${from} to ${at}`);
+        }
+      }
+    }
+  });
+});
+
+it('copies within one memory', () => {
+  const bytes = memories.shared();
+  numbered(bytes);
+  copyBytes(bytes, 1027, bytes, 3, 1003);
+  expect(Buffer.compare(bytes.slice(1027, 2027), bytes.slice(3, 1003))).toBe(0);
+});
+
+it('copies all of a source by default, from where its view begins', () => {
+  const bytes = memories.private();
+  numbered(bytes);
+  const copy = memories.shared();
+  copyBytes(copy, 5, bytes.subarray(10, 1010));
+  expect(Buffer.compare(copy.slice(5, 1005), bytes.slice(10, 1010))).toBe(0);
+});
+
+it('refuses what does not fit', () => {
+  expect(() => copyBytes(new Uint8Array(600), 1, new Uint8Array(600))).toThrow(RangeError);
+  expect(() => copyBytes(new Uint8Array(10), 1, new Uint8Array(10))).toThrow(RangeError);
+});
