@@ -196,7 +196,7 @@ describe.skipIf(process.platform === 'win32')('several processes', () => {
     await expect(get(url, '/loop')).rejects.toThrow();
     const told = /^quaich: process \d \(\d+\) is ended: its main thread did not turn for 1000 ms$/m;
     await vi.waitFor(() => expect(command.stderr).toMatch(told), 10_000);
-    await pids(asking(url), 1, before);
+    await pids(askingAgain(url), 1, before);
     await stopped(command);
   });
 });
