@@ -7,8 +7,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { ConfigurationError } from '../interface/errors.ts';
 
-/** Majors that have been tried; the first has Python 3.14 with sqlite3. */
-const MAJORS = [314, 315];
+/**
+ * The major that has been tried: Python 3.14 with sqlite3. Of a later one a start fails where something is not there as
+ * it is expected (`repairSystemCalls`).
+ */
+const OLDEST = 314;
 
 /** Where Pyodide is. Plain data. */
 export interface PyodidePackage {
@@ -126,7 +129,7 @@ export interface PyodideOptions {
 /**
  * Pyodide as the programs of a directory find it, else beside us.
  *
- * @throws ConfigurationError where there is none, or one that is too old or too new
+ * @throws ConfigurationError where there is none, or one that is too old
  */
 export function findPyodide(directory: string): PyodidePackage {
   for (const place of [join(directory, 'package.json'), import.meta.filename]) {
@@ -137,9 +140,9 @@ export function findPyodide(directory: string): PyodidePackage {
       continue;
     }
     const { version }: { version: string } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    if (MAJORS.includes(Number.parseInt(version, 10))) return { folder, version };
+    if (Number.parseInt(version, 10) >= OLDEST) return { folder, version };
     throw new ConfigurationError(
-      `Python applications need Pyodide ${MAJORS.join(' or ')}; ${folder} is ${version}: npm i pyodide@${MAJORS[0]}`,
+      `Python applications need Pyodide ${OLDEST} or later; ${folder} is ${version}: npm i pyodide@${OLDEST}`,
     );
   }
   throw new ConfigurationError('Python applications need the package pyodide: npm i pyodide');

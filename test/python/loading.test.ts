@@ -112,7 +112,7 @@ describe('what cannot be served', () => {
     mkdirSync(join(folder, 'node_modules/pyodide'), { recursive: true });
     writeFileSync(manifest, '{"name":"pyodide","version":"0.27.8"}');
     writeFileSync(join(folder, 'node_modules/pyodide/pyodide.mjs'), '');
-    expect(() => findPyodide(folder)).toThrow(/need Pyodide 314 or 315; .* is 0\.27\.8: npm i pyodide@314$/);
+    expect(() => findPyodide(folder)).toThrow(/need Pyodide 314 or later; .* is 0\.27\.8: npm i pyodide@314$/);
     expect(() => pythonSettings({ venv: folder }, apps)).toThrow('is no virtual environment');
     expect(() => pythonSettings({ path: ['nowhere'] }, apps)).toThrow('nowhere is no directory');
     await expect(pythonApp('./site.js')).rejects.toThrow('names no Python application');
