@@ -95,8 +95,8 @@ describe('a Python application on a worker (pooled sync)', () => {
     expect((await ask(url, '/worker')).body).toMatch(/^1 /);
     const begun = performance.now();
     expect((await ask(url, '/loop')).status).toBe(503);
-    // The limit goes by ticks.
-    expect(performance.now() - begun).toBeLessThan(1000);
+    // The loop itself has no end.
+    expect(performance.now() - begun).toBeLessThan(10_000);
     expect((await ask(url, '/worker')).body).toMatch(/^2 /);
     expect(log()).toMatch(/the loop has ended[\s\S]*KeyboardInterrupt/);
     expect(log()).not.toContain('sync worker 0 ended');
