@@ -35,12 +35,15 @@ const tell = (what: string, from = client): string => {
 
 describe('PY-35', () => {
   it('time.sleep does not use the processor', () => {
-    const before = process.cpuUsage();
-    const slept = Number(tell('sleep'));
-    const { user, system } = process.cpuUsage(before);
-    expect(slept).toBeGreaterThan(0.29);
+    // The least of some, since V8 compiles meanwhile on other threads.
+    const used = [1, 2, 3].map(() => {
+      const before = process.cpuUsage();
+      expect(Number(tell('sleep'))).toBeGreaterThan(0.29);
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
+    });
     // It would be 300.
-    expect((user + system) / 1000).toBeLessThan(200);
+    expect(Math.min(...used)).toBeLessThan(200);
   });
 
   it('hashes of OpenSSL are there', () => {
