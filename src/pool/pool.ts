@@ -68,7 +68,7 @@ interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeou
   size: number;
   /** Places for threads, those that are being ended among them; `size` where left out. */
   places?: number;
-  /** The first of its threads, which has loaded the applications already. */
+  /** The first of its threads at the start, which has loaded the applications already. */
   first?: LoadedThread | null;
   /** Makes a port for the thread of a place, also for each successor, that is handed over with its task. */
   link?(index: number): MessagePort;
@@ -178,10 +178,11 @@ export class WorkerPool<Data> {
   /**
    * Starts `size` threads with other data, and holds them back. Until `commit` nothing has changed.
    *
+   * @param first one of them, which has loaded the applications already
    * @throws StartupError where one cannot start; Error where the pool stops meanwhile, or earlier threads do not make
    *   room; `cancel` is due then
    */
-  async prepare(data: Data, size: number): Promise<void> {
+  async prepare(data: Data, size: number, first: LoadedThread | null = null): Promise<void> {
     if (this.#stopping) throw new Error('the server is stopping');
     const next: WorkerThread[] = [];
     this.#next = next;
@@ -193,7 +194,7 @@ export class WorkerPool<Data> {
     const hasRoom = await this.#places.whenFree(size, () => this.#next === next, leaveTimeout, limit);
     if (this.#next !== next) throw new Error('the new workers are not wanted any more');
     if (!hasRoom) throw new Error(`earlier ${kind} workers do not end, so there is no place for new ones`);
-    for (let missing = size; missing > 0; missing--) next.push(this.#launch(data, true));
+    for (let missing = size; missing > 0; missing--) next.push(this.#launch(data, first, true));
     await Promise.all(next.map(({ started }) => started));
   }
 
@@ -288,8 +289,9 @@ export class WorkerPool<Data> {
       this.#retry = setTimeout(() => this.#fill(), this.#delay.left);
       return;
     }
+    const { first = null } = this.#options;
     const missing = this.#wanted - this.#places.living.length;
-    for (let count = Math.min(missing, this.#places.free); count > 0; count--) this.#launch(this.#data);
+    for (let count = Math.min(missing, this.#places.free); count > 0; count--) this.#launch(this.#data, first);
   }
 
   /** Threads that are to be in service or starting. */
@@ -298,8 +300,8 @@ export class WorkerPool<Data> {
   }
 
   /** Starts a thread in a place that is free. */
-  #launch(data: Data, held = false): WorkerThread {
-    const { leaveTimeout = 0, link, first } = this.#options;
+  #launch(data: Data, first: LoadedThread | null, held = false): WorkerThread {
+    const { leaveTimeout = 0, link } = this.#options;
     const place = this.#places.next;
     const launched = new WorkerThread(
       { ...this.#options, data, leaveTimeout, held, link: link?.(place), loaded: first?.take() ?? null },

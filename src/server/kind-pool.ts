@@ -230,8 +230,8 @@ export class KindPool {
   }
 
   /** Starts successors of all workers, and holds them back. @throws as `WorkerPool.prepare` */
-  prepare(data: SharedData, size: number): Promise<void> {
-    return this.pool.prepare(this.dataFor(data, size), size);
+  prepare(data: SharedData, size: number, first: LoadedThread | null): Promise<void> {
+    return this.pool.prepare(this.dataFor(data, size), size, first);
   }
 
   /** Puts the successors in service, and has all others leave. */

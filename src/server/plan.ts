@@ -30,7 +30,7 @@ import type { Certificates } from './tls/certificates.ts';
 export class NeedsNewStart extends ConfigurationError {}
 
 /** What a plan is made for. */
-type Purpose = 'start' | 'reload' | 'check';
+type Purpose = 'serve' | 'check';
 
 /** Where an application runs: on workers of its kind, or on the gateway's own thread. */
 type Place = Kind | 'inline';
@@ -67,7 +67,7 @@ export interface Plan {
   readonly variables: VariableLimits;
   /** None where all applications run inline. */
   readonly groups: readonly WorkerGroup[];
-  /** The thread that has loaded the applications, where it can be the first worker; null where it has ended. */
+  /** The thread that has loaded the applications, where it can be the first worker to load them; else it has ended. */
   readonly first: LoadedThread | null;
 }
 
@@ -89,7 +89,7 @@ export interface ServedApplication {
  * Reads certificates and addresses of proxies; loads the applications on a thread, to learn their kinds (B-01, L-18),
  * and settles where each runs.
  *
- * @param purpose `start`: the thread is kept for the first worker, where it can be that, and is the caller's to end;
+ * @param purpose `serve`: the thread is kept for the first worker, where it can be that, and is the caller's to end;
  *   `check`: modules of Python are loaded, too, which otherwise their workers do
  * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
  */
@@ -107,7 +107,7 @@ export async function makePlan(options: ResolvedOptions, purpose: Purpose): Prom
       return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
     });
     const groups = groupsOf(apps, options);
-    if (purpose === 'start' && serveAll(groups, apps)) first = loaded;
+    if (purpose === 'serve' && serveAll(groups, apps)) first = loaded;
     return { options, certificates, proxies, apps, variables: variableLimits(options), groups, first };
   } finally {
     if (first === null) await loaded.end();
@@ -157,7 +157,7 @@ async function readCertificates(options: ResolvedOptions): Promise<Certificates 
 }
 
 /**
- * As `makePlan`, for a server that runs: its mounts keep their numbers.
+ * As `makePlan` to serve, for a server that runs: its mounts keep their numbers.
  *
  * @throws ConfigurationError; NeedsNewStart where the mounts, or the places where they run, are not the same
  */
@@ -167,10 +167,11 @@ export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise
   if (same.length !== now.apps.length || options.apps.length !== now.apps.length) {
     throw new NeedsNewStart('mounts that are added or removed need a new start of the server');
   }
-  const next = await makePlan({ ...options, apps: same }, 'reload');
+  const next = await makePlan({ ...options, apps: same }, 'serve');
   for (const [mount, { name, place }] of now.apps.entries()) {
     const { place: moved } = next.apps[mount];
     if (moved === place) continue;
+    await next.first?.end();
     throw new NeedsNewStart(`${name} has become ${moved}, after ${place}: that needs a new start of the server`);
   }
   return next;

@@ -100,7 +100,7 @@ interface Role {
  * @throws as `serve`
  */
 export async function serveHere(options: ResolvedOptions, role: Role): Promise<Server> {
-  const plan = await makePlan(options, 'start');
+  const plan = await makePlan(options, 'serve');
   try {
     return await servePlan(plan, role);
   } finally {
@@ -238,12 +238,17 @@ class RunningServer implements Server {
 
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
     const plan = await makeNextPlan(this.plan, resolveOptions(options));
-    this.encryption.renew();
-    const { directory, validate, wrapper, env, earlyHints, import: imports, syncWorkers } = plan.options;
-    const mounts = plan.apps.map(workerMount);
-    const applications = { directory, imports, mounts, validate, wrapper, environ: env, earlyHints, syncWorkers };
-    await this.succeed(applications);
-    return needsNewStart(this.plan, plan);
+    const { first } = plan;
+    try {
+      this.encryption.renew();
+      const { directory, validate, wrapper, env, earlyHints, import: imports, syncWorkers } = plan.options;
+      const mounts = plan.apps.map(workerMount);
+      const data = { directory, imports, mounts, validate, wrapper, environ: env, earlyHints };
+      await this.succeed({ ...data, syncWorkers, first });
+      return needsNewStart(this.plan, plan);
+    } finally {
+      await first?.end(); // where no worker has become of it
+    }
   }
 
   /** Replaces all workers, or none. */

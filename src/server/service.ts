@@ -1,3 +1,4 @@
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { MetricLists } from '../pool/metric-data.ts';
 import type { WorkerData } from '../pool/worker-data.ts';
 import type { Destination } from './gateway.ts';
@@ -5,11 +6,12 @@ import type { ResolvedOptions } from './options.ts';
 import type { ServiceStatus } from './status/workers.ts';
 
 /** What workers can be given anew; all mounts of the server, of which each takes those that it serves. */
-export type Reloaded = Pick<
-  WorkerData,
-  'directory' | 'imports' | 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'
-> &
-  Pick<ResolvedOptions, 'syncWorkers'>;
+export interface Reloaded
+  extends Pick<WorkerData, 'directory' | 'imports' | 'mounts' | 'validate' | 'wrapper' | 'environ' | 'earlyHints'>,
+    Pick<ResolvedOptions, 'syncWorkers'> {
+  /** Goes on as the first of the new workers; null: there is no such thread. */
+  first: LoadedThread | null;
+}
 
 /** New workers that have started up beside the old ones, and take no requests yet (L-34). One method ends that. */
 export interface Succession {

@@ -1,6 +1,7 @@
 import { QuaichError } from '../interface/errors.ts';
 import type { ErrorStream, Kind } from '../interface/types.ts';
 import { describeFailure, failureError } from '../pool/applications.ts';
+import type { LoadedThread } from '../pool/loaded-thread.ts';
 import type { MetricLists } from '../pool/metric-data.ts';
 import type { OpenFiles } from '../pool/open-files.ts';
 import { type Loss, StartupError } from '../pool/pool.ts';
@@ -132,11 +133,11 @@ export class Workers implements Service {
     this.listen();
   }
 
-  async prepare({ mounts, syncWorkers, ...others }: Reloaded): Promise<Succession> {
+  async prepare({ mounts, syncWorkers, first, ...others }: Reloaded): Promise<Succession> {
     const own = mounts.map((mount, index) => this.data.mounts[index] && mount);
     // A mount's own workers stay as many as they are.
     const count = this.options.mount === '' ? syncWorkers : this.data.layout.syncWorkers / PLACES;
-    return this.succession(this.pools, { ...this.data, ...others, mounts: own }, count);
+    return this.succession(this.pools, { ...this.data, ...others, mounts: own }, count, first);
   }
 
   async addSyncWorkers(count: number): Promise<void> {
@@ -148,21 +149,27 @@ export class Workers implements Service {
     if (size === sync.size)
       report('warn', `${size} sync workers are the ${count > 0 ? 'most' : 'fewest'} there can be`);
     else if (sync.size > 1) sync.resize(size);
-    else (await this.succession([sync], this.data, size)).commit();
+    else (await this.succession([sync], this.data, size, null)).commit();
   }
 
   /**
    * Starts successors of the workers of some pools, with this data.
    *
    * @param syncWorkers as many of them as there is room for
+   * @param first goes on as one of them
    */
-  private async succession(pools: readonly KindPool[], data: SharedData, syncWorkers: number): Promise<Succession> {
+  private async succession(
+    pools: readonly KindPool[],
+    data: SharedData,
+    syncWorkers: number,
+    first: LoadedThread | null,
+  ): Promise<Succession> {
     const sizeOf = ({ kind, size, most }: KindPool) => (kind === 'sync' ? Math.min(syncWorkers, most) : size);
     const cancel = (): void => {
       for (const { pool } of pools) pool.cancel();
     };
     try {
-      await Promise.all(pools.map((pool) => pool.prepare(data, sizeOf(pool))));
+      await Promise.all(pools.map((pool) => pool.prepare(data, sizeOf(pool), first)));
     } catch (error) {
       cancel();
       throw inWords(error);

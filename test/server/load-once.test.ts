@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ServeOptions, serve } from 'quaich';
+import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, describe, expect, it } from 'vitest';
 import { get } from './command.ts';
 
@@ -30,10 +30,14 @@ http.createServer((request, response) => { response.end('{' + ++count); }).liste
 );
 
 /** Serves, and fulfils with the number of loads after some requests. */
-async function loads(options: ServeOptions, ask: (url: string) => Promise<void>): Promise<number> {
+async function loads(
+  options: ServeOptions,
+  ask: (url: string, reload: () => ReturnType<Server['reload']>) => Promise<void>,
+): Promise<number> {
   writeFileSync(join(directory, 'loads'), '');
-  const server = await serve({ bind: '127.0.0.1:0', directory, syncWorkers: 1, asyncWorkers: 1, ...options });
-  await ask(server.url);
+  const all = { bind: '127.0.0.1:0', directory, syncWorkers: 1, asyncWorkers: 1, ...options };
+  const server = await serve(all);
+  await ask(server.url, () => server.reload(all));
   await server.close();
   return readFileSync(join(directory, 'loads')).length;
 }
@@ -49,6 +53,24 @@ describe('L-72 a module is loaded', () => {
 
   it('once for each of several workers', async () => {
     expect(await loads({ apps: './sync.js', syncWorkers: 3 }, async () => {})).toBe(3);
+  });
+
+  it.each([1, 3])('once for each worker with each reload, successful or not: %i workers', async (syncWorkers) => {
+    const apps = { module: './sync.js', kind: 'sync' } as const;
+    const count = await loads({ apps, syncWorkers }, async (url, reload) => {
+      await get(url);
+      expect(await reload()).toEqual([]);
+      if (syncWorkers === 1) await asked(url);
+      writeFileSync(
+        join(directory, 'sync.js'),
+        `${LOADED}\nexport const startup = () => { throw new Error('no'); };
+        export function app${ANSWER}`,
+      );
+      await expect(reload()).rejects.toThrow('no');
+      expect((await get(url)).status).toBe(200);
+      writeFileSync(join(directory, 'sync.js'), `${LOADED}\nexport function app${ANSWER}`);
+    });
+    expect(count).toBe(3 * syncWorkers);
   });
 
   it('once more where other workers serve beside them', async () => {

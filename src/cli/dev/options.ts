@@ -48,8 +48,10 @@ Examples:
 `;
 }
 
-/** More threads would only make each reload slower. */
-const MOST_WORKERS = 2;
+/** Two, so that a sync application that blocks blocks nobody else. More threads would only make each reload slower. */
+const MOST_SYNC_WORKERS = 2;
+/** One is enough for applications that do not block, and it loads them once for each save. */
+const ASYNC_WORKERS = 1;
 /** Milliseconds that running requests have to end when the server stops. */
 const GRACE = 500;
 
@@ -72,8 +74,8 @@ export function developmentOptions(
   { requests, certificate }: DevParts,
 ): ServeOptions {
   const usual: Partial<ServeOptions> = {
-    syncWorkers: Math.min(MOST_WORKERS, settings.syncWorkers.default),
-    asyncWorkers: Math.min(MOST_WORKERS, settings.asyncWorkers.default),
+    syncWorkers: Math.min(MOST_SYNC_WORKERS, settings.syncWorkers.default),
+    asyncWorkers: ASYNC_WORKERS,
     timeoutGraceful: GRACE,
     ...(!['accessLog', 'accessLogFormat', 'accessLogFile'].some((name) => origins.has(name)) && {
       accessLogFormat: 'json',
