@@ -43,12 +43,13 @@ export class SyncInput implements InputStream, BlockInput {
   }
 
   /** For bridges: what has arrived, at most `max` bytes of it; blocks until there is something. Null at the end. */
-  [READ_BLOCK](max: number): Uint8Array | null {
+  [READ_BLOCK](max: number, target?: Uint8Array): Uint8Array | null {
     this.#buffer ??= new InputBuffer(this.#source === null);
     const buffer = this.#buffer;
     const rest = buffer.rest(max);
     if (rest !== null || buffer.ended) return rest;
-    buffer.feed(this.#source!.read(max, false));
+    // Of a block of at most `max` bytes nothing is left over.
+    buffer.feed(this.#source!.read(max, false, target));
     return buffer.rest(max);
   }
 

@@ -11,8 +11,10 @@ export interface BlockInput {
   /**
    * The next bytes, as many as have arrived, at least one and at most `max`, which is at least one; blocks until there
    * are some. Null at the end. Throws what the other methods throw (G-63).
+   *
+   * @param target room for `max` bytes, in which they may lie: the result is its part that has been filled, then
    */
-  [READ_BLOCK](max: number): Uint8Array | null;
+  [READ_BLOCK](max: number, target?: Uint8Array): Uint8Array | null;
 }
 
 export function readsBlocks(input: InputStream): input is InputStream & BlockInput {

@@ -80,11 +80,14 @@ export interface Transport<Async extends boolean> {
 export interface BodySource<Async extends boolean> {
   /**
    * The next bytes: never empty, never more than `max`, private to the caller. `null` at the end, then always. With
-   * `line` set only bytes up to a newline are wanted: a source that cannot tell what has arrived may stop there. Throws
-   * (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will never be complete (G-63).
+   * `line` set only bytes up to a newline are wanted: a source that cannot tell what has arrived may stop there. A
+   * source that need not wait by a promise may put them into `target`, which has room for `max` bytes, and give the
+   * part of it that it has filled. Throws (rejects) with `ClientDisconnected` or `RequestBodyError` when the body will
+   * never be complete (G-63).
    */
   read(
     max: number,
     line?: boolean,
+    target?: Uint8Array,
   ): Async extends true ? Uint8Array | null | Promise<Uint8Array | null> : Uint8Array | null;
 }

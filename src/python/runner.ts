@@ -10,6 +10,8 @@ import { breakThread, isGivenUp } from '../engine/thread-state.ts';
 import { ApplicationError, requestOver } from '../interface/errors.ts';
 import { READ_BLOCK, readsBlocks } from '../interface/read-block.ts';
 import type { Application, Body, Environ, HeaderField, StartResponse, Write } from '../interface/types.ts';
+import { chunkOf } from '../rules/body.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import { InterpreterLost, PythonError } from './errors.ts';
 import type { Image } from './image.ts';
 import { startInterpreter } from './interpreter.ts';
@@ -173,10 +175,14 @@ export class Runner {
   #read(most: number, line: boolean): number {
     const input = this.#environ?.['wsgi.input'];
     if (input === undefined) throw new ApplicationError('wsgi.input was read after the end of its request');
+    // Python waits meanwhile, so that its memory stays where it is.
+    const target = this.#memory().subarray(this.#input, this.#input + most);
     // A replaced input may have no more than the methods of the interface; a line is not to wait for what follows it.
-    const block = readsBlocks(input) ? input[READ_BLOCK](most) : line ? input.readline(most) : input.read(most);
-    if (block === null) return 0;
-    this.#memory().set(block, this.#input);
+    const given = readsBlocks(input) ? input[READ_BLOCK](most, target) : line ? input.readline(most) : input.read(most);
+    if (given === null) return 0;
+    const block = chunkOf(given, -1);
+    if (block.length > most) throw new RangeError(`wsgi.input gave ${block.length} bytes where ${most} were asked for`);
+    if (block.buffer !== target.buffer) copyBytes(target, 0, block);
     return block.length;
   }
 

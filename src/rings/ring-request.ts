@@ -318,17 +318,17 @@ export abstract class RingRequest {
   }
 
   /**
-   * The next bytes of the body, in private memory; null at its end; undefined when they are yet to come, after which
-   * EVENT changes. Throws as BodySource does.
+   * The next bytes of the body, in `target` or in memory of their own; null at its end; undefined when they are yet to
+   * come, after which EVENT changes. Throws as BodySource does.
    */
-  protected takeBody(max: number): Uint8Array | null | undefined {
+  protected takeBody(max: number, target?: Uint8Array): Uint8Array | null | undefined {
     this.#assertOurs();
     const { words, header } = this;
     // Before BODY_TAIL: once the state is final, so is the tail.
     const state = Atomics.load(words, header + BODY_STATE);
     // Acquires the bytes.
     const available = (Atomics.load(words, header + BODY_TAIL) - this.#bodyHead) | 0;
-    if (available > 0) return this.#copyBody(Math.min(available, max), available);
+    if (available > 0) return this.#copyBody(Math.min(available, max), available, target);
     if (state === BODY_END) return null;
     if (state !== BODY_OPEN) throw new RequestBodyError('the request body will never be complete', state);
     const error = this.cancelled();
@@ -341,14 +341,14 @@ export abstract class RingRequest {
     return undefined;
   }
 
-  #copyBody(count: number, available: number): Uint8Array {
+  #copyBody(count: number, available: number, target?: Uint8Array): Uint8Array {
     const { words, header } = this;
     const size = words[header + BODY_SIZE];
     const area = words[header + BODY_START] >>> 0;
     const offset = this.#bodyHead & (size - 1);
     const { bytes } = this.writer;
     const first = Math.min(count, size - offset);
-    const block = unshared(count);
+    const block = target?.subarray(0, count) ?? unshared(count);
     copyBytes(block, 0, bytes, area + offset, area + offset + first);
     if (first < count) copyBytes(block, first, bytes, area, area + count - first);
     this.#bodyHead = (this.#bodyHead + count) | 0;

@@ -102,11 +102,11 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
     this.finish();
   }
 
-  read(max: number): Uint8Array | null {
+  read(max: number, _line?: boolean, target?: Uint8Array): Uint8Array | null {
     for (;;) {
       // The number before the looks at the body: a change after them makes the wait fail.
       const event = Atomics.load(this.words, this.header + EVENT);
-      const block = this.takeBody(max);
+      const block = this.takeBody(max, target);
       if (block !== undefined) return block;
       this.#pause(event);
     }
