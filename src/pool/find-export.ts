@@ -1,10 +1,16 @@
 /** Which export of a module is served, or which server in place of one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigurationError } from '../interface/errors.ts';
 import { foreignInterface } from './foreign.ts';
 import type { Exports } from './import-module.ts';
 import type { ListenCalls } from './listen-calls.ts';
 
 const DEFAULT_EXPORTS = ['application', 'app', 'default', 'fetch'];
+/**
+ * Milliseconds within which a module that exports something else is to let a server listen: it may be a program with
+ * hooks, or one whose export has another name than ours.
+ */
+const LATE = 5000;
 
 /** What an export is looked for by. */
 interface Wanted {
@@ -34,7 +40,10 @@ export async function pick(
   const exported = findExport(exports, known === undefined ? wanted : { ...wanted, export: known.export ?? undefined });
   const program = exported === null && exportsNothing(exports);
   if (known === undefined && wanted.export === undefined && calls !== null) {
-    if (program && idle !== undefined) await Promise.race([calls.first, idle]);
+    if (exported === null && idle !== undefined) {
+      const late = program ? [] : [sleep(LATE, undefined, { ref: false })];
+      await Promise.race([calls.first, idle, ...late]);
+    }
     const { server } = calls;
     if (server !== null && !isMeant(exported?.value, server)) return listening(server);
   }

@@ -20,11 +20,13 @@ import { packageFolder } from '../rules/version.ts';
 import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { startInterpreter } from './interpreter.ts';
 import type { PyodidePackage, Python } from './pyodide.ts';
+import { pack } from './snapshot.ts';
 
 /** What threads make an interpreter of. Plain data, whose parts threads share. */
 export interface Image {
   readonly pyodide: PyodidePackage;
   readonly program: WasmModule;
+  /** Packed (see snapshot.ts). */
   readonly memory: SharedArrayBuffer;
   /** Folders for the code of compiled modules: those of the library, and those of applications; null: none. */
   readonly library: string | null;
@@ -50,9 +52,10 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
     .digest('hex')
     .slice(0, 16);
   const folder = cache === null ? null : ownFolder(cache, `pyodide-${pyodide.version}-${key}`);
-  const program = await wasm.compile(readFileSync(join(pyodide.folder, 'pyodide.asm.wasm')));
-  const file = folder === null ? null : join(folder, 'snapshot');
+  const compiling = wasm.compile(readFileSync(join(pyodide.folder, 'pyodide.asm.wasm')));
+  const file = folder === null ? null : join(folder, 'memory');
   const kept = file === null ? null : readShared(file);
+  const program = await compiling;
   const library = folder && ownFolder(folder, 'library');
   const image = { pyodide, program, library, pycache: cache && ownFolder(cache, 'pycache') };
   if (kept !== null) return { ...image, memory: kept };
@@ -69,10 +72,7 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
 /** The memory of an interpreter that was started for that, and has no object of JavaScript any more. */
 export function memoryOf(python: Python): SharedArrayBuffer {
   python.runPython('import gc; gc.collect(); None');
-  const snapshot = python.makeMemorySnapshot();
-  const memory = new SharedArrayBuffer(snapshot.length);
-  new Uint8Array(memory).set(snapshot);
-  return memory;
+  return pack(python.makeMemorySnapshot());
 }
 
 function define(python: Python, name: string, source: string): void {

@@ -8,6 +8,7 @@ import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { FileLocks } from './file-locks.ts';
 import { mountDirectories } from './mounts.ts';
 import type { EmscriptenModule, MakeModule, PyodideOptions, PyodidePackage, Python } from './pyodide.ts';
+import type { Snapshot } from './snapshot.ts';
 import { repairFiles, repairSystemCalls } from './system-calls.ts';
 
 interface InterpreterOptions {
@@ -15,7 +16,7 @@ interface InterpreterOptions {
   /** The program, compiled. */
   readonly program: WasmModule;
   /** Memory of an interpreter that was made before; null: it is to begin from nothing. */
-  readonly snapshot: Uint8Array | null;
+  readonly snapshot: Snapshot | null;
   /** It is to be made a snapshot of. */
   readonly isPattern?: boolean;
   /** Variables that count at its beginning only. */
@@ -36,9 +37,14 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyt
   const python = await loadPyodide({
     env: { LANG: 'C.UTF-8', ...env },
     fsInit: async (files) => mountDirectories(files, options.roots),
-    createPyodideModule: (settings) => make(prepared(settings, options)),
+    createPyodideModule: async (settings) => {
+      const module = await make(prepared(settings, options));
+      snapshot?.restore(module.HEAPU8, module._sbrk(0));
+      return module;
+    },
     ...(isPattern && { _makeSnapshot: true }),
-    ...(snapshot !== null && { _loadSnapshot: snapshot }),
+    // The memory itself is there by then.
+    ...(snapshot !== null && { _loadSnapshot: snapshot.header }),
   });
   // In a worker, `process.stdin` and its like have no descriptor, which Pyodide's own input and output would need.
   const output = (descriptor: number) => ({
@@ -65,8 +71,7 @@ function prepared(settings: EmscriptenModule, options: InterpreterOptions): Emsc
     return instantiateWasm(imports, done);
   };
   settings.preRun.unshift((module) => {
-    // A snapshot is copied into the memory that there is at first.
-    if (snapshot !== null && module.HEAPU8.length < snapshot.length) module.growMemory(snapshot.length);
+    if (snapshot !== null && module.HEAPU8.length < snapshot.size) module.growMemory(snapshot.size);
     repairFiles(module.FS, locks);
   });
   return settings;

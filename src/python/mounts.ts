@@ -8,8 +8,10 @@ const OWN = /^(?:dev|proc|sys|lib\w*)$/;
 
 /** @param roots directories; null: all there are */
 export function mountDirectories(files: EmscriptenFileSystem, roots: readonly string[] | null): void {
-  if (roots === null) mountTop(files);
-  else for (const root of outermost(roots)) mount(files, root);
+  for (const root of outermost(roots ?? ['/'])) {
+    if (root === '/') mountTop(files);
+    else mount(files, root);
+  }
 }
 
 function mount(files: EmscriptenFileSystem, path: string): void {

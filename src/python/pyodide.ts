@@ -84,6 +84,8 @@ export interface EmscriptenModule {
   readonly FS: EmscriptenFileSystem;
   readonly preRun: ((module: EmscriptenModule) => void)[];
   growMemory(size: number): void;
+  /** Where the memory ends that has been asked for, with so many bytes more of it. */
+  _sbrk(bytes: number): number;
   instantiateWasm(imports: { readonly env: SystemCalls }, done: (instance: unknown) => void): unknown;
 }
 

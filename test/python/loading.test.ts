@@ -140,6 +140,11 @@ describe('the settings', () => {
     expect(load('shows_root.py')).toMatch(/^LookupError: (?!.*\betc\b).*\btmp\b/);
   });
 
+  it('show all of them where the topmost one is named', async () => {
+    const all = { directory: apps, cache, root: ['/'] };
+    await expect(pythonApp('./shows_root.py', all)).rejects.toThrow(/LookupError: .*\betc\b.*\btmp\b/);
+  });
+
   it('PY-05 name directories from where they are read', () => {
     const options = resolveOptions({
       ...{ apps: './site.py', directory: apps, pythonPath: 'blog', pythonCache: 'kept', pythonVenv: 'env' },

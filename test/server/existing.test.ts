@@ -176,6 +176,10 @@ Object.assign(files, {
   'fetch.js': `export const fetch = async (request) => new Response('hello ' + new URL(request.url).pathname);`,
   'late.js': `import { createServer } from 'node:http';
     setTimeout(() => createServer((request, response) => response.end('hello late')).listen('3000'), 100);`,
+  'hooked.js': `import { createServer } from 'node:http';
+    export const server = createServer((request, response) => response.end('hello hooked'));
+    export const startup = () => {};
+    setTimeout(() => server.listen(3000), 100);`,
   'awaited.js': `import { createServer } from 'node:http';
     import { once } from 'node:events';
     const server = createServer((request, response) => response.end(JSON.stringify(server.listening))).listen(3000);
@@ -280,6 +284,7 @@ describe('an existing application', () => {
   it.each([
     [['./fetch.js'], 'fetch object', 'hello /a'],
     [['./late.js'], 'http server', 'hello late'],
+    [['./hooked.js'], 'http server', 'hello hooked'],
     [['./awaited.js'], 'http server', 'true'],
     [['./handler-listens.js'], 'http server', 'hello handler'],
     [['./listener.js', '--adapt', 'node'], 'listener for node:http', 'hello /a'],
