@@ -1,6 +1,6 @@
 /**
- * The access log: a line for each request. A record is formatted at once (record.ts); the lines of a turn of the event
- * loop travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted
+ * The access log: a line for each request. A record is formatted at once (record.ts); the lines of some milliseconds
+ * travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted
  * (losses.ts).
  */
 import { fstatSync } from 'node:fs';
@@ -48,7 +48,9 @@ export const noAccessLog: AccessLog = {
   close: async () => {},
 };
 
-/** Characters of lines that are written together before the turn is over. */
+/** Milliseconds in which lines gather: each write wakes a thread that writes, and this one again. */
+const GATHER = 10;
+/** Characters of lines that are written without waiting for more. */
 const MAX_BATCH = 64 * 1024;
 
 /**
@@ -111,7 +113,7 @@ class BatchedAccessLog implements AccessLog {
   }
 
   #add(line: string): void {
-    if (this.#lines === 0) setImmediate(this.#flush);
+    if (this.#lines === 0) setTimeout(this.#flush, GATHER);
     this.#text += line;
     this.#lines++;
     if (this.#text.length >= MAX_BATCH) this.#send();
