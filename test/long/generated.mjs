@@ -19,7 +19,7 @@ export const argumentsOr = (usual) => ({
 /** Fulfils with the seed where something was found. */
 async function part(tests, each, seed) {
   const argv = [vitest, 'run', '--project', 'unit', ...tests];
-  const env = { ...process.env, QUAICH_FUZZ_RUNS: String(each), QUAICH_FUZZ_SEED: String(seed) };
+  const env = { ...process.env, NO_COLOR: '1', QUAICH_FUZZ_RUNS: String(each), QUAICH_FUZZ_SEED: String(seed) };
   const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (more) => {
