@@ -160,7 +160,8 @@ const requestedHost = bare(({ harmless, needs }) => {
 const basicName = bare(({ harmless, needs }) => {
   const at = needs.field(soughtField('Authorization'));
   return ({ fields }) => {
-    const [, credentials = ''] = /^basic ([\w+/=]+)$/i.exec(fields[at] ?? '') ?? [];
+    const credentials = /^basic ([\w+/=]+)$/i.exec(fields[at] ?? '')?.[1];
+    if (credentials === undefined) return harmless('');
     return harmless(Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0]);
   };
 });

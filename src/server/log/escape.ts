@@ -13,7 +13,7 @@ export function escaped(text: string): string {
 
 /** For a place without quotes: no blanks either. */
 export function escapedWord(text: string): string {
-  return escaped(text).replaceAll(' ', '\\x20');
+  return /^[!#-[\]-~]+$/.test(text) ? text : escaped(text).replaceAll(' ', '\\x20');
 }
 
 /**
