@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { redirectOutput } from '../../src/engine/error-stream.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
+import { READ_BLOCK } from '../../src/interface/read-block.ts';
 import type { Application } from '../../src/interface/types.ts';
 import { PythonError, pythonApp } from '../../src/python/index.ts';
 import type { TestResponse } from '../../src/testing/response.ts';
@@ -119,6 +120,19 @@ describe('wsgi.input (PY-11)', () => {
     const large = Buffer.alloc(3_000_000, 'abc\n');
     expect(Buffer.from(client.post('/echo', { body: large }).body).equals(large)).toBe(true);
     expect(client.get('/echo').text).toBe('');
+  });
+
+  it.each([
+    [new Uint8Array(1_000_000), /RangeError: wsgi\.input gave 1000000 bytes where 262144 were asked for/],
+    ['text', /wsgi\.input|chunk/],
+  ])('that somebody has replaced cannot give what was not asked for', (given, said) => {
+    const other = new SyncTestClient((environ, startResponse) => {
+      environ['wsgi.input'] = Object.assign(environ['wsgi.input'], { read: () => given, [READ_BLOCK]: () => given });
+      return app(environ, startResponse);
+    });
+    const response = other.post('/echo', { body: 'some', headers: { 'Transfer-Encoding': 'chunked' } });
+    expect([response.status, response.errors]).toEqual([500, expect.stringMatching(said)]);
+    expect(client.post('/echo', { body: 'some' }).text).toBe('some');
   });
 
   it('of a request that is over raises an error', () => {
