@@ -2,12 +2,9 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const PROGRAMS = [
-  ...[
-    ...['bench{,-*}', 'deploy-*', 'five-minutes', 'gunicorn', 'package', 'python-{documentation,guestbook,memory}'],
-    ...['site', 'status-page'],
-  ].map((name) => `test/server/${name}.test.ts`),
-  'test/python/frameworks.test.ts',
-];
+  ...['bench{,-*}', 'deploy-*', 'five-minutes', 'gunicorn', 'package', 'python-{documentation,guestbook,memory}'],
+  ...['site', 'status-page'],
+].map((name) => `test/server/${name}.test.ts`);
 
 /** Folders of tests that leave nothing behind, neither in their process nor in the modules that they import. */
 const SHARED = [

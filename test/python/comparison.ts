@@ -61,14 +61,17 @@ export function onQuaich(applications: string[], more: NodeJS.ProcessEnv = {}): 
 /** A request, as the table of a site has it. */
 export interface Asked {
   method: string;
-  /** Target, fields and body; `$COOKIE` in it stands for the cookie that the answer before has set. */
+  /**
+   * Target, fields and body; `$HOST` stands for the host that is asked, `$COOKIE` for the cookie that the answer before
+   * has set.
+   */
   text: string;
   /** What may differ, beside what always may. */
   may: Difference[];
 }
 
 function asked(method: string, target: string, fields: Record<string, string>, body: string, may: Difference[]): Asked {
-  const lines = Object.entries({ Host: 'site.test', ...fields, Connection: 'close' });
+  const lines = Object.entries({ Host: '$HOST', ...fields, Connection: 'close' });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   return { method, text: `${target} HTTP/1.1\r\n${head}\r\n${body}`, may };
 }
@@ -161,13 +164,24 @@ function headOf(received: string): string {
   return /^Server: gunicorn/m.test(received) ? received.slice(0, received.indexOf('\r\n\r\n') + 4) : received;
 }
 
+/** Where a site is on its server. */
+export interface Place {
+  host: string;
+  mount: string;
+}
+
 /** Sends requests to one server after the other, and gives what has to be the same. */
-export async function answersOf(url: string, requests: readonly Asked[], mount = ''): Promise<WireResponse[]> {
+export async function answersOf(
+  url: string,
+  requests: readonly Asked[],
+  { host = 'site.test', mount = '' }: Partial<Place>,
+): Promise<WireResponse[]> {
   const answers: WireResponse[] = [];
   let cookie = '';
   for (const one of requests) {
     const { method, text } = one;
-    const received = await talk(url, `${method} ${mount}${text.replace('$COOKIE', () => cookie)}`);
+    const asking = text.replace('$HOST', host).replace('$COOKIE', () => cookie);
+    const received = await talk(url, `${method} ${mount}${asking}`);
     const [answer] = parseResponses(one.may.includes('body of HEAD') ? headOf(received) : received, [method]);
     const set = answer.headers.find(([name]) => name.toLowerCase() === 'set-cookie');
     if (set !== undefined) [cookie] = set[1].split(';');
