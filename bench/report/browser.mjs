@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+const NAMES = ['chromium', 'chromium-browser', 'chromium-headless-shell', 'google-chrome'];
 
 /** It runs as root as well, and asks nobody for anything: only files of this machine are opened. */
 export const BROWSER_FLAGS = [
