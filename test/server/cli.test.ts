@@ -339,7 +339,10 @@ describe('failures are told in one line', () => {
 const cannotLoad = [
   ['./exits.js', /^quaich: cannot load \.\/exits\.js: it ended its thread .* with exit code 0\n$/],
   ['./never.js', /^quaich: cannot load \.\/never\.js: its top-level await never settles\n$/],
-  ['./rejects.js', /^quaich: cannot load \.\/rejects\.js: nobody handles RangeError: left \(at .*rejects\.js:1:16\)\n$/],
+  [
+    './rejects.js',
+    /^quaich: cannot load \.\/rejects\.js: nobody handles RangeError: left \(at .*rejects\.js:1:16\)\n$/,
+  ],
 ] as const;
 
 describe.each([['--check'], ['--bind', '127.0.0.1:0']])('L-18 quaich %s', (...argv) => {
