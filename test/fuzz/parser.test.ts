@@ -52,6 +52,15 @@ const OTHER_KEEP_ALIVE: { ours: boolean; of: (request: ParsedRequest) => boolean
   },
 ];
 
+/**
+ * HTAB behind chunked, once more: llhttp refuses such a request, but for one that asks for an upgrade, which it takes to
+ * end with its head. What follows is of another protocol then, for whoever believes it.
+ */
+const endsWithHead = (request: ParsedRequest, bytes: Buffer): boolean =>
+  /^transfer-encoding:[ \t]*chunked *\t/im.test(bytes.toString('latin1')) &&
+  /(^|,)[ \t]*upgrade[ \t]*(,|$)/i.test(connection(request)) &&
+  request.headers.some(([name]) => /^upgrade$/i.test(name));
+
 describe('the parser, fuzzed', () => {
   it(
     'takes every valid request for what it is, in any pieces',
@@ -144,7 +153,10 @@ describe('the parser, fuzzed', () => {
               expect(reasons, `llhttp: ${theirs.rule || theirs.end}; ours: ${JSON.stringify(request)}`).not.toEqual([]);
               return;
             }
-            expect({ ...request, keepAlive: other.keepAlive }).toEqual(other);
+            const isCut = other.body === '' && endsWithHead(request, bytes);
+            const cut = isCut ? { body: '', trailers: [] } : {};
+            expect({ ...request, ...cut, keepAlive: other.keepAlive }).toEqual(other);
+            if (isCut) return;
             if (request.keepAlive !== other.keepAlive) {
               const reasons = OTHER_KEEP_ALIVE.filter(({ ours, of }) => ours === request.keepAlive && of(request));
               expect(reasons, JSON.stringify(request)).not.toEqual([]);
