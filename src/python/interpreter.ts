@@ -48,13 +48,12 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyt
   });
   // In a worker, `process.stdin` and its like have no descriptor, which Pyodide's own input and output would need.
   const output = (descriptor: number) => ({
-    isatty: false,
     write(bytes: Uint8Array): number {
       writeOutput(descriptor, bytes);
       return bytes.length;
     },
   });
-  python.setStdin({ isatty: false, read: () => 0 });
+  python.setStdin({ read: () => 0 });
   python.setStdout(output(1));
   python.setStderr(output(2));
   return python;

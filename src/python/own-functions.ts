@@ -15,7 +15,7 @@ export const ownFunctions = {
     return pbkdf2Sync(bytes(password), bytes(salt), iterations, length, hash).toString('hex');
   },
   scrypt(password: string, salt: string, length: number, N: number, r: number, p: number, most: number): string {
-    const maxmem = most || 128 * r * (N + p) + 2 ** 20;
-    return scryptSync(bytes(password), bytes(salt), length, { N, r, p, maxmem }).toString('hex');
+    // As with Python's own, 0 stands for 32 MiB.
+    return scryptSync(bytes(password), bytes(salt), length, { N, r, p, maxmem: most || 2 ** 25 }).toString('hex');
   },
 };

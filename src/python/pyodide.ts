@@ -43,9 +43,8 @@ interface PythonBuffer {
 
 /** What stands behind a descriptor of Python. */
 export interface OpenStream {
-  /** The descriptor of the system, where it is a file of the host; a directory has none. */
+  /** The descriptor of the system, where it is a file or a directory of the host. */
   readonly nfd?: number;
-  readonly node: FileNode;
   readonly path: string;
   readonly position: number;
 }
@@ -95,13 +94,11 @@ export type SystemCalls = Record<string, (...parameters: number[]) => number>;
 export type MakeModule = (settings: EmscriptenModule) => Promise<EmscriptenModule>;
 
 interface Input {
-  isatty: boolean;
   /** Answers how many bytes there are; 0: none any more. */
   read(target: Uint8Array): number;
 }
 
 interface Output {
-  isatty: boolean;
   write(bytes: Uint8Array): number;
 }
 

@@ -5,15 +5,19 @@ import _thread
 import asyncio
 import errno
 import fcntl
+import functools
 import hashlib
 import marshal
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 import zipimport
 from asyncio import base_events, events
+
+from pyodide.ffi import JsException
 
 
 class Host:
@@ -48,13 +52,20 @@ def no_process(*_, **__):
 os.system = no_process
 
 
-# Sockets: `connect` of this build pretends to succeed, and sends nothing.
+# Sockets: those of this build pretend to connect, to listen and to send datagrams, and nothing gets anywhere.
 def no_connection(_, address):
     raise OSError(errno.ENETUNREACH, f'cannot connect to {address}: Python applications have no sockets here')
 
 
 socket.socket.connect = no_connection
 socket.socket.connect_ex = lambda _, address: errno.ENETUNREACH
+
+
+def no_socket(*_):
+    raise OSError(errno.ENETUNREACH, 'Python applications have no sockets here (see docs/python.md)')
+
+
+socket.socket.listen = socket.socket.sendto = socket.socket.sendmsg = no_socket
 
 
 # Locks on whole files: they are granted to everybody, as Emscripten has it. Those on ranges hold (system-calls.ts).
@@ -73,28 +84,38 @@ def sleep(seconds):
 time.sleep = sleep
 
 
+# Interrupts: where SIGINT has the very handler of Python, `asyncio.run` has it end the task at its next `await` only,
+# which a sleep or a computation may never come to.
+signal.signal(signal.SIGINT, functools.partial(signal.default_int_handler))
+
+
 # Hashes that hashlib has of OpenSSL, which is not there: Node has them.
 def hexadecimal(data):
     return bytes(memoryview(data)).hex()
 
 
+def derived(derive, password, salt, *parameters):
+    try:
+        return bytes.fromhex(derive(hexadecimal(password), hexadecimal(salt), *parameters))
+    except JsException as error:
+        raise ValueError(str(error)) from None
+
+
 def pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
     length = hashlib.new(hash_name).digest_size if dklen is None else dklen
-    return bytes.fromhex(host.pbkdf2(hexadecimal(password), hexadecimal(salt), iterations, length, hash_name))
+    return derived(host.pbkdf2, password, salt, iterations, length, hash_name)
 
 
 def scrypt(password, *, salt, n, r, p, maxmem=0, dklen=64):
-    return bytes.fromhex(host.scrypt(hexadecimal(password), hexadecimal(salt), dklen, n, r, p, maxmem))
+    return derived(host.scrypt, password, salt, dklen, n, r, p, maxmem)
 
 
-if not hasattr(hashlib, 'pbkdf2_hmac'):
-    hashlib.pbkdf2_hmac = pbkdf2_hmac
-if not hasattr(hashlib, 'scrypt'):
-    hashlib.scrypt = scrypt
+hashlib.pbkdf2_hmac = pbkdf2_hmac
+hashlib.scrypt = scrypt
 
 
-# asyncio: Pyodide has a loop that runs all the time, for promises of JavaScript, so Django's ORM would refuse to block,
-# and `asyncio.run` would not return. Here loops have tasks and timers, and no sockets.
+# asyncio: the loops of Pyodide are made for promises of JavaScript, so `asyncio.run` would not wait for its task. Here
+# loops have tasks and timers, and no sockets.
 class Timers:
     """A selector of nothing: it lets time pass."""
 
@@ -104,12 +125,6 @@ class Timers:
         if timeout > 0:
             time.sleep(timeout)
         return []
-
-    def get_map(self):
-        return {}
-
-    def close(self):
-        pass
 
 
 class Loop(base_events.BaseEventLoop):
@@ -124,12 +139,11 @@ class Loop(base_events.BaseEventLoop):
         pass
 
 
-class Policy(getattr(events, '_BaseDefaultEventLoopPolicy', None) or events.BaseDefaultEventLoopPolicy):
+class Policy(events._BaseDefaultEventLoopPolicy):
     _loop_factory = Loop
 
 
-(getattr(events, '_set_event_loop_policy', None) or events.set_event_loop_policy)(Policy())
-asyncio.run = asyncio.runners.run
+events._set_event_loop_policy(Policy())
 
 # The library is compiled anew by each interpreter, since Python keeps no code of what lies in a zip. `library` is a
 # folder to keep it in, or None.

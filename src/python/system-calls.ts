@@ -2,7 +2,7 @@
  * System calls that Emscripten answers wrongly or not at all. Each repair takes the place of an import of the program,
  * or of a function of its file system; a start fails where one of them is not there, since nobody would notice later.
  */
-import { closeSync, fdatasyncSync, fstatSync, fsyncSync, lstatSync, openSync } from 'node:fs';
+import { fdatasyncSync, fstatSync, fsyncSync, lstatSync } from 'node:fs';
 import { isGivenUp } from '../engine/thread-state.ts';
 import { type ByteRange, EXCLUSIVE, type FileIdentity, type FileLocks, type LockKind, SHARED } from './file-locks.ts';
 import type { EmscriptenFileSystem, EmscriptenModule, OpenStream, SystemCalls } from './pyodide.ts';
@@ -45,7 +45,7 @@ export function repairSystemCalls(calls: SystemCalls, module: EmscriptenModule, 
     const stream = module.FS.getStream(descriptor);
     if (!stream) return -EBADF;
     try {
-      synchronize(module.FS, stream, fdatasyncSync);
+      if (stream.nfd !== undefined) fdatasyncSync(stream.nfd);
       return 0;
     } catch {
       return -EIO;
@@ -67,7 +67,9 @@ export function repairFiles(files: EmscriptenFileSystem, locks: FileLocks): void
   const { NODEFS } = files.filesystems;
   const { close } = NODEFS.stream_ops;
   // There is none.
-  NODEFS.stream_ops.fsync = (stream) => NODEFS.tryFSOperation(() => synchronize(files, stream, fsyncSync));
+  NODEFS.stream_ops.fsync = ({ nfd }) => {
+    if (nfd !== undefined) NODEFS.tryFSOperation(() => fsyncSync(nfd));
+  };
   // Locks end with their descriptor.
   NODEFS.stream_ops.close = (stream) => {
     if (stream.nfd !== undefined) locks.closed(stream.nfd);
@@ -83,18 +85,6 @@ export function repairFiles(files: EmscriptenFileSystem, locks: FileLocks): void
     files.destroyNode(node);
     return mayCreate.call(files, directory, name);
   };
-}
-
-/** Has the disk hold what a file of the host has, or a directory. @throws what Node throws */
-function synchronize(files: EmscriptenFileSystem, { nfd, node }: OpenStream, sync: (descriptor: number) => void): void {
-  const { NODEFS } = files.filesystems;
-  if (node.mount.type !== NODEFS) return;
-  const descriptor = nfd ?? openSync(NODEFS.realPath(node), 'r');
-  try {
-    sync(descriptor);
-  } finally {
-    if (nfd === undefined) closeSync(descriptor);
-  }
 }
 
 // Commands of `fcntl`, and what `struct flock` has.

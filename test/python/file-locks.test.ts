@@ -1,6 +1,6 @@
 /** The table of locks, against a list of bytes. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   type ByteRange,
   EXCLUSIVE,
@@ -71,7 +71,9 @@ describe('locks on files (PY-30)', () => {
     const [one, two] = [1, 2].map((thread) => new FileLocks(shared, thread));
     one.lock(FILE, 5, EXCLUSIVE, range(0, 10));
     one.lock(FILE, 6, EXCLUSIVE, range(20, 30));
+    // Of another file of its own.
     two.closed(5);
+    expect(two.lock(FILE, 9, EXCLUSIVE, range(0, 10))).toBe('conflict');
     one.closed(5);
     expect(two.lock(FILE, 9, EXCLUSIVE, range(0, 20))).toBe('locked');
     expect(two.lock(FILE, 9, EXCLUSIVE, range(20, 21))).toBe('conflict');
@@ -88,6 +90,22 @@ describe('locks on files (PY-30)', () => {
     expect(main.releaseThread(1)).toBe(true);
     expect(words[0]).toBe(0);
     expect(two.lock(FILE, 9, EXCLUSIVE, range(0, 10))).toBe('locked');
+  });
+
+  it('are looked at by one thread at a time', () => {
+    const shared = memory();
+    const [one, two] = [1, 2].map((thread) => new FileLocks(shared, thread));
+    const words = new Int32Array(shared);
+    // As while another thread is at the table.
+    words[0] = 9 + 1;
+    const waiting = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
+      words[0] = 0;
+      return 'ok';
+    });
+    expect(one.lock(FILE, 5, EXCLUSIVE, range(0, 10))).toBe('locked');
+    expect(waiting).toHaveBeenCalledTimes(1);
+    waiting.mockRestore();
+    expect(two.lock(FILE, 5, EXCLUSIVE, range(0, 10))).toBe('conflict');
   });
 
   it('are refused where the table is full, and not one is lost', () => {

@@ -1,12 +1,20 @@
 """What Python on WebAssembly has to be helped with, by path: each tells what happened."""
+import sys
+
+KNOWN = frozenset(sys.modules)
+
+import _thread
 import asyncio
+import errno
 import fcntl
 import hashlib
+import importlib
+import json
 import mmap
 import os
 import socket
 import sqlite3
-import sys
+import struct
 import threading
 import time
 import urllib.request
@@ -23,15 +31,49 @@ def raised(action, *arguments):
         return f'{type(error).__name__}: {error}'
 
 
-def sleep():
-    began = time.process_time(), time.monotonic()
-    time.sleep(0.3)
-    return f'{time.monotonic() - began[1]:.3f}'
+def sleep(way='time'):
+    """Sleeps, and tells how long it took."""
+    began = time.monotonic()
+    if way == 'time':
+        time.sleep(0.3)
+    else:
+        asyncio.run(asyncio.sleep(0.3))
+    return f'{time.monotonic() - began:.3f}'
+
+
+def negative_sleep():
+    return raised(time.sleep, -1)
+
+
+def slept():
+    time.sleep(8)
+
+
+def awaited():
+    asyncio.run(asyncio.sleep(8))
+
+
+def computed():
+    async def main():
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            pass
+
+    asyncio.run(main())
 
 
 def hashes():
     derived = hashlib.pbkdf2_hmac('sha256', b'password', b'salt', 2, 20).hex()
     return f"{derived} {hashlib.scrypt(b'password', salt=b'NaCl', n=1024, r=8, p=1, dklen=16).hex()}"
+
+
+def wrong_hashes():
+    """Asks for what no hash can be made with."""
+    return '\n'.join([
+        raised(lambda: hashlib.scrypt(b'', salt=b'', n=1000, r=8, p=1)),
+        raised(lambda: hashlib.scrypt(b'', salt=b'', n=2 ** 16, r=8, p=1)),
+        raised(lambda: hashlib.pbkdf2_hmac('sha256', b'', b'', 0)),
+    ])
 
 
 def loops():
@@ -42,10 +84,13 @@ def loops():
     async def main():
         return await asyncio.gather(*map(double, range(3)))
 
-    def is_running():
-        asyncio.get_running_loop()
+    async def told():
+        """As by another thread."""
+        future = asyncio.get_running_loop().create_future()
+        future.get_loop().call_soon_threadsafe(future.set_result, 'told')
+        return await future
 
-    return f'{asyncio.run(main())} {raised(is_running)}'
+    return f'{asyncio.run(main())} {asyncio.run(told())} {raised(asyncio.get_running_loop)}'
 
 
 def endless_wait():
@@ -56,8 +101,13 @@ def endless_wait():
 
 
 def threads():
-    started = raised(threading.Thread(target=print).start)
-    return started + '\n' + raised(ThreadPoolExecutor().submit, print)
+    """Starts one in each way that there is."""
+    return '\n'.join([
+        raised(threading.Thread(target=print).start),
+        raised(ThreadPoolExecutor().submit, print),
+        raised(_thread.start_new_thread, print, ()),
+        raised(_thread.start_joinable_thread, print),
+    ])
 
 
 def processes():
@@ -65,15 +115,23 @@ def processes():
 
 
 def sockets():
-    connection = socket.socket()
-    found = raised(connection.connect, ('127.0.0.1', 1)), raised(connection.connect_ex, ('127.0.0.1', 1))
-    return '\n'.join(found) + '\n' + raised(urllib.request.urlopen, 'http://127.0.0.1:1/')
+    connection, datagrams = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+    address = '127.0.0.1', 1
+    return '\n'.join([
+        raised(connection.connect, address),
+        errno.errorcode.get(connection.connect_ex(address), 'connected'),
+        raised(urllib.request.urlopen, 'http://127.0.0.1:1/'),
+        raised(connection.listen, 1),
+        raised(datagrams.sendto, b'x', address),
+        raised(datagrams.sendmsg, [b'x'], [], 0, address),
+    ])
 
 
 def shared_map():
-    """Maps a file to change it, to read it, and one that is named like the index of a WAL to read it."""
+    """Maps a file to change it for all, for itself, to read it, and one with the name of the index of a WAL to read it."""
+    ways = [('mapped', mmap.ACCESS_WRITE), ('mapped', mmap.ACCESS_COPY), ('mapped', mmap.ACCESS_READ)]
     found = []
-    for name, access in [('mapped', mmap.ACCESS_WRITE), ('mapped', mmap.ACCESS_READ), ('m.db-shm', mmap.ACCESS_READ)]:
+    for name, access in [*ways, ('m.db-shm', mmap.ACCESS_READ)]:
         with open(f'{FOLDER}/{name}', 'wb+') as file:
             file.write(b'x' * 4096)
             file.flush()
@@ -126,7 +184,8 @@ def make():
 
 def printed():
     print('a line of text')
-    return ''
+    print('another line', file=sys.stderr)
+    return f'{sys.stdout.isatty()} {sys.stderr.isatty()}'
 
 
 def memory():
@@ -139,7 +198,22 @@ def memory():
 
 
 def process():
-    return f'{os.getpid()} {raised(sys.stdin.read)}'
+    return json.dumps({
+        'pid': os.getpid(),
+        'environ': dict(os.environ),
+        'directory': os.getcwd(),
+        'input': sys.stdin.read(),
+        'paths without a name': sys.path.count(''),
+    })
+
+
+def known(name):
+    """Whether a module was there before this one."""
+    return repr(name in KNOWN)
+
+
+def imports(name):
+    return importlib.import_module(name).__name__
 
 
 def lock():
@@ -167,7 +241,29 @@ def release():
     return ''
 
 
+def wait():
+    """Waits for the lock of a file."""
+    with open(f'{FOLDER}/locked', 'wb') as file:
+        return raised(fcntl.lockf, file, fcntl.LOCK_EX)
+
+
+def open_ranges():
+    """A file of a hundred bytes, that stands at the tenth."""
+    global held
+    held = open(f'{FOLDER}/ranges', 'wb+', buffering=0)
+    held.write(bytes(100))
+    held.seek(10)
+    return ''
+
+
+def ranges(command, kind, whence, start, length):
+    """Calls `fcntl` with a `struct flock`; tells what that is then: kind, whence, start, length, owner."""
+    given = struct.pack('hhqqi4x', getattr(fcntl, kind), int(whence), int(start), int(length), 0)
+    return raised(lambda: struct.unpack('hhqqi4x', fcntl.fcntl(held, getattr(fcntl, command), given)))
+
+
 def application(environ, start_response):
-    text = globals()[environ['PATH_INFO'].strip('/')]()
+    name, *arguments = environ['PATH_INFO'].strip('/').split('/')
+    text = globals()[name](*arguments) or ''
     start_response('200 OK', [('Content-Type', 'text/plain; charset=utf-8')])
     return [text.encode()]
