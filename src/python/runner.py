@@ -235,9 +235,7 @@ def wake(settings):
     sys.path[:0] = [path for path in settings['path'] if path not in sys.path]
     for folder in settings['site']:
         site.addsitedir(folder)
-    importlib.invalidate_caches()
     asyncio._set_running_loop(None)
-    sys.stdout.reconfigure(line_buffering=True)
     # What must not be the same in each of them.
     random.seed()
     if tempfile := sys.modules.get('tempfile'):

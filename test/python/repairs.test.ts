@@ -1,5 +1,14 @@
 /** What Python on WebAssembly lacks is there, or says that it is not. Each of these fails without its repair. */
-import fs, { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -296,7 +305,7 @@ describe('an interpreter', () => {
     expect(Math.max(...sizes)).toBeLessThan(2 ** 20);
   });
 
-  it('PY-50 keeps what it compiles, in the cache alone', async () => {
+  it('PY-50 keeps what it compiles of its library', async () => {
     const { image } = await preparePython(apps, { cache });
     const kept = join(String(image.library), 'colorsys.pyc');
     writeFileSync(kept, 'what somebody has broken');
@@ -305,8 +314,20 @@ describe('an interpreter', () => {
     expect(size).toBeGreaterThan(1000);
     expect(tell('imports/colorsys', other)).toBe('colorsys');
     expect(statSync(kept).ino).toBe(ino);
-    expect(existsSync(join(apps, '__pycache__'))).toBe(false);
-    const compiled = join(String(image.pycache), apps, 'repairs.cpython-314.pyc');
-    expect(readFileSync(compiled).length).toBeGreaterThan(1000);
+  });
+
+  it('PY-50 keeps the code of applications in the cache, or nowhere', async () => {
+    const site = join(folder, 'compiled');
+    mkdirSync(site);
+    writeFileSync(join(site, 'part.py'), 'app = lambda environ, start_response: []\n');
+    writeFileSync(join(site, 'site.py'), 'import part\napp = part.app\n');
+    const { image, settings } = await preparePython(site, { cache });
+    const pycache = join(folder, 'pycache');
+    for (const kept of [null, pycache]) {
+      const runner = await Runner.start({ ...image, pycache: kept }, settings);
+      expect(JSON.parse(runner.load(join(site, 'site.py'), '', ''))).toMatchObject({ export: 'app' });
+      expect(readdirSync(site)).toEqual(['part.py', 'site.py']);
+      expect(existsSync(join(pycache, site, 'part.cpython-314.pyc'))).toBe(kept !== null);
+    }
   });
 });
