@@ -8,7 +8,7 @@ import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { FileLocks } from './file-locks.ts';
 import { mountDirectories } from './mounts.ts';
 import type { EmscriptenModule, MakeModule, PyodideOptions, PyodidePackage, Python } from './pyodide.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { MemorySnapshot } from './snapshot.ts';
 import { repairFiles, repairSystemCalls } from './system-calls.ts';
 
 interface InterpreterOptions {
@@ -16,7 +16,7 @@ interface InterpreterOptions {
   /** The program, compiled. */
   readonly program: WasmModule;
   /** Memory of an interpreter that was made before; null: it is to begin from nothing. */
-  readonly snapshot: Snapshot | null;
+  readonly snapshot: MemorySnapshot | null;
   /** It is to be made a snapshot of. */
   readonly isPattern?: boolean;
   /** Variables that count at its beginning only. */

@@ -20,7 +20,7 @@ import type { EmscriptenModule, Python, RunnerModule } from './pyodide.ts';
 import { PythonBody } from './python-body.ts';
 import type { PythonSettings } from './settings.ts';
 import { Shapes } from './shapes.ts';
-import { Snapshot } from './snapshot.ts';
+import { MemorySnapshot } from './snapshot.ts';
 
 // What a call answers; runner.py has the same numbers.
 const COMPLETE = 0;
@@ -97,7 +97,7 @@ export class Runner {
     const { pyodide, program, library, pycache } = image;
     const python = await startInterpreter({
       ...{ pyodide, program, isPattern, roots, memory },
-      snapshot: new Snapshot(image.memory),
+      snapshot: new MemorySnapshot(image.memory),
     });
     const runner = new Runner(python);
     runner.#connect();

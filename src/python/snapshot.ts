@@ -36,7 +36,7 @@ export function pack(snapshot: Uint8Array): SharedArrayBuffer {
   return packed;
 }
 
-export class Snapshot {
+export class MemorySnapshot {
   /** Bytes of the memory. */
   readonly size: number;
   /** What Pyodide wants to know of it. */

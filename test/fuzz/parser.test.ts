@@ -54,8 +54,8 @@ const OTHER_KEEP_ALIVE: { ours: boolean; of: (request: ParsedRequest, bytes: Buf
 ];
 
 /**
- * HTAB behind chunked, once more: llhttp refuses such a request, but for one that asks for an upgrade, which it takes to
- * end with its head. What follows is of another protocol then, for whoever believes it.
+ * HTAB behind chunked, once more: llhttp refuses such a request, but for one that asks for an upgrade, which it takes
+ * to end with its head. What follows is of another protocol then, for whoever believes it.
  */
 const endsWithHead = (request: ParsedRequest, bytes: Buffer): boolean =>
   /^transfer-encoding:[ \t]*chunked *\t/im.test(bytes.toString('latin1')) &&

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { pack, Snapshot } from '../../src/python/snapshot.ts';
+import { MemorySnapshot, pack } from '../../src/python/snapshot.ts';
 
 const BLOCK = 4096;
 const HEADER = 128;
@@ -12,7 +12,7 @@ it('a snapshot without its blank blocks makes a memory what it was, whatever tha
       const snapshot = new Uint8Array(HEADER + blocks.length * BLOCK).fill(7, 8, HEADER);
       new Uint32Array(snapshot.buffer, 0, 2).set([1, HEADER]);
       for (const [index, { byte, at }] of blocks.entries()) snapshot[HEADER + index * BLOCK + at] = byte;
-      const kept = new Snapshot(pack(snapshot));
+      const kept = new MemorySnapshot(pack(snapshot));
       expect(kept.size).toBe(blocks.length * BLOCK);
       expect(kept.header).toEqual(snapshot.subarray(0, HEADER));
       const memory = new Uint8Array((blocks.length + more) * BLOCK).fill(9, 0, used * BLOCK);
