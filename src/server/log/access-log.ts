@@ -1,7 +1,7 @@
 /**
- * The access log: a line for each request. A record is formatted at once (record.ts); the lines of some milliseconds
- * travel together to a file (file.ts) or a stream (stream.ts), and lines that are lost on the way are counted
- * (losses.ts).
+ * The access log: a line for each request. A record is formatted at once (record.ts). A lone line travels with the end
+ * of its turn to a file (file.ts) or a stream (stream.ts), those that come soon after it together; lines that are lost
+ * on the way are counted (losses.ts).
  */
 import { fstatSync } from 'node:fs';
 import { nothing } from '../../rules/promises.ts';
@@ -48,7 +48,7 @@ export const noAccessLog: AccessLog = {
   close: async () => {},
 };
 
-/** Milliseconds in which lines gather: each write wakes a thread that writes, and this one again. */
+/** Milliseconds after a write in which lines gather: each wakes a thread that writes, and this one again. */
 const GATHER = 10;
 /** Characters of lines that are written without waiting for more. */
 const MAX_BATCH = 64 * 1024;
@@ -77,6 +77,12 @@ class BatchedAccessLog implements AccessLog {
   readonly #losses: Losses;
   readonly #format: AccessFormat;
   readonly #flush = (): void => this.#send();
+  readonly #gathered = (): void => {
+    this.#gathering = null;
+    this.#send();
+  };
+  /** While lines gather. */
+  #gathering: NodeJS.Timeout | null = null;
   #text = '';
   #lines = 0;
   #closed = false;
@@ -107,13 +113,14 @@ class BatchedAccessLog implements AccessLog {
 
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
     this.#send();
     await this.#output.close();
     this.#losses.finish();
   }
 
   #add(line: string): void {
-    if (this.#lines === 0) setTimeout(this.#flush, GATHER);
+    if (this.#lines === 0 && this.#gathering === null) setImmediate(this.#flush);
     this.#text += line;
     this.#lines++;
     if (this.#text.length >= MAX_BATCH) this.#send();
@@ -126,5 +133,6 @@ class BatchedAccessLog implements AccessLog {
     this.#text = '';
     this.#lines = 0;
     this.#output.write(text, lines);
+    if (!this.#closed) this.#gathering ??= setTimeout(this.#gathered, GATHER);
   }
 }
