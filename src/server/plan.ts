@@ -67,7 +67,7 @@ export interface Plan {
   readonly variables: VariableLimits;
   /** None where all applications run inline. */
   readonly groups: readonly WorkerGroup[];
-  /** The thread that has loaded the applications, where it can be the first worker to load them; else it has ended. */
+  /** The thread that has loaded the applications, where it can be the first worker; null where it has ended. */
   readonly first: LoadedThread | null;
 }
 

@@ -109,8 +109,8 @@ const REPAIRS = {
     ['print is out', 'python.setStdout(output(1));'],
     ['print is out', 'python.setStderr(output(2));'],
     [
-      'print is out',
-      'if (snapshot !== null && module.HEAPU8.length < snapshot.length) module.growMemory(snapshot.length);',
+      'names of its own',
+      'if (snapshot !== null && module.HEAPU8.length < snapshot.size) module.growMemory(snapshot.size);',
     ],
     ['its program is compiled once', 'useProgram(program);'],
   ],

@@ -2,6 +2,9 @@
 import random
 import tempfile
 
+# More than the memory that an interpreter begins with.
+large = b'x' * 2 ** 25
+
 random.random()
 tempfile.mktemp()
 
