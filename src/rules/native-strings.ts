@@ -12,8 +12,12 @@ for (let i = 0; i < 16; i++) {
   HEX[i.toString(16).toUpperCase().charCodeAt(0)] = i;
 }
 
-/** RFC 3986, 2.3 */
-const UNRESERVED = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-';
+/** 1 for each unit that RFC 3986, 2.3 calls unreserved. */
+const UNRESERVED = new Uint8Array(256);
+for (const unit of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-')
+  UNRESERVED[unit.charCodeAt(0)] = 1;
+
+const DIGITS = Buffer.from('0123456789ABCDEF');
 
 /** Whether every unit of `text` is at most U+00FF. */
 export function isNativeString(text: string): boolean {
@@ -94,12 +98,24 @@ export function percentDecodeBytes(text: string): Uint8Array {
 export function percentEncodeBytes(bytes: Uint8Array | string, safe = '/'): string {
   const native = typeof bytes === 'string' ? bytes : latin1Decode(bytes);
   if (ABOVE_LATIN1.test(native)) latin1Encode(native);
-  let result = '';
-  for (const unit of native) {
-    if (UNRESERVED.includes(unit) || safe.includes(unit)) result += unit;
-    else result += `%${unit.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+  const stays = (at: number): boolean => UNRESERVED[native.charCodeAt(at)] === 1 || safe.includes(native[at]);
+  let from = 0;
+  while (from < native.length && stays(from)) from++;
+  if (from === native.length) return native;
+  // Bytes and not a text that grows: one of many small parts takes the collector more than linear time.
+  const encoded = Buffer.allocUnsafe(3 * native.length);
+  let size = encoded.write(native.substring(0, from), 'latin1');
+  for (let at = from; at < native.length; at++) {
+    const unit = native.charCodeAt(at);
+    if (stays(at)) {
+      encoded[size++] = unit;
+    } else {
+      encoded[size++] = 0x25; // %
+      encoded[size++] = DIGITS[unit >> 4];
+      encoded[size++] = DIGITS[unit & 15];
+    }
   }
-  return result;
+  return encoded.toString('latin1', 0, size);
 }
 
 /** Text that is a part of a URI, with all that may not stand in one (RFC 3986, 2) percent-encoded, as UTF-8. */
