@@ -46,14 +46,19 @@ const NARROWED = {
   full: (suite) => suite,
   quick: (suite) => ({ ...suite, cases: suite.slow ? [] : mainCases(suite) }),
   tiny: (suite) => {
-    const base = suite.candidates.find(({ name }) => name === suite.base) ?? suite.candidates[0];
-    const ours = suite.candidates.find(({ name }) => name !== base?.name && isOurs(name));
-    const candidates = [base, ours].filter((candidate) => candidate !== undefined);
-    const everybodyCan = ({ name }) => candidates.every(({ cannot = {} }) => !Object.hasOwn(cannot, name));
-    const [one] = [...mainCases(suite), ...suite.cases].filter(everybodyCan);
-    return { ...suite, candidates, cases: one === undefined ? [] : [{ ...one, ...one.tiny }] };
+    const narrowed = [...mainCases(suite), ...suite.cases].map((one) => {
+      return { ...suite, candidates: pairFor(one, suite), cases: [{ ...one, ...one.tiny }] };
+    });
+    return narrowed.find(({ candidates }) => candidates.length === 2) ?? narrowed[0] ?? suite;
   },
 };
+
+/** The base, or another who can do a case where that cannot, and one of ours beside it. */
+function pairFor({ name }, { base, candidates }) {
+  const able = candidates.filter(({ cannot = {} }) => !Object.hasOwn(cannot, name));
+  const first = able.find((candidate) => candidate.name === base) ?? able[0];
+  return [first, able.find((candidate) => candidate !== first && isOurs(candidate.name))].filter(Boolean);
+}
 
 /** The cases that a suite marks so, else its first one. */
 function mainCases({ cases }) {

@@ -19,7 +19,7 @@ const KEPT = 150;
 
 const SCRIPT = `
 const servers = [...document.querySelectorAll('figure')].map((figure) => {
-  const server = { figure, tick: null, late: [], worst: 0 };
+  const server = { figure, tick: performance.now(), late: [], worst: 0 };
   new EventSource(figure.dataset.clock).addEventListener('tick', () => { server.tick = performance.now(); });
   return server;
 });
@@ -27,7 +27,7 @@ const show = (figure, name, value) => { figure.querySelector(name).textContent =
 setInterval(() => {
   const now = performance.now();
   for (const server of servers) {
-    const late = server.tick === null ? 0 : Math.max(0, now - server.tick - ${EVERY});
+    const late = Math.max(0, now - server.tick - ${EVERY});
     server.late = [...server.late, late].slice(-${KEPT});
     server.worst = Math.max(server.worst, late);
   }
