@@ -26,8 +26,8 @@ export class Stage {
   calls = 0;
   /** Called before each Atomics call on the shared words. */
   interleave: () => void = () => {};
-  /** Called again and again while an actor blocks; false when nothing can happen any more. */
-  advance: () => boolean = () => false;
+  /** Called again and again while an actor blocks on a word; false when nothing can happen any more. */
+  advance: (index: number) => boolean = () => false;
 
   constructor(words: Int32Array) {
     this.#words = words;
@@ -81,7 +81,7 @@ export class Stage {
     const waiter = { index, woken: false, callback: null };
     this.#waiters.push(waiter);
     try {
-      while (!waiter.woken) if (!this.advance() && !waiter.woken) throw new Error(`a wake-up was lost: word ${index}`);
+      while (!waiter.woken) if (!this.advance(index) && !waiter.woken) throw new Error(`a wake-up was lost: word ${index}`);
     } finally {
       const at = this.#waiters.indexOf(waiter);
       if (at >= 0) this.#waiters.splice(at, 1);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
 import { createMemory, GatewayEnd, ringLayout, type SyncRingRequest, SyncWorkerEnd } from '../../src/rings/index.ts';
-import { GATEWAY_THREAD } from '../../src/rings/layout.ts';
+import { GATEWAY_THREAD, QUEUE_WAKE } from '../../src/rings/layout.ts';
 import { runsOf } from '../fuzz/runs.ts';
 import { checkBlock, ModelGateway, type Plan, planOf, responseHead, sends } from './model.ts';
 import { decisions, plans, SMALL } from './plans.ts';
@@ -42,7 +42,7 @@ class World {
     this.gateway.words[this.layout.control + GATEWAY_THREAD] = 0;
     this.#other = new SyncWorkerEnd(this.memory, this.layout, 1);
     this.stage.interleave = () => this.#interleave();
-    this.stage.advance = () => this.#advance();
+    this.stage.advance = (index) => this.#advance(index);
   }
 
   run(): void {
@@ -134,10 +134,10 @@ class World {
     }
   }
 
-  #advance(): boolean {
+  #advance(index: number): boolean {
     if (this.#actor === 1) {
       // Idle, or at the mercy of a gateway that is in the middle of something: only death gets it off the stack.
-      if (this.serving[1] === null) throw new Idle();
+      if (index === this.layout.control + QUEUE_WAKE) throw new Idle();
       if (this.#gatewayBusy) throw new Killed();
     }
     if (!this.choices.spent) {
