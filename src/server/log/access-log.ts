@@ -4,6 +4,7 @@
  * on the way are counted (losses.ts).
  */
 import { fstatSync } from 'node:fs';
+import '../../rules/latin1.ts';
 import { nothing } from '../../rules/promises.ts';
 import { FileOutput, openLog } from './file.ts';
 import { Losses } from './losses.ts';
@@ -50,8 +51,10 @@ export const noAccessLog: AccessLog = {
 
 /** Milliseconds after a write in which lines gather: each wakes a thread that writes, and this one again. */
 const GATHER = 10;
-/** Characters of lines that are written without waiting for more. */
+/** Bytes of lines that are written without waiting for more. */
 const MAX_BATCH = 64 * 1024;
+/** Bytes that a character has at most. */
+const WIDEST = 3;
 
 /**
  * Opens an access log.
@@ -83,7 +86,9 @@ class BatchedAccessLog implements AccessLog {
   };
   /** While lines gather. */
   #gathering: NodeJS.Timeout | null = null;
-  #text = '';
+  /** Lines that wait, as bytes: texts in many parts would grow old here, which is dear to collect. */
+  readonly #batch = Buffer.allocUnsafe(MAX_BATCH);
+  #size = 0;
   #lines = 0;
   #closed = false;
 
@@ -120,17 +125,22 @@ class BatchedAccessLog implements AccessLog {
   }
 
   #add(line: string): void {
+    const most = WIDEST * line.length;
+    if (this.#size + most > MAX_BATCH) this.#send();
+    if (most > MAX_BATCH) {
+      this.#output.write(Buffer.from(line), 1);
+      return;
+    }
     if (this.#lines === 0 && this.#gathering === null) setImmediate(this.#flush);
-    this.#text += line;
+    this.#size += this.#batch.utf8Write(line, this.#size, most);
     this.#lines++;
-    if (this.#text.length >= MAX_BATCH) this.#send();
   }
 
   #send(): void {
     if (this.#lines === 0) return;
-    const text = this.#text;
+    const text = Buffer.from(this.#batch.subarray(0, this.#size));
     const lines = this.#lines;
-    this.#text = '';
+    this.#size = 0;
     this.#lines = 0;
     this.#output.write(text, lines);
     if (!this.#closed) this.#gathering ??= setTimeout(this.#gathered, GATHER);

@@ -49,13 +49,25 @@ function bare(make: (place: Place) => LinePart | null): Atom {
   return (place, argument) => (argument === '' ? make(place) : null);
 }
 
+/** Made anew where the text is another than the last time: one request often looks like the one before. */
+function remembered(make: (text: string) => string): (text: string) => string {
+  let last = '';
+  let made = make('');
+  return (text) => {
+    if (text !== last) {
+      made = make(text);
+      last = text;
+    }
+    return made;
+  };
+}
+
 /** Text from outside. */
 function text(of: (record: AccessRecord) => string): Atom {
-  return bare(
-    ({ harmless }) =>
-      (record) =>
-        harmless(of(record)),
-  );
+  return bare(({ harmless }) => {
+    const shown = remembered(harmless);
+    return (record) => shown(of(record));
+  });
 }
 
 /** What is harmless anywhere: figures, and words of our own. */
@@ -67,11 +79,10 @@ function byArgument(atoms: Atoms): Atom {
   return (place, argument) => (Object.hasOwn(atoms, argument) ? atoms[argument](place, '') : null);
 }
 
-const requestLine = bare(
-  ({ harmless }) =>
-    ({ method, target, protocol }) =>
-      `${harmless(method)} ${harmless(target)} ${harmless(protocol)}`,
-);
+const requestLine = bare(({ harmless }) => {
+  const [shownMethod, shownTarget, shownProtocol] = [remembered(harmless), remembered(harmless), remembered(harmless)];
+  return ({ method, target, protocol }) => `${shownMethod(method)} ${shownTarget(target)} ${shownProtocol(protocol)}`;
+});
 
 /** `mark` stands before a query, which may be empty. */
 function query(mark: string): Atom {
@@ -108,7 +119,8 @@ function time(usual: 'begin' | 'end'): Atom {
 const requestField: Atom = ({ harmless, needs }, name) => {
   if (!TOKEN.test(name)) return null;
   const at = needs.field(soughtField(name));
-  return ({ fields }) => harmless(fields[at] ?? '');
+  const shown = remembered(harmless);
+  return ({ fields }) => shown(fields[at] ?? '');
 };
 
 const responseField: Atom = ({ harmless, needs }, name) => {
@@ -143,7 +155,8 @@ const requestId = bare(({ harmless, needs }) => {
 function variable(name: string, otherwise: (connection: ConnectionInfo) => string): Atom {
   return bare(({ harmless, needs }) => {
     const at = needs.field({ number: 0, name: '', variable: name });
-    return ({ fields, connection }) => harmless(fields[at] || otherwise(connection));
+    const shown = remembered(harmless);
+    return ({ fields, connection }) => shown(fields[at] || otherwise(connection));
   });
 }
 

@@ -60,10 +60,10 @@ class FileErrorLog implements ErrorLog {
   /** @param otherwise what takes messages once it is closed */
   constructor(settings: ErrorLogSettings, otherwise: Report, output: FileOutput, losses: Losses) {
     const form = isJson(settings) ? 'json' : 'dated text';
-    const toFile = createReport(settings.logLevel, form, (line) => output.write(line, 1));
+    const toFile = createReport(settings.logLevel, form, (line) => output.write(Buffer.from(line), 1));
     this.report = (...message) => (this.#closed ? otherwise : toFile)(...message);
     this.errors = createErrorStream(2, (text) => {
-      if (!this.#closed) output.write(Buffer.from(text).toString(), 1);
+      if (!this.#closed) output.write(Buffer.from(text), 1);
       return !this.#closed;
     });
     this.shared = shareLogFile(settings.errorLogFile);

@@ -20,13 +20,16 @@ export const openLog: OpenLog = (path, done) => open(path, APPENDING, MODE, done
 /** Milliseconds before a write is tried again for which there was no room (EAGAIN). */
 const RETRY_AFTER = 50;
 
+const LINE_FEED = Buffer.from('\n');
+
 /** Writes to a descriptor on the pool of libuv, one write at a time. A file with a path can be opened anew. */
 export class FileOutput implements LogOutput {
   readonly #file: LogFile | null;
   readonly #losses: Losses;
   readonly #written = (error: Error | null, bytes: number): void => this.#afterWrite(error, bytes);
   #descriptor: number;
-  #waiting = '';
+  #waiting: Buffer[] = [];
+  #waitingSize = 0;
   #waitingLines = 0;
   #chunk: Buffer | null = null;
   #chunkLines = 0;
@@ -52,12 +55,13 @@ export class FileOutput implements LogOutput {
     this.#losses = losses;
   }
 
-  write(text: string, lines: number): void {
-    if (this.#waiting.length + text.length > MAX_WAITING) {
+  write(text: Buffer, lines: number): void {
+    if (this.#waitingSize + text.length > MAX_WAITING) {
       this.#losses.add(lines, TOO_SLOW);
       return;
     }
-    this.#waiting += text;
+    this.#waiting.push(text);
+    this.#waitingSize += text.length;
     this.#waitingLines += lines;
     this.#next();
   }
@@ -105,10 +109,12 @@ export class FileOutput implements LogOutput {
       return;
     }
     // After a failure in the middle of a line the next one still begins on a line of its own.
-    this.#chunk = Buffer.from(this.#torn ? `\n${this.#waiting}` : this.#waiting);
+    if (this.#torn) this.#waiting.unshift(LINE_FEED);
+    this.#chunk = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
     this.#chunkLines = this.#waitingLines;
     this.#offset = 0;
-    this.#waiting = '';
+    this.#waiting = [];
+    this.#waitingSize = 0;
     this.#waitingLines = 0;
     this.#writeChunk(this.#chunk);
   }

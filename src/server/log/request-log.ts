@@ -2,6 +2,7 @@ import type { HeadReader } from '../../environ/head-record.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import type { Exchange } from '../../protocols/exchange.ts';
 import type { RefusedLine } from '../../protocols/host.ts';
+import { METHODS } from '../../protocols/http/wasm/tables.ts';
 import type { AccessLog } from './access-log.ts';
 
 /**
@@ -31,7 +32,7 @@ export class RequestLog {
    */
   began(exchange: Exchange, head: HeadReader, remoteAddress: string | undefined): void {
     const facts: RequestFacts = {
-      method: head.method,
+      method: METHODS[head.methodNumber] || head.method,
       target: head.target,
       protocol: head.protocol,
       fields: this.#log.facts.fields.map((sought) => head.find(sought)),

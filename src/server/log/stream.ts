@@ -23,8 +23,9 @@ export class StreamOutput implements LogOutput {
     if (isStream(sink)) sink.on('error', this.#failed);
   }
 
-  write(text: string, lines: number): void {
+  write(bytes: Buffer, lines: number): void {
     const sink = this.#sink;
+    const text = bytes.toString();
     try {
       if (!isStream(sink)) {
         sink.write(text);
