@@ -1,5 +1,5 @@
-// Undocumented methods of Buffer that `toString('latin1')`, `write(text, 'latin1')` and `write(text)` come down to, at a
-// fifth of the cost on short strings. Every Buffer has them since Node 4.
+// Undocumented methods of Buffer that `toString('latin1')`, `write(text, 'latin1')` and `write(text)` come down to, at
+// a fifth of the cost on short strings. Every Buffer has them since Node 4.
 declare global {
   interface Buffer {
     latin1Slice(start: number, end: number): string;

@@ -1,4 +1,5 @@
 // Templates of the access log: what they say of a record, byte for byte, and that no byte of a client can forge a line.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { APACHE, GUNICORN } from '../../src/server/log/atoms.ts';
@@ -93,6 +94,32 @@ describe('L-43 a template', () => {
     ['%({host}i)s %({content-type}o)s %({SSL_PROTOCOL}e)s', 'www.example.com:8443 text/plain TLSv1.3'],
   ])('says %s', (template, expected) => {
     expect(line(template)).toBe(expected);
+  });
+
+  it('says of each request what is true of it, whatever it has said of the one before', () => {
+    const format = accessFormat('%h %u "%r" "%{User-Agent}i" %{mount}n');
+    const fields = format.facts.fields.map(({ name }) => (name === 'user-agent' ? 'curl/8' : ''));
+    const others: Partial<AccessRecord>[] = [
+      ...[{}, {}, { remoteAddress: '192.0.2.8' }, { method: 'POST' }, { target: '/"' }, { protocol: 'HTTP/1.0' }],
+      ...[{ mount: '/c d' }, { fields: ['frank', 'a\nb'] }, {}],
+    ];
+    const lines = others.map((changes) => format.line({ ...record, fields, ...changes }));
+    const alone = others.map((changes) =>
+      accessFormat('%h %u "%r" "%{User-Agent}i" %{mount}n').line({ ...record, fields, ...changes }),
+    );
+    expect(lines).toEqual(alone);
+    expect(new Set(lines).size).toBe(others.length - 2);
+  });
+
+  it('shows milliseconds as numbers are shown', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e9, noNaN: true }), (durationMs) => {
+        expect(line('%{duration}n', { durationMs })).toBe(String(Math.round(durationMs * 1000) / 1000));
+      }),
+    );
+    for (const durationMs of [0, 0.0004, 0.0005, 0.001, 0.01, 0.1, 0.9996, 1, 1.5, 10.25, 999.9999]) {
+      expect(line('%{duration}n', { durationMs })).toBe(String(Math.round(durationMs * 1000) / 1000));
+    }
   });
 
   it('says the id of the process', () => {

@@ -4,7 +4,7 @@ import { type ConnectionInfo, variableOf } from '../../environ/variables.ts';
 import { FIELD_NAMES } from '../../protocols/http/wasm/tables.ts';
 import { splitAuthority, TOKEN } from '../../rules/grammar.ts';
 import { percentDecode } from '../../rules/native-strings.ts';
-import { type AccessRecord, type Facts, milliseconds } from './record.ts';
+import { type AccessRecord, type Facts, millisecondsText } from './record.ts';
 import { timeFormat } from './time-format.ts';
 
 /** Makes what stands in the place of an atom. */
@@ -216,12 +216,12 @@ export const APACHE: Atoms = {
   b: plain(({ bytes }) => bytes || '-'),
   // There it is a note of a module.
   n: byArgument({
-    duration: plain(({ durationMs }) => milliseconds(durationMs)),
+    duration: plain(({ durationMs }) => millisecondsText(durationMs)),
     mount: text(({ mount }) => mount),
     queue: ofWorker(
       () =>
         ({ queueMs }) =>
-          queueMs < 0 ? '-' : milliseconds(queueMs),
+          queueMs < 0 ? '-' : millisecondsText(queueMs),
     ),
     'request-id': requestId,
     worker: ofWorker(

@@ -53,3 +53,13 @@ export interface AccessFormat {
 export function milliseconds(duration: number): number {
   return Math.round(duration * 1000) / 1000;
 }
+
+/** `''`, `.001`, `.002` … `.999`, without zeros at the end. */
+const FRACTIONS = Array.from({ length: 1000 }, (_, thousandths) => String(thousandths / 1000).slice(1));
+
+/** The same as text: V8 takes three times as long for the digits of a fraction. */
+export function millisecondsText(duration: number): string {
+  const thousandths = Math.round(duration * 1000);
+  const whole = Math.floor(thousandths / 1000);
+  return whole + FRACTIONS[thousandths - whole * 1000];
+}
