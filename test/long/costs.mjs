@@ -14,10 +14,11 @@ import { estimate, ratiosTo } from '../../dist/src/bench/statistics.js';
 import { measureSuite } from '../../dist/src/bench/suite.js';
 import { row } from './running.mjs';
 
-const rounds = Number(process.argv[2] ?? 20);
-const seconds = Number(process.argv[3] ?? 1);
+const rounds = Number(process.argv[2] ?? 10);
+const seconds = Number(process.argv[3] ?? 4);
 const other = process.argv[4];
-const WARM_UP = 0.5;
+/** Seconds until what each does with a request is optimised: before, its compilation is measured. */
+const WARM_UP = 3;
 
 const folder = mkdtempSync(join(tmpdir(), 'quaich-costs-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

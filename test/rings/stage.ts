@@ -81,7 +81,8 @@ export class Stage {
     const waiter = { index, woken: false, callback: null };
     this.#waiters.push(waiter);
     try {
-      while (!waiter.woken) if (!this.advance(index) && !waiter.woken) throw new Error(`a wake-up was lost: word ${index}`);
+      while (!waiter.woken)
+        if (!this.advance(index) && !waiter.woken) throw new Error(`a wake-up was lost: word ${index}`);
     } finally {
       const at = this.#waiters.indexOf(waiter);
       if (at >= 0) this.#waiters.splice(at, 1);
