@@ -17,8 +17,8 @@ const PATIENCE = { poll: { timeout: 15_000, interval: 20 } };
 
 export default defineConfig({
   test: {
-    // Tests with servers wait for much of their time: on two cores, too, two files at a time are faster than one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests with servers wait for much of their time: on two cores, too, three files at a time are faster than two.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {
         // No sockets, no worker threads: seconds. Files share a process: starting one for each would take most of it.

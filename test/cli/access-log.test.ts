@@ -177,6 +177,15 @@ describe('the destination', () => {
     expect(log.dropped).toBe(0);
   });
 
+  it('gets lines of any length, whole and in their order', async () => {
+    const targets = [...Array(40).keys()].map((size) => `/${size}${'a'.repeat(size ** 3)}`);
+    const file = join(directory, 'long.log');
+    const log = await openAccessLog({ format: accessFormat('é %r'), file });
+    for (const target of targets) log.write({ ...record, target });
+    await log.close();
+    expect(readFileSync(file, 'utf8').split('\n')).toEqual([...targets.map((target) => `é GET ${target} HTTP/1.1`), '']);
+  });
+
   it('is opened anew under the same name for log rotation', async () => {
     const file = join(directory, 'rotated.log');
     const log = await openAccessLog({ format: accessFormat('common'), file });
