@@ -183,7 +183,10 @@ describe('the destination', () => {
     const log = await openAccessLog({ format: accessFormat('é %r'), file });
     for (const target of targets) log.write({ ...record, target });
     await log.close();
-    expect(readFileSync(file, 'utf8').split('\n')).toEqual([...targets.map((target) => `é GET ${target} HTTP/1.1`), '']);
+    expect(readFileSync(file, 'utf8').split('\n')).toEqual([
+      ...targets.map((target) => `é GET ${target} HTTP/1.1`),
+      '',
+    ]);
   });
 
   it('is opened anew under the same name for log rotation', async () => {

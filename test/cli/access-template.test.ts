@@ -5,6 +5,7 @@ import { ConfigurationError } from '../../src/interface/errors.ts';
 import { APACHE, GUNICORN } from '../../src/server/log/atoms.ts';
 import { accessFormat } from '../../src/server/log/format.ts';
 import type { AccessRecord } from '../../src/server/log/record.ts';
+import { lineOf } from './line-of.ts';
 
 const END = Date.UTC(2026, 0, 2, 13, 4, 6, 78) + 0.5;
 
@@ -42,9 +43,9 @@ const FIELDS: Record<string, string> = {
 
 /** The line of a template, without its line feed, which is its last character and the only one. */
 function line(template: string, changes: Partial<AccessRecord> = {}, fields = FIELDS): string {
-  const { facts, line } = accessFormat(template);
-  const values = facts.fields.map(({ name, variable }) => fields[name || variable] ?? '');
-  const text = line({ ...record, fields: values, ...changes });
+  const format = accessFormat(template);
+  const values = format.facts.fields.map(({ name, variable }) => fields[name || variable] ?? '');
+  const text = lineOf(format, { ...record, fields: values, ...changes });
   expect(text.indexOf('\n')).toBe(text.length - 1);
   return text.slice(0, -1);
 }
@@ -103,9 +104,9 @@ describe('L-43 a template', () => {
       ...[{}, {}, { remoteAddress: '192.0.2.8' }, { method: 'POST' }, { target: '/"' }, { protocol: 'HTTP/1.0' }],
       ...[{ mount: '/c d' }, { fields: ['frank', 'a\nb'] }, {}],
     ];
-    const lines = others.map((changes) => format.line({ ...record, fields, ...changes }));
+    const lines = others.map((changes) => lineOf(format, { ...record, fields, ...changes }));
     const alone = others.map((changes) =>
-      accessFormat('%h %u "%r" "%{User-Agent}i" %{mount}n').line({ ...record, fields, ...changes }),
+      lineOf(accessFormat('%h %u "%r" "%{User-Agent}i" %{mount}n'), { ...record, fields, ...changes }),
     );
     expect(lines).toEqual(alone);
     expect(new Set(lines).size).toBe(others.length - 2);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { APACHE, GUNICORN } from '../../src/server/log/atoms.ts';
 import { accessFormat } from '../../src/server/log/format.ts';
 import type { AccessRecord } from '../../src/server/log/record.ts';
+import { lineOf } from '../cli/line-of.ts';
 
 const page = readFileSync(new URL('../../docs/logs.md', import.meta.url), 'utf8');
 const rows = [...page.matchAll(/^\| `(%[^`]+)` \| .+ \| `([^`]+)` \|$/gm)].map(([, atom, example]) => ({
@@ -49,8 +50,9 @@ afterAll(() => {
 
 describe('L-43 the page about logs', () => {
   it.each(rows)('$atom says $example', ({ atom, example }) => {
-    const { facts, line } = accessFormat(atom);
-    expect(line({ ...record, fields: facts.fields.map(({ name }) => FIELDS[name] ?? '') })).toBe(`${example}\n`);
+    const format = accessFormat(atom);
+    const fields = format.facts.fields.map(({ name }) => FIELDS[name] ?? '');
+    expect(lineOf(format, { ...record, fields })).toBe(`${example}\n`);
   });
 
   it('has every atom', () => {

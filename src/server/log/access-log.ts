@@ -4,9 +4,9 @@
  * on the way are counted (losses.ts).
  */
 import { fstatSync } from 'node:fs';
-import '../../rules/latin1.ts';
 import { nothing } from '../../rules/promises.ts';
 import { FileOutput, openLog } from './file.ts';
+import { LineBytes } from './line-bytes.ts';
 import { Losses } from './losses.ts';
 import type { LogOutput } from './output.ts';
 import type { AccessFormat, AccessRecord, Facts } from './record.ts';
@@ -53,8 +53,6 @@ export const noAccessLog: AccessLog = {
 const GATHER = 10;
 /** Bytes of lines that are written without waiting for more. */
 const MAX_BATCH = 64 * 1024;
-/** Bytes that a character has at most. */
-const WIDEST = 3;
 
 /**
  * Opens an access log.
@@ -80,15 +78,13 @@ class BatchedAccessLog implements AccessLog {
   readonly #losses: Losses;
   readonly #format: AccessFormat;
   readonly #flush = (): void => this.#send();
-  readonly #gathered = (): void => {
+  readonly #endGathering = (): void => {
     this.#gathering = null;
     this.#send();
   };
   /** While lines gather. */
   #gathering: NodeJS.Timeout | null = null;
-  /** Lines that wait, as bytes: texts in many parts would grow old here, which is dear to collect. */
-  readonly #batch = Buffer.allocUnsafe(MAX_BATCH);
-  #size = 0;
+  readonly #gathered = new LineBytes();
   #lines = 0;
   #closed = false;
 
@@ -107,8 +103,14 @@ class BatchedAccessLog implements AccessLog {
   }
 
   write(record: AccessRecord): void {
-    if (this.#closed) this.#losses.add(1, 'the log is closed');
-    else this.#add(this.#format.line(record));
+    if (this.#closed) {
+      this.#losses.add(1, 'the log is closed');
+      return;
+    }
+    if (this.#lines === 0 && this.#gathering === null) setImmediate(this.#flush);
+    this.#format.write(record, this.#gathered);
+    this.#lines++;
+    if (this.#gathered.size >= MAX_BATCH) this.#send();
   }
 
   reopen(): void {
@@ -124,25 +126,11 @@ class BatchedAccessLog implements AccessLog {
     this.#losses.finish();
   }
 
-  #add(line: string): void {
-    const most = WIDEST * line.length;
-    if (this.#size + most > MAX_BATCH) this.#send();
-    if (most > MAX_BATCH) {
-      this.#output.write(Buffer.from(line), 1);
-      return;
-    }
-    if (this.#lines === 0 && this.#gathering === null) setImmediate(this.#flush);
-    this.#size += this.#batch.utf8Write(line, this.#size, most);
-    this.#lines++;
-  }
-
   #send(): void {
     if (this.#lines === 0) return;
-    const text = Buffer.from(this.#batch.subarray(0, this.#size));
     const lines = this.#lines;
-    this.#size = 0;
     this.#lines = 0;
-    this.#output.write(text, lines);
-    if (!this.#closed) this.#gathering ??= setTimeout(this.#gathered, GATHER);
+    this.#output.write(this.#gathered.take(), lines);
+    if (!this.#closed) this.#gathering ??= setTimeout(this.#endGathering, GATHER);
   }
 }

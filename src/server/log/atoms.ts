@@ -80,8 +80,14 @@ function byArgument(atoms: Atoms): Atom {
 }
 
 const requestLine = bare(({ harmless }) => {
-  const [shownMethod, shownTarget, shownProtocol] = [remembered(harmless), remembered(harmless), remembered(harmless)];
-  return ({ method, target, protocol }) => `${shownMethod(method)} ${shownTarget(target)} ${shownProtocol(protocol)}`;
+  let [last, shown]: [Partial<AccessRecord>, string] = [{}, ''];
+  return ({ method, target, protocol }) => {
+    if (target !== last.target || method !== last.method || protocol !== last.protocol) {
+      last = { method, target, protocol };
+      shown = `${harmless(method)} ${harmless(target)} ${harmless(protocol)}`;
+    }
+    return shown;
+  };
 });
 
 /** `mark` stands before a query, which may be empty. */

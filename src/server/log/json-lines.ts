@@ -28,9 +28,9 @@ export function jsonFormat(): AccessFormat {
   );
   return {
     facts: { fields: [soughtField('Referer'), soughtField('User-Agent')], responseHead: false, worker: false },
-    line(record) {
+    write(record, lines) {
       json.info(jsonFields(record));
-      return line;
+      lines.put(line);
     },
   };
 }

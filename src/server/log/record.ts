@@ -1,5 +1,6 @@
 import type { SoughtField } from '../../environ/head-record.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
+import type { LineBytes } from './line-bytes.ts';
 
 /**
  * The facts of a finished request. The log keeps nothing of it, so one record may be used again and again. Texts are
@@ -45,8 +46,8 @@ export interface Facts {
 /** A format of the access log. */
 export interface AccessFormat {
   readonly facts: Facts;
-  /** One line, with its line feed. */
-  line(record: AccessRecord): string;
+  /** Puts one line, with its line feed. */
+  write(record: AccessRecord, lines: LineBytes): void;
 }
 
 /** Milliseconds, as logs show them. */

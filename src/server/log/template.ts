@@ -50,10 +50,13 @@ export function compileTemplate(template: string): AccessFormat {
   texts[parts.length] += '\n';
   return {
     facts: needs,
-    line(record) {
-      let line = texts[0];
-      for (let i = 0; i < parts.length; i++) line += parts[i](record) + texts[i + 1];
-      return line;
+    write(record, lines) {
+      lines.put(texts[0]);
+      for (let i = 0; i < parts.length; i++) {
+        const shown = parts[i](record);
+        lines.put(typeof shown === 'string' ? shown : String(shown));
+        lines.put(texts[i + 1]);
+      }
     },
   };
 }
