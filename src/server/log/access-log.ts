@@ -84,7 +84,7 @@ class BatchedAccessLog implements AccessLog {
   };
   /** While lines gather. */
   #gathering: NodeJS.Timeout | null = null;
-  readonly #gathered = new LineBytes();
+  readonly #batch = new LineBytes();
   #lines = 0;
   #closed = false;
 
@@ -108,9 +108,9 @@ class BatchedAccessLog implements AccessLog {
       return;
     }
     if (this.#lines === 0 && this.#gathering === null) setImmediate(this.#flush);
-    this.#format.write(record, this.#gathered);
+    this.#format.write(record, this.#batch);
     this.#lines++;
-    if (this.#gathered.size >= MAX_BATCH) this.#send();
+    if (this.#batch.size >= MAX_BATCH) this.#send();
   }
 
   reopen(): void {
@@ -130,7 +130,7 @@ class BatchedAccessLog implements AccessLog {
     if (this.#lines === 0) return;
     const lines = this.#lines;
     this.#lines = 0;
-    this.#output.write(this.#gathered.take(), lines);
+    this.#output.write(this.#batch.take(), lines);
     if (!this.#closed) this.#gathering ??= setTimeout(this.#endGathering, GATHER);
   }
 }

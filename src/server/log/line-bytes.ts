@@ -16,6 +16,7 @@ export class LineBytes {
     return this.#size;
   }
 
+  /** Adds a text, which may be a part of a line. */
   put(text: string): void {
     const bytes = this.#bytes;
     const { length } = text;
