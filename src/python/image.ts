@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { packageFolder } from '../rules/version.ts';
+import { packageFolder, version } from '../rules/version.ts';
 import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { startInterpreter } from './interpreter.ts';
 import type { PyodidePackage, Python } from './pyodide.ts';
@@ -47,8 +47,10 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
   const sources = MODULES.map(([name, file]) => [name, readFileSync(join(programs, file), 'utf8')] as const);
   // Hashes of texts are settled when an interpreter begins.
   const { PYTHONHASHSEED: seed } = process.env;
+  // Which functions of JavaScript the memory refers to depends on what Node can do, and on the program around it.
+  const host = [version(), process.version, Object.getOwnPropertyNames(wasm)];
   const key = createHash('sha256')
-    .update(JSON.stringify([sources, seed]))
+    .update(JSON.stringify([sources, seed, host]))
     .digest('hex')
     .slice(0, 16);
   const folder = cache === null ? null : ownFolder(cache, `pyodide-${pyodide.version}-${key}`);

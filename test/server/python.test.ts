@@ -1,5 +1,5 @@
 /** Python applications under the server: in few processes, since each interpreter takes its time. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -197,6 +197,17 @@ describe('the command', () => {
     ]);
     const checked = await ended(startCommand(['--check', './asgi.py', ...flags], { cwd: apps }));
     expect([checked.code, checked.stderr]).toEqual([2, expect.stringContaining('is an ASGI application')]);
+  });
+
+  it('PY-50 keeps the memory of interpreters for each version of Node, whose features it depends on', async () => {
+    const kept = join(folder, 'kept');
+    const check = (env: Record<string, string>) =>
+      ended(startCommand(['--check', './site.py', '--python-cache', kept], { cwd: apps, env }));
+    const another = `Object.defineProperty(process, 'version', { value: 'v99.0.0' })`;
+    for (const env of [{}, { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(another)}"` }, {}]) {
+      expect(await check(env)).toMatchObject({ code: 0 });
+    }
+    expect(readdirSync(kept).filter((name) => name.startsWith('pyodide-'))).toHaveLength(2);
   });
 
   it('PY-03 says what to install', async () => {
