@@ -8,12 +8,14 @@ import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/i
 import type { Gate } from '../rules/gate.ts';
 import type { Traffic } from './status/traffic.ts';
 import type { Turn } from './turn.ts';
+import type { Uploads } from './uploads.ts';
 
 /** What the pooled requests of a gateway need from it. */
 export interface PooledContext {
   readonly rings: GatewayEnd;
   readonly turn: Turn;
   readonly traffic: Traffic;
+  readonly uploads: Uploads;
   /** The steps of requests are timed, and it is noted who has them. */
   readonly isTimed: boolean;
   /** Takes text of `wsgi.errors` whose client is gone. */
@@ -24,7 +26,7 @@ export interface PooledContext {
   scheduleRings(): void;
   /** As many requests wait for a sync worker as may. */
   isFull(): boolean;
-  /** A request was put into the queue of the sync workers. */
+  /** A request waits for a sync worker, or has it. */
   queued(): void;
   /** A slot is free again; `worker` has had its request, or none where it is -1; `wasQueued` as told by `queued`. */
   slotFreed(worker: number, wasQueued: boolean): void;
@@ -51,7 +53,7 @@ export class PooledRequest implements ExchangeOwner {
    * that yet; with the first that does the wait begins, so that none is cut short.
    */
   since = 0;
-  /** The same, since when it is in the queue of the sync workers. */
+  /** The same, since when it waits for a sync worker. */
   queuedAt = 0;
   /** Bytes of the request body that the application had read at the last look. */
   bodySeen = 0;
@@ -59,9 +61,9 @@ export class PooledRequest implements ExchangeOwner {
   answered = false;
   /** The client still owes body bytes. */
   receiving = false;
-  /** Body bytes that are to come before a sync worker gets the request; 0: the workers have it (B-44). */
+  /** Body bytes that are to come before a sync worker may have the request (B-44); 0: it may. */
   awaited = 0;
-  /** It was put into the queue of the sync workers. */
+  /** It waits for a sync worker, or has had one. */
   wasQueued = false;
   isFull = false;
   /** There is room for all of its body. */
@@ -110,11 +112,13 @@ export class PooledRequest implements ExchangeOwner {
     this.receiving = false;
     this.context.scheduleRings();
     this.context.rings.endBody(this.slot);
+    this.context.uploads.end(this);
     if (this.awaited > 0) this.dispatch();
   }
 
   bodyFailed(status: number, message: string): void {
     this.receiving = false;
+    this.context.uploads.end(this);
     if (status !== 0 && this.awaited > 0) {
       // Nobody has begun to answer it.
       this.exchange?.connection.answer(this.exchange, status, message);
@@ -146,18 +150,28 @@ export class PooledRequest implements ExchangeOwner {
     this.owed = 0;
   }
 
-  /** Hands the request to the sync workers, or refuses it where too many wait for them already. */
+  /**
+   * Hands the request to the sync workers, as soon as they may have one more whose body is still to come; or refuses it
+   * where too many wait for them already.
+   */
   dispatch(): void {
     const { context, exchange } = this;
     this.awaited = 0;
-    if (exchange !== null && context.isFull()) {
-      exchange.connection.answer(exchange, 503, BUSY);
-      this.release();
+    if (!this.wasQueued) {
+      if (exchange !== null && context.isFull()) {
+        exchange.connection.answer(exchange, 503, BUSY);
+        this.release();
+        return;
+      }
+      this.wasQueued = true;
+      context.queued();
+    }
+    if (this.receiving && !context.uploads.admits(this)) {
+      this.awaited = Number.POSITIVE_INFINITY;
       return;
     }
-    this.wasQueued = true;
     context.rings.dispatchSync(this.slot);
-    context.queued();
+    context.scheduleRings();
   }
 
   /** A worker may have it, and not as one that is being ended. */
@@ -183,5 +197,6 @@ export class PooledRequest implements ExchangeOwner {
     const { wasQueued } = this;
     this.wasQueued = false;
     this.context.slotFreed(this.context.rings.release(this.slot), wasQueued);
+    if (this.receiving) this.context.uploads.end(this);
   }
 }

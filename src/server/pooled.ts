@@ -118,7 +118,7 @@ export class PooledRequests implements ResponseHandler {
     this.context.scheduleRings();
   }
 
-  /** With every tick of the clock in which requests are in the sync queue. */
+  /** With every tick of the clock in which requests wait for a sync worker. */
   lookAtQueue(now: number): void {
     for (const request of this.requests) if (request?.wasQueued) request.queuedAt ||= now;
   }
@@ -140,15 +140,14 @@ export class PooledRequests implements ResponseHandler {
   }
 
   /**
-   * Answers with 503 the requests that have been in the sync queue since before `time` (milliseconds), even where a
-   * worker may still come for them; `retryAfter` in seconds.
+   * Answers with 503 the requests that have waited for a sync worker since before `time` (milliseconds), even where one
+   * may still come for them; `retryAfter` in seconds.
    */
   refuseQueued(time: number, message: string, retryAfter: number): void {
     for (const request of this.requests) {
       const exchange = request?.exchange;
-      if (!exchange || request.awaited > 0 || request.queuedAt >= time || !this.context.rings.withdraw(request.slot)) {
-        continue;
-      }
+      if (!exchange || !request.wasQueued || request.queuedAt >= time) continue;
+      if (request.awaited === 0 && !this.context.rings.withdraw(request.slot)) continue;
       if (exchange.state === RESPONSE_AWAITED) exchange.connection.answer(exchange, 503, message, retryAfter);
       else exchange.connection.done(exchange);
       request.release();

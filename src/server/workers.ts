@@ -21,6 +21,7 @@ import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import { type ServiceStatus, workerStatuses } from './status/workers.ts';
 import type { Turn } from './turn.ts';
+import { Uploads } from './uploads.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Requests that ended with their worker of which the error log tells one by one. */
@@ -77,6 +78,7 @@ export class Workers implements Service {
   /** Requests of one async worker at a time (G-09). */
   private readonly mostRequests: number;
   private readonly limits: ApplicationLimits;
+  private readonly uploads: Uploads;
   private readonly watchdog: Watchdog;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
@@ -99,10 +101,12 @@ export class Workers implements Service {
       asyncResponse: options.timeoutAsyncResponse,
     };
     this.watchdog = new Watchdog(this.rings, options.timeoutLoop);
+    this.uploads = new Uploads(() => this.mostUploads());
     this.requests = new PooledRequests({
       rings: this.rings,
       turn,
       traffic: options.traffic,
+      uploads: this.uploads,
       isTimed: options.data.timed,
       errors: options.errors,
       workerName: (worker) => this.places[worker].name,
@@ -246,12 +250,18 @@ export class Workers implements Service {
   }
 
   /**
-   * Bytes of a body that are to come before a sync worker gets the request (B-44). By default those of a small one, but
-   * where its client waits for an application that may refuse it.
+   * Bytes of a body, unless it ends before, that are to come before a sync worker gets the request (B-44). By default
+   * not where the client waits for an application that may refuse it.
    */
-  private awaitedOf({ bodyLength, expectsContinue }: Exchange): number {
-    if (this.bufferBody > 0) return this.bufferBody;
-    return bodyLength <= this.options.bufferSmallBody && !expectsContinue ? Math.max(bodyLength, 0) : 0;
+  private awaitedOf({ expectsContinue }: Exchange): number {
+    return this.bufferBody || (expectsContinue ? 0 : this.options.bufferSmallBody);
+  }
+
+  /** Sync workers that may have requests whose bodies are still to come: one is left to others, if there is another. */
+  private mostUploads(): number {
+    if (this.bufferBody + this.options.bufferSmallBody === 0) return Number.POSITIVE_INFINITY;
+    const [sync] = this.pools;
+    return Math.max(1, sync.inService - 1);
   }
 
   /** At the end of a turn: wakes the workers. */
@@ -270,7 +280,7 @@ export class Workers implements Service {
     if (step + response + asyncResponse > 0) {
       this.requests.checkApplications(this.limits, now, (worker, why) => this.end(worker, why));
     }
-    if (this.rings.queueLength === 0) {
+    if (this.rings.queueLength === 0 && !this.uploads.areWaiting) {
       this.warned = false;
       return;
     }

@@ -46,17 +46,24 @@ async function loops() {
   await stop();
 }
 
+/** What a body begins with: its length is announced, or not, or as much as no worker waits for comes at once. */
+const BEGINNINGS = [
+  { fields: 'Content-Length: 100000', start: '', piece: 'x' },
+  { fields: 'Transfer-Encoding: chunked', start: '', piece: '1\r\nx\r\n' },
+  { fields: 'Content-Length: 100000', start: 'x'.repeat(70_000), piece: 'x' },
+];
+
 /** Sends a byte of a body every second, and comes again when it is cut off. */
-async function trickle(port, goesOn, ends) {
+async function trickle(port, { fields, start, piece }, goesOn, ends) {
   while (goesOn()) {
     const socket = net.connect(port, '127.0.0.1').on('error', () => {});
     let text = '';
     socket.setEncoding('latin1').on('data', (more) => {
       text += more;
     });
-    socket.write('POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+    socket.write(`POST /length HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n${start}`);
     while (goesOn() && !socket.destroyed && text === '') {
-      socket.write('x');
+      socket.write(piece);
       await sleep(1000);
     }
     ends.push(text.slice(9, 12) || (goesOn() ? 'cut off' : 'at the end'));
@@ -71,7 +78,7 @@ await pace(url, during(5000));
 const alone = await pace(url, during(60_000));
 const goesOn = during(minutes * 60_000);
 const ends = [];
-const slow = Array.from({ length: clients }, () => trickle(port, goesOn, ends));
+const slow = Array.from({ length: clients }, (_, i) => trickle(port, BEGINNINGS[i % BEGINNINGS.length], goesOn, ends));
 const beside = await pace(url, goesOn);
 await Promise.all(slow);
 row(

@@ -105,6 +105,75 @@ describe.each([true, false])('uploads to pooled sync applications (direct reads:
   });
 });
 
+describe('uploads with the default settings (pooled sync)', () => {
+  /** What no worker needs to wait for ahead of a body, and a bit. */
+  const START = 70_000;
+  const body = 'z'.repeat(200_000);
+  const upload = (server: Server) => new Client(server.url).send(POST(body.length) + body.slice(0, START));
+  const begun = (client: Client) => client.until((text) => text.includes('begun'));
+
+  it('B-44 keep no worker before 64 KiB of them are there, whether their length is announced or not', async () => {
+    const server = await start({});
+    const announced = new Client(server.url).send(POST(body.length) + body.slice(0, 1000));
+    const chunked = new Client(server.url).send(`${CHUNKED}5\r\nhello\r\n`);
+    expect(await get(server, '/uploads')).toBe('0');
+    chunked.send('0\r\n\r\n');
+    await chunked.until((text) => text.includes(answerTo('hello').slice('begun '.length)));
+    chunked.socket.destroy();
+    expect(await get(server, '/uploads')).toBe('1');
+    announced.send(body.slice(1000, START));
+    await begun(announced);
+    announced.send(body.slice(START));
+    expect(parseResponses(await announced.all())[0].body).toBe(answerTo(body));
+  });
+
+  it('B-44 leave one worker to others, and take turns', async () => {
+    const server = await start({ syncWorkers: 2 });
+    const first = upload(server);
+    await begun(first);
+    const others = [upload(server), upload(server), new Client(server.url).send(POST(5, 'Expect: 100-continue\r\n'))];
+    for (let i = 0; i < 5; i++) expect(await get(server, '/')).toBe('quick');
+    expect(others.map(({ received }) => received)).toEqual(['', '', '']);
+    // One that is complete needs no turn; one whose client goes passes it on.
+    const [complete, next, last] = others;
+    complete.send(body.slice(START));
+    expect(parseResponses(await complete.all())[0].body).toBe(answerTo(body));
+    first.socket.destroy();
+    await begun(next);
+    next.send(body.slice(START));
+    expect(parseResponses(await next.all())[0].body).toBe(answerTo(body));
+    await last.until((text) => text.includes('100 Continue'));
+    last.send('hello');
+    expect(parseResponses(await last.all())[0].body).toBe(answerTo('hello'));
+  });
+
+  it('B-44 L-23 are refused when their turn does not come, and give their places back', async () => {
+    const server = await start({ syncWorkers: 2, timeoutQueue: 300, maxRequestsInProgress: 4 });
+    const first = upload(server);
+    await begun(first);
+    const waiting = [upload(server), upload(server), upload(server)];
+    waiting[0].socket.destroy();
+    for (const client of waiting.slice(1)) {
+      const [response] = parseResponses(await client.all());
+      expect([response.status, response.headers]).toEqual([503, expect.arrayContaining([['Retry-After', '1']])]);
+    }
+    const again = [1, 2, 3].map(() => new Client(server.url).send(GET()));
+    for (const client of again) await client.until((text) => text.includes('quick'));
+    for (const client of [first, ...again]) client.socket.destroy();
+  });
+
+  it('B-44 L-23 count among the requests that wait, and are told when the server stops', async () => {
+    const server = await start({ syncWorkers: 2, limitQueue: 1 });
+    const first = upload(server);
+    await begun(first);
+    const [second, third, fourth] = [upload(server), upload(server), upload(server)];
+    const refused = await Promise.race([second.all(), third.all(), fourth.all()]);
+    expect(parseResponses(refused)[0].status).toBe(503);
+    await server.close();
+    for (const client of [first, second, third, fourth]) await client.all();
+  });
+});
+
 describe('an upload that is held back (pooled sync)', () => {
   it('B-44 G-67 is asked for by the gateway, once, while all workers are busy', async () => {
     const server = await start({ bufferBody: '64k' });

@@ -72,7 +72,7 @@ const requests: [title: string, method: string, text: (path: string) => string][
     'POST in chunks',
     'POST',
     (path) =>
-      `POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst \r\n12\r\nline\nsecond\nthird\n!\r\n0\r\n\r\n`,
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst \r\n13\r\nline\nsecond\nthird\n!\r\n0\r\n\r\n`,
   ],
 ];
 

@@ -49,8 +49,8 @@ export {};
 //: or both directions have time limits: a client that sends everything before it reads anything MUST NOT bring about a
 //: standstill.
 //:
-//: B-44: Slow uploads SHOULD NOT occupy workers: an option hands a request to a worker only when its body, or a
-//: configured part of it, is there.
+//: B-44: Slow uploads SHOULD NOT occupy workers: a worker gets a request only when its body, or a configured part of
+//: it, is there, and the last worker not before all of it is.
 
 //: @in extensions
 //: G-150: A server SHOULD NOT do anything to a response beyond framing it: no compression, ranges or cache validation
