@@ -23,8 +23,8 @@ export function mostSyncWorkers(syncWorkers: number): number {
 /** Bytes of its body on their way to a worker that each request has room for. */
 const BODY_SIZE = 16_384;
 /** Requests at a time that have more room, for larger bodies: each time it is used up costs two wake-ups. */
-const LARGE_BODIES = 128;
-const LARGE_BODY_SIZE = 524_288;
+const LARGE_BODIES = 96;
+const LARGE_BODY_SIZE = 1_048_576;
 
 /** Variables that a front server adds to the fields of a request, and their bytes. */
 const OWN_VARIABLES = 64;
