@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** The first page. What it lists below `## All pages` is all there is, in that order. */
 export const FIRST = 'docs/README.md';
 /** Pages that others link, too long and too dry for the navigation and the search. */
-const APPENDED = ['docs/bench/report.md'];
+const APPENDED = ['docs/bench/report.md', 'docs/bench/before-after.md'];
 
 /** Files that a browser shows by itself; others become pages with their code. */
 const SHOWN = /\.(?:svg|png|html)$/;
