@@ -34,6 +34,11 @@ export class Uploads {
   end(upload: Upload): void {
     this.running.delete(upload);
     this.waiting.delete(upload);
+    this.admitWaiting();
+  }
+
+  /** Also due where more may run than before. */
+  admitWaiting(): void {
     while (this.waiting.size > 0 && this.running.size < this.most()) {
       const [next] = this.waiting;
       this.waiting.delete(next);

@@ -276,6 +276,7 @@ export class Workers implements Service {
     const { timeoutLoop, timeoutQueue, queueWarning, report } = this.options;
     if (timeoutLoop > 0) this.watch(now);
     for (const pool of this.pools) pool.tick();
+    this.uploads.admitWaiting(); // there may be more workers
     const { step, response, asyncResponse } = this.limits;
     if (step + response + asyncResponse > 0) {
       this.requests.checkApplications(this.limits, now, (worker, why) => this.end(worker, why));

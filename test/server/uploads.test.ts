@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Uploads } from '../../src/server/uploads.ts';
 import * as fastcgi from '../protocols/fastcgi-client.ts';
 import * as scgi from '../protocols/scgi-client.ts';
 import { Client, parseResponses, talk } from './client.ts';
@@ -172,6 +173,24 @@ describe('uploads with the default settings (pooled sync)', () => {
     await server.close();
     for (const client of [first, second, third, fourth]) await client.all();
   });
+});
+
+it('B-44 uploads go on in the order in which they came, also when there are more workers', () => {
+  let most = 1;
+  const turns: number[] = [];
+  const uploads = new Uploads(() => most);
+  const [first, second, third] = [1, 2, 3].map((number) => {
+    const upload = { dispatch: () => uploads.admits(upload) && turns.push(number) };
+    return upload;
+  });
+  expect([uploads.admits(first), uploads.admits(second), uploads.admits(third)]).toEqual([true, false, false]);
+  uploads.admitWaiting();
+  expect(turns).toEqual([]);
+  most = 2;
+  uploads.admitWaiting();
+  expect(turns).toEqual([2]);
+  uploads.end(first);
+  expect([turns, uploads.areWaiting]).toEqual([[2, 3], false]);
 });
 
 describe('an upload that is held back (pooled sync)', () => {

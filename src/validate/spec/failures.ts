@@ -50,7 +50,7 @@ export {};
 //: standstill.
 //:
 //: B-44: Slow uploads SHOULD NOT occupy workers: a worker gets a request only when its body, or a configured part of
-//: it, is there, and the last worker not before all of it is.
+//: it, is there, and the last of several not before all of it is.
 
 //: @in extensions
 //: G-150: A server SHOULD NOT do anything to a response beyond framing it: no compression, ranges or cache validation
