@@ -97,6 +97,8 @@ describe.skipIf(executable === undefined)('the site in a browser', () => {
     expect(titles).toEqual(navigation().map(({ title }) => title));
     await page.locator('.VPSidebar').getByText('Tutorial', { exact: true }).click();
     await page.waitForURL('**/tutorial');
+    // The address changes before the page does.
+    await page.getByRole('heading', { level: 1, name: 'Tutorial' }).waitFor();
     expect(await page.locator('.file-name').first().textContent()).toBe('server.js');
     expect([elsewhere, said]).toEqual([[], []]);
     await page.close();
