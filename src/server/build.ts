@@ -25,6 +25,7 @@ import { noStatus, type StatusAddress, type StatusOptions, StatusServer } from '
 import { CountedTraffic, noTraffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
+import { SpoolSpace } from './upload-spool.ts';
 import { Workers, type WorkersOptions } from './workers.ts';
 
 /** Requests of one connection that are begun before the first is answered. */
@@ -85,7 +86,8 @@ export async function build(
     turn,
   );
   const deaths = new Deaths(options.maxDeaths, options.deathsWindow);
-  const shared = { traffic, timed, errorLog, deaths, fail, first: plan.first };
+  const spoolSpace = options.spoolUploads === 0 ? null : new SpoolSpace(options.spoolUploads, report);
+  const shared = { traffic, timed, errorLog, deaths, spoolSpace, fail, first: plan.first };
   const workers = groups.map(
     (group, index) => new Workers(workersOptions(group, memories[index], options, shared), parser, turn),
   );
@@ -155,7 +157,7 @@ function keepAliveLines({ keepAliveHeader, timeoutKeepAlive }: ResolvedOptions):
 }
 
 /** What all groups of workers are given. */
-interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'fail' | 'first'> {
+interface SharedParts extends Pick<WorkersOptions, 'traffic' | 'deaths' | 'spoolSpace' | 'fail' | 'first'> {
   timed: boolean;
   errorLog: ErrorLog;
 }

@@ -8,6 +8,7 @@ import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/i
 import type { Gate } from '../rules/gate.ts';
 import type { Traffic } from './status/traffic.ts';
 import type { Turn } from './turn.ts';
+import { type SpoolSpace, UploadSpool } from './upload-spool.ts';
 import type { Uploads } from './uploads.ts';
 
 /** What the pooled requests of a gateway need from it. */
@@ -16,6 +17,8 @@ export interface PooledContext {
   readonly turn: Turn;
   readonly traffic: Traffic;
   readonly uploads: Uploads;
+  /** Of uploads that wait for their turn; null: they wait unread. */
+  readonly spoolSpace: SpoolSpace | null;
   /** The steps of requests are timed, and it is noted who has them. */
   readonly isTimed: boolean;
   /** Takes text of `wsgi.errors` whose client is gone. */
@@ -30,6 +33,8 @@ export interface PooledContext {
   queued(): void;
   /** A slot is free again; `worker` has had its request, or none where it is -1; `wasQueued` as told by `queued`. */
   slotFreed(worker: number, wasQueued: boolean): void;
+  /** Bytes of the parser's memory, to keep. */
+  copy(start: number, end: number): Buffer;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
 }
@@ -61,7 +66,10 @@ export class PooledRequest implements ExchangeOwner {
   answered = false;
   /** The client still owes body bytes. */
   receiving = false;
-  /** Body bytes that are to come before a sync worker may have the request (B-44); 0: it may. */
+  /**
+   * Body bytes that are to come before a sync worker may have the request (B-44); 0: it may. Infinity: all of them,
+   * unless its turn comes before (Uploads).
+   */
   awaited = 0;
   /** It waits for a sync worker, or has had one. */
   wasQueued = false;
@@ -74,6 +82,8 @@ export class PooledRequest implements ExchangeOwner {
   complaint = '';
   /** A file is being sent: the slot rests until that has ended. */
   file: FileTransfer | null = null;
+  /** Has what the body ring had no room for, and all that comes behind it. */
+  private spool: UploadSpool | null = null;
   private readonly context: PooledContext;
 
   constructor(slot: number, context: PooledContext) {
@@ -99,19 +109,77 @@ export class PooledRequest implements ExchangeOwner {
   body(address: number, length: number): number {
     const { rings } = this.context;
     this.context.scheduleRings();
-    const taken = rings.bodies.write(this.slot, address, length);
+    const taken = this.spool === null ? rings.bodies.write(this.slot, address, length) : 0;
     this.isFull = taken < length || (!this.fits && rings.bodies.isFull(this.slot, READ_SIZE));
     if (this.awaited > 0) {
       this.awaited -= taken;
       if (this.isFull || this.awaited <= 0) this.dispatch();
+      if (this.isFull && this.awaited > 0) return taken + this.keep(address + taken, address + length);
     }
     return taken;
   }
 
-  bodyEnd(): void {
-    this.receiving = false;
+  /** Keeps bytes for which there is no room while the request waits for its turn. Returns how many. */
+  private keep(start: number, end: number): number {
+    const { spoolSpace, copy } = this.context;
+    this.spool ??= spoolSpace && this.spoolIn(spoolSpace);
+    if (this.spool !== null && start === end) this.isFull = false;
+    else if (!this.spool?.append(copy(start, end))) {
+      this.enqueue();
+      return 0;
+    }
+    return end - start;
+  }
+
+  private spoolIn(space: SpoolSpace): UploadSpool {
+    const { slot } = this;
+    const { rings, scheduleRings } = this.context;
+    return new UploadSpool(space, {
+      write: (bytes) => {
+        scheduleRings();
+        return rings.bodies.writeFrom(slot, bytes);
+      },
+      isFull: (size) => rings.bodies.isFull(slot, size),
+      appended: () => this.readOn(),
+      drained: () => {
+        this.endSpool();
+        if (this.receiving) this.readOn();
+        else this.endBody();
+      },
+      failed: () => this.failBody(500),
+    });
+  }
+
+  private endSpool(): void {
+    this.spool?.close();
+    this.spool = null;
+  }
+
+  private readOn(): void {
+    this.isFull = false;
+    this.exchange?.connection.wantBody(this.exchange);
+  }
+
+  private endBody(): void {
     this.context.scheduleRings();
     this.context.rings.endBody(this.slot);
+  }
+
+  private failBody(status: number): void {
+    this.endSpool();
+    this.context.scheduleRings();
+    this.context.rings.failBody(this.slot, status);
+  }
+
+  /** There is room for more of the body. */
+  wantBody(): void {
+    if (this.spool === null) this.readOn();
+    else this.spool.drain();
+  }
+
+  bodyEnd(): void {
+    this.receiving = false;
+    if (this.spool === null) this.endBody();
     this.context.uploads.end(this);
     if (this.awaited > 0) this.dispatch();
   }
@@ -126,8 +194,7 @@ export class PooledRequest implements ExchangeOwner {
     } else if (status === 0) {
       this.disconnected(false);
     } else {
-      this.context.scheduleRings();
-      this.context.rings.failBody(this.slot, status);
+      this.failBody(status);
     }
   }
 
@@ -150,28 +217,34 @@ export class PooledRequest implements ExchangeOwner {
     this.owed = 0;
   }
 
-  /**
-   * Hands the request to the sync workers, as soon as they may have one more whose body is still to come; or refuses it
-   * where too many wait for them already.
-   */
+  /** Hands the request to the sync workers, as soon as they may have one more whose body is still to come. */
   dispatch(): void {
     const { context, exchange } = this;
-    this.awaited = 0;
-    if (!this.wasQueued) {
-      if (exchange !== null && context.isFull()) {
-        exchange.connection.answer(exchange, 503, BUSY);
-        this.release();
-        return;
-      }
-      this.wasQueued = true;
-      context.queued();
-    }
     if (this.receiving && !context.uploads.admits(this)) {
       this.awaited = Number.POSITIVE_INFINITY;
+      if (context.spoolSpace === null) this.enqueue();
+      else if (exchange?.expectsContinue) exchange.connection.wantBody(exchange);
       return;
     }
+    this.awaited = 0;
+    if (!this.enqueue()) return;
     context.rings.dispatchSync(this.slot);
     context.scheduleRings();
+    this.spool?.drain();
+  }
+
+  /** It waits for a worker, and no longer for its client; false where too many do, and it is refused. */
+  private enqueue(): boolean {
+    const { context, exchange } = this;
+    if (this.wasQueued) return true;
+    if (exchange !== null && context.isFull()) {
+      exchange.connection.answer(exchange, 503, BUSY);
+      this.release();
+      return false;
+    }
+    this.wasQueued = true;
+    context.queued();
+    return true;
   }
 
   /** A worker may have it, and not as one that is being ended. */
@@ -184,7 +257,7 @@ export class PooledRequest implements ExchangeOwner {
     if (this.owed > 0 || this.file !== null) return true;
     const { rings } = this.context;
     const read = rings.bodies.read(this.slot);
-    if (read === this.bodySeen) return this.receiving && rings.bodies.unread(this.slot) === 0;
+    if (read === this.bodySeen) return (this.receiving || this.spool !== null) && rings.bodies.unread(this.slot) === 0;
     this.bodySeen = read;
     return true;
   }
@@ -194,6 +267,7 @@ export class PooledRequest implements ExchangeOwner {
     this.exchange = null;
     this.awaited = 0;
     this.patience = 0;
+    this.endSpool();
     const { wasQueued } = this;
     this.wasQueued = false;
     this.context.slotFreed(this.context.rings.release(this.slot), wasQueued);

@@ -274,8 +274,7 @@ export class PooledRequests implements ResponseHandler {
   }
 
   wantBody(slot: number): void {
-    const { exchange } = this.requests[slot];
-    exchange?.connection.wantBody(exchange);
+    this.requests[slot].wantBody();
   }
 
   errors(slot: number, start: number, length: number): void {

@@ -21,6 +21,7 @@ import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import { type ServiceStatus, workerStatuses } from './status/workers.ts';
 import type { Turn } from './turn.ts';
+import type { SpoolSpace } from './upload-spool.ts';
 import { Uploads } from './uploads.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -51,6 +52,8 @@ type WorkerSettings = Pick<
 export interface WorkersOptions extends WorkerSettings, SupervisionOptions {
   /** Of all workers of the server. */
   deaths: Deaths;
+  /** The same. */
+  spoolSpace: SpoolSpace | null;
   traffic: Traffic;
   errors: ErrorStream;
   /** Workers have died too often: the server is to end. */
@@ -107,6 +110,7 @@ export class Workers implements Service {
       turn,
       traffic: options.traffic,
       uploads: this.uploads,
+      spoolSpace: options.spoolSpace,
       isTimed: options.data.timed,
       errors: options.errors,
       workerName: (worker) => this.places[worker].name,
@@ -120,6 +124,7 @@ export class Workers implements Service {
         turn.retry();
         if (worker >= 0) this.places[worker].of.finished(worker, this.places[worker]);
       },
+      copy: (start, end) => parser.copy(start, end),
       note: (_worker, _code, text) => options.report('info', text),
     });
     this.addPool('sync', [0, layout.syncWorkers]);

@@ -2,14 +2,11 @@
  * A request body collected before a sync application runs on an event loop, where it cannot wait for the client: in
  * memory up to a threshold, then in a temporary file (B-21).
  */
-import { randomUUID } from 'node:crypto';
-import { readSync, unlinkSync } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readSync } from 'node:fs';
 import { RequestBodyError, requestOver } from '../interface/errors.ts';
 import type { BodySource } from '../interface/transport.ts';
 import type { AsyncEnviron } from '../interface/types.ts';
+import { TemporaryFile } from '../rules/temporary-file.ts';
 import { blocksOf, declaredLength, readableBytes } from './near/input.ts';
 
 const BLOCK = 65536;
@@ -17,8 +14,7 @@ const BLOCK = 65536;
 /** A collected body, read from its beginning. */
 export class Spool implements BodySource<false> {
   #blocks: Uint8Array[] = [];
-  #file: FileHandle | null = null;
-  #path: string | null = null;
+  #file: TemporaryFile | null = null;
   #position = 0;
   #closed = false;
   size = 0;
@@ -31,31 +27,15 @@ export class Spool implements BodySource<false> {
   }
 
   async append(block: Uint8Array, memory: number): Promise<void> {
+    const start = this.size;
     this.size += block.byteLength;
     if (this.#file === null) {
       this.#blocks.push(block);
       if (this.size <= memory) return;
-      await this.#open();
-      for (const kept of this.#blocks.splice(0)) await this.#write(kept);
+      this.#file = await TemporaryFile.open();
+      await this.#file.write(Buffer.concat(this.#blocks.splice(0)), 0);
     } else {
-      await this.#write(block);
-    }
-  }
-
-  async #open(): Promise<void> {
-    const path = join(tmpdir(), `quaich-${randomUUID()}`);
-    this.#file = await open(path, 'wx+', 0o600);
-    try {
-      unlinkSync(path); // nothing is left behind if the process dies
-    } catch {
-      this.#path = path; // not possible for an open file on Windows
-    }
-  }
-
-  async #write(block: Uint8Array): Promise<void> {
-    for (let at = 0; at < block.byteLength; ) {
-      const { bytesWritten } = await this.#file!.write(block, at, block.byteLength - at);
-      at += bytesWritten;
+      await this.#file.write(block, start);
     }
   }
 
@@ -63,7 +43,8 @@ export class Spool implements BodySource<false> {
     if (this.#closed) throw requestOver();
     if (this.#file !== null) {
       const block = new Uint8Array(Math.min(max, this.size - this.#position));
-      const count = block.byteLength === 0 ? 0 : readSync(this.#file.fd, block, 0, block.byteLength, this.#position);
+      const count =
+        block.byteLength === 0 ? 0 : readSync(this.#file.handle.fd, block, 0, block.byteLength, this.#position);
       this.#position += count;
       if (count > 0) return count === block.byteLength ? block : block.slice(0, count);
     } else if (this.#blocks.length > 0) {
@@ -81,14 +62,10 @@ export class Spool implements BodySource<false> {
    * (G-63).
    */
   close(): void {
-    const file = this.#file;
-    const path = this.#path;
     this.#closed = true;
     this.#blocks = [];
+    void this.#file?.close();
     this.#file = null;
-    if (file === null) return;
-    const closed = file.close();
-    void (path === null ? closed : closed.then(() => unlink(path))).catch(() => {});
   }
 }
 

@@ -1,5 +1,8 @@
 /** B-44: slow uploads do not occupy workers, where the server waits for their bodies. */
 import { createHash } from 'node:crypto';
+import { readdirSync, readlinkSync, truncateSync } from 'node:fs';
+import { platform } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -7,6 +10,7 @@ import { Uploads } from '../../src/server/uploads.ts';
 import * as fastcgi from '../protocols/fastcgi-client.ts';
 import * as scgi from '../protocols/scgi-client.ts';
 import { Client, parseResponses, talk } from './client.ts';
+import { ready, start as startCommand } from './command.ts';
 
 const module = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));
 const running: Server[] = [];
@@ -132,27 +136,129 @@ describe('uploads with the default settings (pooled sync)', () => {
     const server = await start({ syncWorkers: 2 });
     const first = upload(server);
     await begun(first);
-    const others = [upload(server), upload(server), new Client(server.url).send(POST(5, 'Expect: 100-continue\r\n'))];
+    const others = [upload(server), upload(server)];
+    const expecting = new Client(server.url).send(POST(5, 'Expect: 100-continue\r\n'));
     for (let i = 0; i < 5; i++) expect(await get(server, '/')).toBe('quick');
-    expect(others.map(({ received }) => received)).toEqual(['', '', '']);
+    expect(others.map(({ received }) => received)).toEqual(['', '']);
     // One that is complete needs no turn; one whose client goes passes it on.
-    const [complete, next, last] = others;
+    const [complete, next] = others;
     complete.send(body.slice(START));
     expect(parseResponses(await complete.all())[0].body).toBe(answerTo(body));
+    await expecting.until((text) => text.includes('100 Continue'));
+    expecting.send('hello');
+    expect(parseResponses(await expecting.all())[0].body).toBe(answerTo('hello'));
     first.socket.destroy();
     await begun(next);
     next.send(body.slice(START));
     expect(parseResponses(await next.all())[0].body).toBe(answerTo(body));
-    await last.until((text) => text.includes('100 Continue'));
-    last.send('hello');
-    expect(parseResponses(await last.all())[0].body).toBe(answerTo('hello'));
   });
 
-  it('B-44 L-23 are refused when their turn does not come, and give their places back', async () => {
-    const server = await start({ syncWorkers: 2, timeoutQueue: 300, maxRequestsInProgress: 4 });
+  it('B-44 L-23 wait for their turn as long as their clients send, and are told when the server stops', async () => {
+    const server = await start({ syncWorkers: 2, timeoutQueue: 200, limitQueue: 1 });
     const first = upload(server);
     await begun(first);
-    const waiting = [upload(server), upload(server), upload(server)];
+    const others = [upload(server), upload(server), upload(server)];
+    await pause(700);
+    const [done] = others;
+    done.send(body.slice(START));
+    expect(parseResponses(await done.all())[0].body).toBe(answerTo(body));
+    expect(others.slice(1).map(({ received }) => received)).toEqual(['', '']);
+    await server.close();
+    for (const client of [first, ...others]) await client.all();
+  });
+});
+
+/** Where the system shows the files without a name that this process has open. */
+function temporaryFiles(): string[] {
+  const paths = readdirSync('/proc/self/fd').map((fd) => `/proc/self/fd/${fd}`);
+  return paths.filter((path) => {
+    try {
+      return /\/quaich-.*\(deleted\)$/.test(readlinkSync(path));
+    } catch {
+      return false; // that of the folder itself
+    }
+  });
+}
+
+describe('uploads that wait for their turn (pooled sync)', () => {
+  const MIB = 2 ** 20;
+  const body = Array.from({ length: 500_000 }, (_, i) => String(i % 9973)).join('');
+  const head = POST(body.length);
+  const begun = (client: Client) => client.until((text) => text.includes('begun'));
+  /** Has the one turn. */
+  const first = async (server: Server) => {
+    const client = new Client(server.url).send(head + body.slice(0, MIB));
+    await begun(client);
+    return client;
+  };
+  const isLinux = platform() === 'linux';
+
+  it('B-44 G-63 are kept in a file, and need none when they are complete', async () => {
+    const server = await start({ syncWorkers: 2, timeoutQueue: 300 });
+    const holder = await first(server);
+    expect(body.length).toBeGreaterThan(1.5 * MIB);
+    const announced = new Client(server.url).send(head + body.slice(0, 1.2 * MIB));
+    const expecting = new Client(server.url).send(POST(body.length, 'Expect: 100-continue\r\n'));
+    await expecting.until((text) => text.includes('100 Continue'));
+    const size = body.length.toString(16);
+    const chunked = new Client(server.url).send(`${CHUNKED}${size}\r\n${body}`);
+    if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(2);
+    await pause(700);
+    expecting.send(body);
+    announced.send(body.slice(1.2 * MIB));
+    for (const client of [expecting, announced]) {
+      expect(parseResponses(await client.all())[0]).toMatchObject({ status: 200, body: answerTo(body) });
+    }
+    chunked.send(`\r\n${size}\r\n${body}\r\n0\r\n\r\n`);
+    await chunked.until((text) => text.includes(answerTo(body + body).slice('begun '.length)));
+    chunked.socket.destroy();
+    holder.send(body.slice(MIB));
+    expect(parseResponses(await holder.all())[0].body).toBe(answerTo(body));
+    if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(0);
+  });
+
+  it.each([1.1, 1.25, 1.5].map((part) => part * MIB))(
+    'B-44 G-63 go on from the file when their turn comes, after %s bytes',
+    async (part) => {
+      const server = await start({ syncWorkers: 2 });
+      const holder = await first(server);
+      const [next, last] = [1, 2].map(() => new Client(server.url).send(head + body.slice(0, part)));
+      if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(2);
+      holder.socket.destroy();
+      await begun(next);
+      next.send(body.slice(part));
+      expect(parseResponses(await next.all())[0].body).toBe(answerTo(body));
+      await begun(last);
+      last.send(body.slice(part));
+      expect(parseResponses(await last.all())[0].body).toBe(answerTo(body));
+      if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(0);
+    },
+  );
+
+  it('B-44 give their space back when their clients go, and when they fail', async () => {
+    const server = await start({ syncWorkers: 2, spoolUploads: '2m', limitBody: 2 * MIB });
+    const holder = await first(server);
+    const half = `80000\r\n${body.slice(0, MIB / 2)}\r\n`;
+    for (let i = 0; i < 4; i++) {
+      const gone = new Client(server.url).send(head + body.slice(0, 1.6 * MIB));
+      if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(1);
+      gone.socket.destroy();
+      const large = new Client(server.url).send(`${CHUNKED}${half}${half}${half}${half}${half}`);
+      expect(parseResponses(await large.all())[0].status).toBe(413);
+    }
+    if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(0);
+    const last = new Client(server.url).send(head + body);
+    expect(parseResponses(await last.all())[0].body).toBe(answerTo(body));
+    holder.socket.destroy();
+  });
+
+  it.each([
+    ['B-44 L-23 get 503 where they may have no space, and their turn does not come', 0],
+    ['B-44 L-23 get 503 where the space is used up', '64k'],
+  ])('%s', async (_title, spoolUploads) => {
+    const server = await start({ syncWorkers: 2, timeoutQueue: 300, maxRequestsInProgress: 4, spoolUploads });
+    const holder = await first(server);
+    const waiting = [1, 2, 3].map(() => new Client(server.url).send(head + body));
     waiting[0].socket.destroy();
     for (const client of waiting.slice(1)) {
       const [response] = parseResponses(await client.all());
@@ -160,18 +266,47 @@ describe('uploads with the default settings (pooled sync)', () => {
     }
     const again = [1, 2, 3].map(() => new Client(server.url).send(GET()));
     for (const client of again) await client.until((text) => text.includes('quick'));
-    for (const client of [first, ...again]) client.socket.destroy();
+    holder.send(body.slice(MIB));
+    expect(parseResponses(await holder.all())[0].body).toBe(answerTo(body));
+    for (const client of again) client.socket.destroy();
   });
 
-  it('B-44 L-23 count among the requests that wait, and are told when the server stops', async () => {
-    const server = await start({ syncWorkers: 2, limitQueue: 1 });
-    const first = upload(server);
-    await begun(first);
-    const [second, third, fourth] = [upload(server), upload(server), upload(server)];
+  it('B-44 L-23 count among the requests that wait where they may have no space', async () => {
+    const server = await start({ syncWorkers: 2, limitQueue: 1, spoolUploads: 0 });
+    const holder = await first(server);
+    const [second, third, fourth] = [1, 2, 3].map(() => new Client(server.url).send(head + body.slice(0, MIB)));
     const refused = await Promise.race([second.all(), third.all(), fourth.all()]);
     expect(parseResponses(refused)[0].status).toBe(503);
     await server.close();
-    for (const client of [first, second, third, fourth]) await client.all();
+    for (const client of [holder, second, third, fourth]) await client.all();
+  });
+
+  it.runIf(isLinux)('B-44 G-63 tell the application where the file is damaged', async () => {
+    const server = await start({ syncWorkers: 2 });
+    const holder = await first(server);
+    const next = new Client(server.url).send(head + body);
+    await expect.poll(() => temporaryFiles().length).toBe(1);
+    truncateSync(temporaryFiles()[0]);
+    holder.socket.destroy();
+    // The application has begun its response.
+    expect(parseResponses(await next.all())[0]).toMatchObject({ status: 200, complete: false });
+    await expect.poll(() => temporaryFiles().length).toBe(0);
+    expect(await get(server, '/')).toBe('quick');
+  });
+
+  it.each([
+    ['files may have 256 KiB', { wrapper: ['bash', '-c', 'ulimit -f 256; exec "$@"', 'bash'] }, 'EFBIG'],
+    ['there is no folder for them', { env: { TMPDIR: '/nonexistent' } }, 'ENOENT'],
+  ])('B-44 G-63 lose nothing where %s', async (_title, place, reason) => {
+    const command = startCommand([`${module}:app`, '--sync-workers', '2', '--bind', '127.0.0.1:0'], place);
+    const [url] = await ready(command);
+    const holder = new Client(url).send(head + body.slice(0, MIB));
+    await begun(holder);
+    const next = [1, 2].map(() => new Client(url).send(head + body));
+    await expect.poll(() => command.stderr, { timeout: 10_000 }).toContain(reason);
+    holder.send(body.slice(MIB));
+    for (const client of [holder, ...next]) expect(parseResponses(await client.all())[0].body).toBe(answerTo(body));
+    expect(command.stderr.split('temporary file')).toHaveLength(2);
   });
 });
 

@@ -1,0 +1,73 @@
+/** B-44, G-63: what waits in a temporary file comes out as it went in. */
+import { describe, expect, it } from 'vitest';
+import { SpoolSpace, UploadSpool } from '../../src/server/upload-spool.ts';
+import { random, seedFrom } from './random.ts';
+
+const LARGEST = 200_000;
+
+describe('UploadSpool', () => {
+  it('B-44 G-63 passes on all bytes in their order, whatever their sizes, the room and the moment', async () => {
+    const below = random(seedFrom('SPOOL_SEED'));
+    for (let run = 0; run < 100; run++) {
+      const blocks = Array.from({ length: below(8) }, () => Buffer.alloc(1 + below(LARGEST), below(256)));
+      const sent = Buffer.concat(blocks);
+      const arrived: Buffer[] = [];
+      let room = 0;
+      const space = new SpoolSpace(sent.length, () => {});
+      // Ends: with the last byte; a test that waits longer fails by its limit.
+      await new Promise<void>((resolve, reject) => {
+        const next = () => {
+          const block = blocks.shift();
+          if (block === undefined) spool.drain();
+          else {
+            expect(spool.append(block)).toBe(true);
+            // One at a time; and the turn may come while it is written.
+            expect(spool.append(Buffer.alloc(1))).toBe(false);
+            if (blocks.length === 0 && below(2) === 0) spool.drain();
+          }
+        };
+        const read = () => {
+          room += 1 + below(LARGEST);
+          spool.drain();
+        };
+        const spool = new UploadSpool(space, {
+          write(bytes) {
+            const taken = Math.min(room, bytes.length);
+            room -= taken;
+            arrived.push(Buffer.from(bytes.subarray(0, taken)));
+            return taken;
+          },
+          isFull() {
+            if (room > 0) return false;
+            setImmediate(read);
+            return true;
+          },
+          appended: next,
+          drained() {
+            spool.close();
+            resolve();
+          },
+          failed: reject,
+        });
+        next();
+      });
+      expect(Buffer.concat(arrived).equals(sent)).toBe(true);
+      // Its space is free again.
+      expect(space.take(sent.length)).toBe(true);
+    }
+  });
+
+  it('B-44 gives its space back once, also where it is closed within an access', async () => {
+    const space = new SpoolSpace(10, () => {});
+    const end = { write: () => 0, isFull: () => true, appended() {}, drained() {}, failed() {} };
+    for (let run = 0; run < 3; run++) {
+      const spool = new UploadSpool(space, end);
+      expect(spool.append(Buffer.alloc(10))).toBe(true);
+      spool.close();
+      expect(space.take(1)).toBe(false);
+      await expect.poll(() => space.take(10)).toBe(true);
+      expect(space.take(1)).toBe(false);
+      space.giveBack(10);
+    }
+  });
+});
