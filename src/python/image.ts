@@ -8,11 +8,13 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +22,7 @@ import { packageFolder, version } from '../rules/version.ts';
 import { type WasmModule, wasm } from '../rules/webassembly.ts';
 import { startInterpreter } from './interpreter.ts';
 import type { PyodidePackage, Python } from './pyodide.ts';
-import { pack } from './snapshot.ts';
+import { isWhole, pack } from './snapshot.ts';
 
 /** What threads make an interpreter of. Plain data, whose parts threads share. */
 export interface Image {
@@ -40,6 +42,9 @@ const MODULES = [
   ['_quaich_loader', 'loader.py'],
   ['_quaich', 'runner.py'],
 ] as const;
+
+/** Milliseconds after which a memory that was not used is removed: 30 days. */
+const UNUSED = 30 * 24 * 60 * 60 * 1000;
 
 /** Reads the base image, or makes and keeps it. @param cache a folder; null: nothing is kept */
 export async function baseImage(pyodide: PyodidePackage, cache: string | null): Promise<Image> {
@@ -68,6 +73,7 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
   for (const [name, source] of sources) define(python, name, source);
   const memory = memoryOf(python);
   if (file !== null) keep(file, memory);
+  if (cache !== null) clean(cache);
   return { ...image, memory };
 }
 
@@ -102,6 +108,7 @@ function ownFolder(parent: string, name: string): string | null {
   }
 }
 
+/** The memory in a file, which counts as used today; null where there is none, or not all of it. */
 function readShared(file: string): SharedArrayBuffer | null {
   try {
     const memory = new SharedArrayBuffer(statSync(file).size);
@@ -111,9 +118,31 @@ function readShared(file: string): SharedArrayBuffer | null {
     } finally {
       closeSync(descriptor);
     }
-    return memory;
+    touch(file);
+    return isWhole(memory) ? memory : null;
   } catch {
     return null;
+  }
+}
+
+function touch(file: string): void {
+  try {
+    utimesSync(file, Date.now() / 1000, Date.now() / 1000);
+  } catch {
+    // It is somebody else's.
+  }
+}
+
+/** Removes the memories that nobody has used for long: of other versions of Node, of Pyodide, of this package. */
+function clean(cache: string): void {
+  for (const name of readdirSync(cache)) {
+    if (!name.startsWith('pyodide-')) continue;
+    const folder = join(cache, name);
+    try {
+      if (Date.now() - statSync(join(folder, 'memory')).mtimeMs > UNUSED) rmSync(folder, { recursive: true });
+    } catch {
+      // It is being made, or somebody else's.
+    }
   }
 }
 

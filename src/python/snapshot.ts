@@ -36,6 +36,17 @@ export function pack(snapshot: Uint8Array): SharedArrayBuffer {
   return packed;
 }
 
+/** Whether a file that was read has all of a packed snapshot. */
+export function isWhole(packed: SharedArrayBuffer): boolean {
+  if (packed.byteLength < 4 * WORDS) return false;
+  const [, header, count] = new Uint32Array(packed, 0, WORDS);
+  let size = 4 * (WORDS + count) + header;
+  if (size > packed.byteLength) return false;
+  const runs = new Uint32Array(packed, 4 * WORDS, count);
+  for (let index = 0; index < count; index += 2) size += runs[index + 1] - runs[index];
+  return size === packed.byteLength;
+}
+
 export class MemorySnapshot {
   /** Bytes of the memory. */
   readonly size: number;

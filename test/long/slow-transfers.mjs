@@ -1,6 +1,7 @@
-// Many clients that send or take much, slowly: `node test/long/slow-transfers.mjs [CLIENTS] [MEBIBYTES] [SECONDS]`,
-// after `npm run build`. So many clients upload so many MiB each, then as many take as much, within so many seconds;
-// what the server needs of memory, and the p99 of others, alone and meanwhile. The clients are a process of their own.
+// Many clients that send or take much, slowly: `node test/long/slow-transfers.mjs [CLIENTS] [MEBIBYTES] [SECONDS]
+// [sync]`, after `npm run build`. So many clients upload so many MiB each to an async application, then as many take as
+// much, within so many seconds; or they upload it to a sync one, on two workers. What the server needs of memory, and
+// the p99 of others, alone and meanwhile. The clients are a process of their own.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -11,6 +12,7 @@ import { applications, during, pace, row, seconds, serve, watchMemory } from './
 const clients = Number(process.argv[2] ?? 200);
 const size = Number(process.argv[3] ?? 100) * 2 ** 20;
 const time = Number(process.argv[4] ?? 300) * 1000;
+const isSync = process.argv[5] === 'sync';
 /** Of the bodies that the application sends (test/server/apps/deadlines.mjs). */
 const BLOCK = 65_536;
 /** Milliseconds from one piece to the next. */
@@ -28,7 +30,7 @@ async function upload(port) {
   });
   const closed = once(socket, 'close').catch(() => {});
   const fields = `Content-Length: ${size}\r\nConnection: close`;
-  socket.write(`POST /async/length HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`);
+  socket.write(`POST ${isSync ? '' : '/async'}/length HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`);
   const bytes = Buffer.alloc(piece);
   for (let sent = 0; sent < size && !socket.destroyed; sent += piece) {
     if (!socket.write(bytes.subarray(0, size - sent))) await Promise.race([once(socket, 'drain'), closed]);
@@ -77,7 +79,7 @@ async function measure(way) {
   await ended;
   const { first, most } = memory();
   row(
-    `${clients} clients that ${way} ${size / 2 ** 20} MiB each in ${time / 1000} s`,
+    `${clients} clients that ${way} ${size / 2 ** 20} MiB each in ${time / 1000} s, ${isSync ? 'sync' : 'async'}`,
     `${whole} of ${clients} whole after ${seconds(begun)} s`,
     `memory ${first} MiB, most ${most} MiB`,
     `p99 of others ${alone.p99} ms alone, ${beside.p99} ms meanwhile; ` +
@@ -87,5 +89,5 @@ async function measure(way) {
 }
 
 const { TRANSFER, PORT_OF_SERVER } = process.env;
-if (TRANSFER === undefined) for (const way of ['upload', 'download']) await measure(way);
+if (TRANSFER === undefined) for (const way of isSync ? ['upload'] : ['upload', 'download']) await measure(way);
 else await transfer(TRANSFER, Number(PORT_OF_SERVER));

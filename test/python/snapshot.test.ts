@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { MemorySnapshot, pack } from '../../src/python/snapshot.ts';
+import { isWhole, MemorySnapshot, pack } from '../../src/python/snapshot.ts';
 
 const BLOCK = 4096;
 const HEADER = 128;
@@ -22,6 +22,21 @@ it('a snapshot without its blank blocks makes a memory what it was, whatever tha
       expect(Buffer.compare(memory, whole)).toBe(0);
     }),
   );
+});
+
+it('a snapshot that was cut or made longer is told from a whole one', () => {
+  const snapshot = new Uint8Array(HEADER + 3 * BLOCK).fill(1);
+  new Uint32Array(snapshot.buffer, 0, 2).set([1, HEADER]);
+  const packed = new Uint8Array(pack(snapshot));
+  const resized = (size: number): SharedArrayBuffer => {
+    const bytes = new Uint8Array(new SharedArrayBuffer(size));
+    bytes.set(packed.subarray(0, size));
+    return bytes.buffer;
+  };
+  expect(isWhole(resized(packed.length))).toBe(true);
+  for (const size of [0, 1, 12, 13, 24, 100, BLOCK, packed.length - 1, packed.length + 1]) {
+    expect([size, isWhole(resized(size))]).toEqual([size, false]);
+  }
 });
 
 it('blank blocks take no room', () => {
