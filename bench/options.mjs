@@ -38,6 +38,8 @@ npm run bench -- --compare A.json B.json [--limit PERCENT]
   --tiny             one case of each suite once, with two candidates: whether it works
   --rounds N         how often each candidate is started (default: 5)
   --seconds S        length of one measurement (default: 0.5; quick: 1; tiny: 0.1)
+  --warm-up S        load ahead of the first one of a start, a quarter of it ahead of the others (default: 1; quick:
+                     0.5; tiny: 0); what is compiled later counts as the code's own
   --generator NAME   ${GENERATORS.join(' or ')} (default: wrk where it is installed)
   --against FOLDER   another build of Quaich, measured in the same run
   --out FOLDER       where report.json, report.md and report.html go (default: build/bench)
@@ -74,7 +76,7 @@ export function parseOptions(args) {
     size: values.tiny ? 'tiny' : values.quick ? 'quick' : 'full',
     rounds,
     seconds: numberOf('seconds', values.seconds ?? size.seconds, 0.1),
-    warmUp: size.warmUp,
+    warmUp: numberOf('warm-up', values['warm-up'] ?? size.warmUp, 0),
     budget: size.budget,
     generator: chosen('load generator', listOf(values.generator), GENERATORS, [])[0],
     against: values.against && resolve(values.against),
@@ -94,6 +96,7 @@ function parse(args) {
         tiny: { type: 'boolean' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
+        'warm-up': { type: 'string' },
         generator: { type: 'string' },
         against: { type: 'string' },
         out: { type: 'string' },

@@ -183,6 +183,7 @@ describe('the command line of the bench', () => {
       [['--rounds', '0'], /^--rounds takes a number from 1 on, not "0"$/],
       [['--rounds', '2.5'], /^--rounds takes a whole number$/],
       [['--seconds', 'two'], /^--seconds takes a number/],
+      [['--warm-up=-1'], /^--warm-up takes a number from 0 on/],
       [['--generator', 'ab'], /^no load generator ab; there are wrk, autocannon$/],
       [['--quick', '--tiny'], /exclude each other$/],
       [['--limit', '3'], /^--limit goes with --compare$/],
