@@ -126,8 +126,9 @@ function readShared(file: string): SharedArrayBuffer | null {
 }
 
 function touch(file: string): void {
+  const now = Date.now() / 1000;
   try {
-    utimesSync(file, Date.now() / 1000, Date.now() / 1000);
+    utimesSync(file, now, now);
   } catch {
     // It is somebody else's.
   }
@@ -135,11 +136,12 @@ function touch(file: string): void {
 
 /** Removes the memories that nobody has used for long: of other versions of Node, of Pyodide, of this package. */
 function clean(cache: string): void {
+  const before = Date.now() - UNUSED;
   for (const name of readdirSync(cache)) {
     if (!name.startsWith('pyodide-')) continue;
     const folder = join(cache, name);
     try {
-      if (Date.now() - statSync(join(folder, 'memory')).mtimeMs > UNUSED) rmSync(folder, { recursive: true });
+      if (statSync(join(folder, 'memory')).mtimeMs < before) rmSync(folder, { recursive: true });
     } catch {
       // It is being made, or somebody else's.
     }

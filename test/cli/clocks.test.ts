@@ -27,6 +27,8 @@ const TIME_OF_DAY: Record<string, string> = {
     'how long a certificate holds',
   'src/cli/dev/certificate.ts: notAfterDate: new Date(Date.now() + LIFETIME * DAY_MS),': 'how long a certificate holds',
   'src/cli/bench/bench.ts: date: new Date().toISOString(),': 'when a bench was run',
+  'src/python/image.ts: const now = Date.now() / 1000;': 'when a file was used, in any process',
+  'src/python/image.ts: const before = Date.now() - UNUSED;': 'the same',
   'src/middleware/session.ts: const { now = () => Date.now() / 1000 } = options;': 'a cookie outlives this process',
   'src/testing/cookie-jar.ts: return maxAge === undefined ? expires !== undefined && expires.getTime() <= Date.now() : maxAge <= 0;':
     'a cookie may name the time at which it ends',
