@@ -127,6 +127,9 @@ export class Gateway implements SessionContext {
   private ticked = performance.now();
   private dirty: Connection[] = [];
   private spare: Connection[] = [];
+  /** Requests that are over, and their connections, until the end of the turn. */
+  private readonly over: Exchange[] = [];
+  private readonly overOf: ConnectionInfo[] = [];
   /** Those with a request that nobody had room for, in order, and where it wants to go. */
   private waiting = new Map<SocketHost, Route>();
   private dateText = '';
@@ -215,7 +218,7 @@ export class Gateway implements SessionContext {
   request(exchange: Exchange, host: SocketHost): boolean {
     const head = this.head.at(PARSED_HEAD, this.parser.headStart);
     if (this.isTimed) {
-      if (exchange.startTime === 0) exchange.startTime = host.requestedAt || performance.now();
+      if (exchange.startTime === 0) exchange.startTime = host.requestedAt || this.turn.begun;
       host.requestedAt = 0;
     }
     if (this.log.isKept) this.log.began(exchange, head, this.proxies.clientAddress(head, host.info));
@@ -267,8 +270,22 @@ export class Gateway implements SessionContext {
     // One that is refused while it waits for room does not come to `request` again.
     if (exchange.startTime === 0) exchange.startTime = host.requestedAt;
     if (exchange.startTime === host.requestedAt) host.requestedAt = 0;
-    this.log.finished(exchange, host.info);
-    this.traffic.finished(exchange);
+    this.over.push(exchange);
+    this.overOf.push(host.info);
+    this.turn.schedule();
+  }
+
+  /** Tells of the requests that are over when their responses have left. */
+  private tellOver(): void {
+    const { over, overOf } = this;
+    const now = performance.now();
+    const time = Date.now();
+    for (let i = 0; i < over.length; i++) {
+      this.log.finished(over[i], overOf[i], now, time);
+      this.traffic.finished(over[i], now);
+    }
+    over.length = 0;
+    overOf.length = 0;
   }
 
   schedule(connection: Connection): void {
@@ -285,6 +302,7 @@ export class Gateway implements SessionContext {
     for (const connection of dirty) connection.flush();
     dirty.length = 0;
     this.spare = dirty;
+    if (this.over.length > 0) this.tellOver();
   }
 
   private retryWaiting(): void {
@@ -378,6 +396,7 @@ export class Gateway implements SessionContext {
       });
     }
     clearInterval(this.ticker);
+    this.turn.end();
   }
 
   /** Drops all connections. */

@@ -15,12 +15,26 @@ export class Turn {
   hasRoom = false;
   /** Requests wait for that; the gateway says so. */
   isAwaited = false;
+  private time = 0;
   private task: () => void = nothing;
   private immediate: NodeJS.Immediate | null = null;
   private readonly run = (): void => {
     this.immediate = null;
     this.task();
+    this.time = 0;
   };
+
+  /**
+   * Milliseconds, as of `performance.now`, at which this turn began for who asked first. What is read in a turn has
+   * come before it, so this is nearer to the truth than the time at which it is read, and a look at the clock for all.
+   */
+  get begun(): number {
+    if (this.time === 0) {
+      this.time = performance.now();
+      this.schedule();
+    }
+    return this.time;
+  }
 
   /** Says what is done at the end of a turn; the gateway does, once. */
   onEnd(task: () => void): void {
@@ -37,6 +51,7 @@ export class Turn {
     if (this.immediate !== null) clearImmediate(this.immediate);
     this.immediate = null;
     this.task();
+    this.time = 0;
   }
 
   /** A destination has room again: requests that it turned away are offered once more at the end of this turn. */

@@ -18,7 +18,7 @@ const root = new URL('../../', import.meta.url);
 
 /** Lines that ask for the time of day, and why. Durations go by `performance.now()`. */
 const TIME_OF_DAY: Record<string, string> = {
-  'src/server/log/request-log.ts: time: Date.now(),': 'the time in the access log',
+  'src/server/gateway.ts: const time = Date.now();': 'the time in the access log',
   'src/server/report.ts: const now = new Date().toISOString();': 'the time in the error log',
   'src/server/gateway.ts: const now = Date.now();': 'the Date field',
   'src/cli/messages.ts: const message = { level: number, time: Date.now(), msg: text, ...fields };':

@@ -3,7 +3,7 @@ import '../../rules/latin1.ts';
 /** Bytes of memory that is kept. */
 const KEPT = 128 * 1024;
 /** Units of a text up to which a loop beats a call of the engine. */
-const SHORT = 64;
+const SHORT = 32;
 /** Bytes of UTF-8 that a unit has at most. */
 const WIDEST = 3;
 

@@ -17,7 +17,10 @@ export interface AccessRecord {
   status: number;
   /** Bytes of the body, framing not counted. */
   bytes: number;
-  /** Milliseconds from the head of the request to the last byte of the response; fractions are kept. */
+  /**
+   * Milliseconds from the turn of the event loop in which the head of the request came to the end of that in which the
+   * last byte of the response left; fractions are kept.
+   */
   durationMs: number;
   /** Milliseconds since 1970 when the request was over. */
   time: number;

@@ -1,4 +1,4 @@
-import type { HeadReader } from '../../environ/head-record.ts';
+import type { HeadReader, SoughtField } from '../../environ/head-record.ts';
 import type { ConnectionInfo } from '../../environ/variables.ts';
 import type { Exchange } from '../../protocols/exchange.ts';
 import type { RefusedLine } from '../../protocols/host.ts';
@@ -18,12 +18,14 @@ const NOT_READ: RequestFacts = { method: '-', target: '-', protocol: 'HTTP/1.1',
 export class RequestLog {
   readonly isKept: boolean;
   readonly #log: AccessLog;
+  readonly #sought: readonly SoughtField[];
   readonly #mounts: readonly string[];
 
   /** @param prefixes by number of the mount */
   constructor(log: AccessLog, prefixes: readonly string[]) {
     this.isKept = log.isKept;
     this.#log = log;
+    this.#sought = log.facts.fields;
     this.#mounts = prefixes.map((prefix) => prefix || '/');
   }
 
@@ -35,7 +37,7 @@ export class RequestLog {
       method: METHODS[head.methodNumber] || head.method,
       target: head.target,
       protocol: head.protocol,
-      fields: this.#log.facts.fields.map((sought) => head.find(sought)),
+      fields: this.#sought.map((sought) => head.find(sought)),
     };
     if (remoteAddress !== undefined) facts.remoteAddress = remoteAddress;
     exchange.record = facts;
@@ -46,8 +48,8 @@ export class RequestLog {
     if (this.isKept) exchange.record = { ...NOT_READ, ...line };
   }
 
-  /** A request is over. */
-  finished(exchange: Exchange, connection: ConnectionInfo): void {
+  /** A request is over: at `now` as of `performance.now`, `time` since 1970, in milliseconds. */
+  finished(exchange: Exchange, connection: ConnectionInfo, now: number, time: number): void {
     if (!this.isKept) return;
     // Set by the two above alone.
     const facts = (exchange.record as RequestFacts | null) ?? NOT_READ;
@@ -59,8 +61,8 @@ export class RequestLog {
       protocol: facts.protocol,
       status: exchange.finalStatus,
       bytes: exchange.sent,
-      durationMs: startTime === 0 ? 0 : performance.now() - startTime,
-      time: Date.now(),
+      durationMs: startTime === 0 ? 0 : now - startTime,
+      time,
       fields: facts.fields,
       responseHead: exchange.head,
       mount: mount < 0 ? '' : this.#mounts[mount],

@@ -17,8 +17,8 @@ export interface Traffic {
   readonly isCounted: boolean;
   /** An application that got its request at `exchange.takenTime` has begun to answer. */
   answered(exchange: Exchange): void;
-  /** A request is over, also one that no application had. */
-  finished(exchange: Exchange): void;
+  /** A request is over, also one that no application had, at `now` as of `performance.now`. */
+  finished(exchange: Exchange, now: number): void;
   opened(outcome: Admitted): void;
   /** A connection that was not dropped is closed. */
   closed(carried: Carried): void;
@@ -66,12 +66,12 @@ export class CountedTraffic implements Traffic {
     application.observe(Math.max(0, performance.now() - takenTime));
   }
 
-  finished(exchange: Exchange): void {
+  finished(exchange: Exchange, now: number): void {
     const mount = this.#of(exchange);
     mount.statuses[Math.floor(exchange.finalStatus / 100)]++;
     if (exchange.wasLeft) mount.disconnects++;
     // Of what could not be read as a request nobody knows when it began.
-    if (exchange.startTime > 0) mount.total.observe(performance.now() - exchange.startTime);
+    if (exchange.startTime > 0) mount.total.observe(now - exchange.startTime);
   }
 
   #of(exchange: Exchange): MountTraffic {
