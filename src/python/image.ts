@@ -73,7 +73,7 @@ export async function baseImage(pyodide: PyodidePackage, cache: string | null): 
   for (const [name, source] of sources) define(python, name, source);
   const memory = memoryOf(python);
   if (file !== null) keep(file, memory);
-  if (cache !== null) clean(cache);
+  if (cache !== null && folder !== null) clean(cache);
   return { ...image, memory };
 }
 
@@ -134,10 +134,18 @@ function touch(file: string): void {
   }
 }
 
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // It may be written to, and not read.
+  }
+}
+
 /** Removes the memories that nobody has used for long: of other versions of Node, of Pyodide, of this package. */
 function clean(cache: string): void {
   const before = Date.now() - UNUSED;
-  for (const name of readdirSync(cache)) {
+  for (const name of namesIn(cache)) {
     if (!name.startsWith('pyodide-')) continue;
     const folder = join(cache, name);
     try {

@@ -118,9 +118,14 @@ export class BodyRings {
     return false;
   }
 
+  /** Bytes that the ring holds. */
+  size(slot: number): number {
+    return this.#words[this.#header(slot) + BODY_SIZE];
+  }
+
   /** Whether the ring has room for a whole body of `length` bytes (-1: of any length). */
   fits(slot: number, length: number): boolean {
-    return length >= 0 && length <= this.#words[this.#header(slot) + BODY_SIZE];
+    return length >= 0 && length <= this.size(slot);
   }
 
   /** Bytes that the worker has ever read, modulo 2^32. */

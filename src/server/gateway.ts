@@ -276,7 +276,7 @@ export class Gateway implements SessionContext {
   }
 
   /** Tells of the requests that are over when their responses have left. */
-  private tellOver(): void {
+  tellOver(): void {
     const { over, overOf } = this;
     const now = performance.now();
     const time = Date.now();
@@ -396,7 +396,6 @@ export class Gateway implements SessionContext {
       });
     }
     clearInterval(this.ticker);
-    this.turn.end();
   }
 
   /** Drops all connections. */

@@ -47,6 +47,9 @@ export interface FileTransfer {
   readonly gate: Gate;
 }
 
+/** Bytes of a body that go from its file into the ring at a time, at most. */
+const MOST_PASSED = 256 * 1024;
+
 /** One slot of the rings, joined to the exchange it carries. Used again for request after request. */
 export class PooledRequest implements ExchangeOwner {
   readonly slot: number;
@@ -113,8 +116,8 @@ export class PooledRequest implements ExchangeOwner {
     this.isFull = taken < length || (!this.fits && rings.bodies.isFull(this.slot, READ_SIZE));
     if (this.awaited > 0) {
       this.awaited -= taken;
-      if (this.isFull || this.awaited <= 0) this.dispatch();
-      if (this.isFull && this.awaited > 0) return taken + this.keep(address + taken, address + length);
+      if (this.awaited <= 0 || (this.isFull && !this.isWaiting)) this.dispatch();
+      if (this.isFull && this.isWaiting) return taken + this.keep(address + taken, address + length);
     }
     return taken;
   }
@@ -124,6 +127,7 @@ export class PooledRequest implements ExchangeOwner {
     const { spoolSpace, copy } = this.context;
     this.spool ??= spoolSpace && this.spoolIn(spoolSpace);
     if (this.spool !== null && start === end) this.isFull = false;
+    else if (this.spool?.isBusy) return 0;
     else if (!this.spool?.append(copy(start, end))) {
       this.enqueue();
       return 0;
@@ -131,26 +135,32 @@ export class PooledRequest implements ExchangeOwner {
     return end - start;
   }
 
+  /** Its turn has not come, and neither has all of its body. */
+  private get isWaiting(): boolean {
+    return this.awaited === Number.POSITIVE_INFINITY;
+  }
+
   private spoolIn(space: SpoolSpace): UploadSpool {
     const { slot } = this;
     const { rings, scheduleRings } = this.context;
-    return new UploadSpool(space, {
+    const block = Math.min(MOST_PASSED, rings.bodies.size(slot) / 2);
+    return new UploadSpool(space, block, {
       write: (bytes) => {
         scheduleRings();
         return rings.bodies.writeFrom(slot, bytes);
       },
-      isFull: (size) => rings.bodies.isFull(slot, size),
+      isFull: () => rings.bodies.isFull(slot, block),
       appended: () => this.readOn(),
       drained: () => {
         this.endSpool();
         if (this.receiving) this.readOn();
         else this.endBody();
       },
-      failed: () => this.failBody(500),
+      failed: () => (this.isWaiting ? this.bodyFailed(500, '') : this.failBody(500)),
     });
   }
 
-  private endSpool(): void {
+  endSpool(): void {
     this.spool?.close();
     this.spool = null;
   }
@@ -165,8 +175,8 @@ export class PooledRequest implements ExchangeOwner {
     this.context.rings.endBody(this.slot);
   }
 
+  /** It goes no further, whatever may still be in the spool. */
   private failBody(status: number): void {
-    this.endSpool();
     this.context.scheduleRings();
     this.context.rings.failBody(this.slot, status);
   }
@@ -191,10 +201,11 @@ export class PooledRequest implements ExchangeOwner {
       // Nobody has begun to answer it.
       this.exchange?.connection.answer(this.exchange, status, message);
       this.release();
-    } else if (status === 0) {
-      this.disconnected(false);
     } else {
-      this.failBody(status);
+      // What is in there is not the end of the body.
+      this.endSpool();
+      if (status === 0) this.disconnected(false);
+      else this.failBody(status);
     }
   }
 

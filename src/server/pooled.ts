@@ -109,6 +109,11 @@ export class PooledRequests implements ResponseHandler {
     }
   }
 
+  /** There are no workers any more: what is left of requests that none of them has come to is given up. */
+  close(): void {
+    for (const request of this.requests) request?.endSpool();
+  }
+
   /** Tells the application that the server gives up. */
   private cancel(request: PooledRequest, patience: number, complaint: string): void {
     request.since = this.context.turn.now;

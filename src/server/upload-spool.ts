@@ -2,8 +2,6 @@ import { describeFailure } from '../pool/applications.ts';
 import { TemporaryFile } from '../rules/temporary-file.ts';
 import type { Report } from './report.ts';
 
-/** Bytes that are read from a file at a time. */
-const BLOCK = 256 * 1024;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /** The space that all uploads of a server may take in temporary files. */
@@ -33,7 +31,7 @@ export class SpoolSpace {
     if (this.warned) return;
     this.warned = true;
     const { message } = describeFailure(error);
-    this.report('warn', `uploads that wait for a sync worker cannot be kept in a temporary file: ${message}`);
+    this.report('warn', `the temporary file of an upload that waited for a sync worker: ${message}`);
   }
 }
 
@@ -41,14 +39,14 @@ export class SpoolSpace {
 interface BodyEnd {
   /** Appends as many of these bytes as there is room for; says how many. */
   write(bytes: Uint8Array): number;
-  /** Whether there is no room for `size` bytes; `drain` is to be called when there is. */
-  isFull(size: number): boolean;
+  /** Whether there is no room for a block; `drain` is to be called when there is. */
+  isFull(): boolean;
   /** What was last appended to the spool is in its file, or there will be no room for more. */
   appended(): void;
   /** All that was spooled is written. */
   drained(): void;
-  /** What was spooled cannot be read. */
-  failed(error: unknown): void;
+  /** What was spooled cannot be read, or not be passed on. */
+  failed(): void;
 }
 
 /**
@@ -57,7 +55,10 @@ interface BodyEnd {
  * way at a time, and lasts as long as the system takes.
  */
 export class UploadSpool {
+  /** An access to the file is under way. */
+  isBusy = false;
   private readonly space: SpoolSpace;
+  private readonly block: number;
   private readonly end: BodyEnd;
   private file: TemporaryFile | null = null;
   private written = 0;
@@ -65,12 +66,14 @@ export class UploadSpool {
   private rest = NOTHING;
   /** Bytes that are in the ring, or have been there. */
   private passed = 0;
-  private isBusy = false;
   private isDraining = false;
+  private isBroken = false;
   private isClosed = false;
 
-  constructor(space: SpoolSpace, end: BodyEnd) {
+  /** @param block bytes that are passed on at a time */
+  constructor(space: SpoolSpace, block: number, end: BodyEnd) {
     this.space = space;
+    this.block = block;
     this.end = end;
   }
 
@@ -93,9 +96,9 @@ export class UploadSpool {
   /** Passes on what was spooled, as far as there is room. Due when a worker has the request, and when it has read. */
   drain(): void {
     this.isDraining = true;
-    if (this.isBusy) return;
+    if (this.isBusy || this.isBroken) return;
     if (this.passed === this.written + this.rest.length) this.end.drained();
-    else if (!this.end.isFull(BLOCK)) {
+    else if (!this.end.isFull()) {
       this.use(async () => {
         const block = await this.next();
         if (!this.isClosed) this.passed += this.end.write(block);
@@ -106,7 +109,7 @@ export class UploadSpool {
   private async next(): Promise<Buffer> {
     const { file, passed, written, rest } = this;
     if (file === null || passed >= written) return rest.subarray(passed - written);
-    const block = Buffer.allocUnsafe(Math.min(BLOCK, written - passed));
+    const block = Buffer.allocUnsafe(Math.min(this.block, written - passed));
     const { bytesRead } = await file.handle.read(block, 0, block.length, passed);
     if (bytesRead === 0) throw new Error('a temporary file has become shorter');
     return block.subarray(0, bytesRead);
@@ -115,19 +118,20 @@ export class UploadSpool {
   /** One access to the file, and what is next. */
   private use(access: () => Promise<void>): void {
     this.isBusy = true;
-    access().then(
-      () => {
+    access()
+      .then(() => {
         this.isBusy = false;
         if (this.isClosed) this.free();
         else if (this.isDraining) this.drain();
         else this.end.appended();
-      },
-      (error) => {
+      })
+      .catch((error) => {
         this.isBusy = false;
+        this.isBroken = true;
+        this.space.failed(error);
         if (this.isClosed) this.free();
-        else this.end.failed(error);
-      },
-    );
+        else this.end.failed();
+      });
   }
 
   /** The request is over, or has all of it. */
@@ -136,8 +140,12 @@ export class UploadSpool {
     if (!this.isBusy) this.free();
   }
 
+  /** Once, whoever asks. */
   private free(): void {
     this.space.giveBack(this.written + this.rest.length);
+    this.written = 0;
+    this.rest = NOTHING;
     void this.file?.close();
+    this.file = null;
   }
 }

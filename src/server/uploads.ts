@@ -25,9 +25,9 @@ export class Uploads {
 
   /** Whether a worker may have this one. If not, its `dispatch` is called when one may. */
   admits(upload: Upload): boolean {
-    if (this.running.size < this.most()) this.running.add(upload);
-    else this.waiting.add(upload);
-    return this.running.has(upload);
+    const may = this.running.size < this.most();
+    (may ? this.running : this.waiting).add(upload);
+    return may;
   }
 
   /** Its body has ended, or all of it. */

@@ -203,6 +203,7 @@ export class Workers implements Service {
   async stop(timeout: number): Promise<number> {
     this.rings.stop();
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
+    this.requests.close();
     const ended = killed.reduce((sum, count) => sum + count, 0);
     if (ended > 0) this.options.report('warn', `${ended} workers had to be ended; their shutdown hooks did not run`);
     return this.pools.reduce((sum, { pool }) => sum + pool.shutdownFailures, 0);
@@ -262,8 +263,12 @@ export class Workers implements Service {
     return this.bufferBody || (expectsContinue ? 0 : this.options.bufferSmallBody);
   }
 
-  /** Sync workers that may have requests whose bodies are still to come: one is left to others, if there is another. */
+  /**
+   * Sync workers that may have requests whose bodies are still to come: one is left to others, if there is another, and
+   * while the queue is full none gets one more.
+   */
   private mostUploads(): number {
+    if (this.isFull()) return 0;
     if (this.bufferBody + this.options.bufferSmallBody === 0) return Number.POSITIVE_INFINITY;
     const [sync] = this.pools;
     return Math.max(1, sync.inService - 1);

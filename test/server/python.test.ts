@@ -231,6 +231,11 @@ describe('the command', () => {
     for (const name of all) if (name !== own) utimesSync(join(kept, name, 'memory'), 0, 0);
     expect(await check()).toEqual([own]);
     expect(statSync(memory).size).toBeGreaterThan(0.9 * size);
+  }, 90_000);
+
+  it('PY-50 goes without where nothing can be kept', async () => {
+    const nowhere = ['--check', './site.py', '--python-cache', join(apps, 'site.py/nowhere')];
+    expect(await ended(startCommand(nowhere, { cwd: apps }))).toMatchObject({ code: 0 });
   });
 
   it('PY-03 says what to install', async () => {

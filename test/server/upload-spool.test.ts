@@ -30,7 +30,7 @@ describe('UploadSpool', () => {
           room += 1 + below(LARGEST);
           spool.drain();
         };
-        const spool = new UploadSpool(space, {
+        const spool = new UploadSpool(space, 1 + below(LARGEST), {
           write(bytes) {
             const taken = Math.min(room, bytes.length);
             room -= taken;
@@ -57,11 +57,31 @@ describe('UploadSpool', () => {
     }
   });
 
+  it('B-44 fails where what it was told to do next fails, and gives its space back once', async () => {
+    const reports: string[] = [];
+    const space = new SpoolSpace(10, (_level, message) => reports.push(message));
+    let failures = 0;
+    const spool = new UploadSpool(space, 1, {
+      write: () => 0,
+      isFull: () => true,
+      appended() {
+        spool.close();
+        throw new Error('a defect');
+      },
+      drained() {},
+      failed: () => failures++,
+    });
+    expect(spool.append(Buffer.alloc(10))).toBe(true);
+    await expect.poll(() => reports.length).toBe(1);
+    expect([reports[0], failures]).toEqual([expect.stringContaining('a defect'), 0]);
+    expect([space.take(10), space.take(1)]).toEqual([true, false]);
+  });
+
   it('B-44 gives its space back once, also where it is closed within an access', async () => {
     const space = new SpoolSpace(10, () => {});
     const end = { write: () => 0, isFull: () => true, appended() {}, drained() {}, failed() {} };
     for (let run = 0; run < 3; run++) {
-      const spool = new UploadSpool(space, end);
+      const spool = new UploadSpool(space, 1, end);
       expect(spool.append(Buffer.alloc(10))).toBe(true);
       spool.close();
       expect(space.take(1)).toBe(false);

@@ -1,7 +1,8 @@
 /** B-44: slow uploads do not occupy workers, where the server waits for their bodies. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readlinkSync, truncateSync } from 'node:fs';
-import { platform } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, truncateSync } from 'node:fs';
+import { platform, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
@@ -24,6 +25,7 @@ async function start(options: Partial<ServeOptions>): Promise<Server> {
     apps: [
       { module, export: 'app' },
       { prefix: '/busy', module, export: 'busy' },
+      { prefix: '/late', module, export: 'late' },
     ],
     bind: '127.0.0.1:0',
     syncWorkers: 1,
@@ -281,6 +283,56 @@ describe('uploads that wait for their turn (pooled sync)', () => {
     for (const client of [holder, second, third, fourth]) await client.all();
   });
 
+  it('B-44 G-63 are not complete where their clients end within them, when their turn has come', async () => {
+    const server = await start({ syncWorkers: 2 });
+    const holder = await first(server);
+    const outcome = join(mkdtempSync(join(tmpdir(), 'quaich-uploads-')), 'outcome');
+    const fields = `X-Outcome: ${outcome}\r\nContent-Length: ${body.length}`;
+    const cut = new Client(server.url);
+    cut.send(`POST /late?700 HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n${body.slice(0, 1.3 * MIB)}`);
+    if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(1);
+    holder.send(body.slice(MIB));
+    await holder.all();
+    await pause(200);
+    cut.socket.end();
+    await expect.poll(() => existsSync(outcome) && readFileSync(outcome, 'utf8')).toMatch(/^(Client|Request)/);
+    if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(0);
+  });
+
+  it('B-44 go to one worker each, also when there are more workers while they come', async () => {
+    const server = await start({ syncWorkers: 2 });
+    const holder = await first(server);
+    const begin = Math.floor(1.2 * MIB);
+    const others = [1, 2, 3].map(() => new Client(server.url).send(head + body.slice(0, begin)));
+    const adding = server.addSyncWorkers(2);
+    for (let at = begin; at < body.length; at += 20_000) {
+      for (const client of others) client.send(body.slice(at, at + 20_000));
+      await pause(10);
+    }
+    await adding;
+    for (const client of others) expect(parseResponses(await client.all())[0].body).toBe(answerTo(body));
+    holder.send(body.slice(MIB));
+    expect(parseResponses(await holder.all())[0].body).toBe(answerTo(body));
+  });
+
+  it('B-44 L-23 wait on while the queue is full, and are not refused for that', async () => {
+    const server = await start({ syncWorkers: 2, limitQueue: 1 });
+    const holder = await first(server);
+    const others = [1, 2, 3].map(() => new Client(server.url).send(head + body.slice(0, 1.2 * MIB)));
+    if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(3);
+    const busy = [1, 2].map(() => new Client(server.url).send(GET('/busy?500')));
+    // The gateway has them when it answers what came behind them.
+    expect(await talk(server.url, 'nonsense\r\n\r\n')).toContain(' 400 ');
+    holder.socket.destroy();
+    for (const client of busy) await client.until((text) => text.includes('done'));
+    for (const client of others) {
+      client.send(body.slice(1.2 * MIB));
+      expect(parseResponses(await client.all())[0].body).toBe(answerTo(body));
+      client.socket.destroy();
+    }
+    for (const client of busy) client.socket.destroy();
+  });
+
   it.runIf(isLinux)('B-44 G-63 tell the application where the file is damaged', async () => {
     const server = await start({ syncWorkers: 2 });
     const holder = await first(server);
@@ -306,7 +358,7 @@ describe('uploads that wait for their turn (pooled sync)', () => {
     await expect.poll(() => command.stderr, { timeout: 10_000 }).toContain(reason);
     holder.send(body.slice(MIB));
     for (const client of [holder, ...next]) expect(parseResponses(await client.all())[0].body).toBe(answerTo(body));
-    expect(command.stderr.split('temporary file')).toHaveLength(2);
+    expect(command.stderr.split('the temporary file')).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,6 @@
 // Applications for bodies that come slowly.
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 
 let uploads = 0;
 
@@ -26,9 +27,34 @@ export function* app(environ, startResponse) {
   yield Buffer.from(`${size} ${hash.digest('hex')}`);
 }
 
+const pause = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+
+/**
+ * Waits as many milliseconds as the query says, reads the body slowly, and writes what came of it to the file that
+ * X-Outcome names.
+ */
+export function late(environ, startResponse) {
+  pause(Number(environ.QUERY_STRING));
+  let size = 0;
+  let outcome = 'complete';
+  try {
+    for (;;) {
+      const block = environ['wsgi.input'].read(65_536);
+      if (block.length === 0) break;
+      size += block.length;
+      pause(10);
+    }
+  } catch (error) {
+    outcome = error.name;
+  }
+  writeFileSync(environ.HTTP_X_OUTCOME, `${outcome} ${size}`);
+  startResponse('200 OK', []);
+  return [];
+}
+
 /** Keeps its worker busy for as many milliseconds as the query says. */
 export function busy(environ, startResponse) {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(environ.QUERY_STRING));
+  pause(Number(environ.QUERY_STRING));
   startResponse('200 OK', []);
   return [Buffer.from('done')];
 }
