@@ -28,7 +28,7 @@ export class RequestAborted extends QuaichError {
 
 /** The request body broke its framing or a limit, so it will never be complete (G-63). */
 export class RequestBodyError extends QuaichError {
-  /** The status that fits, when the application has not answered yet: 400, 408 or 413. */
+  /** The status that fits, when the application has not answered yet: 400, 408, 413; 500 where the server failed. */
   readonly status: number;
 
   constructor(message: string, status = 400, options?: ErrorOptions) {

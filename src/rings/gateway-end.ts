@@ -308,9 +308,7 @@ export class GatewayEnd {
     this.#setWord(slot, BODY_STATE, BODY_END);
   }
 
-  /**
-   * The request body will never be complete (G-63); `status` is that of the worker's RequestBodyError: 400, 408, 413.
-   */
+  /** The request body will never be complete (G-63); `status` is that of the RequestBodyError: 400, 408, 413, 500. */
   failBody(slot: number, status: number): void {
     this.#setWord(slot, BODY_STATE, status);
   }

@@ -263,12 +263,17 @@ export class PooledRequest implements ExchangeOwner {
     return this.exchange !== null || this.patience > 0;
   }
 
+  /** More of the body is to come: from the client, or from the spool. */
+  private get isBodyDue(): boolean {
+    return this.spool === null ? this.receiving : !this.spool.isBroken;
+  }
+
   /** It is not the application's turn, but the client's; or it has read more of the body since the last call. */
   isExcused(): boolean {
     if (this.owed > 0 || this.file !== null) return true;
     const { rings } = this.context;
     const read = rings.bodies.read(this.slot);
-    if (read === this.bodySeen) return (this.receiving || this.spool !== null) && rings.bodies.unread(this.slot) === 0;
+    if (read === this.bodySeen) return this.isBodyDue && rings.bodies.unread(this.slot) === 0;
     this.bodySeen = read;
     return true;
   }

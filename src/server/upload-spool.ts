@@ -57,6 +57,8 @@ interface BodyEnd {
 export class UploadSpool {
   /** An access to the file is under way. */
   isBusy = false;
+  /** It failed, and passes nothing on any more. */
+  isBroken = false;
   private readonly space: SpoolSpace;
   private readonly block: number;
   private readonly end: BodyEnd;
@@ -67,7 +69,6 @@ export class UploadSpool {
   /** Bytes that are in the ring, or have been there. */
   private passed = 0;
   private isDraining = false;
-  private isBroken = false;
   private isClosed = false;
 
   /** @param block bytes that are passed on at a time */

@@ -268,8 +268,8 @@ export class Workers implements Service {
    * while the queue is full none gets one more.
    */
   private mostUploads(): number {
-    if (this.isFull()) return 0;
     if (this.bufferBody + this.options.bufferSmallBody === 0) return Number.POSITIVE_INFINITY;
+    if (this.isFull()) return 0;
     const [sync] = this.pools;
     return Math.max(1, sync.inService - 1);
   }

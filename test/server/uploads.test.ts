@@ -1,6 +1,15 @@
 /** B-44: slow uploads do not occupy workers, where the server waits for their bodies. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -286,7 +295,8 @@ describe('uploads that wait for their turn (pooled sync)', () => {
   it('B-44 G-63 are not complete where their clients end within them, when their turn has come', async () => {
     const server = await start({ syncWorkers: 2 });
     const holder = await first(server);
-    const outcome = join(mkdtempSync(join(tmpdir(), 'quaich-uploads-')), 'outcome');
+    const folder = mkdtempSync(join(tmpdir(), 'quaich-uploads-'));
+    const outcome = join(folder, 'outcome');
     const fields = `X-Outcome: ${outcome}\r\nContent-Length: ${body.length}`;
     const cut = new Client(server.url);
     cut.send(`POST /late?700 HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n${body.slice(0, 1.3 * MIB)}`);
@@ -296,6 +306,7 @@ describe('uploads that wait for their turn (pooled sync)', () => {
     await pause(200);
     cut.socket.end();
     await expect.poll(() => existsSync(outcome) && readFileSync(outcome, 'utf8')).toMatch(/^(Client|Request)/);
+    rmSync(folder, { recursive: true });
     if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(0);
   });
 
