@@ -23,6 +23,7 @@ import {
   nextSocket,
   RESPONSE_AWAITED,
   RESPONSE_BREAK,
+  RESPONSE_BROKEN,
   RESPONSE_DONE,
   RESPONSE_END,
   RESPONSE_STARTED,
@@ -258,6 +259,7 @@ export abstract class Connection implements ResponseConnection, InputReader {
   done(exchange: Exchange): void {
     if (exchange.state === RESPONSE_AWAITED) this.sendPage(exchange, exchange.unanswered, '');
     else if (exchange.state === RESPONSE_STARTED) this.breakResponse(exchange);
+    exchange.wasBroken = exchange.state === RESPONSE_BROKEN;
     exchange.state = nextResponse(exchange.state, RESPONSE_DONE);
     exchange.owner = null;
     this.host.finished(exchange);

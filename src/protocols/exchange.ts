@@ -127,6 +127,8 @@ export class Exchange {
   /** `data` returned false, and the owner has not been told to go on. */
   stalled = false;
   next: Exchange | null = null;
+  /** It is over, and its response was broken off: the connection ends where that stands. */
+  wasBroken = false;
   /** Its connection has ended the response ahead of its owner. */
   private isEnded = false;
 

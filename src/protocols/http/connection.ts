@@ -360,7 +360,7 @@ export class HttpConnection extends Connection {
       this.retry();
     } else {
       this.output.addHeld(next);
-      if (next.state === RESPONSE_BROKEN) this.cut(next);
+      if (next.state === RESPONSE_BROKEN || next.wasBroken) this.cut(next);
       else if (next.state === RESPONSE_OVER) this.advance(next);
       else this.retry();
     }

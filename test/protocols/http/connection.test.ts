@@ -170,6 +170,23 @@ describe('order and persistence', () => {
     expect(d.take()).toBe(OK);
   });
 
+  it.each([
+    ['before it is over', false],
+    ['when it is over', true],
+  ])('G-122 G-141 one that breaks off %s behind others ends the connection where it stands', (_title, isOver) => {
+    const d = new Driver().feed(GET.repeat(3));
+    const [first, second, third] = d.requests;
+    third.answer();
+    second.start(10);
+    second.data('12345');
+    second.exchange.connection.breakResponse(second.exchange);
+    if (isOver) second.done();
+    expect(d.destroyed).toBe('no');
+    first.answer();
+    expect(d.take()).toBe(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345`);
+    expect(d.destroyed).not.toBe('no');
+  });
+
   it('a request that is not safe waits until those before it are answered, and holds up those behind', () => {
     const d = new Driver().feed(GET + post('abc') + GET);
     expect(d.requests).toHaveLength(1);
