@@ -6,6 +6,10 @@ export class Gate {
   #resolve: (() => void) | null = null;
   #reject: ((reason: unknown) => void) | null = null;
 
+  get isAwaited(): boolean {
+    return this.#resolve !== null;
+  }
+
   /** Ends: with `release`, and with `refuse`, which rejects. */
   wait(): Promise<void> {
     return new Promise((resolve, reject) => {

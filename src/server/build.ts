@@ -4,6 +4,7 @@ import { describeFailure } from '../pool/applications.ts';
 import { Parser } from '../protocols/http/parser.ts';
 import { createSharedMemory, type SharedMemory } from '../rules/webassembly.ts';
 import { Acceptor } from './accept.ts';
+import { SpoolSpace } from './body-spool.ts';
 import { Deaths } from './deaths.ts';
 import { Gateway, type Route } from './gateway.ts';
 import type { OpenSession } from './http2/session-host.ts';
@@ -25,7 +26,6 @@ import { noStatus, type StatusAddress, type StatusOptions, StatusServer } from '
 import { CountedTraffic, noTraffic } from './status/traffic.ts';
 import { type Encryption, noEncryption } from './tls/encryption.ts';
 import { Turn } from './turn.ts';
-import { SpoolSpace } from './upload-spool.ts';
 import { Workers, type WorkersOptions } from './workers.ts';
 
 /** Requests of one connection that are begun before the first is answered. */
@@ -86,7 +86,7 @@ export async function build(
     turn,
   );
   const deaths = new Deaths(options.maxDeaths, options.deathsWindow);
-  const spoolSpace = options.spoolUploads === 0 ? null : new SpoolSpace(options.spoolUploads, report);
+  const spoolSpace = options.limitSpool === 0 ? null : new SpoolSpace(options.limitSpool, report);
   const shared = { traffic, timed, errorLog, deaths, spoolSpace, fail, first: plan.first };
   const workers = groups.map(
     (group, index) => new Workers(workersOptions(group, memories[index], options, shared), parser, turn),

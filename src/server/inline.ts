@@ -109,7 +109,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.gone !== null) return Promise.reject(this.gone);
     this.onHead(this.exchange);
     this.connection.respond(this.exchange, head, true);
-    return sendFile(this.exchange, descriptor, length, () => this.drain());
+    return sendFile(this.exchange, { descriptor, position: null }, length, () => this.drain());
   }
 
   hint(lines: string): void {

@@ -247,11 +247,11 @@ export const settings = {
     [0, MOST_BUFFERED],
     'As many in place of that, also where the client waits to be asked for its body (100 Continue)',
   ),
-  spoolUploads: size(
+  limitSpool: size(
     'Workers',
     2 ** 30,
     [0, Number.MAX_SAFE_INTEGER],
-    'Bytes that all request bodies together may take in temporary files (in the folder TMPDIR) while they wait for their turn to have a sync worker; 0 for none: they wait unread, and get 503 when that takes too long',
+    'Bytes that bodies may take in temporary files, all together (in the folder TMPDIR): of requests that wait for their turn to have a sync worker, and of responses whose clients are slow while others wait for the worker; 0 for none: such requests wait unread, and get 503 when that takes too long, and workers wait for slow clients',
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),

@@ -1,14 +1,13 @@
 import { READ_SIZE } from '../../assembly/layout.ts';
-import { ClientDisconnected, RequestAborted } from '../interface/errors.ts';
 import type { ErrorStream } from '../interface/types.ts';
-import type { OpenFiles } from '../pool/open-files.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/index.ts';
-import type { Gate } from '../rules/gate.ts';
+import { type Backlog, SpooledBacklog } from './backlog.ts';
+import { BodySpool, type SpoolSpace } from './body-spool.ts';
+import type { FileTransfer } from './send-file.ts';
 import type { Traffic } from './status/traffic.ts';
 import type { Turn } from './turn.ts';
-import { type SpoolSpace, UploadSpool } from './upload-spool.ts';
 import type { Uploads } from './uploads.ts';
 
 /** What the pooled requests of a gateway need from it. */
@@ -17,7 +16,7 @@ export interface PooledContext {
   readonly turn: Turn;
   readonly traffic: Traffic;
   readonly uploads: Uploads;
-  /** Of uploads that wait for their turn; null: they wait unread. */
+  /** Of bodies that wait for a worker or a client; null: uploads wait unread, and workers for clients. */
   readonly spoolSpace: SpoolSpace | null;
   /** The steps of requests are timed, and it is noted who has them. */
   readonly isTimed: boolean;
@@ -37,14 +36,6 @@ export interface PooledContext {
   copy(start: number, end: number): Buffer;
   /** A worker said something about itself. */
   note(worker: number, code: number, text: string): void;
-}
-
-export interface FileTransfer {
-  readonly descriptor: number;
-  /** Of the thread that opened the file, where that has ended: closing it is left to us. */
-  orphanOf: OpenFiles | null;
-  /** Held until the client has taken what was sent. */
-  readonly gate: Gate;
 }
 
 /** Bytes of a body that go from its file into the ring at a time, at most. */
@@ -86,7 +77,11 @@ export class PooledRequest implements ExchangeOwner {
   /** A file is being sent: the slot rests until that has ended. */
   file: FileTransfer | null = null;
   /** Has what the body ring had no room for, and all that comes behind it. */
-  private spool: UploadSpool | null = null;
+  private spool: BodySpool | null = null;
+  /** Has what the client has not taken of the response, and all that comes behind it. */
+  backlog: Backlog | null = null;
+  /** `isBehind`, at the last look. */
+  wasBehind = false;
   private readonly context: PooledContext;
 
   constructor(slot: number, context: PooledContext) {
@@ -102,6 +97,7 @@ export class PooledRequest implements ExchangeOwner {
     this.since = 0;
     this.queuedAt = 0;
     this.bodySeen = 0;
+    this.wasBehind = false;
     this.answered = false;
     this.receiving = exchange.hasBody;
     this.fits = exchange.hasBody && rings.bodies.fits(this.slot, exchange.bodyLength);
@@ -140,17 +136,19 @@ export class PooledRequest implements ExchangeOwner {
     return this.awaited === Number.POSITIVE_INFINITY;
   }
 
-  private spoolIn(space: SpoolSpace): UploadSpool {
+  private spoolIn(space: SpoolSpace): BodySpool {
     const { slot } = this;
     const { rings, scheduleRings } = this.context;
     const block = Math.min(MOST_PASSED, rings.bodies.size(slot) / 2);
-    return new UploadSpool(space, block, {
+    return new BodySpool(space, block, {
       write: (bytes) => {
         scheduleRings();
         return rings.bodies.writeFrom(slot, bytes);
       },
       isFull: () => rings.bodies.isFull(slot, block),
-      appended: () => this.readOn(),
+      appended: () => {
+        if (this.isWaiting) this.readOn();
+      },
       drained: () => {
         this.endSpool();
         if (this.receiving) this.readOn();
@@ -217,15 +215,79 @@ export class PooledRequest implements ExchangeOwner {
     }
     this.context.scheduleRings();
     this.context.rings.cancel(this.slot, givenUp ? CANCEL_ABORTED : CANCEL_DISCONNECTED);
-    this.file?.gate.refuse(givenUp ? new RequestAborted() : new ClientDisconnected());
+    this.endBacklog();
+    this.file?.close();
   }
 
   drained(): void {
-    this.file?.gate.release();
+    this.file?.drained();
+    if (this.backlog === null) this.grant();
+    else this.backlog.drained();
+  }
+
+  /** The worker may send as much again as it has sent. */
+  private grant(): void {
     if (this.owed === 0) return;
     this.context.scheduleRings();
     this.context.rings.grant(this.slot, this.owed);
     this.owed = 0;
+  }
+
+  /** Its worker waits for the client. */
+  get isBehind(): boolean {
+    return this.file === null ? this.owed > 0 && this.backlog === null : this.file.isBehind;
+  }
+
+  /** Its worker is not to wait for the client any more (B-45). */
+  relieve(): void {
+    const { context, exchange, file, slot } = this;
+    const { rings, spoolSpace } = context;
+    if (exchange === null || exchange.isCut || spoolSpace === null) return;
+    if (file === null) {
+      const caughtUp = (): void => {
+        this.endBacklog();
+        this.grant();
+      };
+      this.backlog = SpooledBacklog.begin(exchange, spoolSpace, () => this.grant(), caughtUp);
+      if (this.backlog !== null) this.grant();
+    } else if (file.takeOver(spoolSpace)) {
+      this.backlog = file;
+      this.file = null;
+      context.scheduleRings();
+      rings.fileDone(slot);
+    }
+  }
+
+  endBacklog(): void {
+    this.backlog?.close();
+    this.backlog = null;
+  }
+
+  /** The response is complete, as far as the worker is concerned. */
+  end(exchange: Exchange): void {
+    this.owed = 0; // it waits for nobody
+    if (this.backlog === null) exchange.connection.end(exchange);
+    else this.backlog.complete();
+  }
+
+  /** The worker is through with the request. */
+  done(): void {
+    const { exchange } = this;
+    if (!this.handOver()) {
+      this.endBacklog();
+      if (exchange !== null) exchange.connection.done(exchange);
+    }
+    this.release();
+  }
+
+  /** Leaves what is left of a complete response to itself; false where the worker is needed for it. */
+  handOver(): boolean {
+    const { backlog } = this;
+    if (!backlog?.isComplete) return false;
+    this.backlog = null;
+    this.exchange = null;
+    backlog.leave();
+    return true;
   }
 
   /** Hands the request to the sync workers, as soon as they may have one more whose body is still to come. */

@@ -12,11 +12,12 @@ import {
   type LentBlocks,
   type ResponseHandler,
 } from '../rings/index.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
-import { Gate } from '../rules/gate.ts';
 import { property } from '../rules/property.ts';
-import { type FileTransfer, type PooledContext, PooledRequest } from './pooled-request.ts';
-import { sendFile } from './send-file.ts';
+import { describeError } from '../rules/show.ts';
+import { type PooledContext, PooledRequest } from './pooled-request.ts';
+import { FileTransfer } from './send-file.ts';
 
 /** FILE_DONE for what `sendFile` rejects with; of a client that has gone the worker knows. */
 function fileEnd(error: unknown): number {
@@ -128,6 +129,18 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) if (request?.wasQueued) request.queuedAt ||= now;
   }
 
+  /** Frees the sync workers that wait for their clients, and did so at the last call (B-45). */
+  relieve(): void {
+    const { rings } = this.context;
+    for (const request of this.requests) {
+      if (!request) continue;
+      const { wasBehind, isBehind, slot } = request;
+      request.wasBehind = isBehind;
+      const worker = wasBehind && isBehind ? rings.owner(slot) : -1;
+      if (worker >= 0 && worker < rings.layout.syncWorkers) request.relieve();
+    }
+  }
+
   /** Requests that have been in the sync queue since before `time` (milliseconds). */
   queuedSince(time: number): number {
     let count = 0;
@@ -176,7 +189,7 @@ export class PooledRequests implements ResponseHandler {
       file.orphanOf = files;
       return;
     }
-    this.giveUp(request, worker);
+    if (!request.handOver()) this.giveUp(request, worker);
     request.release();
   }
 
@@ -187,7 +200,7 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) {
       if (!request?.isRunning || request.file !== null || this.context.rings.owner(request.slot) !== worker) continue;
       request.patience = 0;
-      this.giveUp(request, worker);
+      if (!request.handOver()) this.giveUp(request, worker);
     }
   }
 
@@ -195,6 +208,7 @@ export class PooledRequests implements ResponseHandler {
   private giveUp(request: PooledRequest, worker: number, status = 500, message = ''): void {
     const { exchange } = request;
     request.exchange = null;
+    request.endBacklog();
     if (exchange === null) return;
     this.noteWorker(exchange, worker);
     if (exchange.state === RESPONSE_AWAITED) {
@@ -219,15 +233,15 @@ export class PooledRequests implements ResponseHandler {
     const { rings } = this.context;
     const free = () => rings.freeBlocks(lent);
     const exchange = head === null ? this.requests[slot].exchange : this.respond(slot, head, final !== MORE);
-    if (exchange === null) free();
-    else
-      this.sent(
-        slot,
-        exchange,
-        length,
-        final,
-        exchange.connection.lend(exchange, this.bytes, start, start + length, free),
-      );
+    if (exchange === null) {
+      free();
+    } else if (this.requests[slot].backlog !== null) {
+      this.send(slot, exchange, start, length, final);
+      free();
+    } else {
+      const wanted = exchange.connection.lend(exchange, this.bytes, start, start + length, free);
+      this.sent(slot, exchange, length, final, wanted);
+    }
   }
 
   file(slot: number, head: HeadMessage, descriptor: number, size: number): void {
@@ -239,12 +253,19 @@ export class PooledRequests implements ResponseHandler {
       return;
     }
     const request = this.requests[slot];
-    const file: FileTransfer = { descriptor, orphanOf: null, gate: new Gate() };
+    const file = new FileTransfer(exchange, descriptor);
     request.file = file;
-    // Ends: when the client has taken what was sent, and when it has gone (rejected), by itself or by --timeout-send.
-    sendFile(exchange, descriptor, size, () => file.gate.wait())
-      .then(() => FILE_SENT, fileEnd)
+    file
+      .send(size)
+      .then(
+        () => FILE_SENT,
+        (error) => {
+          if (file.isOwn && !isDisconnect(error)) this.context.errors.write(`${describeError(error)}\n`);
+          return fileEnd(error);
+        },
+      )
       .then((end) => {
+        if (file.isOwn) return;
         request.file = null;
         if (file.orphanOf !== null) {
           if (!this.filesInUse.has(descriptor)) closeOpenFile(file.orphanOf, descriptor);
@@ -264,13 +285,12 @@ export class PooledRequests implements ResponseHandler {
 
   abort(slot: number): void {
     const { exchange } = this.requests[slot];
+    this.requests[slot].endBacklog();
     exchange?.connection.breakResponse(exchange);
   }
 
   done(slot: number): void {
-    const { exchange } = this.requests[slot];
-    if (exchange !== null) exchange.connection.done(exchange);
-    this.requests[slot].release();
+    this.requests[slot].done();
   }
 
   wantContinue(slot: number): void {
@@ -318,11 +338,22 @@ export class PooledRequests implements ResponseHandler {
   }
 
   private send(slot: number, exchange: Exchange, start: number, length: number, final: Final): void {
-    const wanted = length === 0 || exchange.connection.data(exchange, this.bytes, start, start + length);
+    const { backlog } = this.requests[slot];
+    let wanted = length === 0;
+    if (length > 0) {
+      if (backlog === null) wanted = exchange.connection.data(exchange, this.bytes, start, start + length);
+      else backlog.append(this.copy(start, start + length));
+    }
     this.sent(slot, exchange, length, final, wanted);
   }
 
-  /** Body bytes were given to the connection. */
+  private copy(start: number, end: number): Buffer {
+    const copy = Buffer.allocUnsafe(end - start);
+    copyBytes(copy, 0, this.bytes, start, end);
+    return copy;
+  }
+
+  /** Body bytes were given to the connection, or are kept for it. */
   private sent(slot: number, exchange: Exchange, length: number, final: Final, wanted: boolean): void {
     const request = this.requests[slot];
     request.since = 0;
@@ -331,7 +362,7 @@ export class PooledRequests implements ResponseHandler {
       if (wanted) request.drained();
       return;
     }
-    exchange.connection.end(exchange);
-    if (final === DONE) this.done(slot);
+    request.end(exchange);
+    if (final === DONE) request.done();
   }
 }

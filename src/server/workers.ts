@@ -11,6 +11,7 @@ import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd, noteArrival } from '../rings/index.ts';
 import { shown } from '../rules/show.ts';
+import type { SpoolSpace } from './body-spool.ts';
 import type { Deaths } from './deaths.ts';
 import { KindPool, type SharedData, type SupervisionOptions, type WorkerPlace } from './kind-pool.ts';
 import { PLACES } from './memory.ts';
@@ -21,7 +22,6 @@ import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import { type ServiceStatus, workerStatuses } from './status/workers.ts';
 import type { Turn } from './turn.ts';
-import type { SpoolSpace } from './upload-spool.ts';
 import { Uploads } from './uploads.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -29,6 +29,9 @@ import { Watchdog } from './watchdog.ts';
 const MOST_TOLD = 20;
 /** Characters of their targets. */
 const MOST_SHOWN = 200;
+
+/** Milliseconds that a sync worker waits for a client, and at most twice as many, when requests wait for the worker. */
+const CLIENT_PATIENCE = 50;
 
 const NO_WORKER = 'no worker is ready';
 
@@ -87,6 +90,8 @@ export class Workers implements Service {
   private warned = false;
   /** Requests that sync workers have, or are to have. */
   private syncRequests = 0;
+  /** Runs while requests wait for a sync worker. */
+  private clientTimer: NodeJS.Timeout | null = null;
   private ringsDirty = false;
 
   constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
@@ -118,6 +123,7 @@ export class Workers implements Service {
       isFull: () => this.isFull(),
       queued: () => {
         this.syncRequests++;
+        this.lookAtClients();
       },
       slotFreed: (worker, wasQueued) => {
         if (wasQueued) this.syncRequests--;
@@ -202,6 +208,7 @@ export class Workers implements Service {
   /** Tells the workers to stop, and waits for them. */
   async stop(timeout: number): Promise<number> {
     this.rings.stop();
+    if (this.clientTimer !== null) clearTimeout(this.clientTimer);
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
     this.requests.close();
     const ended = killed.reduce((sum, count) => sum + count, 0);
@@ -296,6 +303,7 @@ export class Workers implements Service {
       return;
     }
     this.requests.lookAtQueue(now);
+    this.lookAtClients(); // there may be fewer workers
     if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, BUSY, 1);
     if (queueWarning === 0) return;
     const stranded = this.requests.queuedSince(now - queueWarning);
@@ -309,12 +317,27 @@ export class Workers implements Service {
     this.warned = stranded > 0;
   }
 
-  /** As many requests wait for a sync worker as may (L-23): beyond those that each worker in service has, or takes. */
+  /** As many requests wait for a sync worker as may (L-23). */
   private isFull(): boolean {
     const { limitQueue } = this.options;
-    if (limitQueue === 0) return false;
+    return limitQueue > 0 && this.waiting >= limitQueue;
+  }
+
+  /** Requests beyond those that each sync worker in service has, or takes. */
+  private get waiting(): number {
     const [sync] = this.pools; // requests that are queued are theirs
-    return this.syncRequests - sync.inService >= limitQueue;
+    return this.syncRequests - sync.inService;
+  }
+
+  /** While requests wait for a sync worker, none is to wait for a client (B-45). */
+  private lookAtClients(): void {
+    if (this.clientTimer !== null || this.waiting <= 0) return;
+    this.clientTimer = setTimeout(() => {
+      this.clientTimer = null;
+      this.requests.relieve();
+      this.lookAtClients();
+    }, CLIENT_PATIENCE);
+    this.clientTimer.unref();
   }
 
   /** Ends async workers whose event loop does not turn. Those without requests have nobody to keep waiting. */

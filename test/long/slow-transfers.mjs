@@ -1,6 +1,6 @@
 // Many clients that send or take much, slowly: `node test/long/slow-transfers.mjs [CLIENTS] [MEBIBYTES] [SECONDS]
 // [sync]`, after `npm run build`. So many clients upload so many MiB each to an async application, then as many take as
-// much, within so many seconds; or they upload it to a sync one, on two workers. What the server needs of memory, and
+// much, within so many seconds; or they do so with a sync one, on two workers. What the server needs of memory, and
 // the p99 of others, alone and meanwhile. The clients are a process of their own.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +43,9 @@ async function upload(port) {
 async function download(port) {
   const socket = net.connect(port, '127.0.0.1').pause();
   socket.on('error', () => {});
-  socket.write(`GET /async/blocks?${Math.ceil(size / BLOCK)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  socket.write(
+    `GET ${isSync ? '' : '/async'}/blocks?${Math.ceil(size / BLOCK)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+  );
   let received = 0;
   let due = performance.now();
   for await (const bytes of socket) {
@@ -89,5 +91,5 @@ async function measure(way) {
 }
 
 const { TRANSFER, PORT_OF_SERVER } = process.env;
-if (TRANSFER === undefined) for (const way of isSync ? ['upload'] : ['upload', 'download']) await measure(way);
+if (TRANSFER === undefined) for (const way of ['upload', 'download']) await measure(way);
 else await transfer(TRANSFER, Number(PORT_OF_SERVER));

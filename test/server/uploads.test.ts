@@ -1,15 +1,6 @@
 /** B-44: slow uploads do not occupy workers, where the server waits for their bodies. */
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  truncateSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,6 +12,7 @@ import * as fastcgi from '../protocols/fastcgi-client.ts';
 import * as scgi from '../protocols/scgi-client.ts';
 import { Client, parseResponses, talk } from './client.ts';
 import { ready, start as startCommand } from './command.ts';
+import { temporaryFiles } from './temporary-files.ts';
 
 const module = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));
 const running: Server[] = [];
@@ -179,18 +171,6 @@ describe('uploads with the default settings (pooled sync)', () => {
   });
 });
 
-/** Where the system shows the files without a name that this process has open. */
-function temporaryFiles(): string[] {
-  const paths = readdirSync('/proc/self/fd').map((fd) => `/proc/self/fd/${fd}`);
-  return paths.filter((path) => {
-    try {
-      return /\/quaich-.*\(deleted\)$/.test(readlinkSync(path));
-    } catch {
-      return false; // that of the folder itself
-    }
-  });
-}
-
 describe('uploads that wait for their turn (pooled sync)', () => {
   const MIB = 2 ** 20;
   const body = Array.from({ length: 500_000 }, (_, i) => String(i % 9973)).join('');
@@ -247,7 +227,7 @@ describe('uploads that wait for their turn (pooled sync)', () => {
   );
 
   it('B-44 give their space back when their clients go, and when they fail', async () => {
-    const server = await start({ syncWorkers: 2, spoolUploads: '2m', limitBody: 2 * MIB });
+    const server = await start({ syncWorkers: 2, limitSpool: '2m', limitBody: 2 * MIB });
     const holder = await first(server);
     const half = `80000\r\n${body.slice(0, MIB / 2)}\r\n`;
     for (let i = 0; i < 4; i++) {
@@ -266,8 +246,8 @@ describe('uploads that wait for their turn (pooled sync)', () => {
   it.each([
     ['B-44 L-23 get 503 where they may have no space, and their turn does not come', 0],
     ['B-44 L-23 get 503 where the space is used up', '64k'],
-  ])('%s', async (_title, spoolUploads) => {
-    const server = await start({ syncWorkers: 2, timeoutQueue: 300, maxRequestsInProgress: 4, spoolUploads });
+  ])('%s', async (_title, limitSpool) => {
+    const server = await start({ syncWorkers: 2, timeoutQueue: 300, maxRequestsInProgress: 4, limitSpool });
     const holder = await first(server);
     const waiting = [1, 2, 3].map(() => new Client(server.url).send(head + body));
     waiting[0].socket.destroy();
@@ -283,7 +263,7 @@ describe('uploads that wait for their turn (pooled sync)', () => {
   });
 
   it('B-44 L-23 count among the requests that wait where they may have no space', async () => {
-    const server = await start({ syncWorkers: 2, limitQueue: 1, spoolUploads: 0 });
+    const server = await start({ syncWorkers: 2, limitQueue: 1, limitSpool: 0 });
     const holder = await first(server);
     const [second, third, fourth] = [1, 2, 3].map(() => new Client(server.url).send(head + body.slice(0, MIB)));
     const refused = await Promise.race([second.all(), third.all(), fourth.all()]);

@@ -51,6 +51,9 @@ export {};
 //:
 //: B-44: Slow uploads SHOULD NOT occupy workers: a worker gets a request only when its body, or a configured part of
 //: it, is there, and the last of several not before all of it is.
+//:
+//: B-45: Slow clients SHOULD NOT keep a worker that others wait for: what it has to send is kept for them, in memory or
+//: in a file, up to a limit, and the application goes on.
 
 //: @in extensions
 //: G-150: A server SHOULD NOT do anything to a response beyond framing it: no compression, ranges or cache validation
