@@ -83,6 +83,27 @@ export class HeadReader {
     return this.#part(HEAD_TARGET_START, HEAD_TARGET_LENGTH);
   }
 
+  /** The target where it is another than this one, else that: a look at its bytes costs less than a new string. */
+  targetOr(usual: string): string {
+    const { length } = usual;
+    if (this.#words[this.#record + HEAD_TARGET_LENGTH] !== length) return this.target;
+    const bytes = this.#bytes;
+    const start = this.#start + this.#words[this.#record + HEAD_TARGET_START];
+    for (let i = 0; i < length; i++) if (bytes[start + i] !== usual.charCodeAt(i)) return this.target;
+    return usual;
+  }
+
+  /** Whether there is a field whose number (the upper half of FIELD_NAME) has a mark. */
+  hasMarked(marks: Uint8Array): boolean {
+    const words = this.#words;
+    const first = this.#record + HEAD_WORDS;
+    const end = first + FIELD_WORDS * words[this.#record + HEAD_FIELD_COUNT];
+    for (let field = first; field < end; field += FIELD_WORDS) {
+      if (marks[words[field + FIELD_NAME] >>> 16] !== 0) return true;
+    }
+    return false;
+  }
+
   /** Decoded; `''` for a target that is an authority alone. */
   get path(): string {
     const path = this.#part(HEAD_PATH_START, HEAD_PATH_LENGTH);

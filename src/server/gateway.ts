@@ -127,9 +127,8 @@ export class Gateway implements SessionContext {
   private ticked = performance.now();
   private dirty: Connection[] = [];
   private spare: Connection[] = [];
-  /** Requests that are over, and their connections, until the end of the turn. */
+  /** Requests that are over, until the end of the turn. */
   private readonly over: Exchange[] = [];
-  private readonly overOf: ConnectionInfo[] = [];
   /** Those with a request that nobody had room for, in order, and where it wants to go. */
   private waiting = new Map<SocketHost, Route>();
   private dateText = '';
@@ -221,7 +220,7 @@ export class Gateway implements SessionContext {
       if (exchange.startTime === 0) exchange.startTime = host.requestedAt || this.turn.begun;
       host.requestedAt = 0;
     }
-    if (this.log.isKept) this.log.began(exchange, head, this.proxies.clientAddress(head, host.info));
+    if (this.log.isKept) this.log.began(exchange, head, host.info, this.proxies.clientAddress(head, host.info));
     if (host.refusal !== '') exchange.persist = false;
     exchange.isGet = head.methodNumber === GET;
     if (this.health !== undefined && head.path === this.health.path) {
@@ -257,8 +256,8 @@ export class Gateway implements SessionContext {
     return false;
   }
 
-  refused(exchange: Exchange, line: RefusedLine): void {
-    this.log.refused(exchange, line);
+  refused(exchange: Exchange, line: RefusedLine, host: SocketHost): void {
+    this.log.refused(exchange, line, host.info);
   }
 
   finished(exchange: Exchange, host: SocketHost): void {
@@ -270,22 +269,21 @@ export class Gateway implements SessionContext {
     // One that is refused while it waits for room does not come to `request` again.
     if (exchange.startTime === 0) exchange.startTime = host.requestedAt;
     if (exchange.startTime === host.requestedAt) host.requestedAt = 0;
+    this.log.ended(exchange, host.info);
     this.over.push(exchange);
-    this.overOf.push(host.info);
     this.turn.schedule();
   }
 
   /** Tells of the requests that are over when their responses have left. */
   tellOver(): void {
-    const { over, overOf } = this;
+    const { over } = this;
     const now = performance.now();
     const time = Date.now();
-    for (let i = 0; i < over.length; i++) {
-      this.log.finished(over[i], overOf[i], now, time);
-      this.traffic.finished(over[i], now);
+    for (const exchange of over) {
+      this.log.finished(exchange, now, time);
+      this.traffic.finished(exchange, now);
     }
     over.length = 0;
-    overOf.length = 0;
   }
 
   schedule(connection: Connection): void {

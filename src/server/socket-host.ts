@@ -37,7 +37,7 @@ export interface SocketContext {
   readonly lingerLimit: number;
   /** See `ConnectionHost.request`; the socket is for addresses. */
   request(exchange: Exchange, host: SocketHost): boolean;
-  refused(exchange: Exchange, line: RefusedLine): void;
+  refused(exchange: Exchange, line: RefusedLine, host: SocketHost): void;
   finished(exchange: Exchange, host: SocketHost): void;
   schedule(connection: Connection): void;
   /** The present `Date` line. */
@@ -205,7 +205,7 @@ export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents 
   }
 
   refused(exchange: Exchange, line: RefusedLine): void {
-    this.context.refused(exchange, line);
+    this.context.refused(exchange, line, this);
   }
 
   finished(exchange: Exchange): void {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/interface/errors.ts';
 import { APACHE, GUNICORN } from '../../src/server/log/atoms.ts';
 import { accessFormat } from '../../src/server/log/format.ts';
+import { LineBytes } from '../../src/server/log/line-bytes.ts';
 import type { AccessRecord } from '../../src/server/log/record.ts';
 import { lineOf } from './line-of.ts';
 
@@ -54,6 +55,38 @@ function line(template: string, changes: Partial<AccessRecord> = {}, fields = FI
 const CLF = /\[0[1-3]\/Jan\/2026:\d\d:\d4:0[46] [+-]\d{4}\]/;
 
 describe('L-43 a template', () => {
+  it('gives the same lines behind each other as alone, whatever they have in common', () => {
+    const change = fc.record(
+      {
+        remoteAddress: fc.constantFrom('192.0.2.7', '2001:db8::1'),
+        target: fc.oneof(
+          fc.constantFrom('/', '/a', '/\xe4'),
+          fc.constantFrom(40_000, 200_000).map((n) => 'x'.repeat(n)),
+        ),
+        status: fc.constantFrom(200, 404),
+        bytes: fc.nat(20),
+        durationMs: fc.nat(3),
+      },
+      { requiredKeys: [] },
+    );
+    const template = fc.constantFrom('combined', '%h "%r" %>s %b', 'at %t: "%r" %D');
+    fc.assert(
+      fc.property(template, fc.array(fc.tuple(change, fc.boolean()), { maxLength: 20 }), (name, changes) => {
+        const format = accessFormat(name);
+        const lines = new LineBytes();
+        let text = '';
+        let alone = '';
+        for (const [changed, takes] of changes) {
+          const one = { ...record, ...changed };
+          format.write(one, lines);
+          if (takes) text += lines.take().toString();
+          alone += lineOf(accessFormat(name), one);
+        }
+        expect(text + lines.take().toString() === alone).toBe(true);
+      }),
+    );
+  });
+
   it("gives Apache's combined format byte for byte", () => {
     const apache = '%h %l %u %t \\"%r\\" %>s %b \\"%{Referer}i\\" \\"%{User-Agent}i\\"';
     const shown = line(apache, {}, { ...FIELDS, REMOTE_USER: 'frank' });

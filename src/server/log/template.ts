@@ -48,15 +48,29 @@ export function compileTemplate(template: string): AccessFormat {
     texts.push('');
   }
   texts[parts.length] += '\n';
+  // Of the line before: what its parts showed, and the bytes up to each of them and to the end.
+  const before: (string | number)[] = parts.map(() => '');
+  const offsets = [0, ...parts.map(() => 0)];
   return {
     facts: needs,
     write(record, lines) {
-      lines.put(texts[0]);
+      // Most lines begin as the one before.
+      let isSame = lines.begin();
+      if (!isSame) {
+        lines.put(texts[0]);
+        offsets[0] = lines.lineSize;
+      }
       for (let i = 0; i < parts.length; i++) {
         const shown = parts[i](record);
+        if (isSame && shown === before[i]) continue;
+        if (isSame) lines.repeat(offsets[i]);
+        isSame = false;
+        before[i] = shown;
         lines.put(typeof shown === 'string' ? shown : String(shown));
         lines.put(texts[i + 1]);
+        offsets[i + 1] = lines.lineSize;
       }
+      if (isSame) lines.repeat(offsets[parts.length]);
     },
   };
 }

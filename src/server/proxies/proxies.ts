@@ -32,5 +32,5 @@ export const noProxies: Proxies = {
   },
   tick: nothing,
   abort: nothing,
-  clientAddress: (head) => head.field(REMOTE_ADDRESS),
+  clientAddress: (head) => (head.hasVariables ? head.field(REMOTE_ADDRESS) : undefined),
 };
