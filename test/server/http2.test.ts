@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { WAYS } from './all-ways.ts';
+import { SIZE } from './apps/downloads.mjs';
 import { Authority } from './certificates.ts';
 import { parseResponses } from './client.ts';
 import { ended, start } from './command.ts';
@@ -19,6 +20,7 @@ import * as h2 from './http2-client.ts';
 const run = promisify(execFile);
 const module = fileURLToPath(new URL('./apps/http2.mjs', import.meta.url));
 const ends = fileURLToPath(new URL('./apps/ends.mjs', import.meta.url));
+const downloads = fileURLToPath(new URL('./apps/downloads.mjs', import.meta.url));
 const hints = fileURLToPath(new URL('./apps/hints.mjs', import.meta.url));
 
 const authority = new Authority();
@@ -347,6 +349,21 @@ describe('limits', () => {
     expect(made - pieces).toBeGreaterThan(2);
     expect((made - pieces) * 16_384).toBeLessThan(1_048_576);
     deaf.close(constants.NGHTTP2_CANCEL);
+  });
+
+  test('B-45 G-221 of streams that are taken slowly keep no sync worker from others, and lose nothing', async () => {
+    const server = await secure({ apps: [{ module: downloads, export: 'app' }] });
+    const session = open(server);
+    const slow = [1, 2].map(() => h2.begin(session, { ':path': '/chunks?1000000' }, true));
+    for (const stream of slow) await once(stream, 'response');
+    expect((await get(session, '/quick')).body).toBe('quick');
+    for (const stream of slow) {
+      const pieces: Buffer[] = [];
+      for await (const piece of stream) pieces.push(piece);
+      const body = Buffer.concat(pieces);
+      expect([body.length, body.subarray(-8).toString()]).toEqual([SIZE, String(SIZE / 8 - 1).padStart(8, '0')]);
+    }
+    expect((await get(session, '/quick')).body).toBe('quick');
   });
 
   test('G-221 an application that does not read stops its client', async () => {

@@ -7,8 +7,15 @@ import { percentDecode } from '../../rules/native-strings.ts';
 import { type AccessRecord, type Facts, millisecondsText } from './record.ts';
 import { timeFormat } from './time-format.ts';
 
-/** Makes what stands in the place of an atom. */
-export type LinePart = (record: AccessRecord) => string | number;
+type Value = string | number;
+
+/** What stands in the place of an atom. */
+export interface LinePart {
+  /** What it shows of a record. */
+  of(record: AccessRecord): Value;
+  /** That as text, which is made anew only where it is another than in the line before. */
+  show(value: Value): string;
+}
 
 /** Where an atom stands. */
 interface Place {
@@ -49,30 +56,19 @@ function bare(make: (place: Place) => LinePart | null): Atom {
   return (place, argument) => (argument === '' ? make(place) : null);
 }
 
-/** Made anew where the text is another than the last time: one request often looks like the one before. */
-function remembered(make: (text: string) => string): (text: string) => string {
-  let last = '';
-  let made = make('');
-  return (text) => {
-    if (text !== last) {
-      made = make(text);
-      last = text;
-    }
-    return made;
-  };
+function shown<T extends Value>(of: (record: AccessRecord) => T, show: (value: T) => string = String): LinePart {
+  // Only ever given what it made itself.
+  return { of, show: show as (value: Value) => string };
 }
 
 /** Text from outside. */
 function text(of: (record: AccessRecord) => string): Atom {
-  return bare(({ harmless }) => {
-    const shown = remembered(harmless);
-    return (record) => shown(of(record));
-  });
+  return bare(({ harmless }) => shown(of, harmless));
 }
 
 /** What is harmless anywhere: figures, and words of our own. */
-function plain(part: LinePart): Atom {
-  return bare(() => part);
+function plain(of: (record: AccessRecord) => Value): Atom {
+  return bare(() => shown(of));
 }
 
 function byArgument(atoms: Atoms): Atom {
@@ -80,25 +76,28 @@ function byArgument(atoms: Atoms): Atom {
 }
 
 const requestLine = bare(({ harmless }) => {
-  let [last, shown]: [Partial<AccessRecord>, string] = [{}, ''];
-  return ({ method, target, protocol }) => {
+  let [last, line]: [Partial<AccessRecord>, string] = [{}, ''];
+  return shown(({ method, target, protocol }) => {
     if (target !== last.target || method !== last.method || protocol !== last.protocol) {
       last = { method, target, protocol };
-      shown = `${harmless(method)} ${harmless(target)} ${harmless(protocol)}`;
+      line = `${harmless(method)} ${harmless(target)} ${harmless(protocol)}`;
     }
-    return shown;
-  };
+    return line;
+  });
 });
 
 /** `mark` stands before a query, which may be empty. */
 function query(mark: string): Atom {
   return bare(({ harmless, beginsWord }) => {
     const none = beginsWord ? '-' : '';
-    return ({ target }) => {
-      const at = target.indexOf('?');
-      const found = at < 0 ? '' : mark + target.slice(at + 1);
-      return found === '' ? none : harmless(found);
-    };
+    return shown(
+      ({ target }) => target,
+      (target) => {
+        const at = target.indexOf('?');
+        const found = at < 0 ? '' : mark + target.slice(at + 1);
+        return found === '' ? none : harmless(found);
+      },
+    );
   });
 }
 
@@ -118,22 +117,24 @@ function time(usual: 'begin' | 'end'): Atom {
     const format = argument.replace(/^(?:begin|end):/, '');
     const show = format.includes('"') ? null : timeFormat(format);
     if (show === null) return null;
-    return which === 'end' ? (record) => show(record.time) : (record) => show(record.time - record.durationMs);
+    return shown(which === 'end' ? (record) => show(record.time) : (record) => show(record.time - record.durationMs));
   };
 }
 
 const requestField: Atom = ({ harmless, needs }, name) => {
   if (!TOKEN.test(name)) return null;
   const at = needs.field(soughtField(name));
-  const shown = remembered(harmless);
-  return ({ fields }) => shown(fields[at] ?? '');
+  return shown(({ fields }) => fields[at] ?? '', harmless);
 };
 
 const responseField: Atom = ({ harmless, needs }, name) => {
   if (!TOKEN.test(name)) return null;
   needs.responseHead = true;
   const lower = name.toLowerCase();
-  return ({ responseHead }) => harmless(valuesIn(responseHead, lower));
+  return shown(
+    ({ responseHead }) => responseHead,
+    (head) => harmless(valuesIn(head, lower)),
+  );
 };
 
 /** The values of a field in a head that was sent, separated by commas. Its first line is no field. */
@@ -154,15 +155,14 @@ function valuesIn(head: string, name: string): string {
 const requestId = bare(({ harmless, needs }) => {
   needs.responseHead = true;
   const at = needs.field(soughtField('X-Request-Id'));
-  return ({ responseHead, fields }) => harmless(valuesIn(responseHead, 'x-request-id') || (fields[at] ?? ''));
+  return shown(({ responseHead, fields }) => valuesIn(responseHead, 'x-request-id') || (fields[at] ?? ''), harmless);
 });
 
 /** A CGI variable: from a front server that sends such, else from what is known of the connection. */
 function variable(name: string, otherwise: (connection: ConnectionInfo) => string): Atom {
   return bare(({ harmless, needs }) => {
     const at = needs.field({ number: 0, name: '', variable: name });
-    const shown = remembered(harmless);
-    return ({ fields, connection }) => shown(fields[at] || otherwise(connection));
+    return shown(({ fields, connection }) => fields[at] || otherwise(connection), harmless);
   });
 }
 
@@ -172,17 +172,20 @@ const anyVariable: Atom = (place, name) =>
 /** The host that the client has asked for. */
 const requestedHost = bare(({ harmless, needs }) => {
   const at = needs.field(soughtField('Host'));
-  return ({ fields, connection }) => harmless(splitAuthority(fields[at] ?? '')[0] || connection.serverName);
+  return shown(({ fields, connection }) => splitAuthority(fields[at] ?? '')[0] || connection.serverName, harmless);
 });
 
 /** The name in credentials of the scheme Basic, which nobody has checked. */
 const basicName = bare(({ harmless, needs }) => {
   const at = needs.field(soughtField('Authorization'));
-  return ({ fields }) => {
-    const credentials = /^basic ([\w+/=]+)$/i.exec(fields[at] ?? '')?.[1];
-    if (credentials === undefined) return harmless('');
-    return harmless(Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0]);
-  };
+  return shown(
+    ({ fields }) => fields[at] ?? '',
+    (field) => {
+      const credentials = /^basic ([\w+/=]+)$/i.exec(field)?.[1];
+      if (credentials === undefined) return harmless('');
+      return harmless(Buffer.from(credentials, 'base64').toString('latin1').split(':', 1)[0]);
+    },
+  );
 });
 
 /** What is noted of the worker that has a request. */
@@ -222,19 +225,16 @@ export const APACHE: Atoms = {
   b: plain(({ bytes }) => bytes || '-'),
   // There it is a note of a module.
   n: byArgument({
-    duration: plain(({ durationMs }) => millisecondsText(durationMs)),
+    duration: bare(() => shown(({ durationMs }) => durationMs, millisecondsText)),
     mount: text(({ mount }) => mount),
-    queue: ofWorker(
-      () =>
-        ({ queueMs }) =>
-          queueMs < 0 ? '-' : millisecondsText(queueMs),
+    queue: ofWorker(() =>
+      shown(
+        ({ queueMs }) => queueMs,
+        (queueMs) => (queueMs < 0 ? '-' : millisecondsText(queueMs)),
+      ),
     ),
     'request-id': requestId,
-    worker: ofWorker(
-      ({ harmless }) =>
-        ({ worker }) =>
-          harmless(worker),
-    ),
+    worker: ofWorker(({ harmless }) => shown(({ worker }) => worker, harmless)),
   }),
   P: plain(() => process.pid),
   p: byArgument({

@@ -2,10 +2,8 @@ import '../../rules/latin1.ts';
 
 /** Bytes of memory that is kept. */
 const KEPT = 128 * 1024;
-/** Units of a text up to which a loop beats a call of the engine. */
+/** Units of a text, and bytes of a copy, up to which a loop beats a call of the engine. */
 const SHORT = 32;
-/** Bytes from which on the same is true of a copy. */
-const LONG = 256;
 /** Bytes of UTF-8 that a unit has at most. */
 const WIDEST = 3;
 
@@ -39,7 +37,7 @@ export class LineBytes {
     const before = this.#before;
     if (start + length > this.#bytes.length) this.#grow(length);
     const bytes = this.#bytes;
-    if (length > LONG) bytes.copyWithin(start, before, before + length);
+    if (length > SHORT) bytes.copyWithin(start, before, before + length);
     else for (let i = 0; i < length; i++) bytes[start + i] = bytes[before + i];
     this.#size = start + length;
   }

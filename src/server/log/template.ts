@@ -48,8 +48,9 @@ export function compileTemplate(template: string): AccessFormat {
     texts.push('');
   }
   texts[parts.length] += '\n';
-  // Of the line before: what its parts showed, and the bytes up to each of them and to the end.
-  const before: (string | number)[] = parts.map(() => '');
+  // Of the line before: what its parts show, as what, and the bytes up to each of them and to the end.
+  const before: unknown[] = parts.map(() => undefined);
+  const shown = parts.map(() => '');
   const offsets = [0, ...parts.map(() => 0)];
   return {
     facts: needs,
@@ -61,12 +62,17 @@ export function compileTemplate(template: string): AccessFormat {
         offsets[0] = lines.lineSize;
       }
       for (let i = 0; i < parts.length; i++) {
-        const shown = parts[i](record);
-        if (isSame && shown === before[i]) continue;
+        const part = parts[i];
+        const value = part.of(record);
+        if (value !== before[i]) {
+          before[i] = value;
+          shown[i] = part.show(value);
+        } else if (isSame) {
+          continue;
+        }
         if (isSame) lines.repeat(offsets[i]);
         isSame = false;
-        before[i] = shown;
-        lines.put(typeof shown === 'string' ? shown : String(shown));
+        lines.put(shown[i]);
         lines.put(texts[i + 1]);
         offsets[i + 1] = lines.lineSize;
       }
