@@ -5,8 +5,8 @@ import { BodySpool, type SpoolSpace } from './body-spool.ts';
 
 /** Bytes that go from the file to the connection at a time, at most. */
 const BLOCK = 65_536;
-/** A response may take no more of the space than this part of all. */
-const SHARE = 1 / 8;
+/** A response may take no more of the space than this part of all, and uploads leave as much to responses. */
+export const SHARE = 1 / 8;
 /**
  * Bytes of the space that a backlog takes in any case: what it keeps in memory where there is no more space (a window
  * of the rings), and so many only of the descriptors that it has.
@@ -49,6 +49,9 @@ export abstract class Backlog implements ExchangeOwner {
   /** The worker has sent the last of them. */
   complete(): void {}
 
+  /** It will not: behind what it has sent the response breaks off (G-141). */
+  breakOff(): void {}
+
   /** Nobody wants any of it. */
   abstract close(): void;
 
@@ -86,6 +89,7 @@ export abstract class Backlog implements ExchangeOwner {
 /** What a worker has sent, in a spool, from which it follows as the client takes it. */
 export class SpooledBacklog extends Backlog {
   isComplete = false;
+  private isBroken = false;
   private readonly spool: BodySpool;
 
   /**
@@ -105,7 +109,8 @@ export class SpooledBacklog extends Backlog {
     const passed = (): void => {
       if (this.isComplete) {
         this.close();
-        connection.end(exchange);
+        if (this.isBroken) connection.breakResponse(exchange);
+        else connection.end(exchange);
       } else {
         caughtUp();
       }
@@ -126,7 +131,7 @@ export class SpooledBacklog extends Backlog {
         passed();
       },
     };
-    this.spool = new BodySpool(space, BLOCK, end, space.limit * SHARE);
+    this.spool = new BodySpool(space, BLOCK, end, { most: space.limit * SHARE });
   }
 
   override append(bytes: Buffer): void {
@@ -136,7 +141,13 @@ export class SpooledBacklog extends Backlog {
 
   override complete(): void {
     this.isComplete = true;
+    this.exchange.isEventStream = false; // it has an end
     this.spool.drain();
+  }
+
+  override breakOff(): void {
+    this.isBroken = true;
+    this.complete();
   }
 
   close(): void {

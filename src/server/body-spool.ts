@@ -18,8 +18,9 @@ export class SpoolSpace {
     this.report = report;
   }
 
-  take(bytes: number): boolean {
-    if (bytes > this.left) return false;
+  /** @param spare bytes that are to be left to others */
+  take(bytes: number, spare = 0): boolean {
+    if (bytes + spare > this.left) return false;
     this.left -= bytes;
     return true;
   }
@@ -34,6 +35,12 @@ export class SpoolSpace {
     const { message } = describeFailure(error);
     this.report('warn', `the temporary file of a body that its reader is not ready for: ${message}`);
   }
+}
+
+/** Bytes of the space that one spool may take at most, and that it leaves to others. */
+interface SpoolShare {
+  readonly most?: number;
+  readonly spare?: number;
 }
 
 /** Where the bytes of a spool go on. */
@@ -63,6 +70,7 @@ export class BodySpool {
   private readonly block: number;
   private readonly end: SpoolEnd;
   private readonly most: number;
+  private readonly spare: number;
   private file: TemporaryFile | null = null;
   /** Of the space. */
   private size = 0;
@@ -77,15 +85,13 @@ export class BodySpool {
   private isDraining = false;
   private isClosed = false;
 
-  /**
-   * @param block bytes that are passed on at a time
-   * @param most bytes that this one may take of the space
-   */
-  constructor(space: SpoolSpace, block: number, end: SpoolEnd, most = space.limit) {
+  /** @param block bytes that are passed on at a time */
+  constructor(space: SpoolSpace, block: number, end: SpoolEnd, { most = space.limit, spare = 0 }: SpoolShare = {}) {
     this.space = space;
     this.block = block;
     this.end = end;
     this.most = most;
+    this.spare = spare;
   }
 
   get takesMore(): boolean {
@@ -94,7 +100,8 @@ export class BodySpool {
 
   /** Whether these bytes were taken. The next ones are welcome when `appended` was called. */
   append(bytes: Buffer): boolean {
-    if (!this.takesMore || this.size + bytes.length > this.most || !this.space.take(bytes.length)) return false;
+    const { length } = bytes;
+    if (!this.takesMore || this.size + length > this.most || !this.space.take(length, this.spare)) return false;
     this.size += bytes.length;
     this.unwritten.push(bytes);
     this.run();

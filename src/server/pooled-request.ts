@@ -3,7 +3,8 @@ import type { ErrorStream } from '../interface/types.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/index.ts';
-import { type Backlog, SpooledBacklog } from './backlog.ts';
+import { shownRequest } from '../rules/show.ts';
+import { type Backlog, SHARE, SpooledBacklog } from './backlog.ts';
 import { BodySpool, type SpoolSpace } from './body-spool.ts';
 import type { FileTransfer } from './send-file.ts';
 import type { Traffic } from './status/traffic.ts';
@@ -140,8 +141,8 @@ export class PooledRequest implements ExchangeOwner {
     const { slot } = this;
     const { rings, scheduleRings } = this.context;
     const block = Math.min(MOST_PASSED, rings.bodies.size(slot) / 2);
-    return new BodySpool(space, block, {
-      write: (bytes) => {
+    const end = {
+      write: (bytes: Uint8Array): number => {
         scheduleRings();
         return rings.bodies.writeFrom(slot, bytes);
       },
@@ -155,7 +156,8 @@ export class PooledRequest implements ExchangeOwner {
         else this.endBody();
       },
       failed: () => (this.isWaiting ? this.bodyFailed(500, '') : this.failBody(500)),
-    });
+    };
+    return new BodySpool(space, block, end, { spare: space.limit * SHARE });
   }
 
   endSpool(): void {
@@ -250,7 +252,10 @@ export class PooledRequest implements ExchangeOwner {
       };
       this.backlog = SpooledBacklog.begin(exchange, spoolSpace, () => this.grant(), caughtUp);
       if (this.backlog !== null) this.grant();
-    } else if (file.takeOver(spoolSpace)) {
+      return;
+    }
+    const { method, target } = rings.request(slot);
+    if (file.takeOver(spoolSpace, shownRequest(method, '', target))) {
       this.backlog = file;
       this.file = null;
       context.scheduleRings();
@@ -263,6 +268,13 @@ export class PooledRequest implements ExchangeOwner {
     this.backlog = null;
   }
 
+  /** The application has failed within the response (G-141). */
+  abort(): void {
+    const { backlog, exchange } = this;
+    if (backlog === null) exchange?.connection.breakResponse(exchange);
+    else backlog.breakOff();
+  }
+
   /** The response is complete, as far as the worker is concerned. */
   end(exchange: Exchange): void {
     this.owed = 0; // it waits for nobody
@@ -273,17 +285,15 @@ export class PooledRequest implements ExchangeOwner {
   /** The worker is through with the request. */
   done(): void {
     const { exchange } = this;
-    if (!this.handOver()) {
-      this.endBacklog();
-      if (exchange !== null) exchange.connection.done(exchange);
-    }
+    if (!this.handOver()) exchange?.connection.done(exchange);
     this.release();
   }
 
-  /** Leaves what is left of a complete response to itself; false where the worker is needed for it. */
+  /** Leaves what is left of a response to itself: its worker sends no more of it. False where nothing is. */
   handOver(): boolean {
     const { backlog } = this;
-    if (!backlog?.isComplete) return false;
+    if (backlog === null) return false;
+    if (!backlog.isComplete) backlog.breakOff();
     this.backlog = null;
     this.exchange = null;
     backlog.leave();

@@ -1,3 +1,5 @@
+import { report } from '../engine/report.ts';
+import { BODY_FAILED } from '../engine/response.ts';
 import { DONE, type Final, HEAD_NO_BODY, MORE, type ResponseHead } from '../interface/transport.ts';
 import { closeOpenFile, isNoted, type OpenFiles } from '../pool/open-files.ts';
 import { NO_RESPONSE } from '../protocols/answer.ts';
@@ -189,7 +191,7 @@ export class PooledRequests implements ResponseHandler {
       file.orphanOf = files;
       return;
     }
-    if (!request.handOver()) this.giveUp(request, worker);
+    this.giveUp(request, worker);
     request.release();
   }
 
@@ -200,15 +202,15 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) {
       if (!request?.isRunning || request.file !== null || this.context.rings.owner(request.slot) !== worker) continue;
       request.patience = 0;
-      if (!request.handOver()) this.giveUp(request, worker);
+      this.giveUp(request, worker);
     }
   }
 
   /** Nobody will answer the request any more. Its slot rests until no worker can touch it. */
   private giveUp(request: PooledRequest, worker: number, status = 500, message = ''): void {
+    if (request.handOver()) return;
     const { exchange } = request;
     request.exchange = null;
-    request.endBacklog();
     if (exchange === null) return;
     this.noteWorker(exchange, worker);
     if (exchange.state === RESPONSE_AWAITED) {
@@ -260,7 +262,10 @@ export class PooledRequests implements ResponseHandler {
       .then(
         () => FILE_SENT,
         (error) => {
-          if (file.isOwn && !isDisconnect(error)) this.context.errors.write(`${describeError(error)}\n`);
+          // Its worker has gone on, and no longer knows the request.
+          if (file.isOwn && !isDisconnect(error)) {
+            report(this.context.errors, file.request, BODY_FAILED, describeError(error));
+          }
           return fileEnd(error);
         },
       )
@@ -284,9 +289,7 @@ export class PooledRequests implements ResponseHandler {
   }
 
   abort(slot: number): void {
-    const { exchange } = this.requests[slot];
-    this.requests[slot].endBacklog();
-    exchange?.connection.breakResponse(exchange);
+    this.requests[slot].abort();
   }
 
   done(slot: number): void {

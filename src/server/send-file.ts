@@ -80,8 +80,9 @@ export class FileTransfer extends Backlog {
   /** Held until the client has taken what was sent. */
   private readonly gate = new Gate();
   private readonly source: Source;
-  /** It does not need the worker. */
+  /** It does not need the worker, and knows the request in its place: in words. */
   isOwn = false;
+  request = '';
   /** Of the thread that opened the file, where that has ended: closing it is left to us. */
   orphanOf: OpenFiles | null = null;
 
@@ -112,7 +113,7 @@ export class FileTransfer extends Backlog {
   }
 
   /** Goes on without the descriptor of the worker; false where that cannot be: only Linux has a way. */
-  takeOver(space: SpoolSpace): boolean {
+  takeOver(space: SpoolSpace, request: string): boolean {
     const { source } = this;
     if (!this.reserve(space)) return false;
     try {
@@ -121,6 +122,7 @@ export class FileTransfer extends Backlog {
       source.descriptor = openSync(`/proc/self/fd/${source.descriptor}`, 'r');
       source.position = Number(position);
       this.isOwn = true;
+      this.request = request;
     } catch {
       this.free(); // no such system, not allowed, or too many files are open
     }
