@@ -8,8 +8,8 @@ const BLOCK = 65_536;
 /** A response may take no more of the space than this part of all, and uploads leave as much to responses. */
 export const SHARE = 1 / 8;
 /**
- * Bytes of the space that a backlog takes in any case: what it keeps in memory where there is no more space (a window
- * of the rings), and so many only of the descriptors that it has.
+ * Bytes of the space that each of them takes at least: as many as it may keep in memory, a window of the rings. So the
+ * space is also a limit for their number, and for the files that are open.
  */
 const RESERVE = 2 ** 20;
 

@@ -102,7 +102,7 @@ export class BodySpool {
   append(bytes: Buffer): boolean {
     const { length } = bytes;
     if (!this.takesMore || this.size + length > this.most || !this.space.take(length, this.spare)) return false;
-    this.size += bytes.length;
+    this.size += length;
     this.unwritten.push(bytes);
     this.run();
     return true;
