@@ -15,42 +15,33 @@ import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type ServeOptions, type Server, serve } from 'quaich';
+import type { ServeOptions, Server } from 'quaich';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import * as fastcgi from '../protocols/fastcgi-client.ts';
 import { SIZE, write } from './apps/downloads.mjs';
 import { Client, parseResponses, talk } from './client.ts';
 import { ready, start as startCommand } from './command.ts';
+import { closeServers, startServer } from './serving.ts';
 import { temporaryFiles } from './temporary-files.ts';
 
 const module = fileURLToPath(new URL('./apps/downloads.mjs', import.meta.url));
 const uploads = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'quaich-downloads-'));
 const path = join(folder, 'file');
-const running: Server[] = [];
 const isLinux = platform() === 'linux';
 
 afterEach(async () => {
-  await Promise.all(running.splice(0).map((server) => server.close()));
+  await closeServers();
   if (isLinux) await expect.poll(() => temporaryFiles().length).toBe(0);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function start(options: Partial<ServeOptions> = {}): Promise<Server> {
-  const server = await serve({
-    apps: [
-      { module, export: 'app' },
-      { prefix: '/file', module, export: 'file' },
-    ],
-    bind: '127.0.0.1:0',
-    syncWorkers: 1,
-    timeoutGraceful: 0,
-    ...options,
-  });
-  running.push(server);
-  return server;
-}
+const apps = [
+  { module, export: 'app' },
+  { prefix: '/file', module, export: 'file' },
+];
+const start = (options: Partial<ServeOptions> = {}) => startServer({ apps, ...options });
 
 const GET = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
 const LAST = 'Connection: close\r\n';
@@ -220,11 +211,7 @@ describe('downloads that wait for their clients (pooled sync)', () => {
 
   it.runIf(isLinux)('B-45 B-44 have space that uploads leave to them', async () => {
     const server = await start({
-      apps: [
-        { module, export: 'app' },
-        { prefix: '/file', module, export: 'file' },
-        { prefix: '/upload', module: uploads, export: 'app' },
-      ],
+      apps: [...apps, { prefix: '/upload', module: uploads, export: 'app' }],
       syncWorkers: 2,
       limitSpool: '16m',
     });

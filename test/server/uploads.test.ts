@@ -5,37 +5,23 @@ import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type ServeOptions, type Server, serve } from 'quaich';
-import { afterEach, describe, expect, it } from 'vitest';
+import type { ServeOptions, Server } from 'quaich';
+import { describe, expect, it } from 'vitest';
 import { Uploads } from '../../src/server/uploads.ts';
 import * as fastcgi from '../protocols/fastcgi-client.ts';
 import * as scgi from '../protocols/scgi-client.ts';
 import { Client, parseResponses, talk } from './client.ts';
 import { ready, start as startCommand } from './command.ts';
+import { startServer } from './serving.ts';
 import { temporaryFiles } from './temporary-files.ts';
 
 const module = fileURLToPath(new URL('./apps/uploads.mjs', import.meta.url));
-const running: Server[] = [];
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((server) => server.close()));
-});
-
-async function start(options: Partial<ServeOptions>): Promise<Server> {
-  const server = await serve({
-    apps: [
-      { module, export: 'app' },
-      { prefix: '/busy', module, export: 'busy' },
-      { prefix: '/late', module, export: 'late' },
-    ],
-    bind: '127.0.0.1:0',
-    syncWorkers: 1,
-    timeoutGraceful: 0,
-    ...options,
-  });
-  running.push(server);
-  return server;
-}
+const apps = [
+  { module, export: 'app' },
+  { prefix: '/busy', module, export: 'busy' },
+  { prefix: '/late', module, export: 'late' },
+];
+const start = (options: Partial<ServeOptions>) => startServer({ apps, ...options });
 
 const GET = (path = '/') => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 const POST = (length: number, more = '') =>
