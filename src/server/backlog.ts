@@ -40,7 +40,7 @@ export abstract class Backlog implements ExchangeOwner {
     this.space = null;
   }
 
-  /** All of the response has come from the worker. */
+  /** No more of the response comes from the worker. */
   abstract readonly isComplete: boolean;
 
   /** Bytes from the worker; a file is none of them. */
@@ -57,7 +57,7 @@ export abstract class Backlog implements ExchangeOwner {
 
   abstract drained(): void;
 
-  /** All of it is complete, and the worker not waited for: what is left is between this and the client. */
+  /** The worker, from which no more comes, has left: what is left is between this and the client. */
   leave(): void {
     const { exchange } = this;
     this.isLeft = true;

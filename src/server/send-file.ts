@@ -80,8 +80,7 @@ export class FileTransfer extends Backlog {
   /** Held until the client has taken what was sent. */
   private readonly gate = new Gate();
   private readonly source: Source;
-  /** It does not need the worker, and knows the request in its place: in words. */
-  isOwn = false;
+  /** In words, where the worker, which knows it, is not needed any more. */
   request = '';
   /** Of the thread that opened the file, where that has ended: closing it is left to us. */
   orphanOf: OpenFiles | null = null;
@@ -93,6 +92,11 @@ export class FileTransfer extends Backlog {
 
   get descriptor(): number {
     return this.source.descriptor;
+  }
+
+  /** It does not need the worker. */
+  get isOwn(): boolean {
+    return this.source.position !== null;
   }
 
   /** See `sendFile`. Ends: when the client has taken what was sent, and with `close`. */
@@ -121,7 +125,6 @@ export class FileTransfer extends Backlog {
       const [, position] = readFileSync(`/proc/self/fdinfo/${source.descriptor}`, 'latin1').split(/\s+/, 2);
       source.descriptor = openSync(`/proc/self/fd/${source.descriptor}`, 'r');
       source.position = Number(position);
-      this.isOwn = true;
       this.request = request;
     } catch {
       this.free(); // no such system, not allowed, or too many files are open
