@@ -1,7 +1,7 @@
 /** Who ends a connection, and what the other side gets to know of it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -58,7 +58,8 @@ function upload({ url }: Server, agent: http.Agent, size: number): Promise<numbe
 }
 
 async function written(file: string): Promise<string> {
-  await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
+  // It is there before it is written.
+  await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(0), { timeout: 10_000 });
   return readFileSync(file, 'utf8');
 }
 
