@@ -5,8 +5,6 @@ import { BodySpool, type SpoolSpace } from './body-spool.ts';
 
 /** Bytes that go from the file to the connection at a time, at most. */
 const BLOCK = 65_536;
-/** A response may take no more of the space than this part of all, and uploads leave as much to responses. */
-export const SHARE = 1 / 8;
 /**
  * Bytes of the space that each of them takes at least: as many as it may keep in memory, a window of the rings. So the
  * space is also a limit for their number, and for the files that are open.
@@ -42,6 +40,9 @@ export abstract class Backlog implements ExchangeOwner {
 
   /** No more of the response comes from the worker. */
   abstract readonly isComplete: boolean;
+
+  /** There is space for more of it. */
+  abstract readonly takesMore: boolean;
 
   /** Bytes from the worker; a file is none of them. */
   append(_bytes: Buffer): void {}
@@ -131,7 +132,11 @@ export class SpooledBacklog extends Backlog {
         passed();
       },
     };
-    this.spool = new BodySpool(space, BLOCK, end, { most: space.limit * SHARE });
+    this.spool = new BodySpool(space, BLOCK, end);
+  }
+
+  get takesMore(): boolean {
+    return this.spool.takesMore;
   }
 
   override append(bytes: Buffer): void {

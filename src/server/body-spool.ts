@@ -37,12 +37,6 @@ export class SpoolSpace {
   }
 }
 
-/** Bytes of the space that one spool may take at most, and that it leaves to others. */
-interface SpoolShare {
-  readonly most?: number;
-  readonly spare?: number;
-}
-
 /** Where the bytes of a spool go on. */
 interface SpoolEnd {
   /** Takes as many of these bytes as there is room for; says how many. */
@@ -69,7 +63,6 @@ export class BodySpool {
   private readonly space: SpoolSpace;
   private readonly block: number;
   private readonly end: SpoolEnd;
-  private readonly most: number;
   private readonly spare: number;
   private file: TemporaryFile | null = null;
   /** Of the space. */
@@ -85,12 +78,14 @@ export class BodySpool {
   private isDraining = false;
   private isClosed = false;
 
-  /** @param block bytes that are passed on at a time */
-  constructor(space: SpoolSpace, block: number, end: SpoolEnd, { most = space.limit, spare = 0 }: SpoolShare = {}) {
+  /**
+   * @param block bytes that are passed on at a time
+   * @param spare bytes of the space that it leaves to others; as many as it has itself in any case
+   */
+  constructor(space: SpoolSpace, block: number, end: SpoolEnd, spare = 0) {
     this.space = space;
     this.block = block;
     this.end = end;
-    this.most = most;
     this.spare = spare;
   }
 
@@ -100,9 +95,9 @@ export class BodySpool {
 
   /** Whether these bytes were taken. The next ones are welcome when `appended` was called. */
   append(bytes: Buffer): boolean {
-    const { length } = bytes;
-    if (!this.takesMore || this.size + length > this.most || !this.space.take(length, this.spare)) return false;
-    this.size += length;
+    const size = this.size + bytes.length;
+    if (!this.takesMore || !this.space.take(bytes.length, Math.max(size, this.spare))) return false;
+    this.size = size;
     this.unwritten.push(bytes);
     this.run();
     return true;

@@ -4,7 +4,7 @@ import { BUSY } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/index.ts';
 import { shownRequest } from '../rules/show.ts';
-import { type Backlog, SHARE, SpooledBacklog } from './backlog.ts';
+import { type Backlog, SpooledBacklog } from './backlog.ts';
 import { BodySpool, type SpoolSpace } from './body-spool.ts';
 import type { FileTransfer } from './send-file.ts';
 import type { Traffic } from './status/traffic.ts';
@@ -41,6 +41,8 @@ export interface PooledContext {
 
 /** Bytes of a body that go from its file into the ring at a time, at most. */
 const MOST_PASSED = 256 * 1024;
+/** The part of the space for spools that bodies of requests leave to those of responses. */
+const LEFT_TO_RESPONSES = 1 / 8;
 
 /** One slot of the rings, joined to the exchange it carries. Used again for request after request. */
 export class PooledRequest implements ExchangeOwner {
@@ -81,8 +83,10 @@ export class PooledRequest implements ExchangeOwner {
   private spool: BodySpool | null = null;
   /** Has what the client has not taken of the response, and all that comes behind it. */
   backlog: Backlog | null = null;
-  /** `isBehind`, at the last look. */
-  wasBehind = false;
+  /** Looks in a row that have found its worker waiting for the client (`look`). */
+  looksBehind = 0;
+  /** Bytes that had been sent at the first of them. */
+  private sentThen = 0;
   private readonly context: PooledContext;
 
   constructor(slot: number, context: PooledContext) {
@@ -98,7 +102,7 @@ export class PooledRequest implements ExchangeOwner {
     this.since = 0;
     this.queuedAt = 0;
     this.bodySeen = 0;
-    this.wasBehind = false;
+    this.looksBehind = 0;
     this.answered = false;
     this.receiving = exchange.hasBody;
     this.fits = exchange.hasBody && rings.bodies.fits(this.slot, exchange.bodyLength);
@@ -157,7 +161,7 @@ export class PooledRequest implements ExchangeOwner {
       },
       failed: () => (this.isWaiting ? this.bodyFailed(500, '') : this.failBody(500)),
     };
-    return new BodySpool(space, block, end, { spare: space.limit * SHARE });
+    return new BodySpool(space, block, end, space.limit * LEFT_TO_RESPONSES);
   }
 
   endSpool(): void {
@@ -236,31 +240,61 @@ export class PooledRequest implements ExchangeOwner {
   }
 
   /** Its worker waits for the client. */
-  get isBehind(): boolean {
-    return this.file === null ? this.owed > 0 && this.backlog === null : this.file.isBehind;
+  private get isBehind(): boolean {
+    const { backlog, file } = this;
+    if (file !== null) return file.isBehind;
+    return this.owed > 0 && (backlog === null || !backlog.takesMore);
   }
 
-  /** Its worker is not to wait for the client any more (B-45). */
-  relieve(): void {
+  /** Due in equal intervals while requests wait for a sync worker, and it has one. */
+  look(): void {
+    const { exchange } = this;
+    if (exchange === null || exchange.isCut || !this.isBehind) this.looksBehind = 0;
+    else if (this.looksBehind++ === 0) this.sentThen = this.sent;
+  }
+
+  /** Bytes of the response that its connection has taken, and those of them since its worker waits for the client. */
+  get sent(): number {
+    return this.exchange?.sent ?? 0;
+  }
+
+  get sentBehind(): number {
+    return this.sent - this.sentThen;
+  }
+
+  /** In words, for reports. */
+  get shown(): string {
+    const { method, target } = this.context.rings.request(this.slot);
+    return shownRequest(method, '', target);
+  }
+
+  /** Its worker is not to wait for the client any more (B-45). False where there is no space for what it sends. */
+  relieve(): boolean {
     const { context, exchange, file, slot } = this;
     const { rings, spoolSpace } = context;
-    if (exchange === null || exchange.isCut || spoolSpace === null) return;
+    if (exchange === null || spoolSpace === null || this.backlog !== null) return false;
     if (file === null) {
       const caughtUp = (): void => {
         this.endBacklog();
         this.grant();
       };
       this.backlog = SpooledBacklog.begin(exchange, spoolSpace, () => this.grant(), caughtUp);
-      if (this.backlog !== null) this.grant();
-      return;
+      if (this.backlog === null) return false;
+      this.grant();
+      return true;
     }
-    const { method, target } = rings.request(slot);
-    if (file.takeOver(spoolSpace, shownRequest(method, '', target))) {
-      this.backlog = file;
-      this.file = null;
-      context.scheduleRings();
-      rings.fileDone(slot);
-    }
+    if (!file.takeOver(spoolSpace, this.shown)) return false;
+    this.backlog = file;
+    this.file = null;
+    context.scheduleRings();
+    rings.fileDone(slot);
+    return true;
+  }
+
+  /** The response ends here, for its client and for its worker. */
+  breakOff(): void {
+    this.exchange?.connection.breakResponse(this.exchange);
+    this.disconnected(true); // which the connection says only where it is the turn of this response
   }
 
   endBacklog(): void {

@@ -131,15 +131,12 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) if (request?.wasQueued) request.queuedAt ||= now;
   }
 
-  /** Frees the sync workers that wait for their clients, and did so at the last call (B-45). */
-  relieve(): void {
+  /** The requests that sync workers have. */
+  *onSyncWorkers(): Generator<PooledRequest> {
     const { rings } = this.context;
     for (const request of this.requests) {
-      if (!request) continue;
-      const { wasBehind, isBehind, slot } = request;
-      request.wasBehind = isBehind;
-      const worker = wasBehind && isBehind ? rings.owner(slot) : -1;
-      if (worker >= 0 && worker < rings.layout.syncWorkers) request.relieve();
+      const worker = request?.isRunning ? rings.owner(request.slot) : -1;
+      if (worker >= 0 && worker < rings.layout.syncWorkers) yield request;
     }
   }
 

@@ -77,6 +77,7 @@ export async function sendFile(
  */
 export class FileTransfer extends Backlog {
   readonly isComplete = true;
+  readonly takesMore = true;
   /** Held until the client has taken what was sent. */
   private readonly gate = new Gate();
   private readonly source: Source;

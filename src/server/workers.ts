@@ -18,6 +18,7 @@ import { PLACES } from './memory.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type ApplicationLimits, PooledRequests } from './pooled.ts';
 import type { Reloaded, Service, Succession } from './service.ts';
+import { SlowClients } from './slow-clients.ts';
 import type { SocketHost } from './socket-host.ts';
 import type { Traffic } from './status/traffic.ts';
 import { type ServiceStatus, workerStatuses } from './status/workers.ts';
@@ -29,9 +30,6 @@ import { Watchdog } from './watchdog.ts';
 const MOST_TOLD = 20;
 /** Characters of their targets. */
 const MOST_SHOWN = 200;
-
-/** Milliseconds that a sync worker waits for a client, and at most twice as many, when requests wait for the worker. */
-const CLIENT_PATIENCE = 50;
 
 const NO_WORKER = 'no worker is ready';
 
@@ -85,13 +83,13 @@ export class Workers implements Service {
   private readonly mostRequests: number;
   private readonly limits: ApplicationLimits;
   private readonly uploads: Uploads;
+  /** Null: sync workers wait for their clients. */
+  private readonly slowClients: SlowClients | null;
   private readonly watchdog: Watchdog;
   /** The owner knows that requests are stranded in the queue. */
   private warned = false;
   /** Requests that sync workers have, or are to have. */
   private syncRequests = 0;
-  /** Runs while requests wait for a sync worker. */
-  private clientTimer: NodeJS.Timeout | null = null;
   private ringsDirty = false;
 
   constructor(options: WorkersOptions, parser: Parser, turn: Turn) {
@@ -123,16 +121,24 @@ export class Workers implements Service {
       isFull: () => this.isFull(),
       queued: () => {
         this.syncRequests++;
-        this.lookAtClients();
+        this.slowClients?.watch();
       },
       slotFreed: (worker, wasQueued) => {
         if (wasQueued) this.syncRequests--;
+        if (wasQueued && worker >= 0) this.slowClients?.moved();
         turn.retry();
         if (worker >= 0) this.places[worker].of.finished(worker, this.places[worker]);
       },
       copy: (start, end) => parser.copy(start, end),
       note: (_worker, _code, text) => options.report('info', text),
     });
+    this.slowClients =
+      options.spoolSpace &&
+      new SlowClients(
+        () => this.requests.onSyncWorkers(),
+        () => this.waiting > 0,
+        options.report,
+      );
     this.addPool('sync', [0, layout.syncWorkers]);
     this.addPool('async', [layout.syncWorkers, layout.asyncWorkers]);
     this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));
@@ -208,7 +214,7 @@ export class Workers implements Service {
   /** Tells the workers to stop, and waits for them. */
   async stop(timeout: number): Promise<number> {
     this.rings.stop();
-    if (this.clientTimer !== null) clearTimeout(this.clientTimer);
+    this.slowClients?.stop();
     const killed = await Promise.all(this.pools.map(({ pool }) => pool.stop(timeout)));
     this.requests.close();
     const ended = killed.reduce((sum, count) => sum + count, 0);
@@ -303,7 +309,7 @@ export class Workers implements Service {
       return;
     }
     this.requests.lookAtQueue(now);
-    this.lookAtClients(); // there may be fewer workers
+    this.slowClients?.watch(); // there may be fewer workers
     if (timeoutQueue > 0) this.requests.refuseQueued(now - timeoutQueue, BUSY, 1);
     if (queueWarning === 0) return;
     const stranded = this.requests.queuedSince(now - queueWarning);
@@ -327,17 +333,6 @@ export class Workers implements Service {
   private get waiting(): number {
     const [sync] = this.pools; // requests that are queued are theirs
     return this.syncRequests - sync.inService;
-  }
-
-  /** While requests wait for a sync worker, none is to wait for a client (B-45). */
-  private lookAtClients(): void {
-    if (this.clientTimer !== null || this.waiting <= 0) return;
-    this.clientTimer = setTimeout(() => {
-      this.clientTimer = null;
-      this.requests.relieve();
-      this.lookAtClients();
-    }, CLIENT_PATIENCE);
-    this.clientTimer.unref();
   }
 
   /** Ends async workers whose event loop does not turn. Those without requests have nobody to keep waiting. */

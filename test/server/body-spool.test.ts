@@ -13,7 +13,7 @@ describe('BodySpool', () => {
       const sent = Buffer.concat(blocks);
       const arrived: Buffer[] = [];
       let room = 0;
-      const size = below(3) === 0 ? below(sent.length + 1) : sent.length;
+      const size = below(3) === 0 ? below(2 * sent.length + 1) : 2 * sent.length;
       const space = new SpoolSpace(size, () => {});
       // Ends: with the last byte; a test that waits longer fails by its limit.
       await new Promise<void>((resolve, reject) => {
@@ -61,7 +61,7 @@ describe('BodySpool', () => {
 
   it('B-44 fails where what it was told to do next fails, and gives its space back once', async () => {
     const reports: string[] = [];
-    const space = new SpoolSpace(10, (_level, message) => reports.push(message));
+    const space = new SpoolSpace(20, (_level, message) => reports.push(message));
     let failures = 0;
     const spool = new BodySpool(space, 1, {
       write: () => 0,
@@ -76,20 +76,33 @@ describe('BodySpool', () => {
     expect(spool.append(Buffer.alloc(10))).toBe(true);
     await expect.poll(() => reports.length).toBe(1);
     expect([reports[0], failures]).toEqual([expect.stringContaining('a defect'), 0]);
-    expect([space.take(10), space.take(1)]).toEqual([true, false]);
+    expect([space.take(20), space.take(1)]).toEqual([true, false]);
+  });
+
+  it('B-44 B-45 leaves as much to others as it has itself, or more', () => {
+    const space = new SpoolSpace(100, () => {});
+    const end = { write: () => 0, isFull: () => true, appended() {}, drained() {}, failed() {} };
+    const spools = [0, 0, 60].map((spare) => new BodySpool(space, 1, end, spare));
+    const taken = spools.map((spool) => {
+      let size = 0;
+      while (spool.append(Buffer.alloc(1))) size++;
+      return size;
+    });
+    expect(taken).toEqual([50, 25, 0]);
+    for (const spool of spools) spool.close();
   });
 
   it('B-44 gives its space back once, also where it is closed within an access', async () => {
-    const space = new SpoolSpace(10, () => {});
+    const space = new SpoolSpace(20, () => {});
     const end = { write: () => 0, isFull: () => true, appended() {}, drained() {}, failed() {} };
     for (let run = 0; run < 3; run++) {
       const spool = new BodySpool(space, 1, end);
       expect(spool.append(Buffer.alloc(10))).toBe(true);
       spool.close();
+      expect(space.take(11)).toBe(false);
+      await expect.poll(() => space.take(20)).toBe(true);
       expect(space.take(1)).toBe(false);
-      await expect.poll(() => space.take(10)).toBe(true);
-      expect(space.take(1)).toBe(false);
-      space.giveBack(10);
+      space.giveBack(20);
     }
   });
 });

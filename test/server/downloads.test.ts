@@ -218,23 +218,59 @@ describe('downloads that wait for their clients (pooled sync)', () => {
     const post = (length: number) => `POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
     const sending = new Client(server.url).send(post(1_000_000) + 'x'.repeat(70_000));
     await sending.until((text) => text.includes('begun'));
-    const waiting = new Client(server.url).send(post(40_000_000) + 'x'.repeat(17_000_000));
-    await expect.poll(() => Math.max(0, ...temporaryFiles().map((file) => statSync(file).size))).toBeGreaterThan(13e6);
+    const waiting = [1, 2, 3].map(() => new Client(server.url).send(post(40_000_000) + 'x'.repeat(17_000_000)));
+    const kept = () => temporaryFiles().reduce((sum, file) => sum + statSync(file).size, 0);
+    await expect.poll(kept).toBeGreaterThan(12e6);
     const client = await slow(server.url, `/file?${path}`);
     expect(await quick(server)).toBe('quick');
     expectWhole(await rest(client));
-    for (const { socket } of [sending, waiting]) socket.destroy();
+    for (const { socket } of [sending, ...waiting]) socket.destroy();
   });
 
-  it.each([
-    ['there is no space', { limitSpool: 0 }],
-    ['there is too little space', { limitSpool: '4m' }],
-  ])('B-45 L-23 nothing is lost where %s: others wait for the worker, or get 503', async (_title, options) => {
-    const server = await start({ timeoutQueue: 1500, ...options });
+  it('B-45 L-23 hold their workers where that is wanted: others wait for them, or get 503', async () => {
+    const server = await start({ timeoutQueue: 1500, limitSpool: 0 });
     const client = await slow(server.url, chunks);
     expect(parseResponses(await talk(server.url, GET('/quick')))[0].status).toBe(503);
     expectWhole(await rest(client));
     await relieved(server);
+  });
+
+  it.each([
+    ['of chunks', '/chunks?1000000', '4m'],
+    ['of a file', `/file?${path}`, '512k'],
+  ])(
+    'B-45 G-141 %s: the slow one that has got least breaks off where there is no space',
+    async (_title, target, space) => {
+      const mounts = [`${module}:app`, `/file=${module}:file`];
+      const argv = ['--sync-workers', '2', '--limit-spool', space, '--bind', '127.0.0.1:0'];
+      const command = startCommand([...mounts, ...argv]);
+      const [url] = await ready(command);
+      const outcome = join(folder, 'outcome-of-one-that-breaks-off');
+      const clients = [await slow(url, target), await slow(url, target, `X-Outcome: ${outcome}\r\n${LAST}`)];
+      clients[0].socket.resume();
+      await clients[0].until((text) => text.length > SIZE / 4);
+      clients[0].socket.pause();
+      expect(parseResponses(await talk(url, GET('/quick')))[0].body).toBe('quick');
+      expect(parseResponses(await rest(clients[1]))[0].complete).toBe(false);
+      expectWhole(await rest(clients[0]));
+      if (target.startsWith('/chunks')) expect(readFileSync(outcome, 'utf8')).toBe('closed');
+      expect(command.stderr.split('broken off')).toHaveLength(2);
+      expect(command.stderr).toContain(`GET ${JSON.stringify(target)} was broken off`);
+    },
+  );
+
+  it('B-45 are whole where there is no space, but their clients are not slow', async () => {
+    const server = await start({ limitSpool: '4m' });
+    const client = await slow(server.url, chunks);
+    const waiting = quick(server);
+    while (!client.ended) {
+      client.socket.resume();
+      await pause(10);
+      client.socket.pause();
+      await pause(100);
+    }
+    expectWhole(client.received);
+    expect(await waiting).toBe('quick');
   });
 
   it.each([
