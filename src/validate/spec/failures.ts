@@ -53,7 +53,8 @@ export {};
 //: it, is there, and the last of several not before all of it is.
 //:
 //: B-45: Slow clients SHOULD NOT keep a worker that others wait for: what it has to send is kept for them, in memory or
-//: in a file, up to a limit, and the application goes on.
+//: in a file, up to a limit, and the application goes on. Beyond that limit a response MAY be broken off (G-141), so
+//: that the others get their answers.
 
 //: @in extensions
 //: G-150: A server SHOULD NOT do anything to a response beyond framing it: no compression, ranges or cache validation
