@@ -296,12 +296,20 @@ export abstract class Connection implements ResponseConnection, InputReader {
     this.input.resume();
   }
 
-  /** Breaks the connection behind the output so far and `breach`; with `reset`, so that the client sees an error. */
+  /**
+   * Breaks the connection behind the output so far and `breach`; with `reset`, so that the client sees an error. Where
+   * only the breach tells it of that, it goes behind all that the client has not taken yet.
+   */
   protected breakConnection(breach: string, reset: boolean): void {
     this.aborting = true;
     if (this.socket === SOCKET_OPEN) {
       this.output.add(breach);
       this.output.send();
+      if (breach !== '' && this.output.blocked) {
+        this.finish();
+        this.queue.breakOff(true);
+        return;
+      }
     }
     this.drop(reset);
   }

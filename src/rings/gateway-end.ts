@@ -382,7 +382,19 @@ export class GatewayEnd {
 
   /** Requests in the sync queue, or a few more. */
   get queueLength(): number {
-    return (this.#queueTail - Atomics.load(this.words, this.layout.control + QUEUE_HEAD)) | 0;
+    return (this.#queueTail - this.queueHead) | 0;
+  }
+
+  /** A number that changes when one of them is taken. */
+  get queueHead(): number {
+    // Sequentially consistent; it may change the moment after.
+    return Atomics.load(this.words, this.layout.control + QUEUE_HEAD);
+  }
+
+  /** Whether the sync worker that has this slot sleeps until something happens to its request. */
+  isWaiting(slot: number): boolean {
+    // Sequentially consistent; it may change the moment after.
+    return Atomics.load(this.words, this.layout.slot + slot * this.layout.slotWords + WAITING) === 1;
   }
 
   /** What the request in this slot asks for, for logs: native strings, and the mount. */

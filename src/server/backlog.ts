@@ -5,6 +5,8 @@ import { BodySpool, type SpoolSpace } from './body-spool.ts';
 
 /** Bytes that go from the file to the connection at a time, at most. */
 const BLOCK = 65_536;
+/** Leaves as much as it takes. */
+const asMuch = (size: number): number => size;
 /**
  * Bytes of the space that each of them takes at least: as many as it may keep in memory, a window of the rings. So the
  * space is also a limit for their number, and for the files that are open.
@@ -132,7 +134,7 @@ export class SpooledBacklog extends Backlog {
         passed();
       },
     };
-    this.spool = new BodySpool(space, BLOCK, end);
+    this.spool = new BodySpool(space, BLOCK, end, asMuch);
   }
 
   get takesMore(): boolean {

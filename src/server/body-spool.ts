@@ -63,9 +63,10 @@ export class BodySpool {
   private readonly space: SpoolSpace;
   private readonly block: number;
   private readonly end: SpoolEnd;
-  private readonly spare: number;
+  private readonly spare: (size: number) => number;
   private file: TemporaryFile | null = null;
-  /** Of the space. */
+  /** Bytes of the space that it has, and those of them that it needs so far. */
+  private reserved = 0;
   private size = 0;
   /** To be written, in their order. */
   private unwritten: Buffer[] = [];
@@ -80,9 +81,9 @@ export class BodySpool {
 
   /**
    * @param block bytes that are passed on at a time
-   * @param spare bytes of the space that it leaves to others; as many as it has itself in any case
+   * @param spare bytes of the space that one which takes `size` leaves to others
    */
-  constructor(space: SpoolSpace, block: number, end: SpoolEnd, spare = 0) {
+  constructor(space: SpoolSpace, block: number, end: SpoolEnd, spare: (size: number) => number) {
     this.space = space;
     this.block = block;
     this.end = end;
@@ -93,10 +94,19 @@ export class BodySpool {
     return this.restSize === 0;
   }
 
+  /** Whether there is space for so many bytes in all; then it has that. */
+  reserve(size: number): boolean {
+    const more = size - this.reserved;
+    if (more <= 0) return true;
+    if (!this.space.take(more, this.spare(size))) return false;
+    this.reserved = size;
+    return true;
+  }
+
   /** Whether these bytes were taken. The next ones are welcome when `appended` was called. */
   append(bytes: Buffer): boolean {
     const size = this.size + bytes.length;
-    if (!this.takesMore || !this.space.take(bytes.length, Math.max(size, this.spare))) return false;
+    if (!this.takesMore || !this.reserve(size)) return false;
     this.size = size;
     this.unwritten.push(bytes);
     this.run();
@@ -196,7 +206,8 @@ export class BodySpool {
 
   /** Once, whoever asks. */
   private free(): void {
-    this.space.giveBack(this.size);
+    this.space.giveBack(this.reserved);
+    this.reserved = 0;
     this.size = 0;
     this.unwritten = [];
     this.rest = [];

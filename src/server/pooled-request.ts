@@ -3,7 +3,7 @@ import type { ErrorStream } from '../interface/types.ts';
 import { BUSY } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner } from '../protocols/exchange.ts';
 import { CANCEL_ABORTED, CANCEL_DISCONNECTED, type GatewayEnd } from '../rings/index.ts';
-import { shownRequest } from '../rules/show.ts';
+import { shown } from '../rules/show.ts';
 import { type Backlog, SpooledBacklog } from './backlog.ts';
 import { BodySpool, type SpoolSpace } from './body-spool.ts';
 import type { FileTransfer } from './send-file.ts';
@@ -31,6 +31,8 @@ export interface PooledContext {
   isFull(): boolean;
   /** A request waits for a sync worker, or has it. */
   queued(): void;
+  /** It goes into the queue of sync workers. */
+  dispatchSync(slot: number): void;
   /** A slot is free again; `worker` has had its request, or none where it is -1; `wasQueued` as told by `queued`. */
   slotFreed(worker: number, wasQueued: boolean): void;
   /** Bytes of the parser's memory, to keep. */
@@ -41,6 +43,8 @@ export interface PooledContext {
 
 /** Bytes of a body that go from its file into the ring at a time, at most. */
 const MOST_PASSED = 256 * 1024;
+/** Characters of a target in a report. */
+const MOST_SHOWN = 200;
 /** The part of the space for spools that bodies of requests leave to those of responses. */
 const LEFT_TO_RESPONSES = 1 / 8;
 
@@ -83,10 +87,6 @@ export class PooledRequest implements ExchangeOwner {
   private spool: BodySpool | null = null;
   /** Has what the client has not taken of the response, and all that comes behind it. */
   backlog: Backlog | null = null;
-  /** Looks in a row that have found its worker waiting for the client (`look`). */
-  looksBehind = 0;
-  /** Bytes that had been sent at the first of them. */
-  private sentThen = 0;
   private readonly context: PooledContext;
 
   constructor(slot: number, context: PooledContext) {
@@ -102,7 +102,6 @@ export class PooledRequest implements ExchangeOwner {
     this.since = 0;
     this.queuedAt = 0;
     this.bodySeen = 0;
-    this.looksBehind = 0;
     this.answered = false;
     this.receiving = exchange.hasBody;
     this.fits = exchange.hasBody && rings.bodies.fits(this.slot, exchange.bodyLength);
@@ -141,7 +140,8 @@ export class PooledRequest implements ExchangeOwner {
     return this.awaited === Number.POSITIVE_INFINITY;
   }
 
-  private spoolIn(space: SpoolSpace): BodySpool {
+  /** A spool that has space for the rest of the body, as far as its length is known; null where there is none. */
+  private spoolIn(space: SpoolSpace): BodySpool | null {
     const { slot } = this;
     const { rings, scheduleRings } = this.context;
     const block = Math.min(MOST_PASSED, rings.bodies.size(slot) / 2);
@@ -161,7 +161,9 @@ export class PooledRequest implements ExchangeOwner {
       },
       failed: () => (this.isWaiting ? this.bodyFailed(500, '') : this.failBody(500)),
     };
-    return new BodySpool(space, block, end, space.limit * LEFT_TO_RESPONSES);
+    const spool = new BodySpool(space, block, end, () => space.limit * LEFT_TO_RESPONSES);
+    const rest = (this.exchange?.bodyLength ?? 0) - rings.bodies.unread(slot);
+    return spool.reserve(rest) ? spool : null;
   }
 
   endSpool(): void {
@@ -214,11 +216,12 @@ export class PooledRequest implements ExchangeOwner {
   }
 
   disconnected(givenUp: boolean): void {
-    if (this.awaited > 0) {
+    if (this.awaited > 0 || this.context.rings.withdraw(this.slot)) {
       this.exchange?.connection.done(this.exchange);
       this.release();
       return;
     }
+    this.owed = 0; // it waits for nobody
     this.context.scheduleRings();
     this.context.rings.cancel(this.slot, givenUp ? CANCEL_ABORTED : CANCEL_DISCONNECTED);
     this.endBacklog();
@@ -240,32 +243,16 @@ export class PooledRequest implements ExchangeOwner {
   }
 
   /** Its worker waits for the client. */
-  private get isBehind(): boolean {
-    const { backlog, file } = this;
+  get isBehind(): boolean {
+    const { backlog, context, file } = this;
     if (file !== null) return file.isBehind;
-    return this.owed > 0 && (backlog === null || !backlog.takesMore);
-  }
-
-  /** Due in equal intervals while requests wait for a sync worker, and it has one. */
-  look(): void {
-    const { exchange } = this;
-    if (exchange === null || exchange.isCut || !this.isBehind) this.looksBehind = 0;
-    else if (this.looksBehind++ === 0) this.sentThen = this.sent;
-  }
-
-  /** Bytes of the response that its connection has taken, and those of them since its worker waits for the client. */
-  get sent(): number {
-    return this.exchange?.sent ?? 0;
-  }
-
-  get sentBehind(): number {
-    return this.sent - this.sentThen;
+    return this.owed > 0 && (backlog === null || !backlog.takesMore) && context.rings.isWaiting(this.slot);
   }
 
   /** In words, for reports. */
   get shown(): string {
     const { method, target } = this.context.rings.request(this.slot);
-    return shownRequest(method, '', target);
+    return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)}`;
   }
 
   /** Its worker is not to wait for the client any more (B-45). False where there is no space for what it sends. */
@@ -305,13 +292,14 @@ export class PooledRequest implements ExchangeOwner {
   /** The application has failed within the response (G-141). */
   abort(): void {
     const { backlog, exchange } = this;
+    this.owed = 0;
     if (backlog === null) exchange?.connection.breakResponse(exchange);
     else backlog.breakOff();
   }
 
   /** The response is complete, as far as the worker is concerned. */
   end(exchange: Exchange): void {
-    this.owed = 0; // it waits for nobody
+    this.owed = 0;
     if (this.backlog === null) exchange.connection.end(exchange);
     else this.backlog.complete();
   }
@@ -345,8 +333,7 @@ export class PooledRequest implements ExchangeOwner {
     }
     this.awaited = 0;
     if (!this.enqueue()) return;
-    context.rings.dispatchSync(this.slot);
-    context.scheduleRings();
+    context.dispatchSync(this.slot);
     this.spool?.drain();
   }
 

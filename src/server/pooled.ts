@@ -131,13 +131,18 @@ export class PooledRequests implements ResponseHandler {
     for (const request of this.requests) if (request?.wasQueued) request.queuedAt ||= now;
   }
 
-  /** The requests that sync workers have. */
-  *onSyncWorkers(): Generator<PooledRequest> {
+  /** The requests that some workers have. */
+  *ofWorkers(isOne: (worker: number) => boolean): Generator<PooledRequest> {
     const { rings } = this.context;
     for (const request of this.requests) {
       const worker = request?.isRunning ? rings.owner(request.slot) : -1;
-      if (worker >= 0 && worker < rings.layout.syncWorkers) yield request;
+      if (worker >= 0 && isOne(worker)) yield request;
     }
+  }
+
+  /** A request in words, for reports. */
+  shown(slot: number): string {
+    return this.requests[slot].shown;
   }
 
   /** Requests that have been in the sync queue since before `time` (milliseconds). */

@@ -10,7 +10,6 @@ import { BUSY } from '../protocols/answer.ts';
 import type { Exchange } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
 import { GatewayEnd, noteArrival } from '../rings/index.ts';
-import { shown } from '../rules/show.ts';
 import type { SpoolSpace } from './body-spool.ts';
 import type { Deaths } from './deaths.ts';
 import { KindPool, type SharedData, type SupervisionOptions, type WorkerPlace } from './kind-pool.ts';
@@ -28,8 +27,6 @@ import { Watchdog } from './watchdog.ts';
 
 /** Requests that ended with their worker of which the error log tells one by one. */
 const MOST_TOLD = 20;
-/** Characters of their targets. */
-const MOST_SHOWN = 200;
 
 const NO_WORKER = 'no worker is ready';
 
@@ -121,24 +118,23 @@ export class Workers implements Service {
       isFull: () => this.isFull(),
       queued: () => {
         this.syncRequests++;
+      },
+      dispatchSync: (slot) => {
+        this.rings.dispatchSync(slot);
+        this.schedule();
         this.slowClients?.watch();
       },
       slotFreed: (worker, wasQueued) => {
         if (wasQueued) this.syncRequests--;
-        if (wasQueued && worker >= 0) this.slowClients?.moved();
         turn.retry();
         if (worker >= 0) this.places[worker].of.finished(worker, this.places[worker]);
       },
       copy: (start, end) => parser.copy(start, end),
       note: (_worker, _code, text) => options.report('info', text),
     });
-    this.slowClients =
-      options.spoolSpace &&
-      new SlowClients(
-        () => this.requests.onSyncWorkers(),
-        () => this.waiting > 0,
-        options.report,
-      );
+    const ofSyncWorkers = () =>
+      this.requests.ofWorkers((worker) => worker < layout.syncWorkers && !this.places[worker].draining);
+    this.slowClients = options.spoolSpace && new SlowClients(ofSyncWorkers, this.rings, options.report);
     this.addPool('sync', [0, layout.syncWorkers]);
     this.addPool('async', [layout.syncWorkers, layout.asyncWorkers]);
     this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));
@@ -383,10 +379,9 @@ export class Workers implements Service {
   /** The thread of a worker has ended. */
   private lost(worker: number, files: OpenFiles): Omit<Loss, 'served'> {
     const slots = this.rings.workerLost(worker, this.requests);
-    const requests = slots.slice(0, MOST_TOLD).map((slot) => {
-      const { method, target, mount } = this.rings.request(slot);
-      return `${method.slice(0, MOST_SHOWN)} ${shown(target, MOST_SHOWN)} of ${this.data.mounts[mount]?.app.module}`;
-    });
+    const requests = slots
+      .slice(0, MOST_TOLD)
+      .map((slot) => `${this.requests.shown(slot)} of ${this.data.mounts[this.rings.request(slot).mount]?.app.module}`);
     if (slots.length > MOST_TOLD) requests.push(`and ${slots.length - MOST_TOLD} more`);
     for (const slot of slots) this.requests.lost(slot, worker, files);
     this.turn.end();

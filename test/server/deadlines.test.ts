@@ -198,6 +198,22 @@ describe('a queue with a limit', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
+  it('L-23 B-36 counts nobody who has left (pooled sync)', async () => {
+    const server = await start('app', { limitQueue: 1 });
+    const { path, end } = gate();
+    const slow = open(server.url, LAST(path));
+    await busy(server);
+    const left = open(server.url, LAST());
+    await queued(server);
+    left.socket.destroy();
+    await inProgress(server);
+    const next = open(server.url, LAST());
+    await queued(server);
+    end();
+    expect((await answer(slow)).status).toBe(200);
+    expect((await answer(next)).status).toBe(200);
+  });
+
   it('L-23 B-44 counts an upload when its body is there (pooled sync)', async () => {
     const server = await start('app', { limitQueue: 1 });
     const upload = open(server.url, `${POST('/length', 10)}12345`);
