@@ -382,13 +382,7 @@ export class GatewayEnd {
 
   /** Requests in the sync queue, or a few more. */
   get queueLength(): number {
-    return (this.#queueTail - this.queueHead) | 0;
-  }
-
-  /** A number that changes when one of them is taken. */
-  get queueHead(): number {
-    // Sequentially consistent; it may change the moment after.
-    return Atomics.load(this.words, this.layout.control + QUEUE_HEAD);
+    return (this.#queueTail - Atomics.load(this.words, this.layout.control + QUEUE_HEAD)) | 0;
   }
 
   /** Whether the sync worker that has this slot sleeps until something happens to its request. */

@@ -1,11 +1,10 @@
 import type { Exchange } from '../protocols/exchange.ts';
-import type { GatewayEnd } from '../rings/index.ts';
 import type { PooledRequest } from './pooled-request.ts';
 import type { Report } from './report.ts';
 
 /** Milliseconds between two looks: a worker waits for a client so long, and at most twice as long. */
 const INTERVAL = 50;
-/** Looks that a client has, and the queue, where there is no space: two seconds. */
+/** Looks that a client has, and those who wait, where nothing can be kept: two seconds. */
 const GRACE = 2000 / INTERVAL;
 /**
  * Bytes that a client which is not slow takes within that time. They are counted when a window of the rings is empty,
@@ -13,112 +12,126 @@ const GRACE = 2000 / INTERVAL;
  */
 const LEAST_TAKEN = 2 ** 20;
 
-const NO_SPACE =
-  'is broken off: its client is slow, what it has not taken cannot be kept (limitSpool), and requests wait for sync ' +
+const NOT_KEPT =
+  'is broken off: its client takes too little of it, the rest cannot be kept (limitSpool), and requests wait for sync ' +
   'workers (B-45)';
-
-/** The requests that wait for a sync worker. */
-type SyncQueue = Pick<GatewayEnd, 'queueHead' | 'queueLength'>;
 
 /** A request that a sync worker has. */
 export type HeldRequest = Pick<PooledRequest, 'breakOff' | 'exchange' | 'isBehind' | 'relieve' | 'shown'>;
 
-/** What the looks at a response have found. */
-class Found {
-  /** Its worker waited for the client at the last look. */
-  wasBehind = false;
-  /** It did so most of the time, and the client took little, within the last `GRACE` looks. */
-  isSlow = false;
-  private looks = 0;
-  private looksBehind = 0;
-  private sent: number;
+/** What the last looks at a response have found. */
+class Looks {
+  private readonly sent: number[] = [];
+  private readonly behind: boolean[] = [];
+  /** Looks until its worker, which may go on since it is broken off, counts no more as one that is about to be free. */
+  private grace = 0;
 
-  constructor(sent: number) {
-    this.sent = sent;
+  /** Its worker waited for the client at the last look. */
+  get wasBehind(): boolean {
+    return this.behind.at(-1) ?? false;
   }
 
-  add(isBehind: boolean, sent: number): void {
-    this.wasBehind = isBehind;
-    this.looks++;
-    if (isBehind) this.looksBehind++;
-    if (this.looks < GRACE) return;
-    this.isSlow = this.looksBehind > GRACE / 2 && sent - this.sent < LEAST_TAKEN;
-    this.looks = 0;
-    this.looksBehind = 0;
-    this.sent = sent;
+  add(sent: number, isBehind: boolean): void {
+    this.sent.push(sent);
+    this.behind.push(isBehind);
+    if (this.sent.length <= GRACE) return;
+    this.sent.shift();
+    this.behind.shift();
+  }
+
+  /** The client has taken little in all that time, and its worker waited for it during most of it. */
+  get areSlow(): boolean {
+    const { behind, sent } = this;
+    if (sent.length < GRACE || sent[GRACE - 1] - sent[0] >= LEAST_TAKEN) return false;
+    return behind.filter(Boolean).length > GRACE / 2;
+  }
+
+  brokenOff(): void {
+    this.grace = GRACE;
+  }
+
+  /** The response is over for its client: whether its worker is about to be free for that. */
+  addEnding(): boolean {
+    return this.grace-- > 0;
   }
 }
 
 /**
  * Looks after the clients of sync workers while requests wait for these: no worker is to wait for a client then (B-45).
- * What is sent to a slow one is kept where there is space. Where there is none, and no request has come to a worker for
- * two seconds, the response to a slow client is broken off: of several that of which least was sent, since little is
- * lost with it. As many are broken off at a time as requests wait.
+ * What is sent to a slow one is kept where that can be. Where not, and no request has come to a worker for two seconds,
+ * a response is broken off whose client takes little: of several that of which least was sent, since little is lost
+ * with it. As many are broken off at a time as requests wait.
  */
 export class SlowClients {
   private readonly requests: () => Iterable<HeldRequest>;
-  private readonly queue: SyncQueue;
+  private readonly waiting: () => number;
   private readonly report: Report;
   private timer: NodeJS.Timeout | null = null;
-  /** At the last look. */
-  private found = new Map<Exchange, Found>();
-  private head = 0;
-  /** Looks since the queue moved. */
-  private looks = 0;
+  private looks = new Map<Exchange, Looks>();
+  /** Looks since a request has come to a worker. */
+  private standstill = 0;
 
-  /** @param requests those that sync workers in service have */
-  constructor(requests: () => Iterable<HeldRequest>, queue: SyncQueue, report: Report) {
+  /**
+   * @param requests those that sync workers in service have
+   * @param waiting how many wait for a sync worker
+   */
+  constructor(requests: () => Iterable<HeldRequest>, waiting: () => number, report: Report) {
     this.requests = requests;
-    this.queue = queue;
+    this.waiting = waiting;
     this.report = report;
   }
 
-  /** Due where requests may have begun to wait. */
+  /** Requests may have begun to wait. */
   watch(): void {
-    if (this.timer !== null) return;
-    if (this.queue.queueLength === 0) {
-      this.looks = 0;
-      return;
-    }
-    this.timer = setTimeout(() => {
+    this.timer ??= setTimeout(() => {
       this.timer = null;
-      this.look();
-      this.watch();
-    }, INTERVAL);
-    this.timer.unref();
+      const waiting = this.waiting();
+      if (waiting > 0) {
+        this.look(waiting);
+        this.watch();
+      } else {
+        this.looks.clear();
+        this.standstill = 0;
+      }
+    }, INTERVAL).unref();
+  }
+
+  /** A worker is through with a request, and takes another one. */
+  moved(): void {
+    this.standstill = 0;
   }
 
   stop(): void {
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
-  private look(): void {
-    const found = new Map<Exchange, Found>();
+  private look(waiting: number): void {
+    const before = this.looks;
+    this.looks = new Map();
+    this.standstill++;
     let least: HeldRequest | null = null;
     let leastSent = Number.POSITIVE_INFINITY;
     let ending = 0;
     for (const request of this.requests()) {
       const { exchange, isBehind } = request;
       if (exchange === null) continue;
+      if (!before.has(exchange)) this.standstill = 0;
+      const looks = before.get(exchange) ?? new Looks();
+      this.looks.set(exchange, looks);
       if (exchange.isCut) {
-        ending++;
+        if (looks.addEnding()) ending++;
         continue;
       }
       const { sent } = exchange;
-      const those = this.found.get(exchange) ?? new Found(sent);
-      const isHeld = isBehind && those.wasBehind && !request.relieve();
-      those.add(isBehind, sent);
-      found.set(exchange, those);
-      if (!isHeld || !those.isSlow || sent >= leastSent) continue;
+      const isHeld = isBehind && looks.wasBehind && !request.relieve();
+      looks.add(sent, isBehind);
+      if (!isHeld || !looks.areSlow || sent >= leastSent) continue;
       least = request;
       leastSent = sent;
     }
-    this.found = found;
-    const { queueHead: head, queueLength: length } = this.queue;
-    this.looks = head === this.head ? this.looks + 1 : 0;
-    this.head = head;
-    if (least === null || this.looks < GRACE || ending >= length) return;
-    this.report('warn', `${least.shown} ${NO_SPACE}`);
+    if (least?.exchange == null || this.standstill < GRACE || ending >= waiting) return;
+    this.looks.get(least.exchange)?.brokenOff();
+    this.report('warn', `${least.shown} ${NOT_KEPT}`);
     least.breakOff();
   }
 }

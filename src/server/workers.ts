@@ -122,10 +122,11 @@ export class Workers implements Service {
       dispatchSync: (slot) => {
         this.rings.dispatchSync(slot);
         this.schedule();
-        this.slowClients?.watch();
+        if (this.waiting > 0) this.slowClients?.watch();
       },
       slotFreed: (worker, wasQueued) => {
         if (wasQueued) this.syncRequests--;
+        if (wasQueued && worker >= 0 && !this.places[worker].draining) this.slowClients?.moved();
         turn.retry();
         if (worker >= 0) this.places[worker].of.finished(worker, this.places[worker]);
       },
@@ -134,7 +135,8 @@ export class Workers implements Service {
     });
     const ofSyncWorkers = () =>
       this.requests.ofWorkers((worker) => worker < layout.syncWorkers && !this.places[worker].draining);
-    this.slowClients = options.spoolSpace && new SlowClients(ofSyncWorkers, this.rings, options.report);
+    const waiting = () => this.requests.queuedSince(Number.POSITIVE_INFINITY);
+    this.slowClients = options.spoolSpace && new SlowClients(ofSyncWorkers, waiting, options.report);
     this.addPool('sync', [0, layout.syncWorkers]);
     this.addPool('async', [layout.syncWorkers, layout.asyncWorkers]);
     this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));

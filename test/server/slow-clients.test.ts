@@ -37,17 +37,17 @@ class Response implements HeldRequest {
 }
 
 let responses: Response[] = [];
-let queue = { queueHead: 0, queueLength: 1 };
+let waiting = 1;
 let reports: string[] = [];
 let clients: SlowClients;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  queue = { queueHead: 0, queueLength: 1 };
+  waiting = 1;
   reports = [];
   clients = new SlowClients(
     () => responses,
-    queue,
+    () => waiting,
     (_level, message) => reports.push(message),
   );
 });
@@ -80,7 +80,7 @@ describe('SlowClients', () => {
 
   it('B-45 looks at nobody while nobody waits', () => {
     responses = [new Response('a', 1000)];
-    queue.queueLength = 0;
+    waiting = 0;
     clients.watch();
     pass(10_000);
     expect([responses[0].relieved, broken()]).toEqual([0, []]);
@@ -98,21 +98,31 @@ describe('SlowClients', () => {
     expect(reports).toEqual([expect.stringMatching(/^b is broken off: .*limitSpool.*B-45/)]);
   });
 
-  it('B-45 breaks off as many as requests wait, until their workers have come free', () => {
-    responses = [1, 2, 3].map((at) => new Response(String(at), 1000));
+  it('B-45 breaks off as many as requests wait, and more where their workers do not come free', () => {
+    responses = [1, 2, 3, 4].map((at) => new Response(String(at), 1000));
     clients.watch();
-    pass(10_000);
+    pass(3900);
     expect(broken()).toHaveLength(1);
-    queue.queueLength = 2;
+    waiting = 2;
     pass(100);
     expect(broken()).toHaveLength(2);
     responses = responses.filter(({ isBroken }) => !isBroken);
-    queue.queueHead += 2;
-    queue.queueLength = 1;
+    clients.moved();
+    waiting = 1;
     pass(1900);
     expect(broken()).toEqual([]);
     pass(200);
     expect(broken()).toHaveLength(1);
+    pass(2200);
+    expect(broken()).toHaveLength(2);
+  });
+
+  it('B-45 does not count those who were cut by others', () => {
+    responses = [new Response('a', 1000), new Response('b', 1000)];
+    responses[0].breakOff();
+    clients.watch();
+    pass(2200);
+    expect(broken()).toEqual(['a', 'b']);
   });
 
   it('B-45 leaves clients alone that take a MiB a second, also where that is seen in windows', () => {
@@ -135,16 +145,27 @@ describe('SlowClients', () => {
       responses[0].exchange.sent += 1000 * MEBIBYTE;
     }
     expect(broken()).toEqual([]);
-    pass(4100);
+    pass(2100);
     expect(broken()).toEqual(['a']);
   });
 
-  it('B-45 breaks none off while the queue moves', () => {
+  it('B-45 breaks none off while workers take requests that last', () => {
+    responses = [new Response('a', 1000)];
+    clients.watch();
+    for (let time = 0; time < 10; time++) {
+      responses[1] = new Response('b', 1000);
+      responses[1].isBehind = false;
+      pass(1500);
+    }
+    expect(broken()).toEqual([]);
+  });
+
+  it('B-45 breaks none off while workers come free', () => {
     responses = [new Response('a', 1000)];
     clients.watch();
     for (let time = 0; time < 10; time++) {
       pass(1500);
-      queue.queueHead++;
+      clients.moved();
     }
     expect(broken()).toEqual([]);
   });
@@ -152,10 +173,10 @@ describe('SlowClients', () => {
   it('B-45 counts no time in which nobody waited', () => {
     responses = [new Response('a', 1000)];
     for (let time = 0; time < 10; time++) {
-      queue.queueLength = 1;
+      waiting = 1;
       clients.watch();
       pass(1000);
-      queue.queueLength = 0;
+      waiting = 0;
       pass(1000);
     }
     expect(broken()).toEqual([]);
