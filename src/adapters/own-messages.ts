@@ -15,7 +15,6 @@ import { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { AsyncEnviron } from '../interface/types.ts';
-import { nothing } from '../rules/promises.ts';
 import { trimmed } from '../rules/trimmed.ts';
 import { ListenerSocket } from './listener-socket.ts';
 import { eachMessageField, protocolOf } from './request-fields.ts';
@@ -37,6 +36,7 @@ type OwnResponse = ServerResponse & {
   _header: string | null;
   _headerSent: boolean;
   _closed: boolean;
+  _removedConnection: boolean;
   _storeHeader(firstLine: string, headers: unknown): void;
   _send(data: Data, encoding?: Encoding, callback?: unknown, size?: number): boolean;
   _writeRaw(data: Data, encoding?: Encoding, callback?: unknown, size?: number): boolean;
@@ -67,7 +67,27 @@ class OwnSocket extends ListenerSocket {
     super(environ);
     this.server = server;
     this.request = requestOn(this);
-    this.on('error', nothing).on('close', onClose).on('drain', onDrain);
+  }
+
+  /** Hears what concerns its messages ahead of all listeners. An error that nobody else hears of is no failure. */
+  override emit(event: string | symbol, ...parameters: unknown[]): boolean {
+    if (event === 'close') this.onClose();
+    else if (event === 'drain') this.onDrain();
+    else if (event === 'error' && this.listenerCount('error') === 0) return false;
+    return super.emit(event, ...parameters);
+  }
+
+  /** The client has gone, unless the response has finished. */
+  private onClose(): void {
+    if (this._httpMessage !== null) this.request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  }
+
+  private onDrain(): void {
+    const response = this._httpMessage;
+    if (!response?.writableNeedDrain) return;
+    // Nothing else clears the need of a drain: `_flush` does, when it is told that all is out.
+    response._flushOutput = () => true;
+    response._flush();
   }
 
   override setTimeout(milliseconds: number, listener?: () => void): this {
@@ -115,7 +135,9 @@ function requestOn(socket: OwnSocket): OwnRequest {
 
 function responseOn(socket: OwnSocket): OwnResponse {
   const response = new ServerResponse<IncomingMessage>(socket.request) as OwnResponse; // the trial finds out
-  response.sendDate = false; // the gateway's (G-97)
+  // The gateway's (G-97): neither `Date` nor `Connection` is written by Node.
+  response.sendDate = false;
+  response._removedConnection = true;
   response._storeHeader = storeHeader;
   response._send = send;
   response._finish = finish;
@@ -175,20 +197,6 @@ function close(response: OwnResponse, socket: OwnSocket): void {
     response.emit('close');
   }
   socket.destroy();
-}
-
-/** On the 'close' of the socket: the client has gone, unless the response has finished. */
-function onClose(this: OwnSocket): void {
-  if (this._httpMessage !== null) this.request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
-}
-
-/** On the 'drain' of the socket. */
-function onDrain(this: OwnSocket): void {
-  const response = this._httpMessage;
-  if (!response?.writableNeedDrain) return;
-  // Nothing else clears the need of a drain: `_flush` does, when it is told that all is out.
-  response._flushOutput = () => true;
-  response._flush();
 }
 
 /** On the 'timeout' of the socket. */

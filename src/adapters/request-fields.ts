@@ -7,8 +7,8 @@ import { Memo } from '../rules/memo.ts';
 import { shown } from '../rules/show.ts';
 import { trimmed } from '../rules/trimmed.ts';
 
-/** Names by key. */
-const KNOWN_NAMES = new Memo<string>();
+/** Names by key; null for keys that are none of a field. */
+const KNOWN_NAMES = new Memo<string | null>();
 
 /** Keys by name, as somebody asked for it; null for fields that are not passed on. */
 const KNOWN_KEYS = new Memo<string | null>();
@@ -18,13 +18,20 @@ const PLAIN_NAME = /^[A-Za-z0-9-]+$/;
 /** Keys that no gateway sets (G-28, G-36): as fields they would frame the message a second time. */
 const NOT_FIELDS: ReadonlySet<string> = new Set(['HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING']);
 
+const H = 0x48;
+const C = 0x43;
 /** Methods whose requests are taken to have no body where nothing tells of one. */
 const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
-/** `Accept-Language` for `HTTP_ACCEPT_LANGUAGE`: how the client spelt it is not known. */
-function fieldName(key: string): string {
+/**
+ * `Accept-Language` for `HTTP_ACCEPT_LANGUAGE`: how the client spelt it is not known. Null where it is no key of a
+ * field.
+ */
+function fieldName(key: string): string | null {
   const known = KNOWN_NAMES.get(key);
   if (known !== undefined) return known;
+  if (key === 'CONTENT_TYPE') return KNOWN_NAMES.keep(key, 'Content-Type');
+  if (!key.startsWith('HTTP_') || NOT_FIELDS.has(key)) return KNOWN_NAMES.keep(key, null);
   const name = key
     .substring(5)
     .toLowerCase()
@@ -43,14 +50,16 @@ function fieldName(key: string): string {
  */
 function eachField(environ: AsyncEnviron, take: (name: string, value: string) => void): void {
   for (const key of Object.keys(environ)) {
-    const field = key.startsWith('HTTP_') ? !NOT_FIELDS.has(key) : key === 'CONTENT_TYPE';
-    if (!field) continue;
+    // Most keys are none of a field, which their first letter tells sooner than a look-up.
+    const first = key.charCodeAt(0);
+    const name = first === H || first === C ? fieldName(key) : null;
+    if (name === null) continue;
     const value = environ[key];
     if (value === undefined || (value === '' && key === 'CONTENT_TYPE')) continue;
     if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
       throw new ApplicationError(`environ: ${key} is no value of a header field: ${shown(value)} (G-34)`);
     }
-    take(key === 'CONTENT_TYPE' ? 'Content-Type' : fieldName(key), value);
+    take(name, value);
   }
 }
 
