@@ -1,5 +1,6 @@
 /**
- * The way of a listener with messages of our own making: no text of them is written and read again.
+ * The way of a listener with messages of our own making: of their text only the head of the response is written and
+ * read again.
  *
  * Request and response are of Node's own classes. What Node's server does for them besides is done here, in the same
  * order: it clears the need of a 'drain', finishes and closes request and response, tells of aborts and timeouts,
@@ -11,6 +12,7 @@
  * expected here, on the Node that runs; if not, `served-socket.ts` is the way.
  */
 import { channel } from 'node:diagnostics_channel';
+import { errorMonitor } from 'node:events';
 import { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
@@ -73,8 +75,8 @@ class OwnSocket extends ListenerSocket {
   override emit(event: string | symbol, ...parameters: unknown[]): boolean {
     if (event === 'close') this.onClose();
     else if (event === 'drain') this.onDrain();
-    else if (event === 'error' && this.listenerCount('error') === 0) return false;
-    return super.emit(event, ...parameters);
+    const isUnheard = event === 'error' && this.listenerCount('error') === 0;
+    return super.emit(isUnheard ? errorMonitor : event, ...parameters);
   }
 
   /** The client has gone, unless the response has finished. */

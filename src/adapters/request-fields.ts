@@ -18,8 +18,10 @@ const PLAIN_NAME = /^[A-Za-z0-9-]+$/;
 /** Keys that no gateway sets (G-28, G-36): as fields they would frame the message a second time. */
 const NOT_FIELDS: ReadonlySet<string> = new Set(['HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH', 'HTTP_TRANSFER_ENCODING']);
 
+/** First letters of the keys of fields. */
 const H = 0x48;
 const C = 0x43;
+
 /** Methods whose requests are taken to have no body where nothing tells of one. */
 const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
@@ -52,10 +54,10 @@ function eachField(environ: AsyncEnviron, take: (name: string, value: string) =>
   for (const key of Object.keys(environ)) {
     // Most keys are none of a field, which their first letter tells sooner than a look-up.
     const first = key.charCodeAt(0);
-    const name = first === H || first === C ? fieldName(key) : null;
-    if (name === null) continue;
+    if (first !== H && first !== C) continue;
     const value = environ[key];
-    if (value === undefined || (value === '' && key === 'CONTENT_TYPE')) continue;
+    const name = value === undefined ? null : fieldName(key);
+    if (name === null || (value === '' && key === 'CONTENT_TYPE')) continue;
     if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
       throw new ApplicationError(`environ: ${key} is no value of a header field: ${shown(value)} (G-34)`);
     }

@@ -281,9 +281,9 @@ export abstract class Connection implements ResponseConnection, InputReader {
   }
 
   /**
-   * The last response is out: FIN, then read and drop until the client ends too, however much that is (RFC 9112 9.6):
-   * with bytes unread the system would send a reset, which takes the response from a client that writes before it
-   * reads. The host limits the time.
+   * The last response is out, or what breaks it off: FIN, then read and drop until the client ends too, however much
+   * that is (RFC 9112 9.6): with bytes unread the system would send a reset, which takes the response from a client
+   * that writes before it reads. The host limits the time.
    */
   protected finish(): void {
     if (this.socket !== SOCKET_OPEN) return;
@@ -296,22 +296,23 @@ export abstract class Connection implements ResponseConnection, InputReader {
     this.input.resume();
   }
 
-  /**
-   * Breaks the connection behind the output so far and `breach`; with `reset`, so that the client sees an error. Where
-   * only the breach tells it of that, it goes behind all that the client has not taken yet.
-   */
-  protected breakConnection(breach: string, reset: boolean): void {
+  /** Breaks the connection behind the output so far; with `reset`, so that the client sees an error. */
+  protected breakConnection(reset: boolean): void {
     this.aborting = true;
-    if (this.socket === SOCKET_OPEN) {
-      this.output.add(breach);
-      this.output.send();
-      if (breach !== '' && this.output.blocked) {
-        this.finish();
-        this.queue.breakOff(true);
-        return;
-      }
-    }
+    if (this.socket === SOCKET_OPEN) this.output.send();
     this.drop(reset);
+  }
+
+  /** Breaks the connection by bytes that are no response, behind all that the client has not taken yet. */
+  protected breakBy(breach: string): void {
+    if (this.socket !== SOCKET_OPEN) {
+      this.breakConnection(true);
+      return;
+    }
+    this.aborting = true;
+    this.output.add(breach);
+    this.finish();
+    this.queue.breakOff(true);
   }
 
   protected drop(reset: boolean): void {

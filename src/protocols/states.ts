@@ -25,8 +25,8 @@
  *   (Connection: close). Once it is false, nothing behind this request is read (READ_STOP; READ_REFUSED where requests
  *   behind it had begun, which are broken off), and SOCKET gets SOCKET_FIN when the exchange is done.
  * - Bytes that cannot be read (READ_REFUSED) make one last exchange, which we answer ourselves.
- * - SOCKET_FIN: the last response is out. From then on nothing is read (READ_NOTHING), only dropped, until the client
- *   ends too (RFC 9112, 9.6).
+ * - SOCKET_FIN: the last response is out, or the bytes that break it off. From then on nothing is read (READ_NOTHING),
+ *   only dropped, until the client ends too (RFC 9112, 9.6).
  * - SOCKET_GONE: every exchange in the queue is broken off (RESPONSE_BREAK) and its owner told. The owner still has to
  *   say that it is done, as in every other case; an exchange ends in RESPONSE_OVER and nowhere else.
  * - The end of the client's side (READ_END) ends the connection only where no exchange is left to be answered.

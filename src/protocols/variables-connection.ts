@@ -42,8 +42,6 @@ export abstract class VariablesConnection extends SerialConnection {
   protected abstract readPart(at: number, to: number): number;
   /** What stands before `length` bytes of a response. */
   protected abstract before(length: number): string;
-  /** What no front server takes for the end of a response, where the end of the connection might be; or ''. */
-  protected abstract readonly breach: string;
   /** The most bytes of a response that may follow on one `before`. */
   protected abstract readonly largest: number;
   /** The request is done, the connection still open. */
@@ -111,7 +109,7 @@ export abstract class VariablesConnection extends SerialConnection {
 
   /** Front servers pass on a connection that ends within the response as an error. */
   protected cut(): void {
-    this.breakConnection(this.breach, true);
+    this.breakConnection(true);
   }
 
   protected doneWith(exchange: Exchange): void {

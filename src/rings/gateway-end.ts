@@ -197,7 +197,8 @@ export class GatewayEnd {
 
   /**
    * Takes a request out of the sync queue again, whose slot the caller then releases; false where a worker has it
-   * already. Those that came first go first, so that nothing settled piles up behind what still waits.
+   * already. Its entry is settled when those before it are: a caller who takes out others than those that came first
+   * leaves room in the queue, which has two entries a slot.
    */
   withdraw(slot: number): boolean {
     const { words, layout } = this;
@@ -325,8 +326,8 @@ export class GatewayEnd {
   }
 
   /**
-   * Nobody wants the response any more: the client has gone, or the server gave up. The worker still reports DONE. A
-   * queued request is not taken out of the queue: the worker that claims it finds it cancelled.
+   * Nobody wants the response any more: the client has gone, or the server gave up. The worker still reports DONE, also
+   * one that claims a cancelled request from the queue.
    */
   cancel(slot: number, reason: typeof CANCEL_DISCONNECTED | typeof CANCEL_ABORTED = CANCEL_DISCONNECTED): void {
     // The first reason stands.

@@ -251,7 +251,7 @@ export const settings = {
     'Workers',
     2 ** 30,
     [0, Number.MAX_SAFE_INTEGER],
-    'Bytes that bodies may take in temporary files, all together (in the folder TMPDIR): of requests that wait for their turn to have a sync worker, and of responses whose clients are slow while others wait for the worker. Where there is no more space such requests wait unread, and get 503 when that takes too long, and such responses break off. 0: none is kept, and workers wait for slow clients',
+    'Bytes that bodies may take in temporary files, all together (in the folder TMPDIR): of requests that wait for their turn to have a sync worker, and of responses whose clients are slow while others wait for the worker. Where there is no more space such requests wait unread, and get 503 when that takes too long, and such responses may break off. 0: none is kept, and workers wait for slow clients',
   ),
   validate: toggle('Workers', false, 'Put the conformance validator around every application; for development'),
   maxRequestsInProgress: count('Workers', 4096, [1, 16_384], 'Requests in progress at a time; more of them wait'),

@@ -47,12 +47,17 @@ const MOST_PASSED = 256 * 1024;
 const MOST_SHOWN = 200;
 /** The part of the space for spools that bodies of requests leave to those of responses. */
 const LEFT_TO_RESPONSES = 1 / 8;
+/** The part of it that one of them may have ahead of its bytes. */
+const MOST_RESERVED = 1 / 8;
 
 /** One slot of the rings, joined to the exchange it carries. Used again for request after request. */
 export class PooledRequest implements ExchangeOwner {
   readonly slot: number;
   exchange: Exchange | null = null;
-  /** Response bytes that the socket has not taken: credit is granted when it has. */
+  /**
+   * Response bytes that the socket has not taken: credit is granted when it has. 0 also where the worker waits for no
+   * more of it.
+   */
   owed = 0;
   /**
    * Milliseconds (of the gateway's clock) since when its application has shown no sign of life. 0: no tick has found
@@ -140,7 +145,10 @@ export class PooledRequest implements ExchangeOwner {
     return this.awaited === Number.POSITIVE_INFINITY;
   }
 
-  /** A spool that has space for the rest of the body, as far as its length is known; null where there is none. */
+  /**
+   * A spool that has space for the rest of the body, as far as its length is known and may be reserved; null where
+   * there is none. So those that come first are complete first, and not all of them a little.
+   */
   private spoolIn(space: SpoolSpace): BodySpool | null {
     const { slot } = this;
     const { rings, scheduleRings } = this.context;
@@ -163,7 +171,7 @@ export class PooledRequest implements ExchangeOwner {
     };
     const spool = new BodySpool(space, block, end, () => space.limit * LEFT_TO_RESPONSES);
     const rest = (this.exchange?.bodyLength ?? 0) - rings.bodies.unread(slot);
-    return spool.reserve(rest) ? spool : null;
+    return spool.reserve(Math.min(rest, space.limit * MOST_RESERVED)) ? spool : null;
   }
 
   endSpool(): void {
@@ -216,16 +224,22 @@ export class PooledRequest implements ExchangeOwner {
   }
 
   disconnected(givenUp: boolean): void {
-    if (this.awaited > 0 || this.context.rings.withdraw(this.slot)) {
+    if (this.awaited > 0 || this.leavesQueue()) {
       this.exchange?.connection.done(this.exchange);
       this.release();
       return;
     }
-    this.owed = 0; // it waits for nobody
+    this.owed = 0;
     this.context.scheduleRings();
     this.context.rings.cancel(this.slot, givenUp ? CANCEL_ABORTED : CANCEL_DISCONNECTED);
     this.endBacklog();
     this.file?.close();
+  }
+
+  /** It is taken out of the queue of sync workers; not where too many have left that still have an entry there. */
+  private leavesQueue(): boolean {
+    const { rings } = this.context;
+    return rings.queueLength <= rings.layout.slots && rings.withdraw(this.slot);
   }
 
   drained(): void {

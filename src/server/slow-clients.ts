@@ -23,8 +23,8 @@ export type HeldRequest = Pick<PooledRequest, 'breakOff' | 'exchange' | 'isBehin
 class Looks {
   private readonly sent: number[] = [];
   private readonly behind: boolean[] = [];
-  /** Looks until its worker, which may go on since it is broken off, counts no more as one that is about to be free. */
-  private grace = 0;
+  /** Since it was broken off: looks until its worker, which may go on, no more counts as about to be free. */
+  endingLooks = 0;
 
   /** Its worker waited for the client at the last look. */
   get wasBehind(): boolean {
@@ -40,19 +40,10 @@ class Looks {
   }
 
   /** The client has taken little in all that time, and its worker waited for it during most of it. */
-  get areSlow(): boolean {
+  get isClientSlow(): boolean {
     const { behind, sent } = this;
     if (sent.length < GRACE || sent[GRACE - 1] - sent[0] >= LEAST_TAKEN) return false;
     return behind.filter(Boolean).length > GRACE / 2;
-  }
-
-  brokenOff(): void {
-    this.grace = GRACE;
-  }
-
-  /** The response is over for its client: whether its worker is about to be free for that. */
-  addEnding(): boolean {
-    return this.grace-- > 0;
   }
 }
 
@@ -67,6 +58,7 @@ export class SlowClients {
   private readonly waiting: () => number;
   private readonly report: Report;
   private timer: NodeJS.Timeout | null = null;
+  private isStopped = false;
   private looks = new Map<Exchange, Looks>();
   /** Looks since a request has come to a worker. */
   private standstill = 0;
@@ -83,6 +75,7 @@ export class SlowClients {
 
   /** Requests may have begun to wait. */
   watch(): void {
+    if (this.isStopped) return;
     this.timer ??= setTimeout(() => {
       this.timer = null;
       const waiting = this.waiting();
@@ -102,6 +95,7 @@ export class SlowClients {
   }
 
   stop(): void {
+    this.isStopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
@@ -109,8 +103,7 @@ export class SlowClients {
     const before = this.looks;
     this.looks = new Map();
     this.standstill++;
-    let least: HeldRequest | null = null;
-    let leastSent = Number.POSITIVE_INFINITY;
+    let least: { request: HeldRequest; looks: Looks; sent: number } | null = null;
     let ending = 0;
     for (const request of this.requests()) {
       const { exchange, isBehind } = request;
@@ -119,19 +112,18 @@ export class SlowClients {
       const looks = before.get(exchange) ?? new Looks();
       this.looks.set(exchange, looks);
       if (exchange.isCut) {
-        if (looks.addEnding()) ending++;
+        if (looks.endingLooks-- > 0) ending++;
         continue;
       }
       const { sent } = exchange;
       const isHeld = isBehind && looks.wasBehind && !request.relieve();
       looks.add(sent, isBehind);
-      if (!isHeld || !looks.areSlow || sent >= leastSent) continue;
-      least = request;
-      leastSent = sent;
+      if (isHeld && looks.isClientSlow && (least === null || sent < least.sent)) least = { request, looks, sent };
     }
-    if (least?.exchange == null || this.standstill < GRACE || ending >= waiting) return;
-    this.looks.get(least.exchange)?.brokenOff();
-    this.report('warn', `${least.shown} ${NOT_KEPT}`);
-    least.breakOff();
+    if (least === null || this.standstill < GRACE || ending >= waiting) return;
+    const { request, looks } = least;
+    looks.endingLooks = GRACE;
+    this.report('warn', `${request.shown} ${NOT_KEPT}`);
+    request.breakOff();
   }
 }

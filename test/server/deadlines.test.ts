@@ -214,6 +214,25 @@ describe('a queue with a limit', () => {
     expect((await answer(next)).status).toBe(200);
   });
 
+  it('L-23 B-36 serves who waits, however many leave behind it (pooled sync)', async () => {
+    const server = await start('app', { maxRequestsInProgress: 4 });
+    const { path, end } = gate();
+    const slow = open(server.url, LAST(path));
+    await busy(server);
+    const patient = open(server.url, LAST());
+    await queued(server);
+    for (let i = 0; i < 30; i++) {
+      const left = open(server.url, LAST());
+      await pause(10);
+      left.socket.resetAndDestroy();
+    }
+    end();
+    expect((await answer(slow)).status).toBe(200);
+    expect((await answer(patient)).status).toBe(200);
+    expect((await ask(server)).status).toBe(200);
+    await inProgress(server, 0);
+  });
+
   it('L-23 B-44 counts an upload when its body is there (pooled sync)', async () => {
     const server = await start('app', { limitQueue: 1 });
     const upload = open(server.url, `${POST('/length', 10)}12345`);

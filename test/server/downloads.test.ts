@@ -279,6 +279,17 @@ describe('downloads that wait for their clients (pooled sync)', () => {
     },
   );
 
+  it('B-45 G-131 G-141 break off behind another one of their connection, which goes on', async () => {
+    const server = await start({ syncWorkers: 2, limitSpool: '1m' });
+    const client = new Client(server.url).send(GET(chunks) + GET(chunks, LAST));
+    await client.until((text) => text.length > 100_000);
+    client.socket.pause();
+    await relieved(server);
+    const [first, second] = parseResponses(await rest(client));
+    expect([first.complete, hash(first.body)]).toEqual([true, whole]);
+    expect(second?.complete ?? false).toBe(false);
+  });
+
   it('B-45 are whole where there is no space, but their clients are not slow', async () => {
     const server = await start({ limitSpool: '1m' });
     const client = await slow(server.url, chunks);

@@ -209,6 +209,7 @@ describe('SlowClients', () => {
   it('B-45 waits for nothing when it was stopped', () => {
     clients.watch();
     clients.stop();
+    clients.watch();
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -36,15 +36,16 @@ interface Beginning {
   persist: boolean;
 }
 
+/**
+ * A record of no version. FastCGI cannot say that a response is incomplete, and nginx takes an END_REQUEST of any
+ * status, and the end of a Unix socket without one, for the end of the response.
+ */
+const BREACH = '\0'.repeat(HEADER_SIZE);
+
 /** A FastCGI responder's connection (FastCGI 1.0; G-174). */
 export class FastCgiConnection extends VariablesConnection {
   readonly takesErrors = true;
   protected readonly largest = LARGEST;
-  /**
-   * A record of no version. FastCGI cannot say that a response is incomplete, and nginx takes an END_REQUEST of any
-   * status, and the end of a Unix socket without one, for the end of the response.
-   */
-  protected readonly breach = '\0'.repeat(HEADER_SIZE);
   /** Header of the present record, as far as it has come. */
   private readonly header = Buffer.alloc(HEADER_SIZE);
   private headerSize = 0;
@@ -199,6 +200,10 @@ export class FastCgiConnection extends VariablesConnection {
     this.params = [];
     if (variables === null) this.drop(true);
     else this.begin(variables, this.persist);
+  }
+
+  protected override cut(): void {
+    this.breakBy(BREACH);
   }
 
   private abortRequest(): void {

@@ -290,7 +290,7 @@ export class HttpConnection extends Connection {
   }
 
   protected cut(front: Exchange): void {
-    this.breakConnection('', front.left < 0 && !front.chunked);
+    this.breakConnection(front.left < 0 && !front.chunked);
   }
 
   protected doneWith(exchange: Exchange): void {

@@ -188,7 +188,7 @@ export class Http2Connection extends SerialConnection {
   }
 
   protected cut(): void {
-    this.breakConnection('', true);
+    this.breakConnection(true);
   }
 
   protected doneWith(exchange: Exchange): void {

@@ -28,7 +28,6 @@ function readHeaders(bytes: Buffer): Variables | null {
 export class ScgiConnection extends VariablesConnection {
   readonly takesErrors = false;
   protected readonly largest = Number.POSITIVE_INFINITY;
-  protected readonly breach = '';
   private digits = '';
   /** Headers and the comma behind them, once their length is known. */
   private headers: Buffer | null = null;
