@@ -108,8 +108,11 @@ export class SlowClients {
     for (const request of this.requests()) {
       const { exchange, isBehind } = request;
       if (exchange === null) continue;
-      if (!before.has(exchange)) this.standstill = 0;
-      const looks = before.get(exchange) ?? new Looks();
+      let looks = before.get(exchange);
+      if (looks === undefined) {
+        looks = new Looks();
+        this.standstill = 0;
+      }
       this.looks.set(exchange, looks);
       if (exchange.isCut) {
         if (looks.endingLooks-- > 0) ending++;
