@@ -336,7 +336,7 @@ describe.skipIf(process.platform === 'win32')('a soak', () => {
       ];
       const repeat = `QUAICH_SOAK_SECONDS=${SECONDS} QUAICH_SOAK_SEED=${seed} npx vitest run soak`;
       console.log(`| a soak of ${SECONDS} s | ${figures.join('; ')} | \`${repeat}\` |`);
-      expect(late).toBeLessThan(early * 1.25 + 64 * 2 ** 20);
+      expect(late).toBeLessThan(early * 1.25 + 32 * 2 ** 20);
       expect(answered.size).toBeGreaterThan(SECONDS * 10);
       expect(killed).toBeGreaterThan(3);
       expect(reloads).toBeGreaterThan(1);
