@@ -36,17 +36,33 @@ interface KnownName {
   line: string;
 }
 
-/** A status that passed the check, with its line. */
-interface KnownStatus {
-  readonly code: number;
-  readonly line: string;
+/** What was made of a status and the first fields of a head, the last of which has this name and value. */
+interface KnownHead {
+  readonly name: string;
+  readonly value: string;
+  /** Their lines. */
+  readonly text: string;
+  /** The Content-Length; -1 without one. */
+  readonly length: number;
+  readonly flags: number;
+  /** With one field more, the last that followed twice. */
+  next: KnownHead | null;
 }
 
-// What passed the check before: three fields take 150 ns in place of 570.
+/** A status that passed the check, ahead of all fields. */
+interface KnownStatus extends KnownHead {
+  readonly code: number;
+}
+
+// What passed the check before. A head that comes again is only compared: three fields take 30 ns in place of 570, and
+// its text, in one piece by then, is written in 45 ns in place of 150. From the first field on that is another than the
+// last time, names are looked up: 130 ns.
 const KNOWN_NAMES = new Memo<KnownName>();
 const KNOWN_STATUSES = new Memo<KnownStatus>();
 /** Units of a value that is kept. */
 const LONGEST_KNOWN = 256;
+/** Units of a head that is kept. */
+const LONGEST_HEAD = 2048;
 
 /**
  * The largest head, its status line and field lines as bytes: what a response ring of the usual size takes at once,
@@ -56,7 +72,10 @@ const MOST_BYTES = 262144;
 
 function knownStatus(status: unknown): KnownStatus {
   checkStatus(status, headError);
-  return KNOWN_STATUSES.keep(status, { code: Number(status.substring(0, 3)), line: `${status}\r\n` });
+  const code = Number(status.substring(0, 3));
+  const flags = code === 204 || code === 304 ? HEAD_NO_BODY : 0;
+  const nothing = { name: '', value: '', length: -1, next: null };
+  return KNOWN_STATUSES.keep(status, { ...nothing, code, text: `${status}\r\n`, flags });
 }
 
 function knownName(name: string): KnownName {
@@ -88,41 +107,56 @@ function lineOf(name: string, known: KnownName, value: unknown): string {
  */
 export function checkHead(status: unknown, headers: unknown, forHead: boolean, read?: HeaderField[]): ResponseHead {
   // Whatever is looked up: only strings are in the map.
-  const { code, line } = KNOWN_STATUSES.get(status as string) ?? knownStatus(status);
+  const first = KNOWN_STATUSES.get(status as string) ?? knownStatus(status);
   if (!Array.isArray(headers)) throw headError(noList(headers));
-  let text = line;
-  let length = -1;
-  let flags = forHead || code === 204 || code === 304 ? HEAD_NO_BODY : 0;
+  const { code } = first;
+  let { text, length, flags } = first;
+  let head: KnownHead | null = first;
   for (let i = 0, count = headers.length; i < count; i++) {
     const field: unknown = headers[i];
     checkPair(field, i, headError);
     const name: unknown = field[0];
     const value: unknown = field[1];
+    const next: KnownHead | null = head === null ? null : head.next;
+    if (next !== null && name === next.name && value === next.value) {
+      head = next;
+      text = next.text;
+      length = next.length;
+      flags = next.flags;
+      read?.push([next.name, next.value]);
+      continue;
+    }
     checkNameType(name, i, headError);
     const known = KNOWN_NAMES.get(name) ?? knownName(name);
-    const fieldLine = value === known.value ? known.line : lineOf(name, known, value);
+    const again = value === known.value;
+    const line = again ? known.line : lineOf(name, known, value);
     read?.push([name, value as string]); // checked just now, or when it was remembered
     const meaning = known.meaning;
-    if (meaning !== PLAIN) {
-      if (meaning === CONTENT_LENGTH) {
-        const first = length < 0;
-        length = lengthOf(value as string, length, headError); // a string, as above
-        // Equal ones are sent once (G-94); 204 has none and that of 205 is 0 (G-129).
-        if (!first || code === 204 || code === 205) continue;
-        flags |= HEAD_HAS_LENGTH;
-      } else {
-        flags |= meaning === DATE ? HEAD_HAS_DATE : HEAD_HAS_SERVER;
-      }
+    let sent = true;
+    if (meaning === CONTENT_LENGTH) {
+      // Equal ones are sent once (G-94); 204 has none and that of 205 is 0 (G-129).
+      sent = length < 0 && code !== 204 && code !== 205;
+      length = lengthOf(value as string, length, headError); // a string, as above
+      if (sent) flags |= HEAD_HAS_LENGTH;
+    } else if (meaning !== PLAIN) {
+      flags |= meaning === DATE ? HEAD_HAS_DATE : HEAD_HAS_SERVER;
     }
-    text += fieldLine;
+    if (sent) text += line;
+    if (head === null) continue;
+    let grown: KnownHead | null = null;
+    if (again && text.length <= LONGEST_HEAD) {
+      grown = { name, value: known.value, text, length, flags, next: null };
+      head.next = grown;
+    }
+    head = grown;
   }
   if (text.length > MOST_BYTES) {
     throw new ApplicationError(`startResponse: the head has ${text.length} bytes, more than ${MOST_BYTES} (G-191)`);
   }
   if (code === 204 || code === 205) length = 0;
-  const head: ResponseHead = { status: code, text, length, flags };
-  if (code === 205 && forHead) writeLength(head, 0);
-  return head;
+  const made: ResponseHead = { status: code, text, length, flags: forHead ? flags | HEAD_NO_BODY : flags };
+  if (code === 205 && forHead) writeLength(made, 0);
+  return made;
 }
 
 /** Adds a Content-Length line: for a response whose framing the transport leaves alone, HEAD (G-123, G-128). */

@@ -45,12 +45,13 @@ export class Applications {
   async start({ imports, mounts, directory, validate, wrapper }: ThreadLoad): Promise<void> {
     await importFirst(imports, directory);
     const outermost: Wrapper | null = wrapper === undefined ? null : await import(wrapper);
+    const alone = mounts.filter((mount) => mount !== null).length === 1;
     for (const mount of mounts) {
       if (mount === null) {
         this.mounted.push(null);
         continue;
       }
-      const loaded = await loadApplication(mount.app, directory, { known: mount.known });
+      const loaded = await loadApplication(mount.app, directory, { known: mount.known, alone });
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
       const checked = validate ? await validated(loaded) : loaded;
       const wrapped = outermost === null ? checked : outermost.wrap(checked, mount.app.module);

@@ -75,6 +75,8 @@ interface LoadOptions {
    * never will. Without it, and if it is not known, servers listen as they say.
    */
   idle?: Promise<void>;
+  /** No other application is loaded on this thread. */
+  alone?: boolean;
 }
 
 /**
@@ -125,14 +127,14 @@ export function keepLoaded(spec: AppOptions, loaded: LoadedApplication): void {
 export async function loadApplication(
   spec: AppOptions,
   directory: string,
-  { known, idle }: LoadOptions = {},
+  { known, idle, alone = false }: LoadOptions = {},
 ): Promise<LoadedApplication> {
   const before = known === undefined ? undefined : kept.get(keyOf(spec));
   if (before !== undefined) return before;
   if (isPython(spec.module)) return loadPythonApplication(spec, directory, known);
   // Servers that are started beside an application of the convention are its own affair.
   const takes = known === undefined ? idle !== undefined : known.foreign !== null;
-  const calls = takes ? await takeListenCalls() : null;
+  const calls = takes ? await takeListenCalls(alone) : null;
   let adapted = false;
   try {
     const load = () => importModule(resolveModule(spec.module, directory), spec.module, directory);
@@ -196,9 +198,9 @@ export function unlessIdle<T>(loading: Promise<T>, module: string, idle: Promise
 /** Loaded by threads that need it. */
 let listenCalls: ListenCallsModule | null = null;
 
-async function takeListenCalls(): Promise<InstanceType<ListenCallsModule['ListenCalls']>> {
+async function takeListenCalls(alone: boolean): Promise<InstanceType<ListenCallsModule['ListenCalls']>> {
   listenCalls ??= await import('./listen-calls.ts');
-  return new listenCalls.ListenCalls();
+  return new listenCalls.ListenCalls(alone);
 }
 
 /** No application is loaded on this thread after those that have been. */

@@ -90,12 +90,13 @@ export async function probeApplications(
     for (const module of imports) {
       await watched(module, (idle) => unlessIdle(importFirst([module], directory), module, idle));
     }
+    const alone = apps.length === 1;
     for (const app of apps) {
       if (isPython(app.module)) {
         found.push(await watched(app.module, () => probePython(app, directory, python)));
         continue;
       }
-      const loaded = await watched(app.module, (idle) => loadApplication(app, directory, { idle }));
+      const loaded = await watched(app.module, (idle) => loadApplication(app, directory, { idle, alone }));
       keepLoaded(app, loaded);
       const adapted = originalOf(loaded.app)?.interface ?? null;
       found.push({ ...loaded.known, adapted, notes: notesOn(app, loaded) });

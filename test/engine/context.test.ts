@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { Context, KEEPS_ENTERED } from '../../src/engine/context.ts';
 import { runAsync } from '../../src/engine/run-async.ts';
 import { toFetchHandler } from '../../src/hosts/index.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
@@ -45,6 +46,12 @@ describe('context', () => {
       };
     };
   }
+
+  test('B-60 whether a context keeps what is entered in it is known', () => {
+    const context = new Context();
+    context.runInAsyncScope(() => storage.enterWith('entered'));
+    expect(context.runInAsyncScope(() => storage.getStore() === 'entered')).toBe(KEEPS_ENTERED);
+  });
 
   test('B-60 the context of the call is there in each step and in close, though sends settle elsewhere', async () => {
     const trace: Trace = [];

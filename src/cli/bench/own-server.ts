@@ -17,7 +17,7 @@ const { app, directory }: AppOrder = JSON.parse(order);
 
 // Ends: when nothing is left to run, which ends the program as well.
 const idle = new Promise<void>((resolve) => process.once('beforeExit', () => resolve()));
-const loaded = await loadApplication(app, directory, { idle });
+const loaded = await loadApplication(app, directory, { idle, alone: true });
 await loaded.startup?.({});
 const original = originalOf(loaded.app);
 // What fromNodeListener and fromFetchHandler have taken.
