@@ -33,11 +33,13 @@ describe.each(Object.entries(memories))('from %s memory', (_, source) => {
   });
 });
 
-it('copies within one memory', () => {
+it.each([0, 1, 100, 511, 512, 1000])('copies %i bytes within one memory', (size) => {
   const bytes = memories.shared();
   numbered(bytes);
-  copyBytes(bytes, 1027, bytes, 3, 1003);
-  expect(Buffer.compare(bytes.slice(1027, 2027), bytes.slice(3, 1003))).toBe(0);
+  const expected = Uint8Array.from(bytes);
+  expected.set(expected.slice(3, 3 + size), 1027);
+  copyBytes(bytes, 1027, bytes, 3, 3 + size);
+  expect(Buffer.compare(bytes, expected)).toBe(0);
 });
 
 it('copies all of a source by default, from where its view begins', () => {
@@ -51,4 +53,7 @@ it('copies all of a source by default, from where its view begins', () => {
 it('refuses what does not fit', () => {
   expect(() => copyBytes(new Uint8Array(600), 1, new Uint8Array(600))).toThrow(RangeError);
   expect(() => copyBytes(new Uint8Array(10), 1, new Uint8Array(10))).toThrow(RangeError);
+  const within = new Uint8Array(1000);
+  expect(() => copyBytes(within, 901, within, 0, 100)).toThrow(RangeError);
+  expect(() => copyBytes(within, 0, within, 901, 1001)).toThrow(RangeError);
 });
