@@ -218,7 +218,11 @@ export class ResponseState {
    * @throws ApplicationError when it is no chunk (G-103) or has no head (G-102)
    */
   accept(value: unknown): Action {
-    const chunk = chunkOf(value, -1);
+    return this.acceptChunk(chunkOf(value, -1));
+  }
+
+  /** @param chunk of which all is true */
+  protected acceptChunk(chunk: Uint8Array): Action {
     const size = chunk.byteLength;
     if (size === 0) return SKIP; // G-107
     const head = this.requireHead();

@@ -6,7 +6,6 @@
  */
 import { type Action, ResponseState, SEND, SEND_LAST, SEND_LAST_AND_STOP, STOP } from '../engine/response.ts';
 import { MORE, type ResponseHead } from '../interface/transport.ts';
-import { chunkOf } from '../rules/body.ts';
 import { isDisconnect } from '../rules/failures.ts';
 
 export class ShadowResponse extends ResponseState {
@@ -21,9 +20,8 @@ export class ShadowResponse extends ResponseState {
   }
 
   /** An empty chunk is one, too (B-24). */
-  override accept(value: unknown): Action {
-    const chunk = chunkOf(value, -1);
-    const action = super.accept(chunk);
+  protected override acceptChunk(chunk: Uint8Array): Action {
+    const action = super.acceptChunk(chunk);
     if (action === SEND_LAST_AND_STOP || action === STOP) this.enough = true;
     this.sending = 'chunk';
     this.piece = chunk;

@@ -53,8 +53,8 @@ export class RelayedResponse extends ShadowResponse {
   }
 
   /** What is counted is the copy that crosses. */
-  override accept(value: unknown): Action {
-    return super.accept(privateBytes(chunkOf(value, -1)));
+  protected override acceptChunk(chunk: Uint8Array): Action {
+    return super.acceptChunk(privateBytes(chunk));
   }
 
   override takeArray(body: readonly unknown[]): null {

@@ -42,6 +42,10 @@ export class AsyncCall extends Replay<AsyncCalled> {
     return body as Promise<AsyncBody>; // an array of chunks, or what `Replay` makes of our `iterator`
   }
 
+  protected async runAtOnce<T>(step: () => T): Promise<T> {
+    return step();
+  }
+
   readonly #onAbort = (): void => {
     // Where the gateway wants no more, `return()` and `close()` say so (B-54); nobody has gone.
     if (!tellsDisconnect(this.#signal)) return;

@@ -75,6 +75,10 @@ export class BlockingCall extends Replay<BlockingCalled> implements Waiter {
     return this.run(this.call()) as Body; // an array of chunks, or what `Replay` makes of our `iterator`
   }
 
+  protected runAtOnce<T>(step: () => T): T {
+    return step();
+  }
+
   /** Ends: with the application, a disconnect, a passed limit, and the death of its thread (B-22). */
   protected pause(done: () => boolean, phase: Phase): undefined {
     const { line } = this.called;
