@@ -53,7 +53,7 @@ export async function callMount<T>(order: LoadOrder, call: (mount: CalledMount) 
   const { app, known, options } = order;
   const { directory, timeoutStartup } = options;
   await importFirst(options.import, directory);
-  const loaded = await order.around(await loadApplication(app, directory, { known, alone: true }));
+  const loaded = await order.around(await loadApplication(app, directory, { known }));
   const mount = withClient(loaded, app.prefix, options);
   const hook = async (stage: 'startup' | 'shutdown'): Promise<void> => {
     try {
