@@ -47,7 +47,8 @@ import {
   type Transport,
 } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { chunkOf } from '../rules/body.ts';
+import { chunkOf, givenChunk } from '../rules/body.ts';
+import { sizeOf } from '../rules/bytes.ts';
 import { isAbortError, isClientFault, isDisconnect, isInstance } from '../rules/failures.ts';
 import { argumentError, givenError, noHead } from '../rules/head.ts';
 import { describeError, shownRequest } from '../rules/show.ts';
@@ -122,8 +123,10 @@ export class ResponseState {
   done = false;
   /** Body bytes handed to the transport. */
   sent = 0;
-  /** What is to be sent; null: no bytes. */
+  /** What is to be sent, of which nothing is to be believed; null: no bytes. */
   piece: Uint8Array | null = null;
+  /** How many of its bytes, from the first. */
+  size = 0;
   /** What is to be sent with it. */
   final: Final = MORE;
   /** Who is told of failures; null while nobody traces. */
@@ -218,12 +221,11 @@ export class ResponseState {
    * @throws ApplicationError when it is no chunk (G-103) or has no head (G-102)
    */
   accept(value: unknown): Action {
-    return this.acceptChunk(chunkOf(value, -1));
+    return this.acceptChunk(givenChunk(value, -1));
   }
 
-  /** @param chunk of which all is true */
   protected acceptChunk(chunk: Uint8Array): Action {
-    const size = chunk.byteLength;
+    const size = sizeOf(chunk);
     if (size === 0) return SKIP; // G-107
     const head = this.requireHead();
     if (this.complete) {
@@ -234,22 +236,26 @@ export class ResponseState {
     this.final = END;
     if (this.bodyless(head)) {
       this.dropped(head);
-      this.piece = null;
+      this.hold(null, 0);
       return SEND_LAST_AND_STOP;
     }
     const room = head.length < 0 ? size + 1 : head.length - this.sent;
+    this.hold(chunk, Math.min(size, room));
     if (size > room) {
       this.surplus(head);
-      this.piece = room === 0 ? null : chunk.subarray(0, room);
-      this.sent += room;
       return SEND_LAST_AND_STOP;
     }
-    this.piece = chunk;
-    this.sent += size;
     if (size === room) return SEND_LAST;
     this.complete = false;
     this.final = MORE;
     return SEND;
+  }
+
+  /** What is to be sent next. */
+  private hold(chunk: Uint8Array | null, size: number): void {
+    this.piece = size === 0 ? null : chunk;
+    this.size = size;
+    this.sent += size;
   }
 
   /**
@@ -259,27 +265,14 @@ export class ResponseState {
    * @throws ApplicationError as `accept`
    */
   takeArray(body: readonly unknown[]): readonly Uint8Array[] | null {
-    const bytes = this.bytesOf(body);
-    if (Array.isArray(bytes)) return bytes;
-    const head = this.requireHead();
-    if (head.length >= 0 && this.sent < head.length && !this.bodyless(head)) {
-      this.sent -= bytes.byteLength;
-      return [bytes]; // too short, as `end` finds when it is sent
-    }
-    this.piece = bytes.byteLength === 0 ? null : bytes;
+    const chunks = body.length === 1 ? this.takeWhole(givenChunk(body[0], 0), 1) : this.takeMany(body);
+    if (chunks !== null) return chunks;
     this.final = this.last(body);
     this.complete = true;
     return null;
   }
 
-  /** The bytes to send, at once or one after another. */
-  private bytesOf(body: readonly unknown[]): Uint8Array | Uint8Array[] {
-    if (body.length !== 1) return this.bytesOfMany(body);
-    const chunk = chunkOf(body[0], 0);
-    return this.whole(chunk, chunk.byteLength, 1);
-  }
-
-  private bytesOfMany(body: readonly unknown[]): Uint8Array | Uint8Array[] {
+  private takeMany(body: readonly unknown[]): readonly Uint8Array[] | null {
     const count = body.length;
     const chunks: Uint8Array[] = [];
     let total = 0;
@@ -288,7 +281,7 @@ export class ResponseState {
       total += chunk.byteLength;
       if (chunk.byteLength !== 0) chunks.push(chunk);
     }
-    if (chunks.length < 2) return this.whole(chunks[0] ?? NOTHING, total, count);
+    if (chunks.length < 2) return this.takeWhole(chunks[0] ?? NOTHING, count);
     const head = this.requireHead();
     if (total > MOST_JOINED && !this.bodyless(head)) {
       if (head.length < 0 && !this.headSent) head.length = total;
@@ -300,34 +293,32 @@ export class ResponseState {
       joined.set(chunk, at);
       at += chunk.byteLength;
     }
-    return this.whole(joined, total, count);
+    return this.takeWhole(joined, count);
   }
 
-  private whole(chunk: Uint8Array, size: number, count: number): Uint8Array {
+  /** @param count how many chunks the body had */
+  private takeWhole(chunk: Uint8Array, count: number): readonly Uint8Array[] | null {
+    const size = sizeOf(chunk);
     const head = this.requireHead();
-    if (this.bodyless(head)) return this.wholeDropped(head, size, count);
-    if (head.length < 0) {
-      if (!this.headSent) head.length = size;
-      this.sent += size;
-      return chunk;
+    if (this.bodyless(head)) {
+      this.wholeDropped(head, size, count);
+      return null;
     }
-    const room = head.length - this.sent;
-    if (size <= room) {
-      this.sent += size;
-      return chunk;
-    }
-    this.surplus(head);
-    this.sent += room;
-    return chunk.subarray(0, room);
+    if (head.length < 0 && !this.headSent) head.length = size;
+    const room = head.length < 0 ? size : head.length - this.sent;
+    if (size < room) return [chunk]; // too short, as `end` finds when it is sent
+    if (size > room) this.surplus(head);
+    this.hold(chunk, room);
+    return null;
   }
 
-  private wholeDropped(head: ResponseHead, size: number, count: number): Uint8Array {
+  private wholeDropped(head: ResponseHead, size: number, count: number): void {
+    this.hold(null, 0);
     if (size > 0) this.dropped(head);
     // G-123 for HEAD; an empty array may just mean that the application knows HEAD (G-128).
     if (this.forHead && count > 0 && !this.headSent && head.length < 0 && head.status !== 304) {
       writeLength(head, size);
     }
-    return NOTHING;
   }
 
   /**
@@ -349,7 +340,7 @@ export class ResponseState {
         return BREAK_AFTER_HEAD;
       }
     }
-    this.piece = null;
+    this.hold(null, 0);
     this.final = this.last(body);
     this.complete = true;
     return SEND_LAST;
@@ -364,21 +355,18 @@ export class ResponseState {
   write(value: unknown): boolean {
     if (this.gone) return false; // B-38
     if (this.complete) throw new ApplicationError('write was called after the response was complete (G-98)');
-    const chunk = chunkOf(value, -1);
+    const chunk = givenChunk(value, -1);
     const head = this.requireHead();
-    const size = chunk.byteLength;
-    this.piece = null;
+    const size = sizeOf(chunk);
     this.overrun = false;
     if (this.bodyless(head)) {
+      this.hold(null, 0);
       if (size > 0) this.dropped(head);
       return !this.headSent;
     }
-    if (size > 0) {
-      const room = head.length < 0 ? size : head.length - this.sent;
-      this.overrun = size > room;
-      if (room > 0) this.piece = size > room ? chunk.subarray(0, room) : chunk;
-      this.sent += Math.min(size, room);
-    }
+    const room = head.length < 0 ? size : head.length - this.sent;
+    this.overrun = size > room;
+    this.hold(chunk, Math.min(size, room));
     return this.piece !== null || !this.headSent;
   }
 
@@ -451,7 +439,7 @@ export class ResponseState {
     if (this.headSent || this.gone) return BREAK;
     const page = plainPage(statusFor(error), this.forHead);
     this.head = page.head;
-    this.piece = page.body;
+    this.hold(page.body, page.body?.length ?? 0);
     this.done = this.closeMethod === undefined;
     this.final = this.done ? DONE : END;
     return SEND_LAST;

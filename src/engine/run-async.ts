@@ -9,6 +9,7 @@ import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import { isAwaitable, isPlainArray, noStepFault, notIterable, refuseNoBody } from '../rules/body.ts';
+import { copyOfPart } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
@@ -265,7 +266,7 @@ class AsyncRun implements RunningRequest {
 
   private send(): Promise<void> | undefined {
     const state = this.state;
-    return this.transport.send(state.takeHead(), state.piece, state.final);
+    return this.transport.send(state.takeHead(), state.piece, state.final, state.size);
   }
 
   /** After the last chunk. */
@@ -275,7 +276,7 @@ class AsyncRun implements RunningRequest {
     if (action === STOP) return undefined;
     if (action === SEND_LAST) return this.send();
     const head = state.takeHead();
-    const wait = head === null ? undefined : this.transport.send(head, null, MORE);
+    const wait = head === null ? undefined : this.transport.send(head, null, MORE, 0);
     state.complete = true;
     if (wait === undefined) {
       this.transport.abort();
@@ -298,15 +299,15 @@ class AsyncRun implements RunningRequest {
     const surplus = state.writeSurplus();
     if (any) {
       const head = state.takeHead();
-      const piece = state.piece;
+      const { piece, size } = state;
       let wait: Promise<void> | undefined;
       const before = this.sending;
       const kept = before === null && this.transport.lends !== true;
-      const copy = piece === null || kept ? piece : Uint8Array.prototype.slice.call(piece); // B-09
+      const copy = piece === null || kept ? piece : copyOfPart(piece, 0, size); // B-09
       if (before === null) {
-        wait = this.transport.send(head, copy, MORE);
+        wait = this.transport.send(head, copy, MORE, size);
       } else {
-        wait = before.then(() => (state.discards ? undefined : this.transport.send(head, copy, MORE)));
+        wait = before.then(() => (state.discards ? undefined : this.transport.send(head, copy, MORE, size)));
       }
       if (wait !== undefined) {
         this.track(wait);

@@ -133,7 +133,7 @@ class SyncRun {
 
   private send(): void {
     const { state } = this;
-    this.transport.send(state.takeHead(), state.piece, state.final);
+    this.transport.send(state.takeHead(), state.piece, state.final, state.size);
   }
 
   /** After the last chunk. */
@@ -146,7 +146,7 @@ class SyncRun {
       return;
     }
     const head = state.takeHead();
-    if (head !== null) this.transport.send(head, null, MORE);
+    if (head !== null) this.transport.send(head, null, MORE, 0);
     state.complete = true;
     this.transport.abort();
   }
@@ -164,7 +164,7 @@ class SyncRun {
     const { state } = this;
     if (state.write(chunk)) {
       try {
-        this.transport.send(state.takeHead(), state.piece, MORE);
+        this.transport.send(state.takeHead(), state.piece, MORE, state.size);
       } catch (error) {
         state.writeFailed(error);
         throw error;

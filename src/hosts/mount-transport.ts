@@ -15,6 +15,7 @@ import {
   type Transport,
   type Wait,
 } from '../interface/transport.ts';
+import { partOf } from '../rules/bytes.ts';
 import { Gate } from '../rules/gate.ts';
 
 /** The request body of a mount: reads wait for the host. */
@@ -50,9 +51,9 @@ export abstract class MountTransport implements Transport<true> {
     this.forHead = method === 'HEAD';
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Wait<true> {
     let wait: Wait<true>; // undefined: there is nothing to wait for
-    if (this.gone === null) wait = this.carry(head, chunk, final);
+    if (this.gone === null) wait = this.carry(head, chunk === null ? null : partOf(chunk, 0, size), final);
     else if (final === MORE) wait = Promise.reject(this.gone);
     if (final === DONE) this.finish();
     return wait;
@@ -95,7 +96,7 @@ export abstract class MountTransport implements Transport<true> {
     this.#owner.done(this);
   }
 
-  /** As `send`, to a client that is there. */
+  /** As `send`, to a client that is there; of the chunk all is true. */
   protected abstract carry(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true>;
 
   /** Breaks a response off that has begun, so that nobody takes it for complete (G-141). */
@@ -108,6 +109,6 @@ export abstract class MountTransport implements Transport<true> {
 
   #sendPage(status: number, final: Final): void {
     const { head, body } = plainPage(status, this.forHead);
-    this.send(head, body, final);
+    this.send(head, body, final, body?.length ?? 0);
   }
 }

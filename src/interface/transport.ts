@@ -52,11 +52,12 @@ export interface Transport<Async extends boolean> {
    */
   readonly lends?: Async extends true ? boolean : false;
   /**
-   * Sends the head and a chunk (either may be null). The chunk is copied or handed over before the call returns or
-   * throws, or, by a transport that lends, before the returned promise fulfils (G-115). Returns, or fulfils, when the
-   * next chunk is wanted (G-105).
+   * Sends the head and the first `size` bytes of a chunk (either may be null). The chunk is what the application gave,
+   * of which nothing is to be believed: `copyBytes` and `partOf` take its bytes (G-103). They are copied or handed over
+   * before the call returns or throws, or, by a transport that lends, before the returned promise fulfils (G-115).
+   * Returns, or fulfils, when the next chunk is wanted (G-105).
    */
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<Async>;
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Wait<Async>;
   /**
    * Sends `length` bytes (to the end of the file where -1) from the current position of a descriptor, which stays
    * open until the returned wait is over. Ends the response as `send(..., END)` does; a file that turns out shorter

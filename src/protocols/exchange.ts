@@ -46,8 +46,8 @@ export interface ResponseConnection {
    */
   respond(exchange: Exchange, head: ResponseHead, complete?: boolean): void;
   /**
-   * Sends body bytes `source[start..end)`, which are copied before this returns (G-115). False when the client should
-   * catch up first: `drained` of the owner tells when.
+   * Sends body bytes `source[start..end)`, which are copied before this returns (G-115); of the source nothing else is
+   * believed (see `partOf`). False when the client should catch up first: `drained` of the owner tells when.
    */
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean;
   /**

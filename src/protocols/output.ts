@@ -12,12 +12,13 @@ const TURN_SIZE = 1048576;
 /** Pieces of at least this size (bytes) are lent to the system: to copy smaller ones costs less than a second write. */
 export const LENT_PIECE = 16384;
 
-/** One block of text (one byte a unit), a copy of `bytes`, and text again. */
-export function block(before: string, bytes: Uint8Array, after: string): Buffer {
-  const whole = Buffer.allocUnsafe(before.length + bytes.length + after.length);
+/** One block of text (one byte a unit), a copy of `source[start..end)`, and text again. */
+export function block(before: string, source: Uint8Array, start: number, end: number, after: string): Buffer {
+  const behind = before.length + end - start;
+  const whole = Buffer.allocUnsafe(behind + after.length);
   whole.latin1Write(before, 0, before.length);
-  copyBytes(whole, before.length, bytes);
-  whole.latin1Write(after, before.length + bytes.length, after.length);
+  copyBytes(whole, before.length, source, start, end);
+  whole.latin1Write(after, behind, after.length);
   return whole;
 }
 
@@ -59,12 +60,12 @@ export class Output {
     this.schedule();
   }
 
-  /** Sends the text that has gathered, `before`, a copy of `bytes`, and `after`. */
-  addBlock(before: string, bytes: Uint8Array, after: string): void {
+  /** Sends the text that has gathered, `before`, a copy of `source[start..end)`, and `after`. */
+  addBlock(before: string, source: Uint8Array, start: number, end: number, after: string): void {
     const lead = this.text + before;
     this.text = '';
-    this.write(block(lead, bytes, after));
-    this.countBlock(bytes.length);
+    this.write(block(lead, source, start, end, after));
+    this.countBlock(end - start);
   }
 
   /** As `addBlock`, without a copy; see `ConnectionHost.lend`. */

@@ -91,7 +91,7 @@ export abstract class VariablesConnection extends SerialConnection {
     } else {
       for (let at = start; at < end; at += largest) {
         const part = Math.min(largest, end - at);
-        output.addBlock(this.before(part), source.subarray(at, at + part), '');
+        output.addBlock(this.before(part), source, at, at + part, '');
       }
     }
     const wanted = output.wantsMore;

@@ -1,5 +1,6 @@
 import { RequestAborted, requestOver, serverStopping } from '../interface/errors.ts';
 import { type BodySource, type Final, MORE, type ResponseHead, type Transport } from '../interface/transport.ts';
+import { copyOfPart } from '../rules/bytes.ts';
 import type { SharedMemory } from '../rules/webassembly.ts';
 import { Sleeper } from './doorbell.ts';
 import {
@@ -18,8 +19,6 @@ import {
 import { KIND_ABORT, KIND_DONE, KIND_ERRORS, ResponseWriter } from './response-ring.ts';
 import { COMPLETE, OPEN, REQUEST_DONE, RingRequest } from './ring-request.ts';
 import { viewsOf } from './views.ts';
-
-const { slice } = Uint8Array.prototype;
 
 /** A `send` that could not be done at once. */
 interface PendingSend {
@@ -63,7 +62,7 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
     this.#end = end;
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Promise<void> | undefined {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Promise<void> | undefined {
     if (this.state !== OPEN) return undefined;
     const error = this.cancelled();
     if (error !== null) {
@@ -72,22 +71,21 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
     }
     this.assertFits(head);
     this.#assertIdle();
-    const length = chunk === null ? 0 : chunk.length;
-    const placed = this.#end.clear ? this.#place(head, chunk, length, final) : -1;
-    const sent = placed === length;
-    if (sent && (final !== MORE || length === 0 || this.credit() + this.slack > 0)) return undefined;
+    const placed = this.#end.clear ? this.#place(head, chunk, size, final) : -1;
+    const sent = placed === size;
+    if (sent && (final !== MORE || size === 0 || this.credit() + this.slack > 0)) return undefined;
     // Ends: with credit and room in the ring, with a cancel, with `stop`, and with the request.
     return new Promise((resolve, reject) => {
-      const copy = sent || chunk === null ? null : slice.call(chunk, Math.max(placed, 0));
+      const copy = sent || chunk === null ? null : copyOfPart(chunk, Math.max(placed, 0), size);
       this.#send = { head: placed > 0 ? null : head, chunk: copy, from: 0, final, sent, resolve, reject };
       this.pump();
     });
   }
 
   /** Sends what can be sent at once, and returns how many bytes of the chunk; -1: nothing, nor the head. */
-  #place(head: ResponseHead | null, chunk: Uint8Array | null, length: number, final: Final): number {
-    if (chunk !== null && this.isLarge(length)) return this.putBlocks(head, chunk, 0, final) || -1;
-    return this.fits(head, length) && this.put(head, chunk, 0, length, final) ? length : -1;
+  #place(head: ResponseHead | null, chunk: Uint8Array | null, size: number, final: Final): number {
+    if (chunk !== null && this.isLarge(size)) return this.putBlocks(head, chunk, 0, size, final) || -1;
+    return this.fits(head, size) && this.put(head, chunk, 0, size, final) ? size : -1;
   }
 
   takesFile(descriptor: number): boolean {
@@ -159,7 +157,7 @@ export class AsyncRingRequest extends RingRequest implements Transport<true>, Bo
       const left = length - pending.from;
       // Out of the way of `finish`, which a message with DONE leads to.
       this.#send = null;
-      let count = chunk === null ? 0 : this.putBlocks(pending.head, chunk, pending.from, final);
+      let count = chunk === null ? 0 : this.putBlocks(pending.head, chunk, pending.from, left, final);
       this.#send = pending;
       if (count === 0) {
         const credit = this.credit();

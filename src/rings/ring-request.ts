@@ -237,13 +237,12 @@ export abstract class RingRequest {
   }
 
   /**
-   * Sends what it can of a large chunk from `from` in blocks, which the gateway gives to the socket as they are;
-   * returns how many bytes. 0, and nothing is sent, where the chunk is not large, and where there are no blocks, no
-   * room in the ring or too many bytes on their way already.
+   * Sends what it can of the `left` bytes of a large chunk from `from` in blocks, which the gateway gives to the socket
+   * as they are; returns how many bytes. 0, and nothing is sent, where the chunk is not large, and where there are no
+   * blocks, no room in the ring or too many bytes on their way already.
    */
-  protected putBlocks(head: ResponseHead | null, chunk: Uint8Array, from: number, final: Final): number {
+  protected putBlocks(head: ResponseHead | null, chunk: Uint8Array, from: number, left: number, final: Final): number {
     const { writer, words, layout } = this;
-    const left = chunk.length - from;
     const most = Math.min(left, this.credit() + layout.blockWindow - layout.window);
     if (!this.isLarge(left) || !this.isLarge(most)) return 0;
     const { first, taken } = writer.takeBlocks(Math.ceil(most / layout.blockSize));

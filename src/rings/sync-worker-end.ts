@@ -30,23 +30,22 @@ export class SyncRingRequest extends RingRequest implements Transport<false>, Bo
     this.#end = end;
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): undefined {
     if (this.state !== OPEN) return;
     this.#check();
     this.assertFits(head);
-    const length = chunk === null ? 0 : chunk.length;
-    if (this.fits(head, length)) this.#put(head, chunk, 0, length, final);
-    else this.#sendParts(head, chunk!, final);
+    if (this.fits(head, size)) this.#put(head, chunk, 0, size, final);
+    else this.#sendParts(head, chunk!, size, final);
     // G-105: the next chunk is wanted once the window is no longer full.
-    if (final === MORE && length > 0) this.#awaitCredit(1 - this.slack);
+    if (final === MORE && size > 0) this.#awaitCredit(1 - this.slack);
   }
 
-  #sendParts(head: ResponseHead | null, chunk: Uint8Array, final: Final): void {
+  #sendParts(head: ResponseHead | null, chunk: Uint8Array, size: number, final: Final): void {
     let from = 0;
     let first = head;
-    while (from < chunk.length) {
-      const left = chunk.length - from;
-      let count = this.putBlocks(first, chunk, from, final);
+    while (from < size) {
+      const left = size - from;
+      let count = this.putBlocks(first, chunk, from, left, final);
       if (count === 0) {
         // Not byte by byte behind a slow client.
         const need = Math.min(left, Math.ceil(this.layout.window / 4));

@@ -4,7 +4,7 @@
  */
 import { isAnyArrayBuffer, isPromise } from 'node:util/types';
 import type { ApplicationError } from '../interface/errors.ts';
-import { bytesOf } from './bytes.ts';
+import { isBytes, partOf, sizeOf } from './bytes.ts';
 import { type Fault, faultError } from './fault.ts';
 import { disregard, nothing, whenSettled } from './promises.ts';
 import { typeName } from './show.ts';
@@ -109,15 +109,20 @@ export function noChunkFault(value: unknown, place: string): Fault<'promise' | '
 }
 
 /**
- * The bytes of a chunk of a body, of which all is true (see `bytesOf`), or an error that names what came in its place
+ * A chunk of a body, of which nothing is to be believed (see `partOf`), or an error that names what came in its place
  * (G-103).
  *
  * @param index its place in an array body; -1 elsewhere
  */
-export function chunkOf(value: unknown, index: number): Uint8Array {
-  const bytes = bytesOf(value);
-  if (bytes !== null) return bytes;
+export function givenChunk(value: unknown, index: number): Uint8Array {
+  if (isBytes(value)) return value;
   throw faultError(noChunkFault(value, index < 0 ? 'a chunk' : `chunk ${index}`));
+}
+
+/** The bytes of such a chunk, of which all is true. */
+export function chunkOf(value: unknown, index: number): Uint8Array {
+  const chunk = givenChunk(value, index);
+  return partOf(chunk, 0, sizeOf(chunk));
 }
 
 /** The words for what `next()` of a body gave in the place of an object (G-100). */

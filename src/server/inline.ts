@@ -72,7 +72,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     this.bodyComplete = !exchange.hasBody;
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Wait<true> {
     const { connection, exchange } = this;
     if (this.gone !== null) {
       if (final === DONE) this.done();
@@ -83,8 +83,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       connection.respond(exchange, head, final !== MORE);
     }
     let wanted = true;
-    if (chunk !== null && chunk.length >= LENT_PIECE) wanted = this.lend(chunk);
-    else if (chunk !== null && chunk.length > 0) wanted = connection.data(exchange, chunk, 0, chunk.length);
+    if (chunk !== null && size >= LENT_PIECE) wanted = this.lend(chunk, size);
+    else if (chunk !== null && size > 0) wanted = connection.data(exchange, chunk, 0, size);
     if (final !== MORE) {
       connection.end(exchange);
       if (final === DONE) {
@@ -97,9 +97,9 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   }
 
   /** Sends a chunk as it lies there: the application has it back when `send` fulfils (G-115). */
-  private lend(chunk: Uint8Array): boolean {
+  private lend(chunk: Uint8Array, size: number): boolean {
     this.lent = true;
-    return this.connection.lend(this.exchange, chunk, 0, chunk.length, () => {
+    return this.connection.lend(this.exchange, chunk, 0, size, () => {
       this.lent = false;
       this.gate?.release();
     });

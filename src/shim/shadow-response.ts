@@ -6,6 +6,7 @@
  */
 import { type Action, ResponseState, SEND, SEND_LAST, SEND_LAST_AND_STOP, STOP } from '../engine/response.ts';
 import { MORE, type ResponseHead } from '../interface/transport.ts';
+import { sizeOf } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
 
 export class ShadowResponse extends ResponseState {
@@ -15,7 +16,7 @@ export class ShadowResponse extends ResponseState {
   enough = false;
 
   override takeHead(): ResponseHead | null {
-    const empty = this.sending === 'chunk' && this.piece?.byteLength === 0;
+    const empty = this.sending === 'chunk' && this.piece !== null && this.size === 0;
     return empty ? null : super.takeHead(); // G-81
   }
 
@@ -24,15 +25,21 @@ export class ShadowResponse extends ResponseState {
     const action = super.acceptChunk(chunk);
     if (action === SEND_LAST_AND_STOP || action === STOP) this.enough = true;
     this.sending = 'chunk';
-    this.piece = chunk;
+    this.pass(chunk);
     this.final = MORE;
     return SEND;
+  }
+
+  /** All of this is sent next. */
+  protected pass(piece: Uint8Array | null): void {
+    this.piece = piece;
+    this.size = piece === null ? 0 : sizeOf(piece);
   }
 
   override end(body: unknown): Action {
     this.requireHead();
     this.sending = 'end';
-    this.piece = null;
+    this.pass(null);
     this.final = this.last(body);
     this.complete = true;
     return SEND_LAST;

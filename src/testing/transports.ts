@@ -1,15 +1,21 @@
 /** Transports that write down what the engine sends (`src/interface/transport.ts`). */
 import { DONE, type Final, MORE, type ResponseHead, type Transport, type Wait } from '../interface/transport.ts';
+import { copyOfPart } from '../rules/bytes.ts';
 import { Gate } from '../rules/gate.ts';
 import { type Recording, responseStart } from './response.ts';
 
 /** Called after a chunk was taken; may set `gone`. */
 type OnChunk = (chunk: Uint8Array) => void;
 
-function record(recording: Recording, head: ResponseHead | null, chunk: Uint8Array | null): Uint8Array | null {
+function record(
+  recording: Recording,
+  head: ResponseHead | null,
+  chunk: Uint8Array | null,
+  size: number,
+): Uint8Array | null {
   if (head !== null) recording.start = responseStart(head);
-  if (chunk === null || chunk.byteLength === 0) return null;
-  const copy = new Uint8Array(chunk); // G-115: the application may refill its buffer
+  if (chunk === null || size === 0) return null;
+  const copy = copyOfPart(chunk, 0, size); // G-115: the application may refill its buffer
   recording.chunks.push(copy);
   return copy;
 }
@@ -24,10 +30,10 @@ export class SyncTransport implements Transport<false> {
     this.onChunk = onChunk;
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): undefined {
     const { recording } = this;
     if (recording.gone === null) {
-      const taken = record(recording, head, chunk);
+      const taken = record(recording, head, chunk, size);
       if (final !== MORE) recording.complete = true;
       if (taken !== null) this.onChunk(taken);
     }
@@ -57,11 +63,11 @@ export class AsyncTransport implements Transport<true> {
     this.onDone = onDone;
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Wait<true> {
     const { recording } = this;
     let taken: Uint8Array | null = null;
     if (recording.gone === null) {
-      taken = record(recording, head, chunk);
+      taken = record(recording, head, chunk, size);
       if (final !== MORE) recording.complete = true;
       this.onEvent();
     }

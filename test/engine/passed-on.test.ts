@@ -1,4 +1,5 @@
 /** What the engine offers a bridge: a response that goes on as the application gave it, to a gateway somewhere else. */
+
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { EngineOptions } from '../../src/engine/options.ts';
@@ -19,6 +20,7 @@ import { ClientDisconnected } from '../../src/interface/errors.ts';
 import { DONE, END, type Final, MORE, type ResponseHead, type Transport } from '../../src/interface/transport.ts';
 import type { Application, AsyncApplication } from '../../src/interface/types.ts';
 import { chunkOf } from '../../src/rules/body.ts';
+import { latin1Slice } from '../../src/rules/latin1.ts';
 import { bytes, streaming } from './applications/parts.ts';
 import { asyncEnviron, MemoryErrors, syncEnviron } from './environs.ts';
 
@@ -35,6 +37,7 @@ class PassedOn extends ResponseState {
     const chunk = chunkOf(value, -1);
     super.accept(chunk);
     this.piece = chunk;
+    this.size = chunk.byteLength;
     this.final = MORE;
     return SEND;
   }
@@ -48,6 +51,7 @@ class PassedOn extends ResponseState {
   override end(body: unknown): Action {
     this.requireHead();
     this.piece = null;
+    this.size = 0;
     this.final = this.last(body);
     this.complete = true;
     return SEND_LAST;
@@ -87,11 +91,11 @@ async function passOn(
     const environ = async ? asyncEnviron(method, errors) : syncEnviron(method, errors);
     const response = new PassedOn({ ...environ }, undefined);
     const transport: Transport<false> & Transport<true> = {
-      send(head, chunk, final) {
+      send(head, chunk, final, size) {
         if (response.chunks !== null) {
           arrays.push(response.chunks.map((one) => Buffer.from(one).toString()));
         }
-        sent.push([head !== null, chunk && Buffer.from(chunk).toString(), final]);
+        sent.push([head !== null, chunk && latin1Slice.call(chunk, 0, size), final]);
         return undefined;
       },
       abort: () => void events.push('abort'),

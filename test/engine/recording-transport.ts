@@ -16,6 +16,7 @@ import {
   type ResponseHead,
   type Transport,
 } from '../../src/interface/transport.ts';
+import { latin1Slice } from '../../src/rules/latin1.ts';
 
 export interface RecordedSend {
   head: boolean;
@@ -79,7 +80,7 @@ export class Recorder {
     return names;
   }
 
-  protected record(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): void {
+  protected record(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): void {
     const index = this.#calls++;
     this.onSend?.(index);
     if (this.waiting) this.breaches.push('send while an earlier send waits');
@@ -87,7 +88,7 @@ export class Recorder {
     else if (this.complete || this.aborted) this.breaches.push('send after the end');
     if (head !== null && this.head !== null) this.breaches.push('a second head');
     if (head === null && this.head === null) this.breaches.push('a chunk before the head');
-    if (chunk !== null && chunk.byteLength === 0) this.breaches.push('an empty chunk');
+    if ((chunk === null) !== (size === 0)) this.breaches.push('an empty chunk, or bytes of none');
     if (index >= this.disconnectAt) {
       this.#gone = true;
       throw new ClientDisconnected();
@@ -98,7 +99,7 @@ export class Recorder {
     }
     if (JSON.stringify(this.#given) !== JSON.stringify(this.head))
       this.breaches.push('the head changed after it was sent');
-    const text = chunk === null ? null : Buffer.from(chunk).toString('latin1'); // copied, as G-115 demands
+    const text = chunk === null ? null : latin1Slice.call(chunk, 0, size); // copied, as G-115 demands
     this.sends.push({ head: head !== null, chunk: text, final });
     if (text !== null) {
       if (head !== null && (head.flags & HEAD_NO_BODY) !== 0) this.breaches.push('a chunk of a response without body');
@@ -137,8 +138,8 @@ export class Recorder {
 }
 
 export class SyncRecorder extends Recorder implements Transport<false> {
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
-    this.record(head, chunk, final);
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): undefined {
+    this.record(head, chunk, final, size);
   }
 }
 
@@ -154,10 +155,10 @@ export class AsyncRecorder extends Recorder implements Transport<true> {
     for (const index of indexes) this.#gated.add(index);
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Promise<void> | undefined {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Promise<void> | undefined {
     const index = this.#count++;
     try {
-      this.record(head, chunk, final);
+      this.record(head, chunk, final, size);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -2,6 +2,7 @@
  * Calls applications of both kinds through the engine, as a gateway does, with a transport in memory. Applications are
  * written once, as sync ones, and turned into async ones that await at every step.
  */
+
 import { AsyncInput } from '../../src/engine/async-input.ts';
 import { asyncFileWrapper, fileWrapper } from '../../src/engine/file-wrapper.ts';
 import { runAsync } from '../../src/engine/run-async.ts';
@@ -20,6 +21,7 @@ import type {
 import { ClientDisconnected, markAsync, markSync } from '../../src/index.ts';
 import { DONE, type Final, MORE, type ResponseHead, type Transport } from '../../src/interface/transport.ts';
 import type { AnyApplication, AnyEnviron, Middleware } from '../../src/middleware/index.ts';
+import { copyOfPart } from '../../src/rules/bytes.ts';
 
 export const KINDS: readonly Kind[] = ['sync', 'async'];
 
@@ -78,13 +80,13 @@ class Recorder {
     });
   }
 
-  take(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): void {
+  take(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): void {
     if (this.#count++ >= this.#disconnectAt) {
       if (final === DONE) this.#resolve(); // `done` does not follow
       throw new ClientDisconnected();
     }
     if (head !== null) this.head = { ...head };
-    if (chunk !== null) this.sends.push(Buffer.from(chunk));
+    if (chunk !== null) this.sends.push(Buffer.from(copyOfPart(chunk, 0, size)));
     if (final === DONE) this.#resolve();
   }
 
@@ -244,9 +246,9 @@ export async function request(kind: Kind, app: AnyApplication, options: RequestO
   const recorder = new Recorder(options);
   if (isAsync(kind, app)) {
     const transport: Transport<true> = {
-      send(head, chunk, final) {
+      send(head, chunk, final, size) {
         try {
-          recorder.take(head, chunk, final);
+          recorder.take(head, chunk, final, size);
         } catch (error) {
           return Promise.reject(error);
         }
@@ -264,8 +266,8 @@ export async function request(kind: Kind, app: AnyApplication, options: RequestO
     await recorder.over;
   } else {
     const transport: Transport<false> = {
-      send(head, chunk, final) {
-        recorder.take(head, chunk, final);
+      send(head, chunk, final, size) {
+        recorder.take(head, chunk, final, size);
         return undefined;
       },
       ...(options.sendFile && {

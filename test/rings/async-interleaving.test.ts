@@ -173,7 +173,7 @@ class World {
       } else {
         for (const [head, chunk, final] of sends(plan)) {
           await call(() => {
-            const wait = request.send(head, chunk, final);
+            const wait = request.send(head, chunk, final, chunk?.length ?? 0);
             // G-115: copied or handed over when the call returns.
             chunk?.fill(254);
             return wait;

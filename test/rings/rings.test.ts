@@ -228,7 +228,7 @@ test('the slot released last is used first, and none is given away twice', () =>
     expect([request.slot, request.text(), request.mount, request.flags]).toEqual([slot, 'metaGET /', 3, 4]);
     expect(gateway.owner(slot)).toBe(0);
     expect(gateway.request(slot)).toEqual({ method: 'GET', target: '/', mount: 3 });
-    request.send(head(), bytes('body'), DONE);
+    request.send(head(), bytes('body'), DONE, 4);
   }
   expect(gateway.drain(recorder)).toBe(2);
   expect(recorder.calls[1]).toEqual(['head', second, 200, '200 OK\r\n', 'body', DONE]);
@@ -254,14 +254,14 @@ test('B-67 an application that keeps its request changes nothing and sees nothin
   requests.push(sync.take()!);
   const loop = new AsyncWorkerEnd(memory, layout, 1, (request) => requests.push(request));
   loop.poll();
-  for (const request of requests) void request.send(head(), null, DONE);
+  for (const request of requests) void request.send(head(), null, DONE, 0);
   expect(gateway.drain(recorder)).toBe(2);
   for (const slot of [acquire('OTHER'), acquire('OTHER')]) gateway.bodies.writeFrom(slot, bytes('secret'));
   for (const request of requests) {
     expect(() => request.text()).toThrow(RequestAborted);
     await expect(async () => request.read(10)).rejects.toThrow(RequestAborted);
     expect(request.disconnected()).toBe(true);
-    await request.send(head(), bytes('late'), DONE);
+    await request.send(head(), bytes('late'), DONE, 4);
     request.abort();
     request.done();
   }
@@ -281,7 +281,7 @@ test('B-67 the task of a worker that was replaced neither writes into the ring o
   expect(() => taken[0].text()).toThrow(RequestAborted);
   await expect(taken[0].read(10)).rejects.toThrow(RequestAborted);
   expect(taken[0].disconnected()).toBe(true);
-  expect(() => taken[0].send(head(), null, DONE)).toThrow('replaced');
+  expect(() => taken[0].send(head(), null, DONE, 0)).toThrow('replaced');
   expect(gateway.drain(recorder)).toBe(0);
 });
 
@@ -307,8 +307,8 @@ test('a response head that is larger than half the ring is refused, one that jus
   gateway.dispatchSync(acquire());
   const request = new SyncWorkerEnd(memory, layout, 0).take()!;
   const most = layout.responseSize / 2 - 32 - 8 - 1;
-  expect(() => request.send(head('x'.repeat(most + 1)), null, MORE)).toThrow(RangeError);
-  request.send(head('x'.repeat(most)), bytes('abcdefghijklmnop'), END);
+  expect(() => request.send(head('x'.repeat(most + 1)), null, MORE, 0)).toThrow(RangeError);
+  request.send(head('x'.repeat(most)), bytes('abcdefghijklmnop'), END, 16);
   gateway.drain(recorder);
   expect(recorder.calls).toEqual([
     ['head', request.slot, 200, 'x'.repeat(most), 'abcdefghi', MORE],
@@ -444,7 +444,7 @@ test('no message is lost to a gateway that goes to sleep, whenever it is publish
     stage.interleave = () => {
       if (calls++ !== step) return;
       stage.interleave = () => {};
-      request.send(head(), null, DONE);
+      request.send(head(), null, DONE, 0);
     };
     const sleeping = gateway.arm(() => {
       woken = true;
@@ -483,7 +483,7 @@ test('B-40 a worker that dies at any step takes neither a queued request nor the
     };
     let died = false;
     try {
-      new SyncWorkerEnd(memory, layout, 0).take()!.send(head(), null, DONE);
+      new SyncWorkerEnd(memory, layout, 0).take()!.send(head(), null, DONE, 0);
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
       died = true;
@@ -512,7 +512,7 @@ test('an entry that was read too late claims nothing and moves nothing', () => {
   stage.interleave = () => {
     if (calls++ !== 5) return;
     stage.interleave = () => {};
-    other.take()!.send(head(), null, DONE);
+    other.take()!.send(head(), null, DONE, 0);
     gateway.drain(recorder);
     expect(acquire('SECOND')).toBe(slot);
     gateway.dispatchSync(slot);
@@ -578,10 +578,10 @@ test('B-38 the first send after a disconnect throws, later chunks are discarded 
   gateway.flush();
   loop.poll();
   expect(reasons).toEqual([expect.any(ClientDisconnected)]);
-  expect(() => request.send(head(), bytes('x'), MORE)).toThrow(ClientDisconnected);
-  request.send(head(), bytes('x'), MORE);
-  await expect(asyncRequest!.send(head(), bytes('x'), MORE)).rejects.toThrow(ClientDisconnected);
-  await asyncRequest!.send(head(), bytes('x'), MORE);
+  expect(() => request.send(head(), bytes('x'), MORE, 1)).toThrow(ClientDisconnected);
+  request.send(head(), bytes('x'), MORE, 1);
+  await expect(asyncRequest!.send(head(), bytes('x'), MORE, 1)).rejects.toThrow(ClientDisconnected);
+  await asyncRequest!.send(head(), bytes('x'), MORE, 1);
   request.done();
   asyncRequest!.done();
   gateway.drain(recorder);
@@ -591,7 +591,7 @@ test('B-38 the first send after a disconnect throws, later chunks are discarded 
 test('B-22 a stop ends the waits for a body, for credit, for room and for a request', async () => {
   const waits: ((request: SyncRingRequest) => void)[] = [
     (request) => request.read(1),
-    (request) => request.send(head(), Buffer.alloc(33), MORE),
+    (request) => request.send(head(), Buffer.alloc(33), MORE, 33),
     (request) => request.sendFile(head(), 1, -1),
   ];
   for (const wait of waits) {
@@ -627,7 +627,7 @@ test('B-22 a stop rejects what an event loop waits for and ends its run', async 
   for (const slot of [acquire(), acquire()]) gateway.dispatchAsync(slot, 0);
   const end = loop.run();
   const read = expect(requests[0].read(1)).rejects.toThrow(RequestAborted);
-  const send = expect(requests[1].send(head(), Buffer.alloc(33), MORE)).rejects.toThrow(RequestAborted);
+  const send = expect(requests[1].send(head(), Buffer.alloc(33), MORE, 33)).rejects.toThrow(RequestAborted);
   const reason = new Promise((resolve) => {
     requests[0].onCancel = resolve;
   });
@@ -652,7 +652,7 @@ test('a worker that is to retire finishes what it has begun and then leaves', as
   gateway.retire(1);
   await new Promise(setImmediate);
   expect(left).toBe(false);
-  await requests[0].send(head(), null, DONE);
+  await requests[0].send(head(), null, DONE, 0);
   await end;
   gateway.drain(recorder);
   expect(gateway.workerLost(1, recorder)).toEqual([]);
@@ -681,7 +681,7 @@ test('a handler that throws does not get the same message again', () => {
   const worker = new SyncWorkerEnd(memory, layout, 0);
   gateway.dispatchSync(acquire());
   worker.note(1, 'first');
-  worker.take()!.send(head(), null, DONE);
+  worker.take()!.send(head(), null, DONE, 0);
   const note = recorder.note;
   recorder.note = () => {
     throw new Error('handler');
@@ -704,9 +704,9 @@ test('G-105 a large chunk goes out in blocks, and through the ring where none is
   gateway.dispatchSync(acquire());
   const text = 'abcdefghij'.repeat(10);
   const request = worker.take();
-  request?.send(head(), bytes(text.slice(0, 70)), MORE);
+  request?.send(head(), bytes(text.slice(0, 70)), MORE, 70);
   // One block is left, and 58 bytes of the window.
-  request?.send(null, bytes(text.slice(70)), DONE);
+  request?.send(null, bytes(text.slice(70)), DONE, text.length - 70);
   gateway.drain(recorder);
   expect(recorder.calls).toEqual([
     ['blocks', 0, 200, text.slice(0, 70), MORE, 0, 3],
@@ -714,7 +714,7 @@ test('G-105 a large chunk goes out in blocks, and through the ring where none is
   ]);
   expect(owners({ gateway, layout })).toEqual([-1, -1, -1, -1]);
   gateway.dispatchSync(acquire());
-  worker.take()?.send(head(), bytes(text.slice(0, 30)), DONE);
+  worker.take()?.send(head(), bytes(text.slice(0, 30)), DONE, 30);
   gateway.drain(recorder);
   expect(recorder.calls[2]).toEqual(['head', 0, 200, '200 OK\r\n', text.slice(0, 30), DONE]);
   for (const lent of recorder.lent) gateway.freeBlocks(lent);
@@ -733,7 +733,7 @@ test('B-67 a worker that dies at any moment of a send leaves no block behind', (
       if (calls++ === moment) throw new Killed();
     };
     try {
-      request?.send(head(), bytes('abcdefghij'.repeat(7)), DONE);
+      request?.send(head(), bytes('abcdefghij'.repeat(7)), DONE, 70);
     } catch (error) {
       expect(error).toBeInstanceOf(Killed);
     }

@@ -93,7 +93,7 @@ class World {
       request.sendFile(responseHead(plan), plan.id, plan.id % 2 === 0 ? -1 : 2 ** 40 + plan.id);
       return;
     }
-    for (const [head, chunk, final] of sends(plan)) request.send(head, chunk, final);
+    for (const [head, chunk, final] of sends(plan)) request.send(head, chunk, final, chunk?.length ?? 0);
     if (plan.ending === 'abort') request.abort();
   }
 

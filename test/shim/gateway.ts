@@ -1,11 +1,12 @@
 /** A gateway for tests: the engine over a transport that writes down what it gets. */
 import type { BodySource, Final, ResponseHead, Transport } from '../../src/interface/transport.ts';
 import type { AsyncEnviron, Environ, ErrorStream } from '../../src/interface/types.ts';
+import { latin1Slice } from '../../src/rules/latin1.ts';
 
 /** What reached the transport, in order: heads, chunks, ends. */
 export type Events = string[];
 
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const text = (chunk: Uint8Array, size: number): string => latin1Slice.call(chunk, 0, size);
 
 export class RecordingTransport<Async extends boolean> implements Transport<Async> {
   readonly events: Events = [];
@@ -40,6 +41,7 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
     head: ResponseHead | null,
     chunk: Uint8Array | null,
     final: Final,
+    size: number,
   ): Async extends true ? Promise<void> | undefined : undefined {
     const number = this.#sends++;
     const { leaving } = this;
@@ -52,8 +54,8 @@ export class RecordingTransport<Async extends boolean> implements Transport<Asyn
     const wait = this.onSend(number);
     if (head !== null) this.events.push(`head ${JSON.stringify(head.text)} ${head.length}`);
     if (chunk !== null) {
-      this.chunks.push(text(chunk));
-      this.events.push(`chunk ${text(chunk)}`);
+      this.chunks.push(text(chunk, size));
+      this.events.push(`chunk ${text(chunk, size)}`);
     }
     if (final !== 0) this.events.push('end');
     if (final === 2) this.done();

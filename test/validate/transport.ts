@@ -7,6 +7,7 @@ import { SyncInput } from '../../src/engine/sync-input.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
 import type { BodySource, Final, ResponseHead, Transport } from '../../src/interface/transport.ts';
 import type { Application, AsyncApplication, AsyncEnviron, Environ, ErrorStream } from '../../src/interface/types.ts';
+import { latin1Slice } from '../../src/rules/latin1.ts';
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
 
@@ -100,13 +101,13 @@ class Recorder {
     });
   }
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): undefined {
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): undefined {
     if (this.outcome.sends.length >= this.goneAt) {
       if (final === 2) this.#resolve();
       throw new ClientDisconnected();
     }
     if (head !== null) this.outcome.head = { ...head };
-    this.outcome.sends.push([chunk === null ? null : Buffer.from(chunk).toString('latin1'), final !== 0]);
+    this.outcome.sends.push([chunk === null ? null : latin1Slice.call(chunk, 0, size), final !== 0]);
     if (final === 2) this.#resolve();
   }
 
@@ -139,9 +140,9 @@ export function runSyncly(
 /** The same, with promises where the sync one throws. */
 function asyncTransport(recorder: Recorder): Transport<true> {
   return {
-    send(head, chunk, final) {
+    send(head, chunk, final, size) {
       try {
-        return recorder.send(head, chunk, final);
+        return recorder.send(head, chunk, final, size);
       } catch (error) {
         return Promise.reject(error);
       }

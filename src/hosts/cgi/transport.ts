@@ -1,14 +1,16 @@
 /** A response on the standard output of a CGI program (RFC 3875, 6; G-141, G-170). */
 import { DONE, type Final, type ResponseHead, type Transport } from '../../interface/transport.ts';
+import { partOf } from '../../rules/bytes.ts';
 import { Gate } from '../../rules/gate.ts';
 import { cgiHead } from '../../rules/head-parts.ts';
 import { writeAll, writeAllSync } from './descriptors.ts';
 
 /** Head and chunk as one block, so that a small response is one write. */
-function block(head: ResponseHead | null, chunk: Uint8Array | null): Uint8Array | null {
-  if (head === null) return chunk;
+function block(head: ResponseHead | null, chunk: Uint8Array | null, size: number): Uint8Array | null {
+  const bytes = chunk === null ? null : partOf(chunk, 0, size);
+  if (head === null) return bytes;
   const text = Buffer.from(cgiHead(head), 'latin1');
-  return chunk === null ? text : Buffer.concat([text, chunk]);
+  return bytes === null ? text : Buffer.concat([text, bytes]);
 }
 
 /** What sync and async responses have in common. */
@@ -30,8 +32,8 @@ abstract class CgiResponse {
 }
 
 export class SyncCgiResponse extends CgiResponse implements Transport<false> {
-  send(head: ResponseHead | null, chunk: Uint8Array | null): undefined {
-    const bytes = block(head, chunk);
+  send(head: ResponseHead | null, chunk: Uint8Array | null, _final: Final, size: number): undefined {
+    const bytes = block(head, chunk, size);
     if (bytes === null || this.broken) return;
     try {
       writeAllSync(this.stdout, bytes);
@@ -51,8 +53,8 @@ export class AsyncCgiResponse extends CgiResponse implements Transport<true> {
   /** Called when the web server does not read any more. */
   onDisconnect: ((reason: Error) => void) | null = null;
 
-  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Promise<void> | undefined {
-    const bytes = block(head, chunk);
+  send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Promise<void> | undefined {
+    const bytes = block(head, chunk, size);
     if (bytes === null || this.broken) {
       if (final === DONE) this.gate.release();
       return undefined;

@@ -1,5 +1,6 @@
 import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE } from '../../../assembly/layout.ts';
 import type { ResponseHead } from '../../interface/transport.ts';
+import { partOf } from '../../rules/bytes.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
 import { BUSY, TOO_LARGE } from '../answer.ts';
 import { Connection, type ConnectionOptions } from '../connection.ts';
@@ -246,7 +247,7 @@ export class HttpConnection extends Connection {
     const { output } = this;
     this.count(exchange, length);
     const before = exchange.chunked ? chunkSizeLine(length) : '';
-    output.lendBlock(before, source.subarray(start, end), exchange.chunked ? '\r\n' : '', free);
+    output.lendBlock(before, partOf(source, start, end), exchange.chunked ? '\r\n' : '', free);
     exchange.stalled = !output.wantsMore;
     return !exchange.stalled;
   }
@@ -266,8 +267,8 @@ export class HttpConnection extends Connection {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';
       if (length <= TEXT_PIECE) this.emit(exchange, before + latin1Slice.call(source, start, end) + after);
-      else if (isFront) output.addBlock(before, source.subarray(start, end), after);
-      else exchange.hold(block(before, source.subarray(start, end), after));
+      else if (isFront) output.addBlock(before, source, start, end, after);
+      else exchange.hold(block(before, source, start, end, after));
     }
     const wanted = isFront ? output.wantsMore : exchange.heldSize < HIGH_WATER;
     exchange.stalled = !wanted;

@@ -151,7 +151,7 @@ export class Http2Connection extends SerialConnection {
       if (end > start) output.add(latin1Slice.call(source, start, end));
     } else {
       for (let at = start; at < end; at += PIECE) {
-        output.addBlock('', source.subarray(at, Math.min(at + PIECE, end)), '');
+        output.addBlock('', source, at, Math.min(at + PIECE, end), '');
       }
     }
     exchange.stalled = !output.wantsMore;

@@ -5,7 +5,7 @@
 import { type Action, APPLICATION_THREW, CLOSE_FAILED, RETURN_FAILED, STOP } from '../../engine/response.ts';
 import { END, type Final } from '../../interface/transport.ts';
 import type { HeaderField } from '../../interface/types.ts';
-import { chunkOf } from '../../rules/body.ts';
+import { givenChunk } from '../../rules/body.ts';
 import { isDisconnect } from '../../rules/failures.ts';
 import { errorToWire, privateBytes, type WireHead } from '../link/wire.ts';
 import { ShadowResponse } from '../shadow-response.ts';
@@ -59,7 +59,7 @@ export class RelayedResponse extends ShadowResponse {
 
   override takeArray(body: readonly unknown[]): null {
     const chunks: Uint8Array[] = [];
-    for (let i = 0, count = body.length; i < count; i++) chunks.push(privateBytes(chunkOf(body[i], i)));
+    for (let i = 0, count = body.length; i < count; i++) chunks.push(privateBytes(givenChunk(body[i], i)));
     this.end(body);
     this.sending = 'array';
     this.chunks = chunks;
@@ -71,7 +71,7 @@ export class RelayedResponse extends ShadowResponse {
     const any = super.write(value);
     if (this.gone || (!any && this.#aborted())) return false; // B-38
     this.sending = 'write';
-    this.piece = privateBytes(chunkOf(value, -1));
+    this.pass(privateBytes(givenChunk(value, -1)));
     this.writes++;
     return true;
   }

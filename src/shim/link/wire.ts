@@ -13,7 +13,7 @@ import {
   RequestBodyError,
 } from '../../interface/errors.ts';
 import type { HeaderField } from '../../interface/types.ts';
-import { chunkOf } from '../../rules/body.ts';
+import { sizeOf } from '../../rules/bytes.ts';
 import { isInstance } from '../../rules/failures.ts';
 import { property } from '../../rules/property.ts';
 import { describeError } from '../../rules/show.ts';
@@ -162,12 +162,11 @@ export function realErrorFromWire(wire: WireError): Error {
 
 /**
  * Bytes of their own, the whole of their buffer: a view would take all that lies around it along (G-115). A chunk whose
- * memory has been transferred or cut off is empty, as it is for a gateway (G-107); copying it would throw.
- *
- * @param chunk what `chunkOf` gave
+ * memory has been transferred or cut off is empty, as it is for a gateway (G-107); copying it would throw. Nothing else
+ * is believed of it.
  */
 export function privateBytes(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  return chunk.byteLength === 0 ? new Uint8Array(0) : new Uint8Array(chunk);
+  return sizeOf(chunk) === 0 ? new Uint8Array(0) : new Uint8Array(chunk);
 }
 
 /** Types of values that cross as they are. */
@@ -184,7 +183,7 @@ export function crossing(value: unknown): unknown {
 
 function copied(value: unknown, depth: number): unknown {
   if (value === null || PLAIN.has(typeof value)) return value;
-  if (isUint8Array(value)) return privateBytes(chunkOf(value, -1));
+  if (isUint8Array(value)) return privateBytes(value);
   if (!Array.isArray(value) || depth === 0) return undefined;
   const copy: unknown[] = [];
   for (const element of value) {
