@@ -162,24 +162,24 @@ class AsyncRun implements RunningRequest {
     );
   }
 
-  /** Takes several steps of `source`: the body, or the chunks of one that is an array. Never rejects. */
-  private async respond(source: unknown, body: unknown): Promise<void> {
-    const state = this.state;
-    try {
-      const descriptor = state.takeFile(source, this.transport);
-      if (descriptor < 0) await this.iterate(source, body);
-      else await this.sendFile(descriptor);
-    } catch (error) {
-      if (this.ender === DISCONNECT) {
-        state.closingFailed('the body failed after the client had gone', error);
-        return;
-      }
-      this.ender = RUN;
-      await this.fail(BODY_FAILED, error);
+  /** Takes several steps of `source`: the body, or the chunks of one that is an array. */
+  private respond(source: unknown, body: unknown): void {
+    const { state } = this;
+    const descriptor = state.takeFile(source, this.transport);
+    const wait = descriptor < 0 ? this.iterate(source, body) : this.sendFile(descriptor);
+    if (wait === undefined) {
+      this.settle(body, undefined);
+      return;
     }
-    if (this.ender === DISCONNECT) return;
-    this.ender = RUN;
-    this.finish(body);
+    wait.then(
+      () => {
+        if (this.ender !== DISCONNECT) this.settle(body, undefined);
+      },
+      (error) => {
+        if (this.ender !== DISCONNECT) this.settle(body, this.fail(BODY_FAILED, error));
+        else state.closingFailed('the body failed after the client had gone', error);
+      },
+    );
   }
 
   /** Closes the body, unless there is nothing left to close, and ends the request. */
