@@ -3,16 +3,16 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 // No event at its end, which would cost up to a third more.
 const MANUAL = { requireManualDestroy: true };
 
+export type Context = AsyncResource;
+
 /**
- * A context for AsyncLocalStorage, copied from the one in which it is made (B-60, G-190): what is entered inside is
+ * Makes a context for AsyncLocalStorage, copied from the one in which it is made (B-60, G-190): what is entered inside is
  * seen inside, and nowhere else. It costs 0.03 to 0.09 µs (Node 20, none to three storages in use), where
  * `AsyncLocalStorage.snapshot` costs 16 µs. One snapshot shared by all requests is no way out: on Node 20 each request
  * would see what the others have entered.
  */
-export class Context extends AsyncResource {
-  constructor() {
-    super('Quaich', MANUAL);
-  }
+export function newContext(): Context {
+  return new AsyncResource('Quaich', MANUAL);
 }
 
 /**
@@ -20,7 +20,7 @@ export class Context extends AsyncResource {
  * identity (`executionAsyncId`), and what is entered in one of them is its own.
  */
 export class Contexts {
-  private readonly origin = new Context();
+  private readonly origin = newContext();
 
   next(): Context {
     return Object.create(this.origin);
@@ -29,7 +29,7 @@ export class Contexts {
 
 /** Calls a function in a context of its own. */
 export function inOwnContext<T>(call: () => T): T {
-  return new Context().runInAsyncScope(call);
+  return newContext().runInAsyncScope(call);
 }
 
 /**

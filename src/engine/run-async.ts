@@ -13,7 +13,7 @@ import { copyOfPart } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
-import { Context, KEEPS_ENTERED } from './context.ts';
+import { type Context, KEEPS_ENTERED, newContext } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from './options.ts';
 import { PooledText } from './pooled-text.ts';
@@ -72,7 +72,7 @@ class AsyncRun implements RunningRequest {
     this.state = options.response ?? new ResponseState(environ, options.counters, true, options.application);
     this.transport = transport;
     this.options = options;
-    this.context = options.contexts?.next() ?? new Context();
+    this.context = options.contexts?.next() ?? newContext();
     environ['quaich.signal'] = this.abortSource.signal;
   }
 
@@ -89,7 +89,7 @@ class AsyncRun implements RunningRequest {
     this.state.trace = new RequestTrace(environ, this.state);
     this.state.trace.call(() => {
       this.call(app, environ);
-      this.context = new Context(); // with the stores that are bound, for the listeners of the signal
+      this.context = newContext(); // with the stores that are bound, for the listeners of the signal
     });
   }
 
@@ -102,7 +102,7 @@ class AsyncRun implements RunningRequest {
     let result: unknown;
     try {
       result = app(environ, startResponse); // G-01
-      if (!KEEPS_ENTERED) this.context = new Context(); // for the listeners of the signal (B-60)
+      if (!KEEPS_ENTERED) this.context = newContext(); // for the listeners of the signal (B-60)
       if (isAwaitable(result)) {
         whenSettled(
           result,

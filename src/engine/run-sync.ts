@@ -8,7 +8,7 @@ import type { Application, Environ, StartResponse, Write } from '../interface/ty
 import { closeLate, isPlainArray, iterateOf, noStepFault, notSyncFault, refusePromise } from '../rules/body.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard } from '../rules/promises.ts';
-import { Context } from './context.ts';
+import { newContext } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import type { EngineOptions } from './options.ts';
 import {
@@ -207,6 +207,6 @@ export function runSync(
   options: EngineOptions = DEFAULTS,
 ): void {
   const run = new SyncRun(environ, transport, options);
-  const context = options.contexts?.next() ?? new Context();
+  const context = options.contexts?.next() ?? newContext();
   context.runInAsyncScope(requestChannel.hasSubscribers ? run.runTraced : run.run, run, app, environ);
 }

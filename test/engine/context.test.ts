@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Context, KEEPS_ENTERED } from '../../src/engine/context.ts';
+import { KEEPS_ENTERED, newContext } from '../../src/engine/context.ts';
 import { runAsync } from '../../src/engine/run-async.ts';
 import { toFetchHandler } from '../../src/hosts/index.ts';
 import { ClientDisconnected } from '../../src/interface/errors.ts';
@@ -48,7 +48,7 @@ describe('context', () => {
   }
 
   test('B-60 whether a context keeps what is entered in it is known', () => {
-    const context = new Context();
+    const context = newContext();
     context.runInAsyncScope(() => storage.enterWith('entered'));
     expect(context.runInAsyncScope(() => storage.getStore() === 'entered')).toBe(KEEPS_ENTERED);
   });

@@ -4,7 +4,7 @@
  * module, which names its storages at its top level.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
-import { Context, KEEPS_ENTERED } from '../../engine/context.ts';
+import { KEEPS_ENTERED, newContext } from '../../engine/context.ts';
 import { crossing, type WireEntries } from './wire.ts';
 
 const storages = new Map<string, AsyncLocalStorage<unknown>>();
@@ -46,14 +46,14 @@ export type Within = <T>(step: () => T) => T;
 
 /** Keeps the context of this moment (B-60), with what the steps enter in it (G-190). */
 export function keepContext(): Within {
-  let context = new Context();
+  let context = newContext();
   if (KEEPS_ENTERED) return (step) => context.runInAsyncScope(step);
   return (step) =>
     context.runInAsyncScope(() => {
       try {
         return step();
       } finally {
-        context = new Context();
+        context = newContext();
       }
     });
 }
