@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { runSync } from '../../src/engine/run-sync.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/interface/errors.ts';
-import type { Application, Body, StartResponse } from '../../src/interface/types.ts';
+import type { Transport } from '../../src/interface/transport.ts';
+import type { Application, Body, Environ, StartResponse } from '../../src/interface/types.ts';
+import { copyBytes } from '../../src/rules/bytes.ts';
 import { bytes, type Trace, tracedBody } from './application-table.ts';
 import { MemoryErrors, syncEnviron } from './environs.ts';
 import { SyncRecorder } from './recording-transport.ts';
@@ -135,6 +137,52 @@ describe('calling', () => {
       expect(recorder.status).toBe(500);
       expect(errors.text).toMatch(/G-103/);
     }
+  });
+
+  test('G-103 G-120 the transport gets chunks as they were given, and how many of their bytes to send', () => {
+    const sent: [Uint8Array | null, number][] = [];
+    const transport: Transport<false> = {
+      send: (_head, chunk, _final, size) => void sent.push([chunk, size]),
+      abort: () => {},
+      done: () => {},
+    };
+    const chunks = ['abc', 'defgh'].map(bytes);
+    const app = (body: Body) => (_environ: Environ, startResponse: StartResponse) => {
+      startResponse('200 OK', [['Content-Length', '5']]);
+      return body;
+    };
+    runSync(app(new Set(chunks)), syncEnviron('GET', new MemoryErrors()), transport);
+    runSync(app([bytes('ab').subarray(2), ...chunks.slice(1)]), syncEnviron('GET', new MemoryErrors()), transport);
+    expect(sent.map(([, size]) => size)).toEqual([3, 2, 5]);
+    expect(sent[0][0]).toBe(chunks[0]);
+    expect(sent[1][0]).toBe(chunks[1]);
+  });
+
+  test('G-103 few bytes stay where V8 keeps them: their buffer, which they would move to, is not asked for', () => {
+    const COUNT = 4096;
+    const SIZE = 64;
+    const target = new Uint8Array(SIZE);
+    const transport: Transport<false> = {
+      send: (_head, chunk, _final, size) => void (chunk !== null && copyBytes(target, 0, chunk, 0, size)),
+      abort: () => {},
+      done: () => {},
+    };
+    const kept: Uint8Array[] = [];
+    const environ = syncEnviron('GET', new MemoryErrors());
+    const before = process.memoryUsage().arrayBuffers;
+    const app: Application = (_environ, startResponse) => {
+      startResponse('200 OK', []);
+      return (function* () {
+        for (let i = 0; i < COUNT; i++) {
+          const chunk = new Uint8Array(SIZE);
+          kept.push(chunk);
+          yield chunk;
+        }
+      })();
+    };
+    runSync(app, environ, transport);
+    expect(kept).toHaveLength(COUNT);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan((COUNT * SIZE) / 4);
   });
 
   test('G-104 each chunk is sent before the next one is asked for, the last one too', () => {

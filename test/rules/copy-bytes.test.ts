@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { copyBytes } from '../../src/rules/bytes.ts';
+import { copyBytes, copyOfPart, partOf } from '../../src/rules/bytes.ts';
 
 const MOST = 2048;
-const SIZES = [0, 1, 7, 8, 511, 512, 513, 1500, MOST];
+const SIZES = [0, 1, 7, 8, 64, 65, 511, 512, 513, 1500, MOST];
 const OFFSETS = [0, 1, 3, 8, 13];
 const ROOM = MOST + 64;
 
@@ -48,6 +48,23 @@ it('copies all of a source by default, from where its view begins', () => {
   const copy = memories.shared();
   copyBytes(copy, 5, bytes.subarray(10, 1010));
   expect(Buffer.compare(copy.slice(5, 1005), bytes.slice(10, 1010))).toBe(0);
+});
+
+it.each([8, 64, 65, 511, 512])('copies %i bytes of a source that has more by now, and no more', (size) => {
+  const Growable = SharedArrayBuffer as unknown as new (
+    size: number,
+    options: { maxByteLength: number },
+  ) => SharedArrayBuffer & { grow(size: number): void };
+  const memory = new Growable(size, { maxByteLength: 2 * size });
+  const source = new Uint8Array(memory); // as long as its memory
+  source.fill(1);
+  memory.grow(2 * size);
+  source.fill(1);
+  const copy = new Uint8Array(ROOM);
+  copyBytes(copy, 3, source, 0, size);
+  expect(copy.lastIndexOf(1)).toBe(2 + size);
+  expect(copyOfPart(source, 0, size)).toEqual(new Uint8Array(size).fill(1));
+  expect(partOf(source, 0, size)).toHaveLength(size);
 });
 
 it('refuses what does not fit', () => {

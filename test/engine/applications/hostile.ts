@@ -13,7 +13,12 @@ const Growable = SharedArrayBuffer as unknown as new (
 ) => SharedArrayBuffer;
 
 const CHUNK = '12345678';
-const own = (properties: PropertyDescriptorMap): Uint8Array => Object.defineProperties(bytes(CHUNK), properties);
+
+/** Makes chunks with properties of their own. */
+const own =
+  (properties: PropertyDescriptorMap) =>
+  (text: string): Uint8Array =>
+    Object.defineProperties(bytes(text), properties);
 
 function boom(): never {
   throw new Error('nobody should have asked');
@@ -31,33 +36,33 @@ class Liar extends Buffer {
   override set = boom;
 }
 
-/** Chunks of eight bytes that do not look it. */
-const LIARS: [what: string, make: () => Uint8Array][] = [
-  ['that claims to be longer', () => own({ length: { value: 100_000 }, byteLength: { value: 100_000 } })],
-  ['that claims to be endless', () => own({ length: { value: Infinity }, byteLength: { value: 2 ** 53 } })],
-  ['that claims to be shorter', () => own({ length: { value: 1 }, byteLength: { value: 1 } })],
-  ['that claims to be empty', () => own({ length: { value: 0 }, byteLength: { value: 0 } })],
-  ['with lengths that are none', () => own({ length: { value: 'x' }, byteLength: { value: Number.NaN } })],
-  ['with getters that throw', () => own({ length: { get: boom }, byteLength: { get: boom }, buffer: { get: boom } })],
-  ['with the buffer of another', () => own({ buffer: { value: new ArrayBuffer(64) }, byteOffset: { value: 32 } })],
-  ['with a constructor of its own', () => own({ constructor: { get: boom } })],
-  ['of a class that lies', () => Object.setPrototypeOf(Buffer.from(CHUNK), Liar.prototype)],
-  ['without a prototype', () => Object.setPrototypeOf(bytes(CHUNK), null)],
+/** Chunks of this text that do not look it. */
+const LIARS: [what: string, make: (text: string) => Uint8Array][] = [
+  ['that claims to be longer', own({ length: { value: 100_000 }, byteLength: { value: 100_000 } })],
+  ['that claims to be endless', own({ length: { value: Infinity }, byteLength: { value: 2 ** 53 } })],
+  ['that claims to be shorter', own({ length: { value: 1 }, byteLength: { value: 1 } })],
+  ['that claims to be empty', own({ length: { value: 0 }, byteLength: { value: 0 } })],
+  ['with lengths that are none', own({ length: { value: 'x' }, byteLength: { value: Number.NaN } })],
+  ['with getters that throw', own({ length: { get: boom }, byteLength: { get: boom }, buffer: { get: boom } })],
+  ['with the buffer of another', own({ buffer: { value: new ArrayBuffer(64) }, byteOffset: { value: 32 } })],
+  ['with a constructor of its own', own({ constructor: { get: boom } })],
+  ['of a class that lies', (text) => Object.setPrototypeOf(Buffer.from(text), Liar.prototype)],
+  ['without a prototype', (text) => Object.setPrototypeOf(bytes(text), null)],
   [
     'as long as its buffer',
-    () => {
-      const buffer = new Resizable(100, { maxByteLength: 200 });
+    (text) => {
+      const buffer = new Resizable(text.length + 92, { maxByteLength: text.length + 192 });
       const chunk = new Uint8Array(buffer);
-      chunk.set(bytes(CHUNK));
-      buffer.resize(CHUNK.length);
+      chunk.set(bytes(text));
+      buffer.resize(text.length);
       return chunk;
     },
   ],
   [
     'on shared memory that may grow',
-    () => {
-      const chunk = new Uint8Array(new Growable(CHUNK.length, { maxByteLength: 200 }));
-      chunk.set(bytes(CHUNK));
+    (text) => {
+      const chunk = new Uint8Array(new Growable(text.length, { maxByteLength: text.length + 192 }));
+      chunk.set(bytes(text));
       return chunk;
     },
   ],
@@ -90,9 +95,9 @@ const chunkCases = LIARS.flatMap(([what, make]): ApplicationCase[] => [
     app: () =>
       function* (_environ, startResponse) {
         const write = startResponse(...OK);
-        write(make());
-        yield make();
-        yield make();
+        write(make(CHUNK));
+        yield make(CHUNK);
+        yield make(CHUNK);
       },
     status: 200,
     body: CHUNK.repeat(3),
@@ -101,7 +106,7 @@ const chunkCases = LIARS.flatMap(([what, make]): ApplicationCase[] => [
     title: `G-103 B-67 of a chunk ${what} its bytes are sent, and nothing else: alone in an array`,
     app: () => (_environ, startResponse) => {
       startResponse(...OK);
-      return [make()];
+      return [make(CHUNK)];
     },
     status: 200,
     body: CHUNK,
@@ -111,13 +116,33 @@ const chunkCases = LIARS.flatMap(([what, make]): ApplicationCase[] => [
     title: `G-103 B-67 of a chunk ${what} its bytes are sent, and nothing else: beside others, cut at the length`,
     app: () => (_environ, startResponse) => {
       startResponse('200 OK', [['Content-Length', '20']]);
-      return [make(), bytes(''), make(), make()];
+      return [make(CHUNK), bytes(''), make(CHUNK), make(CHUNK)];
     },
     status: 200,
     body: CHUNK.repeat(3).slice(0, 20),
     errors: /G-120/,
   },
 ]);
+
+/** The way that a chunk takes depends on its size: byte by byte, as text, copied at once, or lent. */
+const LARGER = [96, 1_000, 3_000, 40_000];
+
+const largerCases = LIARS.flatMap(([what, make]) =>
+  LARGER.map((size): ApplicationCase => {
+    const text = CHUNK.repeat(size / CHUNK.length);
+    return {
+      title: `G-103 B-67 of a chunk ${what} its bytes are sent, and nothing else: ${size} of them`,
+      app: () =>
+        function* (_environ, startResponse) {
+          startResponse(...OK);
+          yield make(text);
+          yield make(text);
+        },
+      status: 200,
+      body: text.repeat(2),
+    };
+  }),
+);
 
 const lostCases = LOST.map(
   ([what, make]): ApplicationCase => ({
@@ -146,6 +171,7 @@ const LARGEST_HEAD = 262_144;
 
 export const HOSTILE: ApplicationCase[] = [
   ...chunkCases,
+  ...largerCases,
   ...lostCases,
   {
     title: 'A-17 G-140 an error is told and answered though the environ throws',
