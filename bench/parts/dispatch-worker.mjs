@@ -22,7 +22,7 @@ async function serveRings({ kind, root, memory, layout, index }) {
   const head = { status: 200, text, length: body.length, flags: HEAD_HAS_LENGTH };
   const serve = (request) => {
     answer(request.text());
-    void request.send(head, body, DONE);
+    void request.send(head, body, DONE, body.length);
   };
   if (kind === 'async') return new AsyncWorkerEnd(memory, layout, index, serve).run();
   const end = new SyncWorkerEnd(memory, layout, index);

@@ -40,10 +40,10 @@ function serveSync(request) {
     if (from !== body) throw new Error(`request ${seed}: ${from} bytes of ${body}`);
     let head = headOf(seed, length);
     for (const chunk of chunks(seed, length)) {
-      request.send(head, chunk, 0);
+      request.send(head, chunk, 0, chunk.length);
       head = null;
     }
-    request.send(head, null, 2);
+    request.send(head, null, 2, 0);
   } catch (error) {
     if (error.code !== 'QUAICH_CLIENT_DISCONNECTED') throw error;
     request.done();
@@ -61,10 +61,10 @@ async function serveAsync(request) {
     if (from !== body) throw new Error(`request ${seed}: ${from} bytes of ${body}`);
     let head = headOf(seed, length);
     for (const chunk of chunks(seed, length)) {
-      await request.send(head, chunk, 0);
+      await request.send(head, chunk, 0, chunk.length);
       head = null;
     }
-    await request.send(head, null, 2);
+    await request.send(head, null, 2, 0);
   } catch (error) {
     if (error.code !== 'QUAICH_CLIENT_DISCONNECTED') throw error;
     request.done();
