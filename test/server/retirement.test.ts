@@ -137,8 +137,8 @@ describe.each([
 
   it('is replaced for its memory now and then, where the limit is less than what it needs', async () => {
     const server = await start(name, { syncWorkers: 1, asyncWorkers: 1, recycleMemory: 1 });
+    const [[before]] = await load(server, 1, 1); // now: once the message is there, the successor may answer
     await vi.waitFor(() => expect(messages.join('')).toContain('is replaced with'), { timeout: 20_000 });
-    const [[before]] = await load(server, 1, 1);
     await vi.waitFor(async () => expect((await load(server, 1, 1))[0][0]).not.toBe(before), { timeout: 20_000 });
     // The successor tells of its memory every second, too.
     await new Promise((resolve) => setTimeout(resolve, 2500));
