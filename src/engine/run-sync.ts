@@ -45,7 +45,7 @@ class SyncRun {
   }
 
   run(): void {
-    const { state, app } = this;
+    const { state, app, environ } = this;
     let body: unknown;
     const startResponse: StartResponse = (status, headers, error) => {
       state.start(status, headers, error);
@@ -53,7 +53,7 @@ class SyncRun {
       return this.writeFunction;
     };
     try {
-      body = app(this.environ, startResponse); // G-01
+      body = app(environ, startResponse); // G-01
     } catch (error) {
       state.noBody();
       this.fail(APPLICATION_THREW, error);

@@ -49,15 +49,21 @@ export interface OpenStream {
   readonly position: number;
 }
 
-interface FileNode {
+export interface FileNode {
   readonly mount: { readonly type: unknown };
+  name: string;
 }
 
 interface HostFiles {
+  readonly node_ops: {
+    mknod(directory: FileNode, name: string, mode: number, device: number): FileNode;
+    rename(node: FileNode, directory: FileNode, name: string): void;
+  };
   readonly stream_ops: {
     fsync?(stream: OpenStream): void;
     close(stream: OpenStream): void;
   };
+  createNode(directory: FileNode, name: string, mode: number, device: number): FileNode;
   realPath(node: FileNode): string;
   /** Has errors of Node become those of the file system. */
   tryFSOperation(operation: () => void): void;
@@ -68,8 +74,11 @@ export interface EmscriptenFileSystem {
   readonly filesystems: { readonly NODEFS: HostFiles };
   readonly streams: readonly (OpenStream | null | undefined)[];
   getStream(descriptor: number): OpenStream | null | undefined;
+  open(path: string | FileNode, flags: number, mode?: number): OpenStream;
+  rename(from: string, to: string): void;
   mayCreate(directory: FileNode, name: string): number;
   lookupNode(directory: FileNode, name: string): FileNode;
+  lookupPath(path: string, options: { follow: boolean; noent_okay: boolean }): { readonly node?: FileNode | null };
   destroyNode(node: FileNode): void;
   mkdirTree(path: string): void;
   mount(type: unknown, options: { root: string }, path: string): void;

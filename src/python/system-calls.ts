@@ -2,10 +2,11 @@
  * System calls that Emscripten answers wrongly or not at all. Each repair takes the place of an import of the program,
  * or of a function of its file system; a start fails where one of them is not there, since nobody would notice later.
  */
-import { fdatasyncSync, fstatSync, fsyncSync, lstatSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { isGivenUp } from '../engine/thread-state.ts';
 import { type ByteRange, EXCLUSIVE, type FileIdentity, type FileLocks, type LockKind, SHARED } from './file-locks.ts';
-import type { EmscriptenFileSystem, EmscriptenModule, OpenStream, SystemCalls } from './pyodide.ts';
+import type { EmscriptenFileSystem, EmscriptenModule, FileNode, OpenStream, SystemCalls } from './pyodide.ts';
 
 // Numbers of errors, as Emscripten has them.
 const EAGAIN = 6;
@@ -16,6 +17,14 @@ const EINVAL = 28;
 const EIO = 29;
 const ENODEV = 43;
 const ENOLCK = 46;
+
+// Of `open`.
+const O_CREAT = 64;
+const O_EXCL = 128;
+
+// Of the mode of a file.
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
 
 // Of `mmap`.
 const PROT_WRITE = 2;
@@ -76,15 +85,56 @@ export function repairFiles(files: EmscriptenFileSystem, locks: FileLocks): void
     close(stream);
   };
   // It keeps what it has seen of a directory, also what another worker has removed since.
+  const isRemoved = (node: FileNode): boolean =>
+    node.mount.type === NODEFS && lstatSync(NODEFS.realPath(node), { throwIfNoEntry: false }) === undefined;
   const { mayCreate } = files;
   files.mayCreate = (directory, name) => {
     const answer = mayCreate.call(files, directory, name);
-    if (answer !== EEXIST || directory.mount.type !== NODEFS) return answer;
+    if (answer !== EEXIST) return answer;
     const node = files.lookupNode(directory, name);
-    if (lstatSync(NODEFS.realPath(node), { throwIfNoEntry: false }) !== undefined) return answer;
+    if (!isRemoved(node)) return answer;
     files.destroyNode(node);
     return mayCreate.call(files, directory, name);
   };
+  // It writes an empty file where it has found none, and what another worker has created meanwhile would be emptied.
+  NODEFS.node_ops.mknod = (directory, name, mode, device) => {
+    const path = join(NODEFS.realPath(directory), name);
+    NODEFS.tryFSOperation(() => {
+      if ((mode & S_IFMT) === S_IFDIR) mkdirSync(path, mode);
+      else closeSync(openSync(path, 'wx', mode));
+    });
+    return NODEFS.createNode(directory, name, mode, device);
+  };
+  // To open such a file, or to rename to its name, fails for no reason of the application's.
+  const { open, rename } = files;
+  files.open = (path, flags, mode) => {
+    if ((flags & O_CREAT) === 0 || typeof path !== 'string') return open.call(files, path, flags, mode);
+    const { node } = files.lookupPath(path, { follow: true, noent_okay: true });
+    if (node && isRemoved(node)) files.destroyNode(node);
+    return unlessCreated(() => open.call(files, path, flags, mode), (flags & O_EXCL) === 0);
+  };
+  files.rename = (from, to) => unlessCreated(() => rename.call(files, from, to), true);
+  // It removes the file of the new name ahead, and others find none meanwhile.
+  NODEFS.node_ops.rename = (node, directory, name) => {
+    const path = join(NODEFS.realPath(directory), name);
+    if (files.mayCreate(directory, name) === EEXIST) files.destroyNode(files.lookupNode(directory, name));
+    NODEFS.tryFSOperation(() => renameSync(NODEFS.realPath(node), path));
+    node.name = name;
+  };
+}
+
+/** How often a name may appear just when it is looked up, and be gone again. */
+const MOST_TRIES = 10;
+
+/** Does something again where a file has been created since its name was looked up, if that is allowed. */
+function unlessCreated<T>(action: () => T, allowed: boolean): T {
+  for (let tries = 1; ; tries++) {
+    try {
+      return action();
+    } catch (error) {
+      if (!allowed || tries === MOST_TRIES || (error as { errno?: unknown }).errno !== EEXIST) throw error;
+    }
+  }
 }
 
 // Commands of `fcntl`, and what `struct flock` has.

@@ -4,6 +4,7 @@ import fs, {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -159,6 +160,63 @@ describe('files', () => {
     expect(tell('make')).toMatch(/^FileExistsError/);
     rmdirSync(join(folder, 'made'));
     expect(tell('make')).toBe('None');
+  });
+
+  it.each(['w', 'x', 'a'])('PY-33 that somebody has removed can be opened anew by %s', (mode) => {
+    const path = join(folder, `again-${mode}`);
+    for (const removed of [true, false]) {
+      expect(tell(`opened/again-${mode}/${mode}`)).toBe('None');
+      if (removed) rmSync(path);
+    }
+    expect(readFileSync(path, 'utf8')).toBe(' ours');
+  });
+
+  // Each look-up may be the last before another worker creates the file; from the fourth on nobody does.
+  describe.each([1, 2, 3, 4])('PY-33 that somebody creates after look-up %i', (last) => {
+    const meet = (name: string, act: () => void): boolean => {
+      const { lstatSync } = fs;
+      const path = join(folder, name);
+      let looks = 0;
+      const meeting = ((...given: Parameters<typeof lstatSync>) => {
+        try {
+          return lstatSync(...given);
+        } finally {
+          if (given[0] === path && ++looks === last) writeFileSync(path, 'theirs', { flag: 'wx' });
+        }
+      }) as typeof lstatSync;
+      Object.assign(fs, { lstatSync: meeting });
+      syncBuiltinESMExports();
+      try {
+        act();
+      } finally {
+        Object.assign(fs, { lstatSync });
+        syncBuiltinESMExports();
+      }
+      return looks >= last;
+    };
+    const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+
+    it('are opened, and not emptied', () => {
+      const name = `opened-${last}`;
+      const met = meet(name, () => expect(tell(`opened/${name}/a`)).toBe('None'));
+      expect(read(name)).toBe(met ? 'theirs ours' : ' ours');
+      expect(met).toBe(last < 4);
+    });
+
+    it('are not created once more', () => {
+      const name = `created-${last}`;
+      const met = meet(name, () => expect(tell(`opened/${name}/x`)).toMatch(last < 4 ? /^FileExistsError/ : /^None$/));
+      expect(read(name)).toBe(met ? 'theirs' : ' ours');
+      expect(met).toBe(last < 4);
+    });
+
+    it('are replaced', () => {
+      const name = `renamed-${last}`;
+      meet(name, () => expect(tell(`renamed/${name}`)).toBe('None'));
+      expect(read(name)).toBe('ours');
+      expect(tell(`opened/${name}/a`)).toBe('None');
+      expect(read(name)).toBe('ours ours');
+    });
   });
 
   it('PY-30 are locked for all other interpreters, until they are closed', () => {

@@ -60,7 +60,8 @@ export {};
 //: copy. So SQLite refuses a database in WAL mode with an error.
 //:
 //: PY-33: `fsync` and `fdatasync` MUST reach the system, for directories, too; a file that another thread has removed
-//: can be made anew.
+//: can be made anew, one that it has just created is opened as it is, and made by one of them only where that is asked
+//: for (`x`), and one that is renamed takes the place of another at once.
 //:
 //: PY-34: What cannot be had (threads, processes, connections) MUST raise an exception that says so when it is asked
 //: for, and never pretend.

@@ -182,6 +182,21 @@ def make():
     return raised(os.mkdir, f'{FOLDER}/made')
 
 
+def opened(name, mode):
+    """Opens a file that may be there, and writes to it."""
+    def write():
+        with open(f'{FOLDER}/{name}', mode) as file:
+            file.write(' ours')
+    return raised(write)
+
+
+def renamed(name):
+    """Gives a file the name of one that may be there."""
+    with open(f'{FOLDER}/new', 'w') as file:
+        file.write('ours')
+    return raised(os.replace, f'{FOLDER}/new', f'{FOLDER}/{name}')
+
+
 def printed():
     print('a line of text')
     print('another line', file=sys.stderr)
