@@ -265,6 +265,7 @@ export class ResponseState {
    * @throws ApplicationError as `accept`
    */
   takeArray(body: readonly unknown[]): readonly Uint8Array[] | null {
+    this.lookUpClose(body); // code of the application, which may do to its chunks what it likes, is behind us then
     const chunks = body.length === 1 ? this.takeWhole(givenChunk(body[0], 0), 1) : this.takeMany(body);
     if (chunks !== null) return chunks;
     this.final = this.last(body);

@@ -62,9 +62,9 @@ export class Output {
 
   /** Sends the text that has gathered, `before`, a copy of `source[start..end)`, and `after`. */
   addBlock(before: string, source: Uint8Array, start: number, end: number, after: string): void {
-    const lead = this.text + before;
+    const whole = block(this.text + before, source, start, end, after);
     this.text = '';
-    this.write(block(lead, source, start, end, after));
+    this.write(whole);
     this.countBlock(end - start);
   }
 

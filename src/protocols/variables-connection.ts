@@ -1,6 +1,7 @@
 import { FLAG_CONTENT_LENGTH } from '../../assembly/layout.ts';
 import { repairVariables, type Variables } from '../environ/cgi-variables.ts';
 import { HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
+import { checkBytes } from '../rules/bytes.ts';
 import { cgiHead } from '../rules/head-parts.ts';
 import { latin1Slice } from '../rules/latin1.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';
@@ -85,6 +86,7 @@ export abstract class VariablesConnection extends SerialConnection {
     if (exchange.isCut) return true;
     const { output, largest } = this;
     const length = end - start;
+    checkBytes(source, end);
     exchange.count(length);
     if (length <= TEXT_PIECE) {
       this.send(latin1Slice.call(source, start, end));

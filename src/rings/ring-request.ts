@@ -2,7 +2,7 @@ import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
-import { copyBytes } from '../rules/bytes.ts';
+import { checkBytes, copyBytes } from '../rules/bytes.ts';
 import { noteClaim, timeSinceArrival } from './clock.ts';
 import {
   ACKNOWLEDGED,
@@ -245,6 +245,7 @@ export abstract class RingRequest {
     const { writer, words, layout } = this;
     const most = Math.min(left, this.credit() + layout.blockWindow - layout.window);
     if (!this.isLarge(left) || !this.isLarge(most)) return 0;
+    checkBytes(chunk, from + left);
     const { first, taken } = writer.takeBlocks(Math.ceil(most / layout.blockSize));
     if (taken === 0) return 0;
     const text = head === null ? 0 : head.text.length;

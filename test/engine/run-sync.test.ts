@@ -7,6 +7,7 @@ import { ClientDisconnected, RequestAborted, RequestBodyError } from '../../src/
 import type { Transport } from '../../src/interface/transport.ts';
 import type { Application, Body, Environ, StartResponse } from '../../src/interface/types.ts';
 import { copyBytes } from '../../src/rules/bytes.ts';
+import { detach } from '../detach.ts';
 import { bytes, type Trace, tracedBody } from './application-table.ts';
 import { MemoryErrors, syncEnviron } from './environs.ts';
 import { SyncRecorder } from './recording-transport.ts';
@@ -183,6 +184,16 @@ describe('calling', () => {
     runSync(app, environ, transport);
     expect(kept).toHaveLength(COUNT);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan((COUNT * SIZE) / 4);
+  });
+
+  test.each([1, 100, 3000, 20_000])('G-109 %i bytes that the look-up of close takes away are not announced', (size) => {
+    const { recorder } = run((_environ, startResponse) => {
+      startResponse('200 OK', []);
+      const body = [new Uint8Array(size)];
+      Object.defineProperty(body, 'close', { get: () => void detach(body[0]) });
+      return body;
+    });
+    expect([recorder.head?.length, recorder.body.length]).toEqual([0, 0]);
   });
 
   test('G-104 each chunk is sent before the next one is asked for, the last one too', () => {

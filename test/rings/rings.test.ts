@@ -26,6 +26,7 @@ import {
   SyncWorkerEnd,
 } from '../../src/rings/index.ts';
 import { GATEWAY_THREAD, OWNER, QUEUE_HEAD, QUEUE_WAKE } from '../../src/rings/layout.ts';
+import { detach } from '../detach.ts';
 import { Killed, Stage } from './stage.ts';
 
 const SMALL = {
@@ -718,6 +719,15 @@ test('G-105 a large chunk goes out in blocks, and through the ring where none is
   gateway.drain(recorder);
   expect(recorder.calls[2]).toEqual(['head', 0, 200, '200 OK\r\n', text.slice(0, 30), DONE]);
   for (const lent of recorder.lent) gateway.freeBlocks(lent);
+  expect(owners({ gateway, layout })).toEqual([0, 0, 0, 0]);
+});
+
+test('G-103 a large chunk that has lost its bytes takes no block', () => {
+  const { gateway, memory, layout, acquire } = setUp(BLOCKS);
+  const worker = new SyncWorkerEnd(memory, layout, 0);
+  gateway.dispatchSync(acquire());
+  const request = worker.take();
+  expect(() => request?.send(head(), detach(new Uint8Array(70)), DONE, 70)).toThrow(RangeError);
   expect(owners({ gateway, layout })).toEqual([0, 0, 0, 0]);
 });
 

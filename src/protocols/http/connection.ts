@@ -1,6 +1,6 @@
 import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE } from '../../../assembly/layout.ts';
 import type { ResponseHead } from '../../interface/transport.ts';
-import { partOf } from '../../rules/bytes.ts';
+import { checkBytes, partOf } from '../../rules/bytes.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
 import { BUSY, TOO_LARGE } from '../answer.ts';
 import { Connection, type ConnectionOptions } from '../connection.ts';
@@ -262,6 +262,7 @@ export class HttpConnection extends Connection {
     const { output } = this;
     const isFront = exchange === this.queue.front;
     const length = end - start;
+    checkBytes(source, end);
     this.count(exchange, length);
     if (length > 0) {
       const before = exchange.chunked ? chunkSizeLine(length) : '';

@@ -10,6 +10,7 @@ import {
 } from '../../../assembly/layout.ts';
 import { PARSED_HEAD } from '../../environ/head-record.ts';
 import { HEAD_NO_BODY, type ResponseHead } from '../../interface/transport.ts';
+import { checkBytes } from '../../rules/bytes.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { TOO_LARGE } from '../answer.ts';
@@ -146,6 +147,7 @@ export class Http2Connection extends SerialConnection {
   data(exchange: Exchange, source: Uint8Array, start: number, end: number): boolean {
     if (exchange.isCut) return true;
     const { output } = this;
+    checkBytes(source, end);
     exchange.count(end - start);
     if (end - start <= TEXT_PIECE) {
       if (end > start) output.add(latin1Slice.call(source, start, end));

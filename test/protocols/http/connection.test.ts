@@ -12,6 +12,7 @@ import {
   WAIT_ROOM,
 } from '../../../src/protocols/host.ts';
 import { StateError } from '../../../src/rules/state-machine.ts';
+import { detach } from '../../detach.ts';
 import { chunked, Driver, GET, parser, post, type Recorder } from './connection-driver.ts';
 
 const OLD = 'GET / HTTP/1.0\r\n\r\n';
@@ -52,6 +53,18 @@ describe('framing of responses', () => {
     d.take();
     d.last.data('');
     expect(d.take()).toBe('');
+  });
+
+  it.each([100, 3000])('G-103 %i bytes that are gone cut the response, and no other follows in their place', (size) => {
+    const d = new Driver().feed(GET + GET);
+    const { exchange } = d.requests[0];
+    d.requests[0].start(size, '', 0, true);
+    const chunk = detach(new Uint8Array(size));
+    expect(() => exchange.connection.data(exchange, chunk, 0, size)).toThrow(RangeError);
+    d.requests[0].done();
+    d.requests[1].answer();
+    expect(d.take()).not.toContain('ok');
+    expect(d.destroyed).toBe('destroyed');
   });
 
   it('G-125 an unknown length closes the connection on HTTP/1.0', () => {
