@@ -66,7 +66,7 @@ interface HostFiles {
   createNode(directory: FileNode, name: string, mode: number, device: number): FileNode;
   realPath(node: FileNode): string;
   /** Has errors of Node become those of the file system. */
-  tryFSOperation(operation: () => void): void;
+  tryFSOperation<T>(operation: () => T): T;
 }
 
 /** The file system of Emscripten. */

@@ -86,7 +86,8 @@ export function repairFiles(files: EmscriptenFileSystem, locks: FileLocks): void
   };
   // It keeps what it has seen of a directory, also what another worker has removed since.
   const isRemoved = (node: FileNode): boolean =>
-    node.mount.type === NODEFS && lstatSync(NODEFS.realPath(node), { throwIfNoEntry: false }) === undefined;
+    node.mount.type === NODEFS &&
+    NODEFS.tryFSOperation(() => lstatSync(NODEFS.realPath(node), { throwIfNoEntry: false })) === undefined;
   const { mayCreate } = files;
   files.mayCreate = (directory, name) => {
     const answer = mayCreate.call(files, directory, name);

@@ -8,6 +8,7 @@ import fs, {
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -169,6 +170,15 @@ describe('files', () => {
       if (removed) rmSync(path);
     }
     expect(readFileSync(path, 'utf8')).toBe(' ours');
+  });
+
+  it('PY-33 that cannot be reached any more are an error', () => {
+    const path = join(folder, 'way');
+    mkdirSync(path);
+    expect(tell('opened/way:file/w')).toBe('None');
+    rmSync(path, { recursive: true });
+    symlinkSync(path, path);
+    expect(tell('opened/way:file/w')).toMatch(/^OSError: .*symbolic link/i);
   });
 
   // Each look-up may be the last before another worker creates the file; from the fourth on nobody does.

@@ -184,6 +184,7 @@ def make():
 
 def opened(name, mode):
     """Opens a file that may be there, and writes to it."""
+    name = name.replace(':', '/')
     def write():
         with open(f'{FOLDER}/{name}', mode) as file:
             file.write(' ours')
