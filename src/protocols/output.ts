@@ -1,4 +1,5 @@
 import '../rules/latin1.ts';
+import { BlockPool } from '../rules/block-pool.ts';
 import { copyBytes } from '../rules/bytes.ts';
 import type { Exchange } from './exchange.ts';
 import type { ConnectionHost } from './host.ts';
@@ -11,6 +12,8 @@ export const HIGH_WATER = 65536;
 const TURN_SIZE = 1048576;
 /** Pieces of at least this size (bytes) are lent to the system: to copy smaller ones costs less than a second write. */
 export const LENT_PIECE = 16384;
+/** For copies of larger pieces: what one slow client holds of a chunk is a block at most. */
+export const COPIES = new BlockPool(1 << 20, 16);
 
 /** One block of text (one byte a unit), a copy of `source[start..end)`, and text again. */
 export function block(before: string, source: Uint8Array, start: number, end: number, after: string): Buffer {
@@ -66,6 +69,13 @@ export class Output {
     this.text = '';
     this.write(whole);
     this.countBlock(end - start);
+  }
+
+  /** As `addBlock`, for so many bytes that the copy is worth a block of COPIES, and as many as it has at most. */
+  addCopy(before: string, source: Uint8Array, start: number, end: number, after: string): void {
+    const block = COPIES.take(end - start);
+    copyBytes(block, 0, source, start, end);
+    this.lendBlock(before, block.subarray(0, end - start), after, () => COPIES.giveBack(block));
   }
 
   /** As `addBlock`, without a copy; see `ConnectionHost.lend`. */

@@ -11,7 +11,7 @@ import {
 import { NO_RESPONSE } from '../protocols/answer.ts';
 import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/exchange.ts';
 import type { Parser } from '../protocols/http/parser.ts';
-import { LENT_PIECE } from '../protocols/output.ts';
+import { COPIES } from '../protocols/output.ts';
 import { RESPONSE_AWAITED } from '../protocols/states.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
@@ -41,8 +41,6 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
   private gone: Error | null = null;
   /** Made for the first chunk that has to wait: most responses are short. */
   private gate: Gate | null = null;
-  /** The system has not yet taken all of a chunk that it was given without a copy. */
-  private lent = false;
 
   private blocks: Buffer[] = [];
   /** Bytes of the first block that were read. */
@@ -82,27 +80,27 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       this.onHead(exchange);
       connection.respond(exchange, head, final !== MORE);
     }
-    let wanted = true;
-    if (chunk !== null && size >= LENT_PIECE) wanted = this.lend(chunk, size);
-    else if (chunk !== null && size > 0) wanted = connection.data(exchange, chunk, 0, size);
-    if (final !== MORE) {
-      connection.end(exchange);
-      if (final === DONE) {
-        this.done();
-        return undefined;
-      }
-      wanted = true;
-    }
-    return wanted && !this.lent ? undefined : this.drain();
+    return this.sendFrom(0, chunk, size, final);
   }
 
-  /** Sends a chunk as it lies there: the application has it back when `send` fulfils (G-115). */
-  private lend(chunk: Uint8Array, size: number): boolean {
-    this.lent = true;
-    return this.connection.lend(this.exchange, chunk, 0, size, () => {
-      this.lent = false;
-      this.gate?.release();
-    });
+  /**
+   * Sends a chunk from `at` on, as much as the client takes, and waits for it to take the rest. The chunk, which its
+   * application may detach meanwhile, is not lent to the system: Node keeps no hold of its memory.
+   */
+  private sendFrom(at: number, chunk: Uint8Array | null, size: number, final: Final): Wait<true> {
+    const { connection, exchange } = this;
+    let from = at;
+    let wanted = true;
+    while (chunk !== null && from < size && wanted) {
+      const to = Math.min(from + COPIES.size, size);
+      wanted = connection.data(exchange, chunk, from, to);
+      from = to;
+    }
+    if (from < size) return this.drain().then(() => this.sendFrom(from, chunk, size, final));
+    if (final === MORE) return wanted ? undefined : this.drain();
+    connection.end(exchange);
+    if (final === DONE) this.done();
+    return undefined;
   }
 
   sendFile(head: ResponseHead, descriptor: number, length: number): Wait<true> {

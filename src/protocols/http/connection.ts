@@ -16,7 +16,7 @@ import {
   WAIT_REQUEST,
   WAIT_ROOM,
 } from '../host.ts';
-import { block, HIGH_WATER, LENT_PIECE, TEXT_PIECE } from '../output.ts';
+import { block, COPIES, HIGH_WATER, LENT_PIECE, TEXT_PIECE } from '../output.ts';
 import { IncomingBody } from '../request-body.ts';
 import {
   READ_BODY,
@@ -268,6 +268,8 @@ export class HttpConnection extends Connection {
       const before = exchange.chunked ? chunkSizeLine(length) : '';
       const after = exchange.chunked ? '\r\n' : '';
       if (length <= TEXT_PIECE) this.emit(exchange, before + latin1Slice.call(source, start, end) + after);
+      else if (isFront && length >= LENT_PIECE && length <= COPIES.size)
+        output.addCopy(before, source, start, end, after);
       else if (isFront) output.addBlock(before, source, start, end, after);
       else exchange.hold(block(before, source, start, end, after));
     }
