@@ -47,7 +47,7 @@ import {
   type Transport,
 } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { chunkOf, givenChunk } from '../rules/body.ts';
+import { assertKept, chunkOf, givenChunk, keptChunks } from '../rules/body.ts';
 import { sizeOf } from '../rules/bytes.ts';
 import { isAbortError, isClientFault, isDisconnect, isInstance } from '../rules/failures.ts';
 import { argumentError, givenError, noHead } from '../rules/head.ts';
@@ -195,6 +195,12 @@ export class ResponseState {
     return this.head;
   }
 
+  /** The transport has not taken what it was given: `fail` decides anew. `head`: as it was taken, where that threw. */
+  sendFailed(head: ResponseHead | null): void {
+    if (head !== null) this.headSent = false;
+    this.complete = false;
+  }
+
   /** @throws ApplicationError where the application has not given one (G-102) */
   requireHead(): ResponseHead {
     if (this.head !== null) return this.head;
@@ -262,9 +268,9 @@ export class ResponseState {
    * Takes a body that is an array as a whole: all of it is checked before anything is sent, and its size known (G-123).
    *
    * @returns null where all of the response is to be sent at once; else the chunks, as a body to be taken in steps
-   * @throws ApplicationError as `accept`
+   * @throws ApplicationError as `accept`, and where a chunk was detached while others were looked at (G-115)
    */
-  takeArray(body: readonly unknown[]): readonly Uint8Array[] | null {
+  takeArray(body: readonly unknown[]): Iterable<Uint8Array> | null {
     this.lookUpClose(body); // code of the application, which may do to its chunks what it likes, is behind us then
     const chunks = body.length === 1 ? this.takeWhole(givenChunk(body[0], 0), 1) : this.takeMany(body);
     if (chunks !== null) return chunks;
@@ -273,7 +279,7 @@ export class ResponseState {
     return null;
   }
 
-  private takeMany(body: readonly unknown[]): readonly Uint8Array[] | null {
+  private takeMany(body: readonly unknown[]): Iterable<Uint8Array> | null {
     const count = body.length;
     const chunks: Uint8Array[] = [];
     let total = 0;
@@ -282,11 +288,12 @@ export class ResponseState {
       total += chunk.byteLength;
       if (chunk.byteLength !== 0) chunks.push(chunk);
     }
+    assertKept(chunks); // elements may be getters
     if (chunks.length < 2) return this.takeWhole(chunks[0] ?? NOTHING, count);
     const head = this.requireHead();
     if (total > MOST_JOINED && !this.bodyless(head)) {
       if (head.length < 0 && !this.headSent) head.length = total;
-      return chunks;
+      return keptChunks(chunks);
     }
     const joined = new Uint8Array(total);
     let at = 0;
@@ -298,7 +305,7 @@ export class ResponseState {
   }
 
   /** @param count how many chunks the body had */
-  private takeWhole(chunk: Uint8Array, count: number): readonly Uint8Array[] | null {
+  private takeWhole(chunk: Uint8Array, count: number): Iterable<Uint8Array> | null {
     const size = sizeOf(chunk);
     const head = this.requireHead();
     if (this.bodyless(head)) {
@@ -338,6 +345,8 @@ export class ResponseState {
         const what = `the body ended after ${this.sent} of ${head.length} bytes, the connection is closed (G-122)`;
         this.warn(what);
         this.countFailure(new ApplicationError(what));
+        this.hold(null, 0);
+        this.final = MORE;
         return BREAK_AFTER_HEAD;
       }
     }

@@ -8,7 +8,15 @@
 import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
-import { isAwaitable, isPlainArray, noStepFault, notIterable, refuseNoBody } from '../rules/body.ts';
+import {
+  assertKept,
+  chunksIn,
+  isAwaitable,
+  isPlainArray,
+  noStepFault,
+  notIterable,
+  refuseNoBody,
+} from '../rules/body.ts';
 import { copyOfPart } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
@@ -33,6 +41,7 @@ import { type AbortSource, RequestAbort } from './signal.ts';
 import { RequestTrace, requestChannel } from './trace.ts';
 
 const DEFAULTS: EngineOptions = {};
+const NO_CHUNKS: readonly Uint8Array[] = [];
 
 /** A request that is still running. */
 export interface RunningRequest {
@@ -124,17 +133,21 @@ class AsyncRun implements RunningRequest {
     this.settle(undefined, this.fail(APPLICATION_THREW, error));
   }
 
-  private returned(body: unknown): void {
+  /** @param given chunks that it had when it was returned behind a `write` */
+  private returned(body: unknown, given: readonly Uint8Array[] = NO_CHUNKS): void {
     const state = this.state;
     if (state.done || state.gone) {
       this.settle(body, undefined); // no step is taken (B-35)
       return;
     }
     if (this.sending !== null) {
-      this.sending.then(() => this.returned(body)); // how fast the client reads changes no response
+      // How fast the client reads changes no response.
+      const chunks = isPlainArray(body) ? chunksIn(body) : NO_CHUNKS;
+      this.sending.then(() => this.returned(body, chunks));
       return;
     }
     try {
+      assertKept(given);
       // B-04: an array may be an async iterable.
       if (!isPlainArray(body) || Symbol.asyncIterator in body) {
         if (PooledText.is(body)) this.returned(body.lent);
@@ -158,7 +171,10 @@ class AsyncRun implements RunningRequest {
     }
     wait.then(
       () => this.settle(body, undefined),
-      (error) => this.settle(body, this.fail('the response could not be sent', error)),
+      (error) => {
+        if (!isDisconnect(error)) this.state.sendFailed(null);
+        this.settle(body, this.fail('the response could not be sent', error));
+      },
     );
   }
 
@@ -232,9 +248,8 @@ class AsyncRun implements RunningRequest {
         }
         const result: StepLike = step;
         if (result.done) break;
-        const value = result.value;
         this.finished = false;
-        while (this.sending !== null) await this.sending; // a `write` inside the body (A-14)
+        const value = this.sending === null ? result.value : await this.behindWrites(result.value);
         if (this.ender === DISCONNECT || state.gone) return; // B-35
         const action = state.accept(value);
         if (action === SKIP) continue;
@@ -250,7 +265,10 @@ class AsyncRun implements RunningRequest {
       while (this.sending !== null) await this.sending;
       if (this.ender === DISCONNECT || state.gone) return;
       const wait = this.end(body);
-      if (wait !== undefined) await wait;
+      if (wait !== undefined) {
+        this.track(wait);
+        await wait;
+      }
     } catch (error) {
       if (isDisconnect(error)) this.lost(error); // the signal comes before `return` (B-36)
       throw error;
@@ -264,9 +282,24 @@ class AsyncRun implements RunningRequest {
     }
   }
 
+  /** Waits for a `write` inside the body (A-14), and gives the step's chunk as it is now, or whatever else it is. */
+  private async behindWrites(value: unknown): Promise<unknown> {
+    const given = chunksIn([value]);
+    while (this.sending !== null) await this.sending;
+    if (!this.state.gone) assertKept(given);
+    return given[0] ?? value;
+  }
+
+  /** Where it rejects, `track` or `settle` says so to the state. */
   private send(): Promise<void> | undefined {
-    const state = this.state;
-    return this.transport.send(state.takeHead(), state.piece, state.final, state.size);
+    const { state } = this;
+    const head = state.takeHead();
+    try {
+      return this.transport.send(head, state.piece, state.final, state.size);
+    } catch (error) {
+      state.sendFailed(head);
+      throw error;
+    }
   }
 
   /** After the last chunk. */
@@ -275,8 +308,7 @@ class AsyncRun implements RunningRequest {
     const action = state.end(body);
     if (action === STOP) return undefined;
     if (action === SEND_LAST) return this.send();
-    const head = state.takeHead();
-    const wait = head === null ? undefined : this.transport.send(head, null, MORE, 0);
+    const wait = state.headSent ? undefined : this.send();
     state.complete = true;
     if (wait === undefined) {
       this.transport.abort();
@@ -321,6 +353,7 @@ class AsyncRun implements RunningRequest {
   private track(wait: Promise<void>): void {
     const settled: Promise<void> = wait.then(nothing, (error) => {
       if (isDisconnect(error)) this.lost(error);
+      else this.state.sendFailed(null);
     });
     this.sending = settled;
     settled.then(() => {

@@ -138,7 +138,13 @@ class SyncRun {
 
   private send(): void {
     const { state } = this;
-    this.transport.send(state.takeHead(), state.piece, state.final, state.size);
+    const head = state.takeHead();
+    try {
+      this.transport.send(head, state.piece, state.final, state.size);
+    } catch (error) {
+      state.sendFailed(head);
+      throw error;
+    }
   }
 
   /** After the last chunk. */
@@ -150,8 +156,7 @@ class SyncRun {
       this.send();
       return;
     }
-    const head = state.takeHead();
-    if (head !== null) this.transport.send(head, null, MORE, 0);
+    if (!state.headSent) this.send();
     state.complete = true;
     this.transport.abort();
   }

@@ -4,7 +4,7 @@
  */
 import { isAnyArrayBuffer, isPromise } from 'node:util/types';
 import type { ApplicationError } from '../interface/errors.ts';
-import { isBytes, partOf, sizeOf } from './bytes.ts';
+import { bytesOf, isBytes, partOf, sizeOf } from './bytes.ts';
 import { type Fault, faultError } from './fault.ts';
 import { disregard, nothing, whenSettled } from './promises.ts';
 import { typeName } from './show.ts';
@@ -123,6 +123,40 @@ export function givenChunk(value: unknown, index: number): Uint8Array {
 export function chunkOf(value: unknown, index: number): Uint8Array {
   const chunk = givenChunk(value, index);
   return partOf(chunk, 0, sizeOf(chunk));
+}
+
+/** Chunks of a body that is an array, as they are now, but for those that are empty or no chunks. */
+export function chunksIn(values: readonly unknown[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let i = 0, count = values.length; i < count; i++) {
+    const chunk = bytesOf(values[i]);
+    if (chunk !== null && chunk.length > 0) chunks.push(chunk);
+  }
+  return chunks;
+}
+
+/**
+ * Throws where one of these chunks has lost its bytes: views of fixed length that were not empty, of a buffer that was
+ * detached since, or cut (G-115).
+ */
+export function assertKept(chunks: readonly Uint8Array[]): void {
+  for (const chunk of chunks) {
+    if (sizeOf(chunk) > 0) continue;
+    throw faultError({
+      rows: 'G-115',
+      what: 'chunk',
+      seen: 'a chunk was detached, or its buffer resized, before it was sent',
+      advice: 'give a copy',
+    });
+  }
+}
+
+/** Such chunks one by one, each with the bytes that it had. */
+export function* keptChunks(chunks: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    assertKept([chunk]);
+    yield chunk;
+  }
 }
 
 /** The words for what `next()` of a body gave in the place of an object (G-100). */
