@@ -47,7 +47,7 @@ import {
   type Transport,
 } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { assertKept, chunkOf, givenChunk, keptChunks } from '../rules/body.ts';
+import { checkChunks, chunkOf, givenChunk, keptChunks } from '../rules/body.ts';
 import { sizeOf } from '../rules/bytes.ts';
 import { isAbortError, isClientFault, isDisconnect, isInstance } from '../rules/failures.ts';
 import { argumentError, givenError, noHead } from '../rules/head.ts';
@@ -288,7 +288,7 @@ export class ResponseState {
       total += chunk.byteLength;
       if (chunk.byteLength !== 0) chunks.push(chunk);
     }
-    assertKept(chunks); // elements may be getters
+    checkChunks(chunks); // elements may be getters
     if (chunks.length < 2) return this.takeWhole(chunks[0] ?? NOTHING, count);
     const head = this.requireHead();
     if (total > MOST_JOINED && !this.bodyless(head)) {

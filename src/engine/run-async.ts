@@ -9,7 +9,7 @@ import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import {
-  assertKept,
+  checkChunks,
   chunksIn,
   isAwaitable,
   isPlainArray,
@@ -147,7 +147,7 @@ class AsyncRun implements RunningRequest {
       return;
     }
     try {
-      assertKept(given);
+      checkChunks(given);
       // B-04: an array may be an async iterable.
       if (!isPlainArray(body) || Symbol.asyncIterator in body) {
         if (PooledText.is(body)) this.returned(body.lent);
@@ -286,7 +286,7 @@ class AsyncRun implements RunningRequest {
   private async behindWrites(value: unknown): Promise<unknown> {
     const given = chunksIn([value]);
     while (this.sending !== null) await this.sending;
-    if (!this.state.gone) assertKept(given);
+    if (!this.state.gone) checkChunks(given);
     return given[0] ?? value;
   }
 

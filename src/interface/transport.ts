@@ -47,15 +47,16 @@ export type Wait<Async extends boolean> = Async extends true ? Promise<void> | u
  */
 export interface Transport<Async extends boolean> {
   /**
-   * Chunks are in use until the wait for them is over, after END too. After DONE they stay in use: nobody is told when
-   * that ends, and nothing tells the application of such a body (an array without `close`) either.
+   * Chunks are in use until the wait for them is over, after END and DONE too, and are copied meanwhile. Nothing tells
+   * the application of a body without `close` when that ends.
    */
   readonly lends?: Async extends true ? boolean : false;
   /**
    * Sends the head and the first `size` bytes of a chunk (either may be null). The chunk is what the application gave,
    * of which nothing is to be believed: `copyBytes` and `partOf` take its bytes (G-103). They are copied or handed over
    * before the call returns or throws, or, by a transport that lends, before the returned promise fulfils (G-115).
-   * Returns, or fulfils, when the next chunk is wanted (G-105).
+   * Returns, or fulfils, when the next chunk is wanted (G-105). Where it throws, nothing was sent; where it rejects,
+   * part of it may have been.
    */
   send(head: ResponseHead | null, chunk: Uint8Array | null, final: Final, size: number): Wait<Async>;
   /**

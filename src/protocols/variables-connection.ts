@@ -1,7 +1,7 @@
 import { FLAG_CONTENT_LENGTH } from '../../assembly/layout.ts';
 import { repairVariables, type Variables } from '../environ/cgi-variables.ts';
 import { HEAD_NO_BODY, type ResponseHead } from '../interface/transport.ts';
-import { checkBytes } from '../rules/bytes.ts';
+import { checkBytes } from '../rules/body.ts';
 import { cgiHead } from '../rules/head-parts.ts';
 import { latin1Slice } from '../rules/latin1.ts';
 import { RefusedRequest } from '../rules/refused-request.ts';

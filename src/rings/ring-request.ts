@@ -2,7 +2,8 @@ import { getSystemErrorName } from 'node:util';
 import { FLAG_EXPECT_CONTINUE, FLAG_HTTP_1_0, HEAD_FLAGS } from '../../assembly/layout.ts';
 import { ClientDisconnected, RequestAborted, RequestBodyError, requestOver, shortFile } from '../interface/errors.ts';
 import { DONE, type Final, MORE, type ResponseHead } from '../interface/transport.ts';
-import { checkBytes, copyBytes } from '../rules/bytes.ts';
+import { checkBytes } from '../rules/body.ts';
+import { copyBytes } from '../rules/bytes.ts';
 import { noteClaim, timeSinceArrival } from './clock.ts';
 import {
   ACKNOWLEDGED,

@@ -135,26 +135,28 @@ export function chunksIn(values: readonly unknown[]): Uint8Array[] {
   return chunks;
 }
 
-/**
- * Throws where one of these chunks has lost its bytes: views of fixed length that were not empty, of a buffer that was
- * detached since, or cut (G-115).
- */
-export function assertKept(chunks: readonly Uint8Array[]): void {
-  for (const chunk of chunks) {
-    if (sizeOf(chunk) > 0) continue;
-    throw faultError({
-      rows: 'G-115',
-      what: 'chunk',
-      seen: 'a chunk was detached, or its buffer resized, before it was sent',
-      advice: 'give a copy',
-    });
-  }
+/** The words for a chunk that has lost its bytes while it was in use (G-118). */
+const LOST: Fault<'chunk'> = {
+  rows: 'G-115, G-118',
+  what: 'chunk',
+  seen: 'a chunk was detached, or its buffer resized, before it was sent',
+  advice: 'give a copy',
+};
+
+/** Throws where a chunk has no longer the bytes, up to `to`, that are to be taken, before anything is done for them. */
+export function checkBytes(chunk: Uint8Array, to: number): void {
+  if (to > sizeOf(chunk)) throw faultError(LOST);
 }
 
-/** Such chunks one by one, each with the bytes that it had. */
+/** The same for views of fixed length that were not empty. */
+export function checkChunks(chunks: readonly Uint8Array[]): void {
+  for (const chunk of chunks) checkBytes(chunk, 1);
+}
+
+/** Such views one by one, each with the bytes that it had. */
 export function* keptChunks(chunks: readonly Uint8Array[]): Generator<Uint8Array> {
   for (const chunk of chunks) {
-    assertKept([chunk]);
+    checkBytes(chunk, 1);
     yield chunk;
   }
 }

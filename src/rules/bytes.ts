@@ -61,15 +61,6 @@ export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, fr
   else for (let i = 0; i < size; i++) target[at + i] = source[from + i];
 }
 
-/**
- * Throws where a chunk has no longer the bytes that are to be taken from it, before anything is done for them.
- *
- * @throws RangeError
- */
-export function checkBytes(source: Uint8Array, to: number): void {
-  if (to > sizeOf(source)) throw new RangeError(`a chunk of ${to} bytes has only ${sizeOf(source)} by now`);
-}
-
 /** The bytes of `source` from `from` to `to`, in memory of their own; of the source nothing is believed. */
 export function copyOfPart(source: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(to - from);

@@ -13,6 +13,7 @@ import type { Exchange, ExchangeOwner, ResponseConnection } from '../protocols/e
 import type { Parser } from '../protocols/http/parser.ts';
 import { COPIES } from '../protocols/output.ts';
 import { RESPONSE_AWAITED } from '../protocols/states.ts';
+import { checkBytes } from '../rules/body.ts';
 import { Gate } from '../rules/gate.ts';
 import { sendFile } from './send-file.ts';
 
@@ -76,6 +77,7 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
       if (final === DONE) this.done();
       return final === MORE ? Promise.reject(this.gone) : undefined;
     }
+    if (chunk !== null) checkBytes(chunk, size);
     if (head !== null) {
       this.onHead(exchange);
       connection.respond(exchange, head, final !== MORE);

@@ -727,7 +727,7 @@ test('G-103 a large chunk that has lost its bytes takes no block', () => {
   const worker = new SyncWorkerEnd(memory, layout, 0);
   gateway.dispatchSync(acquire());
   const request = worker.take();
-  expect(() => request?.send(head(), detach(new Uint8Array(70)), DONE, 70)).toThrow(RangeError);
+  expect(() => request?.send(head(), detach(new Uint8Array(70)), DONE, 70)).toThrow('G-115');
   expect(owners({ gateway, layout })).toEqual([0, 0, 0, 0]);
 });
 

@@ -100,6 +100,7 @@ export class NodeTransport extends MountTransport {
 
   protected carry(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
     const response = this.#response;
+    if (this.#foreign) return undefined;
     if (head === null ? response.writableEnded : response.headersSent) {
       this.#foreign = true;
       throw new QuaichError('QUAICH_ANSWERED', "the host's own code has answered this request already");

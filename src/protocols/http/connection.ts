@@ -1,6 +1,7 @@
 import { FLAG_EXPECT_CONTINUE, FLAG_HEAD_METHOD, FLAG_HTTP_1_0, FLAG_KEEP_ALIVE } from '../../../assembly/layout.ts';
 import type { ResponseHead } from '../../interface/transport.ts';
-import { checkBytes, partOf } from '../../rules/bytes.ts';
+import { checkBytes } from '../../rules/body.ts';
+import { partOf } from '../../rules/bytes.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
 import { BUSY, TOO_LARGE } from '../answer.ts';
 import { Connection, type ConnectionOptions } from '../connection.ts';

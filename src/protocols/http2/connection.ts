@@ -10,7 +10,7 @@ import {
 } from '../../../assembly/layout.ts';
 import { PARSED_HEAD } from '../../environ/head-record.ts';
 import { HEAD_NO_BODY, type ResponseHead } from '../../interface/transport.ts';
-import { checkBytes } from '../../rules/bytes.ts';
+import { checkBytes } from '../../rules/body.ts';
 import { latin1Slice } from '../../rules/latin1.ts';
 import { RefusedRequest } from '../../rules/refused-request.ts';
 import { TOO_LARGE } from '../answer.ts';

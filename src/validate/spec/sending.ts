@@ -10,6 +10,10 @@ export {};
 //:
 //: G-117: Of a body that is an array the server MAY send all chunks in one go.
 //:
+//: G-118: A chunk that is detached, or whose buffer is resized, while the server still needs it, has broken G-115. Of a
+//: server that has not copied it by then, the response MUST fail (G-140, G-141). It never ends as complete without the
+//: bytes, and no other bytes take their place: neither other memory of the process nor the next response.
+//:
 //: A-10: An application SHOULD NOT count on its body being read to the end. It releases what it holds in `close`, or in
 //: the `finally` of a generator; since that never runs if the generator was not started, a generator acquires its
 //: resources inside.

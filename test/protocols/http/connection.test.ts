@@ -60,7 +60,7 @@ describe('framing of responses', () => {
     const { exchange } = d.requests[0];
     d.requests[0].start(size, '', 0, true);
     const chunk = detach(new Uint8Array(size));
-    expect(() => exchange.connection.data(exchange, chunk, 0, size)).toThrow(RangeError);
+    expect(() => exchange.connection.data(exchange, chunk, 0, size)).toThrow('G-115');
     d.requests[0].done();
     d.requests[1].answer();
     expect(d.take()).not.toContain('ok');
