@@ -9,7 +9,7 @@ import { Client, talk } from './client.ts';
 import { startServer } from './serving.ts';
 
 const module = fileURLToPath(new URL('./apps/lost-chunks.mjs', import.meta.url));
-const SIZE = 64 * 1_048_576;
+const SIZE = 16 * 1_048_576;
 
 const GET = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
 

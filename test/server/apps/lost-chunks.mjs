@@ -1,8 +1,16 @@
 // Large chunks that their application takes away while a client reads them slowly, and what it fills memory with then.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { markAsync } from 'quaich';
 
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+
 /** More bytes than the system keeps for two sockets. */
-const SIZE = 64 * 1_048_576;
+const SIZE = 16 * 1_048_576;
+// From now on the C library keeps memory of this size, in place of giving it back to the system.
+new Uint8Array(2 * SIZE - 65_536);
+gc();
 const kept = [];
 const secrets = [];
 
@@ -25,8 +33,8 @@ export const app = markAsync(async ({ PATH_INFO }, startResponse) => {
   const write = startResponse('200 OK', [['Content-Type', 'text/plain']]);
   if (PATH_INFO === '/lose') {
     for (const { buffer } of kept.splice(0)) structuredClone(buffer, { transfer: [buffer] });
-    globalThis.gc?.();
-    for (let i = 0; i < 100; i++) secrets.push(Buffer.alloc(1_048_576, 's'));
+    gc();
+    for (let i = 0; i < 4; i++) secrets.push(Buffer.alloc(SIZE, 's'));
     return [Buffer.from('lost')];
   }
   if (PATH_INFO === '/end') secrets.length = 0;
