@@ -179,7 +179,7 @@ A mount with [workers of its own](production.md#workers-of-their-own) has all of
 
 Nobody takes more by being slow. What a client sends faster than the application reads it waits in its connection, once
 that room is full. Of a response that its client does not take, ${inKilobytes(layout.window)} are on their way, or ${inMegabytes(layout.blockWindow)} of large
-chunks, and the application is not asked for more. Where [others wait for its
+chunks, inline as well, and the application is not asked for more. Where [others wait for its
 worker](architecture.md#deadlines) the rest goes into a file: 1 MiB of memory more at most, and each counts as 1 MiB of
 \`limitSpool\` at least, so that there are not more than 1,024 at a time by default.
 `;

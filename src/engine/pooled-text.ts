@@ -4,15 +4,17 @@
  * as middleware does, gets bytes that stay as they are.
  */
 import type { AsyncBody } from '../interface/types.ts';
-import { BlockPool } from '../rules/block-pool.ts';
 
+/** Bytes of a block; the system gives it pages as they are touched. */
+const BLOCK_SIZE = 1 << 18;
+/** Blocks that a thread keeps: as many as there may be requests whose applications are called in one turn. */
+const MOST_KEPT = 64;
 /** Units of a text that are worth a block. */
 const LEAST = 8192;
 /** Bytes of a unit in UTF-8, at most. */
 const UNIT_SIZE = 3;
 
-/** As many as there may be requests whose applications are called in one turn. */
-const blocks = new BlockPool(1 << 18, 64);
+const kept: Buffer[] = [];
 const NOTHING = new Uint8Array(0);
 
 /** A text in UTF-8, in a block until it is closed. */
@@ -28,9 +30,8 @@ export class PooledText implements Iterable<Uint8Array> {
 
   /** Null for a text that is too short or too long for a block. */
   static of(text: string): PooledText | null {
-    const size = text.length * UNIT_SIZE;
-    if (text.length < LEAST || size > blocks.size) return null;
-    const block = blocks.take(size);
+    if (text.length < LEAST || text.length * UNIT_SIZE > BLOCK_SIZE) return null;
+    const block = kept.pop() ?? Buffer.allocUnsafeSlow(BLOCK_SIZE);
     return new PooledText(block, block.write(text));
   }
 
@@ -54,7 +55,7 @@ export class PooledText implements Iterable<Uint8Array> {
   }
 
   close(): void {
-    if (this.#block !== null) blocks.giveBack(this.#block);
+    if (this.#block !== null && kept.length < MOST_KEPT) kept.push(this.#block);
     this.#block = null;
     this.#bytes = NOTHING;
   }

@@ -24,7 +24,7 @@ export class BlockPool {
     return Buffer.allocUnsafeSlow(this.size);
   }
 
-  /** Nobody uses what `take` gave any more. */
+  /** Nobody uses what `take` gave any more. To be called for all of it: a block that is lost is not made again. */
   giveBack(block: Buffer): void {
     if (block.length === this.size && this.idle.length < this.most) this.idle.push(block);
   }
