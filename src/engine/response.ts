@@ -47,7 +47,7 @@ import {
   type Transport,
 } from '../interface/transport.ts';
 import type { ErrorStream, HeaderField } from '../interface/types.ts';
-import { checkChunks, chunkOf, givenChunk, keptChunks } from '../rules/body.ts';
+import { checkBytes, checkChunks, chunkOf, givenChunk, keptChunks } from '../rules/body.ts';
 import { sizeOf } from '../rules/bytes.ts';
 import { isAbortError, isClientFault, isDisconnect, isInstance } from '../rules/failures.ts';
 import { argumentError, givenError, noHead } from '../rules/head.ts';
@@ -99,6 +99,7 @@ export const CLOSE_FAILED = 'close() of the body failed';
 
 /** `close` of the body, not looked up yet. */
 const UNKNOWN = Symbol('unknown');
+const NONE = Symbol('none');
 
 /** Array bodies of several chunks up to this size in bytes are joined and sent in one go (G-117). */
 const MOST_JOINED = 16384;
@@ -141,8 +142,8 @@ export class ResponseState {
   private readonly application: string;
   /** `close` of the body, as it was looked up. */
   private closeMethod: unknown = UNKNOWN;
-  /** Counted as failed. */
-  private failed = false;
+  /** What it was counted as failed for. */
+  private counted: unknown = NONE;
   private warned = false;
   /** The last `write` went beyond the Content-Length. */
   private overrun = false;
@@ -268,28 +269,43 @@ export class ResponseState {
    * Takes a body that is an array as a whole: all of it is checked before anything is sent, and its size known (G-123).
    *
    * @returns null where all of the response is to be sent at once; else the chunks, as a body to be taken in steps
-   * @throws ApplicationError as `accept`, and where a chunk was detached while others were looked at (G-115)
+   * @throws ApplicationError as `accept`, and where a chunk was lost while others, or `close`, were looked at (G-118)
    */
   takeArray(body: readonly unknown[]): Iterable<Uint8Array> | null {
-    this.lookUpClose(body); // code of the application, which may do to its chunks what it likes, is behind us then
-    const chunks = body.length === 1 ? this.takeWhole(givenChunk(body[0], 0), 1) : this.takeMany(body);
+    const chunks = body.length === 1 ? this.takeOne(body) : this.takeMany(body);
     if (chunks !== null) return chunks;
     this.final = this.last(body);
     this.complete = true;
     return null;
   }
 
-  private takeMany(body: readonly unknown[]): Iterable<Uint8Array> | null {
-    const count = body.length;
+  /** The chunks of a body that is an array, as they are now, but for empty ones; throws as `takeArray`. */
+  readArray(body: readonly unknown[]): Uint8Array[] {
     const chunks: Uint8Array[] = [];
-    let total = 0;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0, count = body.length; i < count; i++) {
       const chunk = chunkOf(body[i], i);
-      total += chunk.byteLength;
       if (chunk.byteLength !== 0) chunks.push(chunk);
     }
-    checkChunks(chunks); // elements may be getters
-    if (chunks.length < 2) return this.takeWhole(chunks[0] ?? NOTHING, count);
+    this.lookUpClose(body); // the last of what may be code of the application
+    checkChunks(chunks);
+    return chunks;
+  }
+
+  private takeOne(body: readonly unknown[]): Iterable<Uint8Array> | null {
+    const chunk = givenChunk(body[0], 0);
+    const size = sizeOf(chunk);
+    this.lookUpClose(body);
+    checkBytes(chunk, size);
+    return this.takeWhole(chunk, size, 1);
+  }
+
+  private takeMany(body: readonly unknown[]): Iterable<Uint8Array> | null {
+    const count = body.length;
+    const chunks = this.readArray(body);
+    if (chunks.length === 0) return this.takeWhole(NOTHING, 0, count);
+    if (chunks.length === 1) return this.takeWhole(chunks[0], chunks[0].length, count);
+    let total = 0;
+    for (const chunk of chunks) total += chunk.length;
     const head = this.requireHead();
     if (total > MOST_JOINED && !this.bodyless(head)) {
       if (head.length < 0 && !this.headSent) head.length = total;
@@ -299,14 +315,13 @@ export class ResponseState {
     let at = 0;
     for (const chunk of chunks) {
       joined.set(chunk, at);
-      at += chunk.byteLength;
+      at += chunk.length;
     }
-    return this.takeWhole(joined, count);
+    return this.takeWhole(joined, total, count);
   }
 
   /** @param count how many chunks the body had */
-  private takeWhole(chunk: Uint8Array, count: number): Iterable<Uint8Array> | null {
-    const size = sizeOf(chunk);
+  private takeWhole(chunk: Uint8Array, size: number, count: number): Iterable<Uint8Array> | null {
     const head = this.requireHead();
     if (this.bodyless(head)) {
       this.wholeDropped(head, size, count);
@@ -391,9 +406,22 @@ export class ResponseState {
     return new ApplicationError(`write went beyond the Content-Length of ${this.head?.length} bytes (G-121)`);
   }
 
-  /** The transport did not take what `write` accepted: what is written from now on is discarded. */
-  writeFailed(_error: unknown): void {
-    this.disconnect();
+  /**
+   * The transport did not take what `write` accepted, which fails the response: whatever comes is discarded from now
+   * on. Gives what is to be done about it, as `fail`.
+   *
+   * @param head see `sendFailed`
+   */
+  writeFailed(error: unknown, head: ResponseHead | null): Action {
+    if (this.gone) return STOP;
+    if (isDisconnect(error)) {
+      if (!this.complete) this.disconnect();
+      return STOP;
+    }
+    this.sendFailed(head);
+    const action = this.fail('the response could not be sent', error);
+    this.gone = true;
+    return action;
   }
 
   /**
@@ -421,8 +449,8 @@ export class ResponseState {
 
   /** Counts the request as failed, once. */
   private countFailure(error: unknown): void {
-    if (this.failed) return;
-    this.failed = true;
+    if (this.counted !== NONE) return;
+    this.counted = error;
     if (this.counters !== undefined) this.counters.failures++;
     this.trace?.fail(error);
   }
@@ -441,8 +469,8 @@ export class ResponseState {
     if (isDisconnect(error)) {
       this.disconnect();
     } else if (!isClientFault(error) && this.isFailure(error)) {
+      if (error !== this.counted) this.logError(what, error); // that of a `write` may be thrown on
       this.countFailure(error);
-      this.logError(what, error);
     }
     if (this.complete || this.done) return STOP;
     this.complete = true;

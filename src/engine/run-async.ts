@@ -9,15 +9,15 @@ import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import {
+  checkBytes,
   checkChunks,
-  chunksIn,
   isAwaitable,
   isPlainArray,
   noStepFault,
   notIterable,
   refuseNoBody,
 } from '../rules/body.ts';
-import { copyOfPart } from '../rules/bytes.ts';
+import { bytesOf, copyOfPart } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
 import { disregard, nothing, whenSettled } from '../rules/promises.ts';
@@ -26,6 +26,7 @@ import type { IteratorLike, StepLike } from './iterator-like.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from './options.ts';
 import { PooledText } from './pooled-text.ts';
 import {
+  type Action,
   APPLICATION_THREW,
   BODY_FAILED,
   BREAK,
@@ -41,7 +42,11 @@ import { type AbortSource, RequestAbort } from './signal.ts';
 import { RequestTrace, requestChannel } from './trace.ts';
 
 const DEFAULTS: EngineOptions = {};
-const NO_CHUNKS: readonly Uint8Array[] = [];
+
+/** Whether a body is taken as a whole: an array that is no async iterable (B-04). */
+function isArray(body: unknown): body is readonly unknown[] {
+  return isPlainArray(body) && !(Symbol.asyncIterator in body);
+}
 
 /** A request that is still running. */
 export interface RunningRequest {
@@ -133,30 +138,43 @@ class AsyncRun implements RunningRequest {
     this.settle(undefined, this.fail(APPLICATION_THREW, error));
   }
 
-  /** @param given chunks that it had when it was returned behind a `write` */
-  private returned(body: unknown, given: readonly Uint8Array[] = NO_CHUNKS): void {
+  private returned(body: unknown): void {
+    if (this.sending === null) this.take(body);
+    else this.returnedBehind(body);
+  }
+
+  /** Takes a body behind a `write`: how fast the client reads changes no response. Never rejects. */
+  private async returnedBehind(body: unknown): Promise<void> {
+    let chunks: readonly Uint8Array[] | null = null;
+    let failure: { error: unknown } | null = null;
+    try {
+      if (isArray(body)) chunks = this.state.readArray(body);
+    } catch (error) {
+      failure = { error };
+    }
+    while (this.sending !== null) await this.sending;
+    if (failure === null || this.state.gone) this.take(body, chunks);
+    else this.settle(body, this.fail(BODY_FAILED, failure.error));
+  }
+
+  /** @param chunks those of an array that has been read */
+  private take(body: unknown, chunks: readonly Uint8Array[] | null = null): void {
     const state = this.state;
     if (state.done || state.gone) {
       this.settle(body, undefined); // no step is taken (B-35)
       return;
     }
-    if (this.sending !== null) {
-      // How fast the client reads changes no response.
-      const chunks = isPlainArray(body) ? chunksIn(body) : NO_CHUNKS;
-      this.sending.then(() => this.returned(body, chunks));
-      return;
-    }
     try {
-      checkChunks(given);
-      // B-04: an array may be an async iterable.
-      if (!isPlainArray(body) || Symbol.asyncIterator in body) {
-        if (PooledText.is(body)) this.returned(body.lent);
+      if (chunks !== null) checkChunks(chunks);
+      const array = chunks ?? body;
+      if (!isArray(array)) {
+        if (PooledText.is(body)) this.take(body.lent);
         else this.respond(body, body);
         return;
       }
-      const chunks = state.takeArray(body);
-      if (chunks === null) this.settle(body, this.send());
-      else this.respond(chunks, body);
+      const steps = state.takeArray(array);
+      if (steps === null) this.settle(body, this.send());
+      else this.respond(steps, body);
     } catch (error) {
       this.settle(body, this.fail(BODY_FAILED, error));
     }
@@ -228,6 +246,7 @@ class AsyncRun implements RunningRequest {
 
     const state = this.state;
     const { mayStep } = this.options;
+    let isSending = false;
     try {
       for (;;) {
         const mayWait = mayStep?.();
@@ -257,7 +276,9 @@ class AsyncRun implements RunningRequest {
         const wait = this.send();
         if (wait !== undefined) {
           this.track(wait);
+          isSending = true;
           await wait; // G-105
+          isSending = false;
           if (this.ender === DISCONNECT || state.gone) return;
         }
         if (action === SEND_LAST_AND_STOP) return;
@@ -265,12 +286,12 @@ class AsyncRun implements RunningRequest {
       while (this.sending !== null) await this.sending;
       if (this.ender === DISCONNECT || state.gone) return;
       const wait = this.end(body);
-      if (wait !== undefined) {
-        this.track(wait);
-        await wait;
-      }
+      isSending = true;
+      if (wait !== undefined) await wait;
     } catch (error) {
-      if (isDisconnect(error)) this.lost(error); // the signal comes before `return` (B-36)
+      if (isDisconnect(error))
+        this.lost(error); // the signal comes before `return` (B-36)
+      else if (isSending) state.sendFailed(null);
       throw error;
     } finally {
       this.step = null;
@@ -284,13 +305,15 @@ class AsyncRun implements RunningRequest {
 
   /** Waits for a `write` inside the body (A-14), and gives the step's chunk as it is now, or whatever else it is. */
   private async behindWrites(value: unknown): Promise<unknown> {
-    const given = chunksIn([value]);
+    const chunk = bytesOf(value);
+    const size = chunk === null ? 0 : chunk.length;
     while (this.sending !== null) await this.sending;
-    if (!this.state.gone) checkChunks(given);
-    return given[0] ?? value;
+    if (chunk === null) return value;
+    if (!this.state.gone) checkBytes(chunk, size);
+    return chunk;
   }
 
-  /** Where it rejects, `track` or `settle` says so to the state. */
+  /** Where it rejects, who waits for it says so to the state. */
   private send(): Promise<void> | undefined {
     const { state } = this;
     const head = state.takeHead();
@@ -332,18 +355,21 @@ class AsyncRun implements RunningRequest {
     if (any) {
       const head = state.takeHead();
       const { piece, size } = state;
-      let wait: Promise<void> | undefined;
       const before = this.sending;
       const kept = before === null && this.transport.lends !== true;
       const copy = piece === null || kept ? piece : copyOfPart(piece, 0, size); // B-09
-      if (before === null) {
-        wait = this.transport.send(head, copy, MORE, size);
-      } else {
-        wait = before.then(() => (state.discards ? undefined : this.transport.send(head, copy, MORE, size)));
-      }
-      if (wait !== undefined) {
-        this.track(wait);
-        await wait;
+      const send = (): Promise<void> | undefined => this.transport.send(head, copy, MORE, size);
+      let isSending = false;
+      try {
+        const wait = before === null ? send() : before.then(() => (state.discards ? undefined : send()));
+        isSending = true;
+        if (wait !== undefined) {
+          this.track(wait);
+          await wait;
+        }
+      } catch (error) {
+        await this.act(state.writeFailed(error, isSending ? null : head));
+        throw error;
       }
     }
     if (surplus !== null) throw surplus;
@@ -353,7 +379,6 @@ class AsyncRun implements RunningRequest {
   private track(wait: Promise<void>): void {
     const settled: Promise<void> = wait.then(nothing, (error) => {
       if (isDisconnect(error)) this.lost(error);
-      else this.state.sendFailed(null);
     });
     this.sending = settled;
     settled.then(() => {
@@ -450,7 +475,10 @@ class AsyncRun implements RunningRequest {
   /** The request failed: does what is left to do for it. Neither throws nor gives a promise that rejects. */
   private fail(what: string, error: unknown): Promise<void> | undefined {
     if (isDisconnect(error)) this.lost(error);
-    const action = this.state.fail(what, error);
+    return this.act(this.state.fail(what, error));
+  }
+
+  private act(action: Action): Promise<void> | undefined {
     try {
       if (action === BREAK) this.transport.abort();
       else if (action === SEND_LAST) return this.send()?.then(undefined, (failure) => this.failedAgain(failure));

@@ -12,6 +12,7 @@ import { newContext } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import type { EngineOptions } from './options.ts';
 import {
+  type Action,
   APPLICATION_THREW,
   BODY_FAILED,
   BREAK,
@@ -173,10 +174,11 @@ class SyncRun {
   write(chunk: Uint8Array): void {
     const { state } = this;
     if (state.write(chunk)) {
+      const head = state.takeHead();
       try {
-        this.transport.send(state.takeHead(), state.piece, MORE, state.size);
+        this.transport.send(head, state.piece, MORE, state.size);
       } catch (error) {
-        state.writeFailed(error);
+        this.act(state.writeFailed(error, head));
         throw error;
       }
     }
@@ -186,7 +188,10 @@ class SyncRun {
 
   /** The request failed: does what is left to do for it. Does not throw. */
   private fail(what: string, error: unknown): void {
-    const action = this.state.fail(what, error);
+    this.act(this.state.fail(what, error));
+  }
+
+  private act(action: Action): void {
     try {
       if (action === BREAK) this.transport.abort();
       else if (action === SEND_LAST) this.send();

@@ -55,7 +55,7 @@ export abstract class MountTransport implements Transport<true> {
     let wait: Wait<true>; // undefined: there is nothing to wait for
     if (this.gone === null) wait = this.carry(head, chunk === null ? null : partOf(chunk, 0, size), final);
     else if (final === MORE) wait = Promise.reject(this.gone);
-    if (final === DONE) this.finish();
+    if (final === DONE && wait === undefined) this.finish();
     return wait;
   }
 
@@ -96,7 +96,7 @@ export abstract class MountTransport implements Transport<true> {
     this.#owner.done(this);
   }
 
-  /** As `send`, to a client that is there; of the chunk all is true. */
+  /** As `send`, to a client that is there; of the chunk all is true. The end of a response has nothing to wait for. */
   protected abstract carry(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true>;
 
   /** Breaks a response off that has begun, so that nobody takes it for complete (G-141). */

@@ -111,7 +111,7 @@ class SyncGzip implements BodyMapping {
   }
 }
 
-/** Any coding through a stream of zlib, which works in Node's thread pool; flushed at each chunk. */
+/** Any coding through a stream of zlib, which works in Node's thread pool, on copies (G-118); flushed at each chunk. */
 class StreamMapping implements BodyMapping {
   readonly #stream: Stream;
   readonly #flush: number;
@@ -152,7 +152,7 @@ class StreamMapping implements BodyMapping {
   chunk(chunk: Uint8Array): Bytes {
     if (chunk.byteLength === 0) return EMPTY;
     return this.#run((done) => {
-      this.#stream.write(chunk);
+      this.#stream.write(new Uint8Array(chunk));
       this.#stream.flush(this.#flush, done);
     });
   }
@@ -183,7 +183,9 @@ function wholeSync(coding: ContentCoding, level: number, bytes: Uint8Array): Uin
   return node.zstdCompressSync!(bytes, zstdParams(level));
 }
 
-function wholeAsync(coding: ContentCoding, level: number, bytes: Uint8Array): Promise<Uint8Array> {
+/** Works on a copy, which nobody takes away from zlib's thread (G-118). */
+function wholeAsync(coding: ContentCoding, level: number, given: Uint8Array): Promise<Uint8Array> {
+  const bytes = new Uint8Array(given);
   // Ends: when zlib calls back, with a result or an error.
   return new Promise((resolve, reject) => {
     const done: Callback = (error, result) => (error === null ? resolve(result) : reject(error));

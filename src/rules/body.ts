@@ -4,7 +4,7 @@
  */
 import { isAnyArrayBuffer, isPromise } from 'node:util/types';
 import type { ApplicationError } from '../interface/errors.ts';
-import { bytesOf, isBytes, partOf, sizeOf } from './bytes.ts';
+import { isBytes, partOf, sizeOf } from './bytes.ts';
 import { type Fault, faultError } from './fault.ts';
 import { disregard, nothing, whenSettled } from './promises.ts';
 import { typeName } from './show.ts';
@@ -123,16 +123,6 @@ export function givenChunk(value: unknown, index: number): Uint8Array {
 export function chunkOf(value: unknown, index: number): Uint8Array {
   const chunk = givenChunk(value, index);
   return partOf(chunk, 0, sizeOf(chunk));
-}
-
-/** Chunks of a body that is an array, as they are now, but for those that are empty or no chunks. */
-export function chunksIn(values: readonly unknown[]): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  for (let i = 0, count = values.length; i < count; i++) {
-    const chunk = bytesOf(values[i]);
-    if (chunk !== null && chunk.length > 0) chunks.push(chunk);
-  }
-  return chunks;
 }
 
 /** The words for a chunk that has lost its bytes while it was in use (G-118). */

@@ -1,9 +1,9 @@
 /** The bodies of a sync application on an event loop, as an async gateway takes them. */
-import { isUint8Array } from 'node:util/types';
 import type { IteratorLike, StepLike } from '../engine/iterator-like.ts';
 import { RETURN_FAILED } from '../engine/response.ts';
 import type { AsyncBody } from '../interface/types.ts';
-import { closeOf, iterateOf, noStepFault, refusePromise } from '../rules/body.ts';
+import { checkBytes, closeOf, iterateOf, noStepFault, refusePromise } from '../rules/body.ts';
+import { isBytes, sizeOf } from '../rules/bytes.ts';
 import { turn } from '../rules/event-loop.ts';
 import { isAbortError } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
@@ -12,34 +12,51 @@ import { reportClosing } from './closing.ts';
 import type { HereCall } from './here-call.ts';
 
 /**
- * The elements of an array go to the gateway as they are, which does with them what it always does (G-123). Only its
- * `close` is ours.
+ * Reads an array now, and gives it to the gateway when what was written is through. Its elements go there as they are,
+ * and the gateway does with them what it always does (G-123). Only its `close` is ours.
  */
-export function arrayHere(body: readonly unknown[], call: HereCall): AsyncBody {
+export function arrayHere(body: readonly unknown[], call: HereCall): () => AsyncBody {
   const chunks: unknown[] = [];
+  const sizes: number[] = [];
+  let failure: { thrown: unknown } | null = null;
   const close = call.step(() => {
     try {
       for (let i = 0, count = body.length; i < count; i++) {
         const chunk = body[i];
         chunks.push(chunk);
         // The gateway gets no further, and there may be billions of them.
-        if (!isUint8Array(chunk)) break;
+        if (!isBytes(chunk)) break;
+        sizes.push(sizeOf(chunk));
       }
     } catch (thrown) {
-      // The gateway comes upon it, too, and closes the body.
-      Object.defineProperty(chunks, chunks.length, {
-        get() {
-          throw thrown;
-        },
-      });
+      failure = { thrown };
     }
     return closeOf(body);
   });
-  call.response.headSent = true;
-  call.response.complete = true;
-  if (close === undefined) call.spool.close();
-  else Object.assign(chunks, { close: () => call.close(close) });
-  return chunks as Uint8Array[]; // checked by the gateway
+  return () => {
+    failure ??= call.failure ?? lost(chunks, sizes);
+    // The gateway comes upon it, too, and closes the body.
+    if (failure !== null) Object.defineProperty(chunks, chunks.length, { get: thrower(failure.thrown) });
+    call.response.headSent = true;
+    call.response.complete = true;
+    if (close === undefined) call.spool.close();
+    else Object.assign(chunks, { close: () => call.close(close) });
+    return chunks as Uint8Array[]; // checked by the gateway
+  };
+}
+
+const thrower = (thrown: unknown) => (): never => {
+  throw thrown;
+};
+
+/** What to throw where one of these chunks has no longer its size (G-118); null: all have. */
+function lost(chunks: readonly unknown[], sizes: readonly number[]): { thrown: unknown } | null {
+  try {
+    for (let i = 0; i < sizes.length; i++) checkBytes(chunks[i] as Uint8Array, sizes[i]); // those with a size are bytes
+    return null;
+  } catch (thrown) {
+    return { thrown };
+  }
 }
 
 /** A sync body as an async one: one step for each pull (B-27), with the loop's turn between two. */

@@ -67,9 +67,11 @@ export function bridgeHere(app: Application, options: HereOptions): AsyncApplica
     }
     if (isArray(body)) {
       // What was written goes out first; then an array is as good as any (G-117).
+      const array = arrayHere(body, call);
       await call.settle();
-      if (call.failure === null) return arrayHere(body, call);
-    } else if (call.settled === null && isFile(body)) {
+      return array();
+    }
+    if (call.settled === null && isFile(body)) {
       spool.close();
       call.end();
       return body as AsyncBody; // M-16

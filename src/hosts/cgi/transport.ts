@@ -1,6 +1,7 @@
 /** A response on the standard output of a CGI program (RFC 3875, 6; G-141, G-170). */
 import { DONE, type Final, type ResponseHead, type Transport } from '../../interface/transport.ts';
 import { partOf } from '../../rules/bytes.ts';
+import { isDisconnect } from '../../rules/failures.ts';
 import { Gate } from '../../rules/gate.ts';
 import { cgiHead } from '../../rules/head-parts.ts';
 import { writeAll, writeAllSync } from './descriptors.ts';
@@ -29,6 +30,12 @@ abstract class CgiResponse {
   abort(): void {
     this.broken = !this.gone;
   }
+
+  /** A write has failed: nobody reads, or part of it went out, so that nothing may follow. */
+  protected failed(error: unknown): void {
+    if (isDisconnect(error)) this.gone = true;
+    else this.broken = true;
+  }
 }
 
 export class SyncCgiResponse extends CgiResponse implements Transport<false> {
@@ -38,7 +45,7 @@ export class SyncCgiResponse extends CgiResponse implements Transport<false> {
     try {
       writeAllSync(this.stdout, bytes);
     } catch (error) {
-      this.gone = true;
+      this.failed(error);
       throw error;
     }
   }
@@ -66,8 +73,8 @@ export class AsyncCgiResponse extends CgiResponse implements Transport<true> {
         if (final === DONE) this.gate.release();
       },
       (error) => {
-        this.gone = true;
-        this.onDisconnect?.(error); // and the engine calls `done`
+        this.failed(error);
+        if (this.gone) this.onDisconnect?.(error); // and the engine calls `done`
       },
     );
     return written;

@@ -105,10 +105,21 @@ export class NodeTransport extends MountTransport {
       this.#foreign = true;
       throw new QuaichError('QUAICH_ANSWERED', "the host's own code has answered this request already");
     }
-    if (head !== null) {
-      writeHead(response, head);
-      this.#closeDelimited = head.length < 0 && !response.chunkedEncoding;
+    try {
+      if (head !== null) {
+        writeHead(response, head);
+        this.#closeDelimited = head.length < 0 && !response.chunkedEncoding;
+      }
+      return this.#write(head, chunk, final);
+    } catch (error) {
+      // The host's own code may have put itself between. Its response has begun, where it took the head.
+      if (response.headersSent) return Promise.reject(error);
+      throw error;
     }
+  }
+
+  #write(head: ResponseHead | null, chunk: Uint8Array | null, final: Final): Wait<true> {
+    const response = this.#response;
     // A copy: Node may hold on to the bytes after the application has its buffer back (G-115).
     const bytes = chunk === null || chunk.byteLength === 0 ? null : Buffer.from(chunk);
     if (final !== MORE) {

@@ -85,8 +85,10 @@ export class RelayedResponse extends ShadowResponse {
     return null;
   }
 
-  override writeFailed(error: unknown): void {
+  /** Why it was not taken is for the near side to say. */
+  override writeFailed(error: unknown): typeof STOP {
     if (isDisconnect(error)) this.disconnect();
+    return STOP;
   }
 
   /** A file crosses as any other body. */
