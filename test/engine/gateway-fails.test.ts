@@ -119,3 +119,89 @@ describe.each(BODIES.filter(([, , last]) => last > 0))('a gateway that fails at 
     expect(asked.slice(last)).toEqual(['more, last', 'abort', 'done']);
   });
 });
+
+/** What an application does with a `write` that fails, and what of it. */
+const WRITES: [how: string, app: (write: (chunk: Uint8Array) => unknown) => unknown][] = [
+  ['passed on', (write) => write(bytes('ab'))],
+  [
+    'caught',
+    async (write) => {
+      try {
+        await write(bytes('ab'));
+      } catch {
+        // goes on
+      }
+    },
+  ],
+  ['forgotten', (write) => void write(bytes('ab'))],
+];
+
+describe.each(WRITES)('a gateway that fails within a write, which is %s', (_how, use) => {
+  /** Fails at the `send` with this number; by a promise: `waits`. */
+  async function failWrite(number: number, waits: boolean) {
+    const asked: string[] = [];
+    const errors = new MemoryErrors();
+    const failure = new Error('expected: the gateway failed');
+    const transport: Transport<true> = {
+      send(head, _chunk, final) {
+        const count = asked.push(`${head?.status ?? 'more'}${final === MORE ? '' : ', last'}`);
+        if (count - 1 !== number) return undefined;
+        if (waits) return Promise.reject(failure);
+        throw failure;
+      },
+      abort: () => void asked.push('abort'),
+      done: () => void asked.push('done'),
+    };
+    const app: AsyncApplication = async (_environ, startResponse) => {
+      const write = startResponse('200 OK', []);
+      if (number > 0) await write(bytes('first'));
+      await use(write);
+      return [bytes('rest')];
+    };
+    runAsync(app, asyncEnviron('GET', errors), transport);
+    await expect.poll(() => asked.at(-1)).toBe('done');
+    expect(errors.text.match(/^quaich: /gm)).toHaveLength(1);
+    return asked;
+  }
+
+  test('G-140 is given the error page, where nothing has been sent', async () => {
+    expect(await failWrite(0, false)).toEqual(['200', '500, last', 'done']);
+  });
+
+  test.each([true, false])('G-141 is told to break off, where something has been; by a promise: %s', async (waits) => {
+    expect(await failWrite(1, waits)).toEqual(['200', 'more', 'abort', 'done']);
+  });
+
+  test('G-141 is told to break off, where it refuses the wait for the first', async () => {
+    expect(await failWrite(0, true)).toEqual(['200', 'abort', 'done']);
+  });
+});
+
+test.each([true, false])('G-140 a gateway that fails within a write of a sync application; caught: %s', (caught) => {
+  const asked: string[] = [];
+  const errors = new MemoryErrors();
+  const transport: Transport<false> = {
+    send(head, _chunk, final) {
+      asked.push(`${head?.status ?? 'more'}${final === MORE ? '' : ', last'}`);
+      if (asked.length === 1) throw new Error('expected: the gateway failed');
+      return undefined;
+    },
+    abort: () => void asked.push('abort'),
+    done: () => void asked.push('done'),
+  };
+  runSync(
+    (_environ, startResponse) => {
+      const write = startResponse('200 OK', []);
+      try {
+        write(bytes('ab'));
+      } catch (error) {
+        if (!caught) throw error;
+      }
+      return [bytes('rest')];
+    },
+    syncEnviron('GET', errors),
+    transport,
+  );
+  expect(asked).toEqual(['200', '500, last', 'done']);
+  expect(errors.text.match(/^quaich: /gm)).toHaveLength(1);
+});

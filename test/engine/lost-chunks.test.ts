@@ -115,6 +115,23 @@ describe.each(WAYS)('a chunk that %s', (_how, lose) => {
     expect(errors.text).toContain('G-118');
   });
 
+  test('G-118 behind one write that waits and another that follows the return', async () => {
+    const given = chunk(100);
+    let again = (): void => {};
+    const { recorder, errors } = await behindWrite(
+      (write) => {
+        again = () => void write(HEAD);
+        return returning([given], write);
+      },
+      () => {
+        again();
+        lose(given);
+      },
+    );
+    expect([recorder.complete, recorder.aborted, recorder.body]).toEqual([false, true, 'headhead']);
+    expect(errors.text).toContain('G-118');
+  });
+
   test('G-107 before it is handed over is an empty chunk', async () => {
     const given = chunk(100);
     lose(given);
@@ -126,12 +143,39 @@ describe.each(WAYS)('a chunk that %s', (_how, lose) => {
   });
 });
 
-test('G-115 behind a write that waits a chunk has the bytes of its hand-over, though its buffer grows', async () => {
-  const buffer = new Resizable(4, { maxByteLength: 8 });
-  const given = new Uint8Array(buffer).fill(97);
-  const { recorder } = await behindWrite(
-    (write) => writing(given, write),
-    () => resize(buffer, 8),
+test.each([
+  ['yielded', (given: Uint8Array, write: AsyncWrite) => writing(given, write)],
+  ['returned', (given: Uint8Array, write: AsyncWrite) => returning([given], write)],
+])(
+  'G-115 behind a write that waits a chunk has the bytes of its hand-over, though it grows: %s',
+  async (_how, bodyOf) => {
+    const buffer = new Resizable(4, { maxByteLength: 8 });
+    const given = new Uint8Array(buffer).fill(97);
+    const { recorder } = await behindWrite(
+      (write) => bodyOf(given, write),
+      () => resize(buffer, 8),
+    );
+    expect([recorder.complete, recorder.body]).toEqual([true, 'headaaaa']);
+  },
+);
+
+const throws = (): never => {
+  throw new Error('expected');
+};
+
+test.each<[string, () => unknown[]]>([
+  ['whose element throws', () => Object.defineProperty([], 0, { get: throws })],
+  ['whose iterator throws', () => Object.defineProperty([HEAD], Symbol.iterator, { get: throws })],
+  ['with a hole', () => Object.assign([], { length: 2 ** 32 - 1 })],
+])('G-140 G-111 an array behind a write that waits, %s, fails the response and is closed', async (_what, make) => {
+  let closed = 0;
+  const body = Object.assign(make(), { close: () => void closed++ });
+  const began = performance.now();
+  const { recorder, counters } = await behindWrite(
+    (write) => returning(body as Uint8Array[], write),
+    () => {},
   );
-  expect([recorder.complete, recorder.body]).toEqual([true, 'headaaaa']);
+  expect([recorder.complete, recorder.aborted, recorder.body]).toEqual([false, true, 'head']);
+  expect([closed, counters.failures]).toEqual([1, 1]);
+  expect(performance.now() - began).toBeLessThan(1000);
 });

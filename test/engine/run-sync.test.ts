@@ -186,14 +186,15 @@ describe('calling', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan((COUNT * SIZE) / 4);
   });
 
-  test.each([1, 100, 3000, 20_000])('G-109 %i bytes that the look-up of close takes away are not announced', (size) => {
-    const { recorder } = run((_environ, startResponse) => {
+  test.each([1, 100, 3000, 20_000])('G-118 %i bytes that the look-up of close takes away fail the response', (size) => {
+    const { recorder, errors } = run((_environ, startResponse) => {
       startResponse('200 OK', []);
       const body = [new Uint8Array(size)];
       Object.defineProperty(body, 'close', { get: () => void detach(body[0]) });
       return body;
     });
-    expect([recorder.head?.length, recorder.body.length]).toEqual([0, 0]);
+    expect([recorder.status, recorder.aborted]).toEqual([500, false]);
+    expect(errors.text).toContain('G-118');
   });
 
   test('G-104 each chunk is sent before the next one is asked for, the last one too', () => {
