@@ -6,6 +6,7 @@ import type { HeaderField } from '../../src/index.ts';
 import { ConfigurationError } from '../../src/index.ts';
 import { encoder, hasZstd } from '../../src/middleware/encoders.ts';
 import { type CompressOptions, compress } from '../../src/middleware/index.ts';
+import { detach } from '../detach.ts';
 import { bytes, call, fixed, hello, KINDS, type Plain, type Reply, streamed } from './drive.ts';
 
 const LONG = 'All work and no play makes Jack a dull boy. '.repeat(100);
@@ -253,4 +254,20 @@ it('compress refuses settings that make no sense', () => {
   expect(() => compress({ encodings: ['deflate' as never] })).toThrow(ConfigurationError);
   expect(() => compress({ levels: { gzip: 10 } })).toThrow(/gzip is 1 to 9/);
   expect(() => compress({ threshold: Number.NaN })).toThrow(ConfigurationError);
+});
+
+describe('compress in the async convention', () => {
+  it.each(['array', 'generator'])('G-118 compresses a copy, which nobody takes away: %s', async (form) => {
+    const SIZE = 10_000_000;
+    const app: Plain = (_environ, startResponse) => {
+      startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      const chunks = (function* () {
+        const chunk = new Uint8Array(SIZE).fill(97);
+        setImmediate(() => void detach(chunk));
+        yield chunk;
+      })();
+      return form === 'array' ? [...chunks] : chunks;
+    };
+    expect(decode(await get('async', 'gzip', app))).toBe('a'.repeat(SIZE));
+  });
 });

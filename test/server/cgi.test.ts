@@ -1,6 +1,7 @@
 /** CGI programs, started as a web server starts them. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
@@ -112,6 +113,19 @@ describe.each([
     expect((await ended)[0]).toBe(0);
     expect(await errors).toBe(suffix === '' ? 'body ended\n' : 'aborted\nbody ended\n');
   });
+
+  test.runIf(existsSync('/dev/full')).each(['environ', 'large', 'writes'])(
+    'G-141 ends with 1, and says why, where its output cannot be written: %s',
+    async (name) => {
+      const full = openSync('/dev/full', 'w');
+      const stdio: StdioOptions = ['ignore', full, 'pipe'];
+      const child = spawn(process.execPath, [program, `${name}${suffix}`], { env: VARIABLES, stdio });
+      closeSync(full);
+      const ended = once(child, 'exit');
+      expect(await collect(child.stderr)).toMatch(/^quaich: GET ".*ENOSPC/s);
+      expect((await ended)[0]).toBe(1);
+    },
+  );
 
   test('G-63 fails to read a body that is cut short', async () => {
     const { out } = await run(`echo${suffix}`, {

@@ -498,6 +498,45 @@ describe('what the host has done before', () => {
     expect(errors.text).toContain('answered this request already');
   });
 
+  const METHODS = ['write', 'end', 'writeHead'] as const;
+  const BODIES = ['array', 'steps', 'write'];
+
+  test.each(METHODS.flatMap((method) => BODIES.map((how) => ({ method, how }))))(
+    "G-140 G-141 where the host's own $method throws, the response fails: $how",
+    async ({ method, how }) => {
+      const errors = new MemoryErrors();
+      let threw = false;
+      const mount = toNodeListener(
+        async (_environ, startResponse) => {
+          const write = startResponse('404 Not Found', [['Content-Length', '4']]);
+          if (how === 'array') return [bytes('abcd')];
+          if (how === 'steps') return new Set([bytes('ab'), bytes('cd')]);
+          void write(bytes('ab'));
+          return [bytes('cd')];
+        },
+        { errors },
+      );
+      const one = await listening((request, response) => {
+        const original = response[method] as (...args: unknown[]) => unknown;
+        Object.assign(response, {
+          [method](...args: unknown[]) {
+            if (threw) return Reflect.apply(original, response, args);
+            threw = true;
+            throw new Error('expected');
+          },
+        });
+        mount(request, response);
+      });
+      running.push(one);
+      const text = await new Client(one.url).send(get('/', LAST)).all();
+      const [response] = text === '' ? [] : parseResponses(text);
+      if (!threw) expect(response).toMatchObject({ status: 404, body: 'abcd' });
+      else if (method === 'writeHead') expect(response).toMatchObject({ status: 500, complete: true });
+      else expect(response?.complete ?? false).toBe(false);
+      expect(errors.text.match(/^quaich: /gm) ?? []).toHaveLength(threw ? 1 : 0);
+    },
+  );
+
   test('G-38 G-41 an encrypted socket makes the scheme https', async () => {
     const one = await listening(
       toNodeListener(async (environ, startResponse) => {

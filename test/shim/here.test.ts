@@ -8,7 +8,9 @@ import { asyncFileWrapper } from '../../src/engine/file-wrapper.ts';
 import { ClientDisconnected, RequestBodyError } from '../../src/interface/errors.ts';
 import { kindOf, markAsync, markSync } from '../../src/interface/kind.ts';
 import type { Application, AsyncApplication, Environ, StartResponse } from '../../src/interface/types.ts';
+import { Gate } from '../../src/rules/gate.ts';
 import { asyncToSync, DeadlockError, syncToAsync } from '../../src/shim/index.ts';
+import { detach } from '../detach.ts';
 import { Blocks, environWith, logOf } from './gateway.ts';
 import { answer, begin } from './here.ts';
 
@@ -188,6 +190,41 @@ describe('a sync application on the same thread', () => {
       return [bytes('three')];
     });
     expect(transport.chunks).toEqual(['one', 'two', 'three']);
+  });
+
+  it('G-118 an array is read when it is returned; what it loses while a write waits fails the response', async () => {
+    const chunk = new Uint8Array(100);
+    const gate = new Gate();
+    const { transport, environ } = begin(
+      (_environ, start) => {
+        start('200 OK', [])(bytes('one'));
+        return [chunk, bytes('two')];
+      },
+      {},
+      (made) => {
+        made.onSend = (number) => (number > 0 ? undefined : gate.wait());
+      },
+    );
+    await vi.waitFor(() => expect(transport.chunks).toEqual(['one']));
+    detach(chunk);
+    gate.release();
+    await transport.over;
+    expect([transport.chunks, transport.events.includes('abort')]).toEqual([['one'], true]);
+    expect(logOf(environ)).toContain('G-118');
+  });
+
+  it('G-118 an array that loses a chunk while it is read gives 500', async () => {
+    const chunk = new Uint8Array(100);
+    const { transport } = await answer((_environ, start) => {
+      start('200 OK', []);
+      return Object.defineProperty([chunk], 1, {
+        get() {
+          detach(chunk);
+          return bytes('two');
+        },
+      });
+    });
+    expect(transport.events[0]).toContain('500 Internal');
   });
 
   it('B-26 B-35 after a write that met a disconnect no further step is taken; the body is returned and closed', async () => {

@@ -30,6 +30,19 @@ const applications = {
   async *largeAsync(environ, startResponse) {
     yield* applications.large(environ, startResponse);
   },
+  /** Whatever becomes of what it writes. */
+  writes(_environ, startResponse) {
+    const write = startResponse('200 OK', TEXT);
+    try {
+      write(Buffer.from('written'))?.catch(() => {});
+    } catch {
+      // goes on
+    }
+    return [Buffer.from('returned')];
+  },
+  async writesAsync(environ, startResponse) {
+    return applications.writes(environ, startResponse);
+  },
   *lines(environ, startResponse) {
     try {
       startResponse('200 OK', TEXT);
