@@ -19,8 +19,9 @@
  *
  * `startResponse` leads from the first three to stored or refused. What is sent first leads from stored to sent, what
  * is sent last to complete, or both at once. A failure leads from the first three to page, or to dropped where the
- * client has gone; and from sent to complete, by breaking the connection. No way leads out of the last three.
- * `complete` and `headSent` are set when it is decided to send, just before the transport is called.
+ * client has gone; and from sent to complete, by breaking the connection. `complete` and `headSent` are set when it is
+ * decided to send, just before the transport is called. Where that fails they are taken back (`sendFailed`), and then
+ * the failure leads to page or complete; no other way leads out of the last three.
  *
  * Two marks go with any of these states, and are never taken back:
  * - `gone`: the client left, or the server gave up. It is set after `complete` only where the end did not arrive.

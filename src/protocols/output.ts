@@ -1,6 +1,6 @@
 import '../rules/latin1.ts';
-import { BlockPool } from '../rules/block-pool.ts';
 import { copyBytes } from '../rules/bytes.ts';
+import { BlockPool } from './block-pool.ts';
 import type { Exchange } from './exchange.ts';
 import type { ConnectionHost } from './host.ts';
 
