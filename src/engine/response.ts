@@ -197,8 +197,13 @@ export class ResponseState {
     return this.head;
   }
 
-  /** The transport has not taken what it was given: `fail` decides anew. `head`: as it was taken, where that threw. */
-  sendFailed(head: ResponseHead | null): void {
+  /**
+   * The transport has not taken what it was given: `fail` decides anew, unless the client has gone.
+   *
+   * @param head as it was taken, where that threw; null where it was sent, or may have been
+   */
+  sendFailed(error: unknown, head: ResponseHead | null): void {
+    if (isDisconnect(error)) return;
     if (head !== null) this.headSent = false;
     this.complete = false;
   }
@@ -419,7 +424,7 @@ export class ResponseState {
       if (!this.complete) this.disconnect();
       return STOP;
     }
-    this.sendFailed(head);
+    this.sendFailed(error, head);
     const action = this.fail('the response could not be sent', error);
     this.gone = true;
     return action;

@@ -190,7 +190,7 @@ class AsyncRun implements RunningRequest {
     wait.then(
       () => this.settle(body, undefined),
       (error) => {
-        if (!isDisconnect(error)) this.state.sendFailed(null);
+        this.state.sendFailed(error, null);
         this.settle(body, this.fail('the response could not be sent', error));
       },
     );
@@ -289,9 +289,8 @@ class AsyncRun implements RunningRequest {
       isSending = true;
       if (wait !== undefined) await wait;
     } catch (error) {
-      if (isDisconnect(error))
-        this.lost(error); // the signal comes before `return` (B-36)
-      else if (isSending) state.sendFailed(null);
+      if (isDisconnect(error)) this.lost(error); // the signal comes before `return` (B-36)
+      if (isSending) state.sendFailed(error, null);
       throw error;
     } finally {
       this.step = null;
@@ -320,7 +319,7 @@ class AsyncRun implements RunningRequest {
     try {
       return this.transport.send(head, state.piece, state.final, state.size);
     } catch (error) {
-      state.sendFailed(head);
+      state.sendFailed(error, head);
       throw error;
     }
   }

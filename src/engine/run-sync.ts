@@ -143,7 +143,7 @@ class SyncRun {
     try {
       this.transport.send(head, state.piece, state.final, state.size);
     } catch (error) {
-      state.sendFailed(head);
+      state.sendFailed(error, head);
       throw error;
     }
   }
