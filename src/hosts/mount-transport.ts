@@ -109,6 +109,9 @@ export abstract class MountTransport implements Transport<true> {
 
   #sendPage(status: number, final: Final): void {
     const { head, body } = plainPage(status, this.forHead);
-    this.send(head, body, final, body?.length ?? 0);
+    this.send(head, body, final, body?.length ?? 0)?.catch(() => {
+      this.abort(); // the host's own code has failed
+      if (final === DONE) this.finish();
+    });
   }
 }

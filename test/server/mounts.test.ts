@@ -24,6 +24,10 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 const get = (path = '/', fields = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
 const LAST = 'Connection: close\r\n';
 
+const throwing = (): never => {
+  throw new Error('expected');
+};
+
 /** An application whose body goes on until it is stopped, and a promise of what happened to it by then. */
 function streaming(chunk: Uint8Array) {
   const events: string[] = [];
@@ -534,6 +538,28 @@ describe('what the host has done before', () => {
       else if (method === 'writeHead') expect(response).toMatchObject({ status: 500, complete: true });
       else expect(response?.complete ?? false).toBe(false);
       expect(errors.text.match(/^quaich: /gm) ?? []).toHaveLength(threw ? 1 : 0);
+    },
+  );
+
+  test.each(['/outside', '/a/waits', '/a/late'])(
+    "G-141 a page of the mount, and the host's own end throws: %s",
+    async (path) => {
+      const mount = toNodeListener(
+        markAsync(() => new Promise(() => {})),
+        { prefix: '/a', closeTimeout: 100 },
+      );
+      const one = await listening((request, response) => {
+        Object.assign(response, { end: throwing });
+        mount(request, response);
+      });
+      running.push(one);
+      if (path === '/a/late') await mount.shutdown(0);
+      const accepted = new Promise((resolve) => one.server.once('request', resolve));
+      const client = new Client(one.url).send(get(path, LAST));
+      await accepted;
+      await mount.shutdown(0);
+      const text = await client.all();
+      if (text !== '') expect(parseResponses(text)[0].complete).toBe(false);
     },
   );
 
