@@ -34,6 +34,7 @@ const INSIDE = [
   'src/cli/documentation',
   'src/cli/run',
   'src/engine/async-input',
+  'src/engine/context',
   'src/engine/run-async',
   'src/engine/run-sync',
   'src/engine/sync-input',

@@ -1,7 +1,9 @@
 // One application run by the engine, natively and through bridges, without a network; and other packages that bridge
 // between threads, with a function that gives the same answer. A *call* runs it once.
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { repeat, repeatSync } from './repeat.mjs';
 import { asyncArray, asyncStream, LENGTH, syncArray, syncStream } from './shim-apps.mjs';
@@ -69,13 +71,13 @@ const nothing = () => {};
 const SINK = { send, abort: nothing, done: nothing };
 
 const syncCall =
-  (app, { runSync, SyncInput }) =>
+  (app, { runSync, SyncInput }, options = {}) =>
   () => {
-    runSync(app, environ(new SyncInput(null), false), SINK);
+    runSync(app, environ(new SyncInput(null), false), SINK, options);
   };
 
 const asyncCall =
-  (app, { runAsync, AsyncInput, DONE }) =>
+  (app, { runAsync, AsyncInput, DONE }, options = {}) =>
   () =>
     new Promise((resolve) => {
       const transport = {
@@ -86,8 +88,16 @@ const asyncCall =
         abort: nothing,
         done: resolve,
       };
-      runAsync(app, environ(new AsyncInput(null), true), transport);
+      runAsync(app, environ(new AsyncInput(null), true), transport, options);
     });
+
+/** What gateways give the engine. A build that has no contexts for requests needs none. */
+async function gatewayOptions(root) {
+  const file = join(root, 'dist/src/engine/context.js');
+  if (!existsSync(file)) return {};
+  const { Contexts } = await import(pathToFileURL(file).href);
+  return { contexts: new Contexts() };
+}
 
 async function started(bridge) {
   await bridge.startup?.({});
@@ -152,11 +162,13 @@ export const candidates = {
   'two wake-ups and nothing else': { start: wakeUps },
   'quaich, native sync': {
     modules,
-    start: (built) => measureCalls((body) => syncCall(native.sync[body], built), true),
+    start: (built, root) =>
+      measureCalls(async (body) => syncCall(native.sync[body], built, await gatewayOptions(root)), true),
   },
   'quaich, native async': {
     modules,
-    start: (built) => measureCalls((body) => asyncCall(native.async[body], built)),
+    start: (built, root) =>
+      measureCalls(async (body) => asyncCall(native.async[body], built, await gatewayOptions(root))),
   },
   'quaich, sync as async, here': syncAsAsync(({ syncToAsync }, body) =>
     syncToAsync(native.sync[body], { where: 'here' }),

@@ -23,9 +23,10 @@ export const suite = ({ parts }) => ({
   name: 'shim',
   title: 'Bridges between sync and async',
   notes: [
-    'Quaich: a GET with 17 variables through the engine, and a response of checked head and body as a server gets it; ' +
-      'the bridge brings disconnects, backpressure and errors over, too. The other packages call a function with those ' +
-      'variables, which returns status, fields and body: less than a bridge of applications does, and no chunks.',
+    'Quaich: a GET with 17 variables through the engine, natively in contexts as gateways make them, and a response of ' +
+      'checked head and body as a server gets it; the bridge brings disconnects, backpressure and errors over, too. ' +
+      'The other packages call a function with those variables, which returns status, fields and body: less than a ' +
+      'bridge of applications does, and no chunks.',
   ],
   metrics: partMetrics('µs'),
   enough: 0.4,

@@ -95,7 +95,13 @@ class AsyncRun implements RunningRequest {
   }
 
   start(app: AsyncApplication, environ: AsyncEnviron): void {
-    this.context.runInAsyncScope(requestChannel.hasSubscribers ? this.callTraced : this.call, this, app, environ);
+    this.context.runInAsyncScope(this.begin, this, app, environ);
+  }
+
+  /** For `runInAsyncScope`: with one function of several V8 inlines less. */
+  private begin(app: AsyncApplication, environ: AsyncEnviron): void {
+    if (requestChannel.hasSubscribers) this.callTraced(app, environ);
+    else this.call(app, environ);
   }
 
   /** As `call`, told of by the channel (L-48). */
