@@ -184,6 +184,19 @@ describe('G-174 several requests on one connection', () => {
     d.last.answer();
     expect(contentOf(d.records(), STDOUT, 2)).toBe(OK);
   });
+
+  it('one that waits for that is dropped with the connection', () => {
+    const d = new Driver().feed(request(1));
+    const first = d.last;
+    first.start(0);
+    first.end();
+    d.feed(request(2));
+    d.connection.closed();
+    d.connection.invariant();
+    first.done();
+    expect(d.connection.waitingFor).toBe(WAIT_REQUEST);
+    expect(d.requests).toHaveLength(1);
+  });
 });
 
 describe('G-174 the end of a request by its client', () => {

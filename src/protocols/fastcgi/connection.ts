@@ -202,6 +202,11 @@ export class FastCgiConnection extends VariablesConnection {
     else this.begin(variables, this.persist);
   }
 
+  protected override stopReading(): void {
+    super.stopReading();
+    this.next = null;
+  }
+
   protected override cut(): void {
     this.breakBy(BREACH);
   }
