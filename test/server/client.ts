@@ -86,6 +86,15 @@ export class Client {
   }
 }
 
+/** Whether nobody takes a connection. */
+export function isRefused(url: string): Promise<boolean> {
+  const { socket } = new Client(url);
+  return new Promise((resolve) => {
+    socket.once('connect', () => socket.destroy());
+    socket.once('close', (failed) => resolve(failed));
+  });
+}
+
 /**
  * Sends bytes, ends its side, and returns all that comes back. `pieces`: one write each, in turns of the event loop.
  */
