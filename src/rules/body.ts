@@ -28,8 +28,8 @@ export function hasMethod(value: unknown, key: symbol | string): boolean {
  * (G-109).
  */
 export function isAwaitable(result: unknown): result is PromiseLike<unknown> {
+  if (isPromise(result)) return true;
   if (typeof result !== 'object' || result === null || Array.isArray(result)) return false;
-  if (result instanceof Promise || isPromise(result)) return true; // the first takes a third of the second
   if (hasMethod(result, Symbol.asyncIterator) || hasMethod(result, Symbol.iterator)) return false;
   return hasMethod(result, 'then');
 }

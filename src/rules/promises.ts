@@ -12,10 +12,7 @@ export function whenSettled(
   fulfilled: (value: unknown) => void,
   rejected: (error: unknown) => void,
 ): void {
-  const asked = Promise.resolve(promise);
-  // Of a promise whose `then` it has just looked up V8 knows what is called (Node 20: 0.01 µs).
-  if (asked.then === then) then.call(asked, fulfilled, rejected);
-  else Reflect.apply(then, asked, [fulfilled, rejected]);
+  Reflect.apply(then, Promise.resolve(promise), [fulfilled, rejected]);
 }
 
 /** Marks a promise as handled, so that its rejection does not end the process (G-146). Never throws. */
