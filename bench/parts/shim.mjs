@@ -91,7 +91,7 @@ const asyncCall =
       runAsync(app, environ(new AsyncInput(null), true), transport, options);
     });
 
-/** What gateways give the engine. A build that has no contexts for requests needs none. */
+/** Contexts for requests, as the gateways of a server hand them in; a build without such has no use for any. */
 async function gatewayOptions(root) {
   const file = join(root, 'dist/src/engine/context.js');
   if (!existsSync(file)) return {};
