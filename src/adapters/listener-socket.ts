@@ -161,10 +161,11 @@ export abstract class ListenerSocket extends Duplex implements BodySink {
     if (body === null) return;
     // Own properties stay when a framework exchanges the prototype, as Express does. The input is left alone until the
     // listener reads: the first read is what lets the gateway send `100 Continue` (G-67).
-    request._read = (size) => {
+    const read = (size: number): void => {
       IncomingMessage.prototype._read.call(request, size);
       body.pull();
     };
+    request._read = read;
   }
 
   /** Takes the head of a response that does not come as bytes; what is written from now on is its body, unframed. */

@@ -30,6 +30,9 @@ type OwnRequest = IncomingMessage & {
   _dump(): void;
 };
 
+/** For `_flushOutput`: nothing is left to be written. */
+const flushed = (): boolean => true;
+
 type Data = string | Uint8Array;
 type Encoding = string | null;
 
@@ -88,7 +91,7 @@ class OwnSocket extends ListenerSocket {
     const response = this._httpMessage;
     if (!response?.writableNeedDrain) return;
     // Nothing else clears the need of a drain: `_flush` does, when it is told that all is out.
-    response._flushOutput = () => true;
+    response._flushOutput = flushed;
     response._flush();
   }
 

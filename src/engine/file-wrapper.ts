@@ -116,7 +116,7 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
     this.blockSize = blockSizeArgument(blockSize);
     const owned: SyncFile | AsyncFile = file;
     if (typeof owned !== 'number' && typeof owned.close !== 'function') return;
-    this.close = () => {
+    const closeOnce = (): void | Promise<void> => {
       this.complete = true;
       if (this.#closed) return undefined;
       this.#closed = true;
@@ -124,6 +124,7 @@ abstract class Wrapper<F extends SyncFile | AsyncFile> {
       // A descriptor must not be closed, and given to someone else, while a thread of libuv still reads from it.
       return this.reading === null ? close() : this.reading.then(close);
     };
+    this.close = closeOnce;
   }
 
   /** The descriptor to read from; -1 where the file has a `read` of its own. */

@@ -2,8 +2,8 @@
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
  * AsyncLocalStorage (B-60): all that follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it resolves such
- * a promise, and aborts the signal in the context of the request, since the listeners belong to the application.
+ * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it enters the
+ * context of the request, for the listeners of the signal and for what ends the body.
  */
 import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
@@ -70,17 +70,16 @@ class AsyncRun implements RunningRequest {
   private readonly abortSource: AbortSource = new RequestAbort();
   private context: Context;
   private ender: number = NOBODY;
-  private writeFunction: AsyncWrite | null = null;
   /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
   private sending: Promise<void> | null = null;
-  /** Tells the run, in its own context, that the client has gone; null while there is no iterator. */
-  private wake: (() => void) | null = null;
+  /** Abandons the body, whose client has gone; null while there is no iterator. */
+  private leave: (() => void) | null = null;
   /** The iterator is done, threw, or takes a step. If not, `return()` is due when the body is abandoned (G-110). */
   private finished = true;
   /** Ends the wait for an application that has not returned and whose client has gone. */
   private timer: NodeJS.Timeout | null = null;
-  /** The `next()` that is outstanding. */
-  private step: Promise<unknown> | null = null;
+  /** What the outstanding `next()` has returned. */
+  private step: unknown = null;
 
   constructor(environ: AsyncEnviron, transport: Transport<true>, options: EngineOptions) {
     this.state = options.response ?? new ResponseState(environ, options.counters, true, options.application);
@@ -114,10 +113,10 @@ class AsyncRun implements RunningRequest {
   }
 
   private call(app: AsyncApplication, environ: AsyncEnviron): void {
+    const write: AsyncWrite = (chunk) => this.writeChunk(chunk);
     const startResponse: AsyncStartResponse = (status, headers, error) => {
       this.state.start(status, headers, error);
-      this.writeFunction ??= (chunk) => this.writeChunk(chunk);
-      return this.writeFunction;
+      return write;
     };
     let result: unknown;
     try {
@@ -245,10 +244,8 @@ class AsyncRun implements RunningRequest {
       throw notIterable(source);
     }
     const iterator: IteratorLike = Reflect.apply(method, source, []); // once (G-108)
-    // Ends: with `disconnect`; nobody waits for it otherwise.
-    new Promise<void>((resolve) => {
-      this.wake = resolve;
-    }).then(() => this.abandon(iterator, body));
+    const leave = (): Promise<void> => this.abandon(iterator, body);
+    this.leave = leave;
 
     const state = this.state;
     const { mayStep } = this.options;
@@ -263,7 +260,7 @@ class AsyncRun implements RunningRequest {
         this.finished = true;
         let step: unknown = iterator.next();
         if (waits) {
-          this.step = isPromise(step) ? step : null;
+          this.step = step;
           step = await step;
           this.step = null;
           if (this.ender === DISCONNECT) return;
@@ -300,7 +297,7 @@ class AsyncRun implements RunningRequest {
       throw error;
     } finally {
       this.step = null;
-      this.wake = null;
+      this.leave = null;
       if (!this.finished && this.ender === NOBODY) {
         this.ender = RUN;
         await this.return(iterator);
@@ -400,9 +397,9 @@ class AsyncRun implements RunningRequest {
   disconnect(reason: Error): void {
     if (this.state.done) return;
     this.context.runInAsyncScope(this.lost, this, reason);
-    if (this.wake !== null) {
+    if (this.leave !== null) {
       this.state.disconnect();
-      this.wake();
+      this.context.runInAsyncScope(this.leave);
     } else if (this.ender === NOBODY) {
       // The application has not returned yet; the connection does not wait for it any longer than for a body.
       this.timer ??= setTimeout(() => this.tellDone(), this.options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
@@ -411,9 +408,10 @@ class AsyncRun implements RunningRequest {
 
   /** Ends a request whose client has gone while its body was being taken (B-36). */
   private async abandon(iterator: IteratorLike, body: unknown): Promise<void> {
+    await undefined; // what the signal has set off comes first
     if (this.ender !== NOBODY) return;
     this.ender = DISCONNECT;
-    const step = this.step;
+    const step = isPromise(this.step) ? this.step : null;
     if (step !== null || !this.finished) await this.return(iterator, step);
     await this.closeBody(body);
   }

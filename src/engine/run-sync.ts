@@ -38,7 +38,6 @@ class SyncRun {
   private readonly environ: Environ;
   private readonly transport: Transport<false>;
   private readonly options: EngineOptions;
-  private writeFunction: Write | null = null;
 
   constructor(app: Application, environ: Environ, transport: Transport<false>, options: EngineOptions) {
     this.app = app;
@@ -62,10 +61,10 @@ class SyncRun {
   private run(): void {
     const { state, app, environ } = this;
     let body: unknown;
+    const write: Write = (chunk) => this.write(chunk);
     const startResponse: StartResponse = (status, headers, error) => {
       state.start(status, headers, error);
-      this.writeFunction ??= (chunk) => this.write(chunk);
-      return this.writeFunction;
+      return write;
     };
     try {
       body = app(environ, startResponse); // G-01

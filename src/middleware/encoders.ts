@@ -203,7 +203,8 @@ class Lazy implements BodyMapping {
 
   constructor(make: () => BodyMapping, whole: (bytes: Uint8Array) => Bytes) {
     this.#make = make;
-    this.whole = (chunks) => whole(join(chunks));
+    const joined = (chunks: readonly Uint8Array[]): Bytes => whole(join(chunks));
+    this.whole = joined;
   }
 
   get #made(): BodyMapping {

@@ -74,10 +74,11 @@ class LimitedInput implements InputStream {
     this.#inner = inner;
     this.#allowance = allowance;
     if (!readsBlocks(inner)) return;
-    this[READ_BLOCK] = (max) => {
+    const readBlock = (max: number): Uint8Array | null => {
       const block = inner[READ_BLOCK](allowance.size(max));
       return block === null ? null : allowance.take(block);
     };
+    this[READ_BLOCK] = readBlock;
   }
 
   read(size?: number | null): Uint8Array {

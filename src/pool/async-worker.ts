@@ -34,7 +34,9 @@ const serve: ServeRequests = async ({ index, files, data }, applications, proxie
     if (mount === null) throw new Error(`mount ${request.mount} is not one of this worker`);
     const environ = ringEnviron(mount, request, new AsyncInput(request.hasBody ? request : null), data);
     const running = runAsync(mount.app, environ, request, mount.options);
-    if (running !== undefined) request.onCancel = (reason) => running.disconnect(reason);
+    if (running === undefined) return;
+    const cancel = (reason: Error): void => running.disconnect(reason);
+    request.onCancel = cancel;
   };
   // Async workers come after the sync ones in the rings.
   const end = new AsyncWorkerEnd(data.memory, data.layout, data.layout.syncWorkers + index, run);

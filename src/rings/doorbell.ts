@@ -35,19 +35,18 @@ export class Sleeper {
   readonly #words: Int32Array;
   readonly #index: number;
   readonly #hasWork: () => boolean;
-  readonly #woken: () => void;
   #callback: (() => void) | null = null;
+  readonly #woken = (): void => {
+    const callback = this.#callback;
+    this.#callback = null;
+    if (callback !== null) callback();
+  };
 
   /** `hasWork` looks, with sequentially consistent loads, at everything that is followed by a `ringBell`. */
   constructor(words: Int32Array, index: number, hasWork: () => boolean) {
     this.#words = words;
     this.#index = index;
     this.#hasWork = hasWork;
-    this.#woken = () => {
-      const callback = this.#callback;
-      this.#callback = null;
-      if (callback !== null) callback();
-    };
   }
 
   /**

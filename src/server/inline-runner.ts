@@ -42,7 +42,9 @@ export class InlineRunner {
     addExtensions(environ, request, this.offers.earlyHints, errors);
     if (this.offers.queueTime) environ['quaich.queue_time'] = performance.now() - exchange.startTime;
     const running = runAsync(app, environ, request, options);
-    if (running !== undefined) request.onDisconnect = (reason) => running.disconnect(reason);
+    if (running === undefined) return request;
+    const disconnect = (reason: Error): void => running.disconnect(reason);
+    request.onDisconnect = disconnect;
     return request;
   }
 }

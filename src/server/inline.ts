@@ -219,7 +219,8 @@ export class InlineRequest implements ExchangeOwner, Transport<true>, BodySource
     if (this.exchange.expectsContinue) this.connection.wantBody(this.exchange);
     // Ends: with bytes or the end of the body, with the connection, and with the request.
     return new Promise((resolve) => {
-      this.wake = () => resolve(this.read(max));
+      const wake = (): void => resolve(this.read(max));
+      this.wake = wake;
     });
   }
 }

@@ -112,6 +112,8 @@ function environHere(environ: AsyncEnviron, spool: Spool): Environ {
   inner['wsgi.input_terminated'] = true;
   inner['quaich.async'] = false;
   if (inner['wsgi.file_wrapper'] !== undefined) inner['wsgi.file_wrapper'] = fileWrapper;
-  if (signal !== undefined) inner['quaich.client_disconnected'] = () => tellsDisconnect(signal);
+  if (signal === undefined) return inner;
+  const disconnected = (): boolean => tellsDisconnect(signal);
+  inner['quaich.client_disconnected'] = disconnected;
   return inner;
 }

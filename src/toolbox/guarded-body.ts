@@ -61,7 +61,13 @@ export function guardedBody(body: AnyBody, onClose: Closed): AsyncBody {
     return Object.assign([...(body as Uint8Array[])], { close }); // what else is in it the gateway refuses (G-103)
   }
   const guarded: AnyBody = { close };
-  if (isIterable(body)) guarded[Symbol.iterator] = () => body[Symbol.iterator]();
-  if (isAsyncIterable(body)) guarded[Symbol.asyncIterator] = () => body[Symbol.asyncIterator]();
+  if (isIterable(body)) {
+    const iterate = (): Iterator<Uint8Array> => body[Symbol.iterator]();
+    guarded[Symbol.iterator] = iterate;
+  }
+  if (isAsyncIterable(body)) {
+    const iterate = (): AsyncIterator<Uint8Array> => body[Symbol.asyncIterator]();
+    guarded[Symbol.asyncIterator] = iterate;
+  }
   return guarded as AsyncBody; // it has the iterator methods of `body`
 }

@@ -31,7 +31,9 @@ export class StepOrder {
     this.#closing = closing;
     this.#comparison = exchange.settings.compareChunks ? new ChunkComparison(exchange) : null;
     this.#left = length;
-    if (this.#comparison !== null) closing.before = () => this.#comparison?.check();
+    if (this.#comparison === null) return;
+    const check = (): void => this.#comparison?.check();
+    closing.before = check;
   }
 
   /** A step is asked for: until `left`, the application runs, and an error counts as its own. */

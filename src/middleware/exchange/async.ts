@@ -165,7 +165,8 @@ export class AsyncExchange extends MiddlewareExchange<
 
   protected override watchClose(file: AsyncBody): void {
     const { close } = file;
-    file.close = () => awaitSteps(this.closeFile(file, close));
+    const closeFile = (): Promise<void> => awaitSteps(this.closeFile(file, close));
+    file.close = closeFile;
   }
 
   override async closeAll(body: AsyncBody): Promise<void> {

@@ -74,7 +74,8 @@ export class SyncExchange extends MiddlewareExchange<Write, Body, void, Body> {
 
   protected override watchClose(file: Body): void {
     const { close } = file;
-    file.close = () => runSteps(this.closeFile(file, close));
+    const closeFile = (): void => runSteps(this.closeFile(file, close));
+    file.close = closeFile;
   }
 
   override closeAll(body: Body): void {

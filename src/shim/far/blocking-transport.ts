@@ -41,7 +41,8 @@ export class BlockingTransport extends Relay implements Transport<false>, BodySo
     super(call, end, thread);
     this.#end = end;
     this.environ['wsgi.input'] = new SyncInput(this);
-    this.environ['quaich.client_disconnected'] = () => this.#disconnected();
+    const disconnected = (): boolean => this.#disconnected();
+    this.environ['quaich.client_disconnected'] = disconnected;
   }
 
   /** Runs the request from start to end; never throws. */
