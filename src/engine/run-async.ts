@@ -2,8 +2,8 @@
  * Runs one async application against one request, by rows G-80 to G-146, B-04 to B-14 and B-35 to B-38.
  *
  * AsyncLocalStorage (B-60): all that follows the call runs in continuations of promises that were awaited, or `then`ed,
- * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it enters the
- * context of the request, for the listeners of the signal and for what ends the body.
+ * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it resolves such
+ * a promise, and aborts the signal in the context of the request, since the listeners belong to the application.
  */
 import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
@@ -72,8 +72,8 @@ class AsyncRun implements RunningRequest {
   private ender: number = NOBODY;
   /** Settles, and never rejects, when the last send that had to wait is through: sends do not overlap. */
   private sending: Promise<void> | null = null;
-  /** Abandons the body, whose client has gone; null while there is no iterator. */
-  private leave: (() => void) | null = null;
+  /** Tells the run, in its own context, that the client has gone; null while there is no iterator. */
+  private wake: (() => void) | null = null;
   /** The iterator is done, threw, or takes a step. If not, `return()` is due when the body is abandoned (G-110). */
   private finished = true;
   /** Ends the wait for an application that has not returned and whose client has gone. */
@@ -244,8 +244,10 @@ class AsyncRun implements RunningRequest {
       throw notIterable(source);
     }
     const iterator: IteratorLike = Reflect.apply(method, source, []); // once (G-108)
-    const leave = (): Promise<void> => this.abandon(iterator, body);
-    this.leave = leave;
+    // Ends: with `disconnect`; nobody waits for it otherwise. It has what the body entered just now (B-60).
+    new Promise<void>((resolve) => {
+      this.wake = resolve;
+    }).then(() => this.abandon(iterator, body));
 
     const state = this.state;
     const { mayStep } = this.options;
@@ -297,7 +299,7 @@ class AsyncRun implements RunningRequest {
       throw error;
     } finally {
       this.step = null;
-      this.leave = null;
+      this.wake = null;
       if (!this.finished && this.ender === NOBODY) {
         this.ender = RUN;
         await this.return(iterator);
@@ -397,9 +399,9 @@ class AsyncRun implements RunningRequest {
   disconnect(reason: Error): void {
     if (this.state.done) return;
     this.context.runInAsyncScope(this.lost, this, reason);
-    if (this.leave !== null) {
+    if (this.wake !== null) {
       this.state.disconnect();
-      this.context.runInAsyncScope(this.leave);
+      this.wake();
     } else if (this.ender === NOBODY) {
       // The application has not returned yet; the connection does not wait for it any longer than for a body.
       this.timer ??= setTimeout(() => this.tellDone(), this.options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT);
@@ -408,7 +410,6 @@ class AsyncRun implements RunningRequest {
 
   /** Ends a request whose client has gone while its body was being taken (B-36). */
   private async abandon(iterator: IteratorLike, body: unknown): Promise<void> {
-    await undefined; // what the signal has set off comes first
     if (this.ender !== NOBODY) return;
     this.ender = DISCONNECT;
     const step = isPromise(this.step) ? this.step : null;

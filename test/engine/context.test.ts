@@ -84,6 +84,30 @@ describe('context', () => {
     expect(trace.slice(-3)).toEqual(['abort', 'return request', 'close request']);
   });
 
+  test('B-60 return and close after a disconnect have what the body has entered when it was asked for its steps', async () => {
+    const seen: unknown[] = [];
+    const see = (): unknown => seen.push(storage.getStore());
+    const recorder = new AsyncRecorder();
+    recorder.abandoned = true;
+    const body = {
+      [Symbol.asyncIterator]() {
+        storage.enterWith('entered');
+        return { next: () => new Promise<never>(() => {}), return: see };
+      },
+      close: see,
+    };
+    const application: AsyncApplication = async (_environ, startResponse) => {
+      startResponse('200 OK', []);
+      return body as unknown as AsyncIterable<Uint8Array>; // its `return` gives no step, which nobody looks at
+    };
+    const options = { closeTimeout: 20 };
+    const handle = runAsync(application, asyncEnviron('GET', new MemoryErrors()), recorder, options);
+    await turn();
+    handle?.disconnect(new ClientDisconnected());
+    await recorder.over;
+    expect(seen).toEqual(['entered', 'entered']);
+  });
+
   test('G-190 B-60 listeners of the signal have it, and what they enter stays with the request', async () => {
     const seen: (string | undefined)[] = [];
     const recorder = new AsyncRecorder();
