@@ -83,7 +83,8 @@ interface ParserOptions {
 export interface SuspendedHead {
   /** False: only empty lines have come. */
   readonly begun: boolean;
-  readonly bytes: Buffer;
+  /** A native string. */
+  readonly text: string;
   readonly state: Int32Array;
   readonly record: Int32Array;
 }
@@ -92,7 +93,8 @@ export interface SuspendedHead {
 export interface SuspendedBody {
   readonly registers: Int32Array;
   readonly fields: Int32Array;
-  readonly bytes: Uint8Array;
+  /** A native string. */
+  readonly trailer: string;
 }
 
 interface ParserExports {
@@ -190,7 +192,7 @@ export class Parser {
     const fields = this.words[PARSED_HEAD + HEAD_FIELD_COUNT];
     return {
       begun: state[STATE_PHASE] !== PHASE_LEADING,
-      bytes: this.copy(state[STATE_START], state[STATE_END]),
+      text: this.bytes.latin1Slice(state[STATE_START], state[STATE_END]),
       state,
       record: this.words.slice(PARSED_HEAD, PARSED_HEAD + HEAD_WORDS + fields * FIELD_WORDS),
     };
@@ -201,8 +203,9 @@ export class Parser {
    * address to call `head` with, which then goes on where it stopped.
    */
   resumeHead(suspended: SuspendedHead): number {
-    const from = READ_AREA - suspended.bytes.length;
-    this.bytes.set(suspended.bytes, from);
+    const { text } = suspended;
+    const from = READ_AREA - text.length;
+    this.bytes.latin1Write(text, from, text.length);
     this.words.set(suspended.record, PARSED_HEAD);
     this.words.set(suspended.state, HEAD_STATE >> 2);
     this.words[(HEAD_STATE >> 2) + STATE_RESUME] = 1;
@@ -233,16 +236,17 @@ export class Parser {
     return {
       registers,
       fields: this.words.slice(fields, fields + registers[CHUNK_TRAILER_COUNT] * FIELD_WORDS),
-      bytes: this.copy(READ_AREA - registers[CHUNK_TRAILER_LENGTH], READ_AREA),
+      trailer: this.bytes.latin1Slice(READ_AREA - registers[CHUNK_TRAILER_LENGTH], READ_AREA),
     };
   }
 
   /** Brings the registers back; the next bytes of the body are at READ_AREA. */
   resumeBody(suspended: SuspendedBody): void {
     this.words.set(suspended.registers, CHUNKED_STATE >> 2);
-    if (suspended.bytes.length > 0) {
+    const { trailer } = suspended;
+    if (trailer.length > 0) {
       this.words.set(suspended.fields, TRAILER_RECORD >> 2);
-      this.bytes.set(suspended.bytes, READ_AREA - suspended.bytes.length);
+      this.bytes.latin1Write(trailer, READ_AREA - trailer.length, trailer.length);
     }
   }
 

@@ -58,8 +58,8 @@ export class RequestReader {
 
   /** The first line of the head that has come in part. */
   get partialLine(): RefusedLine | null {
-    const bytes = this.partialHead?.bytes;
-    return bytes === undefined ? null : refusedLine(bytes, 0, bytes.length);
+    const text = this.partialHead?.text;
+    return text === undefined ? null : refusedLine(Buffer.from(text, 'latin1'), 0, text.length);
   }
 
   /** Parses a head as `Parser.head` does, of which the first part may have come earlier. */

@@ -152,7 +152,7 @@ export function drive(parser: Parser, pieces: Iterable<Uint8Array>): Outcome {
     parser.bytes.fill(0x58, READ_AREA - 256, READ_AREA + piece.length + 64);
     parser.beginBody();
   }
-  if (phase !== HEAD || (head !== null && head.bytes.length > 0)) outcome.end = 'incomplete';
+  if (phase !== HEAD || (head !== null && head.text.length > 0)) outcome.end = 'incomplete';
   return outcome;
 }
 

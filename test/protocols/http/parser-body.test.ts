@@ -233,18 +233,18 @@ describe('suspended heads', () => {
   it('hold nothing but what is left, without the empty lines before it', () => {
     expect(parser.head(READ_AREA, write('\r\n\r\nGE'))).toBe(0);
     const saved = parser.suspendHead();
-    expect(Buffer.from(saved.bytes).toString()).toBe('GE');
+    expect(saved.text).toBe('GE');
     expect(parser.head(READ_AREA, write('\r\n'))).toBe(0);
-    expect(parser.suspendHead().bytes).toHaveLength(0);
+    expect(parser.suspendHead().text).toBe('');
   });
 
   it('do not scan again from their start', () => {
     // A value that was scanned already is not looked at: what is put back here differs from what was there.
     expect(parser.head(READ_AREA, write('GET / HTTP/1.0\r\nX: abc'))).toBe(0);
     const saved = parser.suspendHead();
-    saved.bytes.set([0], saved.bytes.length - 2);
+    const text = saved.text.replace('abc', 'a\0c');
     const end = write('d\r\n\r\n');
-    expect(parser.head(parser.resumeHead(saved), end)).toBe(end);
+    expect(parser.head(parser.resumeHead({ ...saved, text }), end)).toBe(end);
   });
 
   it('name a rule for each refusal', () => {
