@@ -145,7 +145,7 @@ export async function loadApplication(
     adapted = foreign !== null;
     const made: ApplicationOfKind =
       foreign === null
-        ? declared(checked(value, name, spec), spec.kind)
+        ? ofKind(checked(value, name, spec), spec, known)
         : { kind: 'async', app: await adapt(foreign, value) };
     const startup = hook('startup', made.app, exports, spec);
     const shutdown = hook('shutdown', made.app, exports, spec);
@@ -222,10 +222,24 @@ function foreignOf(value: unknown, spec: AppOptions, known: KnownApplication | u
   return foreignInterface(value, spec.adapt);
 }
 
-/** What can be called as either is of the kind that its owner declares, or that it shows. */
-function declared(app: Application & AsyncApplication, kind = kindOf(app)): ApplicationOfKind {
+/**
+ * What can be called as either is of the kind that its owner declares, or that it shows.
+ *
+ * @throws ConfigurationError where it is of another kind than on the first thread (L-28)
+ */
+function ofKind(
+  app: Application & AsyncApplication,
+  { module, kind = kindOf(app) }: AppOptions,
+  known: KnownApplication | undefined,
+): ApplicationOfKind {
+  if (known !== undefined && known.kind !== kind) {
+    const what = `${module} exports ${aKind(kind)} application on this thread, and ${aKind(known.kind)} one on another`;
+    throw new ConfigurationError(`${what}: a module has to export the same on each`);
+  }
   return kind === 'async' ? { kind, app } : { kind, app };
 }
+
+const aKind = (kind: Kind): string => (kind === 'async' ? 'an async' : 'a sync');
 
 /** @throws ConfigurationError for what cannot be an application */
 function checked(value: unknown, name: string, { module }: AppOptions): Application & AsyncApplication {

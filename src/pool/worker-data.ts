@@ -8,7 +8,6 @@ import type { SharedLogFile } from './log-file.ts';
 export interface WorkerMount {
   /** Decoded: '' or '/app' (G-11). */
   prefix: string;
-  /** With the kind that the server has settled on. */
   app: AppOptions;
   /** What the server has found out by loading it; absent on the threads of bridges. */
   known?: KnownApplication;

@@ -167,7 +167,7 @@ export class KindPool {
   }
 
   private dataFor(data: SharedData, size: number): WorkerData {
-    const mounts = data.mounts.map((mount) => (mount?.app.kind === this.kind ? mount : null));
+    const mounts = data.mounts.map((mount) => (mount?.known?.kind === this.kind ? mount : null));
     return { ...data, mounts, multiprocess: size > 1 || isClusterWorker() };
   }
 

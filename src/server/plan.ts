@@ -38,7 +38,6 @@ type Place = Kind | 'inline';
 interface PlannedApp extends ResolvedApp {
   /** Its prefix as text: `/blog`; `/` for the root. */
   name: string;
-  kind: Kind;
   place: Place;
   known: ProbedApplication;
 }
@@ -102,9 +101,8 @@ export async function makePlan(options: ResolvedOptions, purpose: Purpose): Prom
   try {
     const apps = options.apps.map((app, mount): PlannedApp => {
       const known = found[mount];
-      const { kind } = known;
       const name = prefixText(app.prefix);
-      return { ...app, name, kind, place: placeOf(app, kind, options.inline), known };
+      return { ...app, name, place: placeOf(app, known.kind, options.inline), known };
     });
     const groups = groupsOf(apps, options);
     if (purpose === 'serve' && serveAll(groups, apps)) first = loaded;
@@ -134,7 +132,7 @@ function groupsOf(apps: readonly PlannedApp[], options: ResolvedOptions): Worker
   return [...new Set(pooled.map(groupOf).sort())].map((name) => {
     const members = pooled.filter((app) => groupOf(app) === name);
     const count = (kind: Kind, shared: number): number =>
-      members.some((app) => app.kind === kind) ? (members[0].workers ?? shared) : 0;
+      members.some(({ known }) => known.kind === kind) ? (members[0].workers ?? shared) : 0;
     const syncWorkers = count('sync', options.syncWorkers);
     const asyncWorkers = count('async', options.asyncWorkers);
     // The number of those that are shared can be changed while they run.

@@ -139,7 +139,7 @@ export class Workers implements Service {
     this.slowClients = options.spoolSpace && new SlowClients(ofSyncWorkers, waiting, options.report);
     this.addPool('sync', [0, layout.syncWorkers]);
     this.addPool('async', [layout.syncWorkers, layout.asyncWorkers]);
-    this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.app.kind));
+    this.poolsByMount = mounts.map((mount) => this.pools.find(({ kind }) => kind === mount?.known?.kind));
   }
 
   /** Starts all workers. */

@@ -224,6 +224,21 @@ describe('loadApplication', () => {
     );
   });
 
+  it.each([
+    ['application', 'sync', 'async'],
+    ['app', 'async', 'sync'],
+  ] as const)(
+    'L-28 refuses on another thread the export %s, which is %s, where the first had one that is %s',
+    (name, kind, other) => {
+      const known = { kind: other, foreign: null, export: name, listens: [] };
+      return expect(loadApplication({ module: './sync.js', export: name }, directory, { known })).rejects.toThrow(
+        new RegExp(
+          `^\\./sync\\.js exports an? ${kind} application on this thread, and an? ${other} one on another: a module`,
+        ),
+      );
+    },
+  );
+
   it('takes a function of two parameters for an application, whatever else it has', async () => {
     expect((await load('./router.js')).kind).toBe('sync');
   });

@@ -8,7 +8,6 @@ import { Connection, type ConnectionOptions } from '../connection.ts';
 import { Exchange } from '../exchange.ts';
 import {
   type ConnectionHost,
-  type RefusedLine,
   WAIT_APPLICATION,
   WAIT_BODY,
   WAIT_HALF_CLOSED,
@@ -81,15 +80,14 @@ export class HttpConnection extends Connection {
     const start = parser.headStart;
     if (end < 0) {
       const { status, text } = rule(end);
-      const isHead = parser.bytes.latin1Slice(start, start + 5) === 'HEAD ';
-      this.refuse(status, text, isHead ? FLAG_HEAD_METHOD : 0, refusedLine(parser.bytes, start, to));
+      this.refuse(status, text, parser.bytes.latin1Slice(start, to));
       return to;
     }
     const { flags, isSafe, bodyLength } = reader;
     // RFC 9112 9.3.2: only safe methods may overtake an answer.
     if (!isSafe && front !== null) return this.input.park(start, to);
     if (bodyLength > this.options.limitBody) {
-      this.refuse(413, TOO_LARGE, flags, refusedLine(parser.bytes, start, to));
+      this.refuse(413, TOO_LARGE, parser.bytes.latin1Slice(start, to));
       return to;
     }
     const exchange = this.begin(flags, isSafe, bodyLength);
@@ -195,7 +193,7 @@ export class HttpConnection extends Connection {
   }
 
   protected headExpired(): void {
-    this.refuse(408, 'the request head did not arrive in time', 0, this.reader.partialLine);
+    this.refuse(408, 'the request head did not arrive in time', this.reader.partialText);
   }
 
   protected roomExpired(): void {
@@ -345,10 +343,12 @@ export class HttpConnection extends Connection {
     return exchange;
   }
 
-  /** Answers a request that cannot be read, after those before it, and closes. `line`: where it can be read so far. */
-  private refuse(status: number, message: string, flags: number, line: RefusedLine | null): void {
+  /** Answers a request that cannot be read, after those before it, and closes. `head`: what has come of it, or more. */
+  private refuse(status: number, message: string, head: string): void {
     this.stopReading();
-    const exchange = new Exchange(this, flags, false, true, false);
+    // A method that was not read whole is none.
+    const exchange = new Exchange(this, head.startsWith('HEAD ') ? FLAG_HEAD_METHOD : 0, false, true, false);
+    const line = refusedLine(head);
     if (line !== null) this.host.refused(exchange, line);
     this.queue.append(exchange);
     this.answer(exchange, status, message);

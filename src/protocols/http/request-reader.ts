@@ -1,7 +1,6 @@
 import { FLAG_CHUNKED, FLAG_CONTENT_LENGTH, HEAD_FLAGS, HEAD_METHOD } from '../../../assembly/layout.ts';
 import { PARSED_HEAD } from '../../environ/head-record.ts';
 import type { Exchange } from '../exchange.ts';
-import type { RefusedLine } from '../host.ts';
 import type { IncomingBody } from '../request-body.ts';
 import {
   nextReading,
@@ -20,7 +19,6 @@ import {
   READ_STOP,
 } from '../states.ts';
 import type { Parser, SuspendedBody, SuspendedHead } from './parser.ts';
-import { refusedLine } from './refused-line.ts';
 import { METHODS } from './wasm/tables.ts';
 
 /** Values of HEAD_METHOD whose requests change nothing (RFC 9110 9.2.1). */
@@ -56,10 +54,9 @@ export class RequestReader {
     return this.partialHead?.begun === true;
   }
 
-  /** The first line of the head that has come in part. */
-  get partialLine(): RefusedLine | null {
-    const text = this.partialHead?.text;
-    return text === undefined ? null : refusedLine(Buffer.from(text, 'latin1'), 0, text.length);
+  /** What has come of a head that is not complete. */
+  get partialText(): string {
+    return this.partialHead?.text ?? '';
   }
 
   /** Parses a head as `Parser.head` does, of which the first part may have come earlier. */

@@ -742,6 +742,17 @@ describe('deadlines', () => {
     expect(d.fin).toBe(true);
   });
 
+  it.each([
+    ['HEAD / HTTP/1.1\r\nHost: a\r\n', '\r\n\r\n'],
+    ['HEA', 'the request head did not arrive in time\n'],
+  ])('G-128 %j that does not go on gets 408 that ends with %j', (head, end) => {
+    const d = new Driver().feed(head);
+    d.connection.expired();
+    const answer = d.take();
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer.endsWith(end)).toBe(true);
+  });
+
   it('a body that does not come fails for its reader', () => {
     const d = new Driver().feed('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
     expect(d.connection.waitingFor).toBe(WAIT_BODY);
