@@ -5,7 +5,6 @@
  * inside the call, so that Node itself brings the context back. `disconnect` is called from elsewhere: it resolves such
  * a promise, and aborts the signal in the context of the request, since the listeners belong to the application.
  */
-import { isPromise } from 'node:util/types';
 import { MORE, type Transport } from '../interface/transport.ts';
 import type { AsyncApplication, AsyncEnviron, AsyncStartResponse, AsyncWrite } from '../interface/types.ts';
 import {
@@ -20,7 +19,7 @@ import {
 import { bytesOf, copyOfPart } from '../rules/bytes.ts';
 import { isDisconnect } from '../rules/failures.ts';
 import { faultError } from '../rules/fault.ts';
-import { disregard, nothing, whenSettled } from '../rules/promises.ts';
+import { disregard, mayBeThenable, nothing, whenSettled } from '../rules/promises.ts';
 import { type Context, KEEPS_ENTERED, newContext } from './context.ts';
 import type { IteratorLike, StepLike } from './iterator-like.ts';
 import { DEFAULT_CLOSE_TIMEOUT, type EngineOptions } from './options.ts';
@@ -78,8 +77,8 @@ class AsyncRun implements RunningRequest {
   private finished = true;
   /** Ends the wait for an application that has not returned and whose client has gone. */
   private timer: NodeJS.Timeout | null = null;
-  /** What the outstanding `next()` has returned. */
-  private step: unknown = null;
+  /** While a step is outstanding: to be called when it is over. */
+  private stepped: (() => void) | null = null;
 
   constructor(environ: AsyncEnviron, transport: Transport<true>, options: EngineOptions) {
     this.state = options.response ?? new ResponseState(environ, options.counters, true, options.application);
@@ -262,10 +261,10 @@ class AsyncRun implements RunningRequest {
         this.finished = true;
         let step: unknown = iterator.next();
         if (waits) {
-          this.step = step;
+          this.stepped = nothing;
           step = await step;
-          this.step = null;
           if (this.ender === DISCONNECT) return;
+          this.stepped = null;
         }
         if (typeof step !== 'object' || step === null) {
           throw faultError(noStepFault(step));
@@ -298,7 +297,7 @@ class AsyncRun implements RunningRequest {
       if (isSending) state.sendFailed(error, null);
       throw error;
     } finally {
-      this.step = null;
+      this.stepped?.();
       this.wake = null;
       if (!this.finished && this.ender === NOBODY) {
         this.ender = RUN;
@@ -412,21 +411,25 @@ class AsyncRun implements RunningRequest {
   private async abandon(iterator: IteratorLike, body: unknown): Promise<void> {
     if (this.ender !== NOBODY) return;
     this.ender = DISCONNECT;
-    const step = isPromise(this.step) ? this.step : null;
-    if (step !== null || !this.finished) await this.return(iterator, step);
+    const isStepping = this.stepped !== null;
+    // Ends: with the step, or at the close timeout.
+    const step = isStepping
+      ? new Promise<void>((resolve) => {
+          this.stepped = resolve;
+        })
+      : undefined;
+    if (isStepping || !this.finished) await this.return(iterator, step);
     await this.closeBody(body);
   }
 
   /** Calls `return()`, once, and waits for it and for the outstanding step. Never rejects. */
-  private async return(iterator: IteratorLike, step: Promise<unknown> | null = null): Promise<void> {
+  private async return(iterator: IteratorLike, step?: Promise<void>): Promise<void> {
     try {
       const method = iterator.return;
       let result: unknown;
       if (typeof method === 'function') result = Reflect.apply(method, iterator, []);
       disregard(result); // whatever becomes of the rest
-      if (isPromise(result) || step !== null) {
-        await this.limited(RETURN_FAILED, Promise.all([result, step?.then(nothing, nothing)]));
-      }
+      if (mayBeThenable(result) || step !== undefined) await this.limited(RETURN_FAILED, Promise.all([result, step]));
     } catch (error) {
       this.state.closingFailed(RETURN_FAILED, error);
     }
@@ -440,7 +443,7 @@ class AsyncRun implements RunningRequest {
     if (wait !== undefined) await wait;
     if (closes) {
       const result = state.close(body);
-      if (isPromise(result)) await this.limited(CLOSE_FAILED, result); // B-13
+      if (mayBeThenable(result)) await this.limited(CLOSE_FAILED, result); // B-13
     }
     this.tellDone();
   }
@@ -451,8 +454,8 @@ class AsyncRun implements RunningRequest {
     this.state.trace?.over();
   }
 
-  /** Waits for a promise of `return()` or `close()`. Its failure is reported whenever it comes. Never rejects. */
-  private limited(what: string, promise: Promise<unknown>): Promise<void> {
+  /** Waits for what `return()` or `close()` gave. Its failure is reported whenever it comes. Never rejects. */
+  private limited(what: string, promise: unknown): Promise<void> {
     const limit = this.options.closeTimeout ?? DEFAULT_CLOSE_TIMEOUT;
     // Ends: when the promise settles, and at the close timeout.
     return new Promise((resolve) => {

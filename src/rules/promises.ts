@@ -25,4 +25,9 @@ export function disregard(promise: unknown): void {
   }
 }
 
+/** Whether a value may be a promise or a thenable: nothing is read of it. */
+export function mayBeThenable(value: unknown): boolean {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
 export function nothing(): void {}

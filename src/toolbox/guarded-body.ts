@@ -2,7 +2,7 @@
 import { isPromise } from 'node:util/types';
 import { isFileWrapper } from '../engine/file-wrapper.ts';
 import type { AsyncBody, Body } from '../interface/types.ts';
-import { isPlainArray } from '../rules/body.ts';
+import { isAwaitable, isPlainArray } from '../rules/body.ts';
 
 type Closed = () => void | Promise<void>;
 type AnyBody = Partial<Iterable<Uint8Array>> & Partial<AsyncIterable<Uint8Array>> & { close?(): void | Promise<void> };
@@ -27,7 +27,7 @@ function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): voi
       throw error;
     });
   }
-  return isPromise(closing) ? closing.finally(onClose) : onClose();
+  return isAwaitable(closing) ? Promise.resolve(closing).finally(onClose) : onClose();
 }
 
 /**

@@ -77,6 +77,35 @@ describe('the signal', () => {
     expect(running.recorder.sends).toEqual([]);
   });
 
+  test('B-13, B-36 a thenable of next, return or close is waited for as a promise is, and asked once', async () => {
+    const trace: Trace = [];
+    const thenable = <T>(what: string, value: T) => ({
+      // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested
+      then(resolve: (value: T) => void) {
+        trace.push(`${what} asked`);
+        setTimeout(() => {
+          trace.push(`${what} over`);
+          resolve(value);
+        }, 20);
+      },
+    });
+    const running = start((_, startResponse) => {
+      startResponse('200 OK', []);
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () => thenable('next', { done: true, value: undefined }),
+          return: () => thenable('return', {}),
+        }),
+        close: () => thenable('close', undefined),
+      } as unknown as AsyncIterable<Uint8Array>;
+    });
+    await turn();
+    running.recorder.abandoned = true;
+    running.handle?.disconnect(new ClientDisconnected());
+    await finish(running);
+    expect(trace).toEqual(['next asked', 'return asked', 'next over', 'return over', 'close asked', 'close over']);
+  });
+
   test('B-36 the wait for an outstanding step is limited; close is called at the limit', async () => {
     const trace: Trace = [];
     const running = start(

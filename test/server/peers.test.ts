@@ -71,6 +71,19 @@ describe('node:http mount', () => {
     await close();
   });
 
+  it('G-177, G-182 runs no request of a client that has left while other middleware had it', async () => {
+    const inside = toNodeListener(asyncApp as AsyncApplication);
+    const clients: Client[] = [];
+    const { url, close } = await listening((request, response) => {
+      if (request.url === '/seen') inside(request, response);
+      else request.socket.once('close', () => inside(request, response)).destroy();
+    });
+    for (let i = 0; i < 3; i++) clients.push(new Client(url).send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
+    for (const client of clients) await client.all();
+    expect(await seen(url)).toEqual([]);
+    await close();
+  });
+
   it('G-182 tells that a peer is on a Unix socket', async () => {
     const path = join(directory, 'mount');
     const server = http.createServer(listener);

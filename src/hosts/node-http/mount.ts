@@ -96,10 +96,8 @@ class NodeMount extends Mount {
   /** @param awaited the response, where the client waits for 100 Continue */
   #run(request: FrameworkRequest, transport: NodeTransport, line: RequestLine, awaited: ServerResponse | null): void {
     const info = this.#connection(request.socket);
-    if (isGone(info)) {
-      request.socket.destroy();
-      return;
-    }
+    if (isGone(info)) request.socket.destroy();
+    if (request.socket.destroyed) return; // nobody would tell of the disconnect
     let collected: Uint8Array | null = null;
     if (request.httpVersionMajor !== 1) throw new RefusedRequest('this mount speaks HTTP/1.0 and 1.1', 505);
     const environ = this.environs.build(line, info, request.rawHeaders, (announced) => {
