@@ -174,6 +174,11 @@ export abstract class Connection implements ResponseConnection, InputReader {
     this.input.retry();
   }
 
+  /** Requests in progress. */
+  get unfinished(): readonly Exchange[] {
+    return this.queue.unfinished;
+  }
+
   /** What the connection waits for: a WAIT_* value. */
   get waitingFor(): number {
     if (this.socket === SOCKET_LINGERING) return WAIT_LINGERING;

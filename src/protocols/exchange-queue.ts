@@ -1,4 +1,5 @@
 import type { Exchange } from './exchange.ts';
+import { RESPONSE_OVER } from './states.ts';
 
 /** The exchanges of one connection in the order of their requests, linked by `next`. The front one owns the output. */
 export class ExchangeQueue {
@@ -49,6 +50,15 @@ export class ExchangeQueue {
   /** Nobody wants any of the responses any more. */
   breakOff(givenUp: boolean): void {
     for (let exchange = this.front; exchange !== null; exchange = exchange.next) exchange.breakOff(givenUp);
+  }
+
+  /** Those whose owners are not done with them. */
+  get unfinished(): Exchange[] {
+    const found: Exchange[] = [];
+    for (let exchange = this.front; exchange !== null; exchange = exchange.next) {
+      if (exchange.state !== RESPONSE_OVER) found.push(exchange);
+    }
+    return found;
   }
 
   /** Whether links and size go together. */

@@ -112,7 +112,7 @@ export class Gateway implements SessionContext {
   private readonly log: RequestLog;
   private readonly traffic: Traffic;
   /** Somebody wants to know when requests come and how long they take. */
-  private readonly isTimed: boolean;
+  private isTimed: boolean;
   private readonly health: HealthCheck | undefined;
   private readonly onFinished: () => void;
   private readonly head: HeadReader;
@@ -129,6 +129,8 @@ export class Gateway implements SessionContext {
   private spare: Connection[] = [];
   /** Requests that are over, until the end of the turn. */
   private readonly over: Exchange[] = [];
+  /** Requests in progress whose connections are gone, where they are to be told of. */
+  private readonly orphans = new Map<Exchange, SocketHost>();
   /** Those with a request that nobody had room for, in order, and where it wants to go. */
   private waiting = new Map<SocketHost, Route>();
   private dateText = '';
@@ -266,6 +268,7 @@ export class Gateway implements SessionContext {
   }
 
   private account(exchange: Exchange, host: SocketHost): void {
+    this.orphans.delete(exchange);
     // One that is refused while it waits for room does not come to `request` again.
     if (exchange.startTime === 0) exchange.startTime = host.requestedAt;
     if (exchange.startTime === host.requestedAt) host.requestedAt = 0;
@@ -274,8 +277,15 @@ export class Gateway implements SessionContext {
     this.turn.schedule();
   }
 
+  /** Tells of all requests whose connections are gone, of those that nobody ends any more, too. */
+  tellRest(): void {
+    for (const [exchange, host] of this.orphans) this.account(exchange, host);
+    this.tellOver();
+    this.isTimed = false; // who is done after all has been told of
+  }
+
   /** Tells of the requests that are over when their responses have left. */
-  tellOver(): void {
+  private tellOver(): void {
     const { over } = this;
     const now = performance.now();
     const time = Date.now();
@@ -340,6 +350,7 @@ export class Gateway implements SessionContext {
 
   forget(host: SocketHost): void {
     this.waiting.delete(host);
+    if (this.isTimed) for (const exchange of host.connection.unfinished) this.orphans.set(exchange, host);
   }
 
   left(connection: OpenConnection): void {

@@ -316,7 +316,7 @@ class RunningServer implements Server {
     await Promise.all(unbound);
     let failures = 0;
     for (const service of this.services.toReversed()) failures += await service.stop(left());
-    this.gateway.tellOver();
+    this.gateway.tellRest();
     await this.accessLog.close();
     await this.status.close();
     this.pidFile.remove();

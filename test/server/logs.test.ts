@@ -17,7 +17,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type ServeOptions, type Server, serve } from 'quaich';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import * as fastcgi from '../protocols/fastcgi-client.ts';
@@ -138,6 +138,25 @@ describe('L-43 a template', () => {
     await talk(server.url, '\x00\x01 \x02\r\n\r\n');
     for (const line of await lines(3))
       expect(line).toMatch(/^127\.0\.0\.1 "(?:[^"\\]|\\.)+" \d{3} "(?:[^"\\]|\\.)+" [!-~]+$/);
+  });
+
+  it('L-44 is one line for each request that is in progress inline when the server stops', async () => {
+    const module = join(directory, 'endless.mjs');
+    writeFileSync(
+      module,
+      'export let calls = 0; export const app = async () => { calls++; await new Promise(() => {}); };',
+    );
+    const accessLogFormat = '%U %>s';
+    const apps = { module, export: 'app', inline: true };
+    const { server, lines } = await serving({ apps, accessLogFormat, timeoutGraceful: 50 });
+    const { url } = server;
+    const left = new Client(url).send(request('/left'));
+    new Client(url).send(request('/waits'));
+    const inside = await import(pathToFileURL(module).href);
+    await vi.waitFor(() => expect(inside.calls).toBe(2));
+    left.socket.resetAndDestroy();
+    await server.close();
+    expect((await lines(2)).sort()).toEqual(['/left 499', '/waits 503']);
   });
 
   it('that cannot be read ends the start, by a line that names the place', async () => {
