@@ -1,6 +1,7 @@
 /** The end of bodies that a gateway did not take to theirs: closing them, and saying what went wrong with that. */
 import { ResponseState } from '../engine/response.ts';
 import { RequestAborted } from '../interface/errors.ts';
+import { isAbortError, isClientFault } from '../rules/failures.ts';
 
 const earlyCloses = new WeakSet<object>();
 
@@ -26,4 +27,14 @@ export function tellsDisconnect(signal: AbortSignal | undefined): boolean {
  */
 export function reportClosing(environ: Record<string, unknown>, what: string, error: unknown): void {
   new ResponseState(environ, undefined).logError(what, error);
+}
+
+/**
+ * Says that the application has failed, where its caller left before it could hear of that (B-32).
+ *
+ * @param what APPLICATION_THREW or BODY_FAILED
+ */
+export function reportUnheard(environ: Record<string, unknown>, what: string, error: unknown): void {
+  // What a signal made of a call is no failure (B-38).
+  if (!isClientFault(error) && !isAbortError(error)) reportClosing(environ, what, error);
 }

@@ -8,7 +8,7 @@ import { type SyncToAsyncOptions, syncToAsync } from 'quaich/shim';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AsyncInput } from '../../dist/src/engine/async-input.js';
 import { runAsync } from '../../dist/src/engine/run-async.js';
-import { Blocks, environWith, Lines, logOf, RecordingTransport } from '../shim/gateway.ts';
+import { Blocks, environWith, Lines, logOf, RecordingTransport, withoutFrames } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));
 const plans = fileURLToPath(new URL('./apps/plan.mjs', import.meta.url));
@@ -216,6 +216,17 @@ describe('a sync application for an async caller', () => {
     expect(first.transport.body).toBe('awake');
     expect(second.transport.events[0]).toContain('503');
     expect((await answer(app)).transport.body).toBe('awake');
+  });
+
+  it('B-32 a failure that the caller left before it came to is reported, once', async () => {
+    // Ends: some time after the application has failed.
+    const leave = () => new Promise<void>((_, reject) => setTimeout(reject, 300, new ClientDisconnected()));
+    const { log } = await answer(await bridge('failsAheadSync'), {
+      prepare: (recording) => {
+        recording.leaving = { at: 0, say: leave };
+      },
+    });
+    expect(withoutFrames(log)).toBe('quaich: GET "/": the body failed\nError: expected: unheard\n');
   });
 
   it('B-38 a write that finds the client gone throws once; later ones are discarded', async () => {

@@ -8,11 +8,14 @@ import { type AsyncToSyncOptions, asyncToSync, shareContext } from 'quaich/shim'
 import { afterEach, describe, expect, it } from 'vitest';
 import { runSync } from '../../dist/src/engine/run-sync.js';
 import { SyncInput } from '../../dist/src/engine/sync-input.js';
-import { type Blocks, environWith, logOf, RecordingTransport } from '../shim/gateway.ts';
+import { type Blocks, environWith, logOf, RecordingTransport, withoutFrames } from '../shim/gateway.ts';
 
 const module = fileURLToPath(new URL('./apps/bridged.mjs', import.meta.url));
 const plans = fileURLToPath(new URL('./apps/plan.mjs', import.meta.url));
 type App = ReturnType<typeof asyncToSync>;
+const leave = (): never => {
+  throw new ClientDisconnected();
+};
 const started: App[] = [];
 
 afterEach(async () => {
@@ -227,6 +230,31 @@ describe('an async application for a sync caller', () => {
       /^signal RequestAborted\nclose\nquaich: .*close\(\) of the body failed\nError: expected: close/,
     );
     expect(log).toContain('no answer for 50 ms');
+  });
+
+  const unheard = (what: string) => `quaich: GET "/": ${what}\nError: expected: unheard\n`;
+
+  it.each([
+    ['failsWhenLeft', '/', unheard('the application threw')],
+    ['failsByThenable', '/', unheard('the application threw')],
+    ['failsWhenLeft', '/reason', ''],
+    ['failsWhenLeft', '/call', ''],
+  ])(
+    'B-32 B-57 G-140 %s at %s: what it throws when its caller has left is reported, once',
+    async (name, path, said) => {
+      const app = await bridge(name);
+      const { log } = run(app, { more: { PATH_INFO: path, 'quaich.client_disconnected': () => true } });
+      expect(withoutFrames(log)).toBe(said);
+    },
+  );
+
+  it('B-32 a failure that the caller left before it came to is reported, once', async () => {
+    const { log } = run(await bridge('failsAhead'), {
+      prepare: (recording) => {
+        recording.leaving = { at: 0, say: leave };
+      },
+    });
+    expect(withoutFrames(log)).toBe(unheard('the body failed'));
   });
 
   it('B-38 a write after the client has gone fails once; later ones are discarded', async () => {

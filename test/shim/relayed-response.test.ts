@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BODY_FAILED, CLOSE_FAILED, SEND, STOP } from '../../src/engine/response.ts';
+import { APPLICATION_THREW, BODY_FAILED, CLOSE_FAILED, SEND, STOP } from '../../src/engine/response.ts';
 import { END } from '../../src/interface/transport.ts';
 import { RelayedResponse } from '../../src/shim/far/relayed-response.ts';
 import { environWith, Lines } from './gateway.ts';
@@ -70,6 +70,13 @@ describe('the response on the far side of a bridge', () => {
     expect(response.fail(BODY_FAILED, undefined)).toBe(STOP);
     expect(response.failure).toEqual({ error: undefined });
     expect(errors.text).toBe('');
+  });
+
+  it('B-32 says what was thrown when nobody listens any more (B-56)', () => {
+    const { response, errors } = far();
+    response.done = true;
+    expect(response.fail(APPLICATION_THREW, new RangeError('expected'))).toBe(STOP);
+    expect(errors.text).toContain('the application threw\nRangeError: expected');
   });
 
   it('G-113 a close that throws where it is looked up has failed when the near side asks for it', () => {

@@ -96,9 +96,13 @@ export class RelayedResponse extends ShadowResponse {
     return -1;
   }
 
-  /** The near side is told, before the body is closed. */
+  /** The near side is told, before the body is closed; it does not listen any more when the request is over (B-56). */
   override fail(what: string, error: unknown): Action {
     if (this.stopped !== null && this.stopped.error === error) return STOP;
+    if (this.done) {
+      super.closingFailed(what, error);
+      return STOP;
+    }
     this.failWith(error);
     this.failure = { error };
     this.threw = what === APPLICATION_THREW;

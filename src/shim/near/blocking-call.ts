@@ -99,11 +99,12 @@ export class BlockingCall extends Replay<BlockingCalled> implements Waiter {
   #leave(): void {
     const { environ, line } = this.called;
     try {
-      line.wait(this, () => this.over, line.closeTimeout, true);
+      line.wait(this, () => this.over, line.closeTimeout + GRACE, true);
     } catch {
       // Abandoned. What the caller hears is why it left.
     }
     this.finish();
+    this.dropQueue();
     const error = this.takeClosing('close');
     if (error !== undefined) reportClosing(environ, CLOSE_FAILED, errorFromWire(error));
   }

@@ -9,9 +9,11 @@
  * The caller blocks, or has an event loop. The procedures are steps (`rules/steps.ts`): on an event loop what they wait
  * for is awaited (`AsyncCall`); for a caller that blocks, each wait is over when it is yielded (`BlockingCall`).
  */
+import { APPLICATION_THREW, BODY_FAILED } from '../../engine/response.ts';
 import type { ErrorStream, HeaderField } from '../../interface/types.ts';
 import { noHead } from '../../rules/head.ts';
 import { type Steps, wait } from '../../rules/steps.ts';
+import { reportUnheard } from '../closing.ts';
 import type { BridgeError } from '../errors.ts';
 import { contextToWire } from '../link/context.ts';
 import {
@@ -305,12 +307,22 @@ export abstract class Replay<C extends Called> {
 
   *#end(type: 'return' | 'close', done: () => boolean): Steps<void> {
     const { id } = this.called;
-    // Nobody wants what is there any more.
-    for (const item of this.#queue.splice(0)) if (item.type === 'write') this.post({ type: 'written', id });
+    this.dropQueue();
     if (this.over || done()) return;
     this.ending();
     this.post({ type, id });
     yield* wait(this.pause(() => this.over || done(), 'end'));
+    this.dropQueue();
+  }
+
+  /** Nobody wants what is there any more. */
+  protected dropQueue(): void {
+    const { id, environ } = this.called;
+    const what = this.#returned === null ? APPLICATION_THREW : BODY_FAILED;
+    for (const item of this.#queue.splice(0)) {
+      if (item.type === 'write') this.post({ type: 'written', id });
+      else if (item.type === 'failed') reportUnheard(environ, what, errorFromWire(item.error));
+    }
   }
 
   #throwClosing(step: 'return' | 'close'): void {

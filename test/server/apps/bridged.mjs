@@ -1,6 +1,8 @@
 // Applications for the tests of bridges between threads.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as timer } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
+import { markAsync } from 'quaich';
 import { asyncToSync, shareContext, syncToAsync } from 'quaich/shim';
 
 const here = import.meta.url;
@@ -198,6 +200,33 @@ export async function endsOnAbort(environ, start) {
       throw new Error('expected: close');
     },
   };
+}
+
+/** Fails when its caller has left; by path with a failure of its own, or with what the signal is the reason of. */
+export async function failsWhenLeft({ PATH_INFO: path, 'quaich.signal': signal }) {
+  if (path === '/call') await timer(60_000, undefined, { signal });
+  await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  throw path === '/reason' ? signal.reason : new Error('expected: unheard');
+}
+
+export const failsByThenable = markAsync((environ) => ({
+  // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested
+  then: (_fulfil, reject) => void failsWhenLeft(environ).catch(reject),
+}));
+
+/** Fails as far ahead of its caller as it may be. */
+export async function* failsAhead(_environ, start) {
+  start('200 OK', []);
+  yield bytes('a');
+  yield bytes('b');
+  throw new Error('expected: unheard');
+}
+
+export function* failsAheadSync(_environ, start) {
+  start('200 OK', []);
+  yield bytes('a');
+  yield bytes('b');
+  throw new Error('expected: unheard');
 }
 
 /** Does not wait for what it writes, and fails. */
