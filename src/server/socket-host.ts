@@ -121,10 +121,9 @@ export class SocketHost implements OpenConnection, ConnectionHost, SocketEvents 
 
   checkDeadline(now: number): void {
     const { connection } = this;
-    if (this.isHalfClosed) {
-      if (isForgotten(this.socket)) this.socket.destroy();
-      else connection.ask();
-    }
+    // Where nothing is read, nothing else tells of a reset.
+    if ((this.isHalfClosed || this.socket.isPaused()) && isForgotten(this.socket)) this.socket.destroy();
+    else if (this.isHalfClosed) connection.ask();
     const { waitingFor, progress } = connection;
     const elapsed = now - this.checked;
     this.checked = now;

@@ -113,7 +113,7 @@ describe('lingering', () => {
         ended = time;
       },
     };
-    const socket = { on() {} } as unknown as net.Socket;
+    const socket = { on() {}, isPaused: () => false } as unknown as net.Socket;
     const context = {
       acceptor: { adopt: () => socket },
       limits: limitsByWait(NO_LIMITS),

@@ -148,6 +148,12 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     }
   });
 
+  it('G-184 so does one with more requests behind it than are read ahead', async () => {
+    const client = new Client(server.url).send(get('/late?600') + get('/late?0').repeat(40));
+    client.socket.end();
+    expect(parseResponses(await client.all()).map(({ status }) => status)).toEqual(Array(41).fill(200));
+  });
+
   const leaving: [how: string, path: string, leave: (socket: net.Socket) => void][] = [
     ['closes its socket within the response', '/begun', (socket) => socket.destroy()],
     ['closes its socket before the response', '/silent', (socket) => socket.destroy()],
@@ -169,6 +175,34 @@ describe.each(WAYS.slice(0, 3))('$way', (way) => {
     else await new Client(server.url).send('GET / HTTP/1.0\r\n\r\n').all();
     leave(client.socket);
     expect(await written(file)).toBe('QUAICH_CLIENT_DISCONNECTED');
+  });
+
+  const unread: [what: string, request: (path: string) => string][] = [
+    [
+      'most of a body',
+      (path) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n${'x'.repeat(2_000_000)}`,
+    ],
+    ['more requests than are read ahead', (path) => get(path) + get('/').repeat(40)],
+    ['a request that finds no room', (path) => get(path) + get('/late?0')],
+  ];
+  it.each(unread)('B-37 G-48 G-184 a reset behind %s, which nobody reads, ends the request', async (_what, request) => {
+    const file = join(directory, String(files++));
+    const { url } = await open({ syncWorkers: 1, asyncRequests: 1, timeoutQueue: 0 });
+    const client = new Client(url).send(request(`/silent?${file}`));
+    // The application makes the file when it begins. Then the server takes no more when the client can send no more.
+    let unsent = -1;
+    await vi.waitFor(
+      () => {
+        statSync(file);
+        const before = unsent;
+        unsent = client.socket.writableLength;
+        expect(unsent).toBe(before);
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+    client.socket.resetAndDestroy();
+    expect(await written(file)).toBe('QUAICH_CLIENT_DISCONNECTED');
+    expect(parseResponses(await new Client(url).send('GET / HTTP/1.0\r\n\r\n').all())[0].status).toBe(403);
   });
 
   it('G-230 a client that has ended its side within a chunked response gets all of it, whatever it was asked', async () => {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -181,21 +181,24 @@ describe.each(WAYS)('$way', (one) => {
     if (one.export.startsWith('bridged')) return; // of bridges the tests of bridges tell
     const apps = [{ module: ends, export: one.async ? 'asyncApp' : 'app', inline: 'inline' in one }];
     const server = await serveIt({ apps });
-    const ways: [string, (socket: net.Socket, secured: tls.TLSSocket) => void][] = [
+    const ways: [string, (socket: net.Socket, secured: tls.TLSSocket) => void, behind?: string][] = [
       ['closes', (socket) => socket.destroy()],
       ['resets', (socket) => socket.resetAndDestroy()],
       ['ends-and-resets', (socket, secured) => secured.end(() => setTimeout(() => socket.resetAndDestroy(), 100))],
+      // What nobody reads.
+      ['resets-unread', (socket) => socket.resetAndDestroy(), get('/').repeat(20_000)],
     ];
-    for (const [how, leave] of ways) {
+    for (const [how, leave, behind = ''] of ways) {
       const file = join(authority.folder, `${one.way.replace(' ', '-')}-${how}`);
       const socket = net.connect(portOf(server), '127.0.0.1');
       const secured = tls.connect({ socket, rejectUnauthorized: false });
       secured.on('error', () => {});
-      secured.write(get(`/begun?${file}`));
+      secured.write(get(`/begun?${file}`) + behind);
       await once(secured, 'data');
       leave(socket, secured);
-      await vi.waitFor(() => expect(existsSync(file)).toBe(true), { timeout: 10_000 });
-      expect(readFileSync(file, 'utf8')).toContain('QUAICH_CLIENT_DISCONNECTED');
+      await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe('QUAICH_CLIENT_DISCONNECTED'), {
+        timeout: 10_000,
+      });
     }
   });
 });

@@ -28,13 +28,14 @@ const EVENTS = [['Content-Type', 'text/event-stream']];
 
 /**
  * `/late?MS` answers after a time, `/slowly?MS` begins and ends after that. `/silent?FILE` never answers, `/begun?FILE`
- * begins and goes on never, as `/events?FILE` does with a stream of events; these write to the file when nobody wants
- * the response any more, and why. `/file?FILE` sends a file as if it had a million bytes. All
- * else is refused.
+ * begins and goes on never, as `/events?FILE` does with a stream of events; these make the file when they wait, and
+ * write to it when nobody wants the response any more, and why. `/file?FILE` sends a file as if it had a million bytes.
+ * All else is refused.
  */
 export function app(environ, startResponse) {
   const { PATH_INFO: path, QUERY_STRING: query } = environ;
   const untilGone = (write) => {
+    appendFileSync(query, '');
     while (!environ['quaich.client_disconnected']()) block(10);
     try {
       write(bytes('nobody wants this'));
@@ -61,6 +62,7 @@ export function app(environ, startResponse) {
 export const asyncApp = markAsync(async (environ, startResponse) => {
   const { PATH_INFO: path, QUERY_STRING: query, 'quaich.signal': signal } = environ;
   const untilGone = async () => {
+    appendFileSync(query, '');
     while (!signal.aborted) await sleep(10);
     appendFileSync(query, signal.reason.code);
   };
