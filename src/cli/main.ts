@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { closeSync, openSync } from 'node:fs';
+import { stuckThreads } from '../pool/stuck-threads.ts';
 import { clusterModule } from '../rules/cluster.ts';
 import { forDescriptor } from '../rules/stack-frame.ts';
 import type { ResolvedOptions, ServeOptions } from '../server/options.ts';
@@ -140,8 +141,9 @@ const argv = process.argv.slice(2);
 const command = commands.get(argv[0]);
 const code = await (command === undefined ? serveOrTell(argv) : command(argv.slice(1)));
 
-// What an application left running (timers, connections) must not keep a finished command alive. Output to a pipe may
-// still be on its way; a reader that has gone, or does not read, is not waited for.
+// What an application left running (timers, connections, native code) must not keep a finished command alive. Output to
+// a pipe may still be on its way; a reader that has gone, or does not read, is not waited for.
+const exit = (): void => (stuckThreads.size > 0 ? kill() : process.exit(code));
 process.exitCode = code;
-setTimeout(() => process.exit(code), 1000).unref();
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+setTimeout(exit, 1000).unref();
+process.stdout.write('', () => process.stderr.write('', exit));

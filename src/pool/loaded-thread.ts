@@ -4,8 +4,12 @@
  * nowhere else (L-72). In all other cases it is ended.
  */
 import type { MessagePort, ResourceLimits, Worker } from 'node:worker_threads';
+import { nothing } from '../rules/promises.ts';
+import { within } from '../rules/within.ts';
+import { LAST_WAIT } from './delays.ts';
 import { releaseFileLocks } from './file-locks.ts';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
+import { stuckThreads } from './stuck-threads.ts';
 
 /** What it is told when it is to go on: the task of a worker, for the default export of an entry. */
 export interface WorkOrder {
@@ -44,6 +48,7 @@ export class LoadedThread {
     this.#threadId = thread.threadId;
     thread.once('exit', () => {
       this.#isAlive = false;
+      stuckThreads.delete(thread);
     });
   }
 
@@ -58,11 +63,22 @@ export class LoadedThread {
     this.thread.postMessage(order, transferred);
   }
 
-  /** Ends it, unless somebody has taken it. */
+  /**
+   * Ends it, unless somebody has taken it. What cannot be ended is left behind a moment later (`stuckThreads`), with
+   * its files, which are closed when it has ended after all.
+   */
   async end(): Promise<void> {
     if (this.#isTaken) return;
     this.#isTaken = true;
-    await this.thread.terminate();
+    const terminated = this.thread.terminate();
+    const released = terminated.then(() => this.#release());
+    await within(terminated, LAST_WAIT, 'the end of a thread').catch(nothing);
+    if (this.#isAlive) stuckThreads.add(this.thread);
+    else await released;
+  }
+
+  /** What it had, when it has ended. */
+  async #release(): Promise<void> {
     await releaseFileLocks(this.#threadId);
     closeOpenFiles(this.files, new Set());
   }

@@ -8,7 +8,7 @@
  * these in service, in one turn, or `cancel` ends them. So several pools are replaced all or none.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { HEALTHY_AFTER } from './delays.ts';
+import { HEALTHY_AFTER, LAST_WAIT } from './delays.ts';
 import type { LoadedThread } from './loaded-thread.ts';
 import { closeOpenFiles, type OpenFiles } from './open-files.ts';
 import { StartDelay } from './start-delay.ts';
@@ -86,8 +86,6 @@ interface PoolOptions<Data> extends Omit<WorkerThreadOptions<Data>, 'leaveTimeou
  * goes on, instead of starting threads all the time.
  */
 const REPLACE_EVERY = 10_000;
-/** Milliseconds for the system to end the last threads. One that is inside native code cannot be ended. */
-const LAST_WAIT = 1000;
 
 export class WorkerPool<Data> {
   /** Shutdown hooks that threw or had to be cut short (L-10). */

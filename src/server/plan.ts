@@ -90,13 +90,14 @@ export interface ServedApplication {
  *
  * @param purpose `serve`: the thread is kept for the first worker, where it can be that, and is the caller's to end;
  *   `check`: modules of Python are loaded, too, which otherwise their workers do
- * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long
+ * @throws ConfigurationError, also for a module that does not load; QuaichError for one that takes too long; the reason
+ *   of `signal`, when it is aborted meanwhile
  */
-export async function makePlan(options: ResolvedOptions, purpose: Purpose): Promise<Plan> {
+export async function makePlan(options: ResolvedOptions, purpose: Purpose, signal?: AbortSignal): Promise<Plan> {
   const certificates = await readCertificates(options);
   const proxies = await loadProxies(proxyOptions(options));
   const modules = purpose === 'check' ? 'check' : options.pythonPreload ? 'preload' : 'prepare';
-  const { found, loaded } = await loadOnThread(options, modules);
+  const { found, loaded } = await loadOnThread(options, modules, signal);
   let first: LoadedThread | null = null;
   try {
     const apps = options.apps.map((app, mount): PlannedApp => {
@@ -159,13 +160,13 @@ async function readCertificates(options: ResolvedOptions): Promise<Certificates 
  *
  * @throws ConfigurationError; NeedsNewStart where the mounts, or the places where they run, are not the same
  */
-export async function makeNextPlan(now: Plan, options: ResolvedOptions): Promise<Plan> {
+export async function makeNextPlan(now: Plan, options: ResolvedOptions, signal: AbortSignal): Promise<Plan> {
   const apps = now.apps.map(({ prefix }) => options.apps.find((app) => app.prefix === prefix));
   const same = apps.filter((app) => app !== undefined);
   if (same.length !== now.apps.length || options.apps.length !== now.apps.length) {
     throw new NeedsNewStart('mounts that are added or removed need a new start of the server');
   }
-  const next = await makePlan({ ...options, apps: same }, 'serve');
+  const next = await makePlan({ ...options, apps: same }, 'serve', signal);
   for (const [mount, { name, place }] of now.apps.entries()) {
     const { place: moved } = next.apps[mount];
     if (moved === place) continue;

@@ -7,6 +7,7 @@ import type { ProbedApplication, ProbedPython, ProbeMessage, ProbeTask } from '.
 import { stackSize } from '../pool/python-stack.ts';
 import { sharedFileLocks } from '../rings/index.ts';
 import { builtModule } from '../rules/own-files.ts';
+import { nothing } from '../rules/promises.ts';
 import type { ResolvedOptions } from './options.ts';
 import { pythonOptions } from './python-settings.ts';
 
@@ -32,11 +33,12 @@ export async function probe(options: ProbeOptions): Promise<ProbedApplication[]>
  *
  * @param modules what is done with those of Python
  * @throws ConfigurationError for a module that does not load, and QuaichError for one that has not loaded after
- *   `timeoutStartup` milliseconds
+ *   `timeoutStartup` milliseconds; the reason of `signal`, when it is aborted
  */
 export async function loadOnThread(
   options: ProbeOptions,
   modules: ProbedPython['modules'],
+  signal?: AbortSignal,
 ): Promise<{ found: ProbedApplication[]; loaded: LoadedThread }> {
   const { apps, directory, import: imports, timeoutStartup, limitWorkerMemory, wrapper } = options;
   const files = createOpenFiles();
@@ -50,8 +52,10 @@ export async function loadOnThread(
   const loaded = new LoadedThread(worker, files);
   let loading = '';
   let timer: NodeJS.Timeout | undefined;
+  let cancel = nothing;
   try {
-    // Ends: when the thread says so, or has ended, whatever ended it, and at the limit.
+    signal?.throwIfAborted();
+    // Ends: when the thread says so, or has ended, whatever ended it, by `signal`, and at the limit.
     const found = await new Promise<ProbedApplication[]>((resolve, reject) => {
       worker.on('message', (message: ProbeMessage) => {
         if (message.type === 'loading') loading = message.module;
@@ -61,6 +65,8 @@ export async function loadOnThread(
       const cannotLoad = (reason: string): void => reject(new ConfigurationError(`cannot load ${loading}: ${reason}`));
       worker.on('error', (error: unknown) => cannotLoad(error instanceof Error ? error.message : String(error)));
       worker.on('exit', (code) => cannotLoad(`it ended its thread as process.exit does, with exit code ${code}`));
+      cancel = () => reject(signal?.reason);
+      signal?.addEventListener('abort', cancel);
       timer = setTimeout(
         () => reject(new QuaichError('QUAICH_STARTUP', `loading ${loading} took longer than ${timeoutStartup} ms`)),
         timeoutStartup,
@@ -72,5 +78,6 @@ export async function loadOnThread(
     throw error;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
   }
 }

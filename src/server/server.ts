@@ -1,6 +1,7 @@
 import { createServer, type Server as NetServer } from 'node:net';
 import { isUnixSocket } from '../environ/peer.ts';
 import { QuaichError } from '../interface/errors.ts';
+import { stuckThreads } from '../pool/stuck-threads.ts';
 import { serveByEventLoop } from '../pool/this-thread.ts';
 import { disregard, nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
@@ -100,7 +101,9 @@ interface Role {
  * @throws as `serve`
  */
 export async function serveHere(options: ResolvedOptions, role: Role): Promise<Server> {
-  const plan = await makePlan(options, 'serve');
+  const plan = await makePlan(options, 'serve').catch((error: unknown) => {
+    throw stuckThreads.size === 0 ? error : withStuck(error, stuckError(stuckThreads.size));
+  });
   try {
     return await servePlan(plan, role);
   } finally {
@@ -123,15 +126,21 @@ async function servePlan(plan: Plan, role: Role): Promise<Server> {
   } catch (error) {
     server.abort();
     await server.close().catch((failure: unknown) => {
-      // Only the owner can end the process, and has to be told.
-      if (failure instanceof QuaichError && failure.code === 'QUAICH_STUCK') {
-        const message = error instanceof QuaichError ? error.message : describeError(error);
-        throw new QuaichError('QUAICH_STUCK', `${message}; ${failure.message}`, { cause: error });
-      }
+      if (failure instanceof QuaichError && failure.code === 'QUAICH_STUCK') throw withStuck(error, failure);
     });
     throw error;
   }
   return server;
+}
+
+function stuckError(threads: number): QuaichError {
+  return new QuaichError('QUAICH_STUCK', `${threads} threads are inside native code and cannot be ended`);
+}
+
+/** A failed start that has left threads behind: only the owner can end the process, and has to be told. */
+function withStuck(error: unknown, stuck: QuaichError): QuaichError {
+  const message = error instanceof QuaichError ? error.message : describeError(error);
+  return new QuaichError(stuck.code, `${message}; ${stuck.message}`, { cause: error });
 }
 
 class RunningServer implements Server {
@@ -154,7 +163,9 @@ class RunningServer implements Server {
   private grace: number;
   private aborted = false;
   private endDrain: () => void = nothing;
-  private readonly changes = new Changes(() => this.closed !== null);
+  private readonly changes = new Changes();
+  /** Fulfils when no thread of a reload loads applications any more. */
+  private loaded: Promise<unknown> = Promise.resolve();
   /** Sync workers that were asked for and are still to be added. */
   private added = 0;
   fail: (error: Error) => void = nothing;
@@ -237,7 +248,9 @@ class RunningServer implements Server {
   }
 
   private async loadAgain(options: ServeOptions): Promise<readonly string[]> {
-    const plan = await makeNextPlan(this.plan, resolveOptions(options));
+    const planned = makeNextPlan(this.plan, resolveOptions(options), this.changes.signal);
+    this.loaded = planned.catch(nothing);
+    const plan = await planned;
     const { first } = plan;
     try {
       this.encryption.renew();
@@ -303,6 +316,7 @@ class RunningServer implements Server {
   }
 
   private async stop(): Promise<void> {
+    this.changes.stop();
     await this.drain();
     this.readiness.stage = 'stopping';
     const started = performance.now();
@@ -322,8 +336,9 @@ class RunningServer implements Server {
     this.pidFile.remove();
     await this.errorLog.close();
     this.leaveEventLoop();
-    const stuck = this.services.reduce((sum, service) => sum + service.stuck, 0);
-    if (stuck > 0) throw new QuaichError('QUAICH_STUCK', `${stuck} threads are inside native code and cannot be ended`);
+    await this.loaded; // a moment at most, since it was not wanted any more
+    const stuck = this.services.reduce((sum, service) => sum + service.stuck, stuckThreads.size);
+    if (stuck > 0) throw stuckError(stuck);
     if (failures > 0) throw new Error(`${failures} shutdown hooks failed or did not end`);
   }
 }

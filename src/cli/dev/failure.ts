@@ -22,7 +22,10 @@ const MOST_PLACES = 50;
 
 /** Whether an error says that modules do not load or do not start up, which other code may mend. */
 export function isLoadError(error: unknown): error is QuaichError {
-  return error instanceof ConfigurationError || (error instanceof QuaichError && error.code === 'QUAICH_STARTUP');
+  if (!(error instanceof QuaichError)) return false;
+  // One that has left threads behind, inside native code, keeps no other code from being loaded.
+  if (error.code === 'QUAICH_STUCK') return isLoadError(error.cause);
+  return error instanceof ConfigurationError || error.code === 'QUAICH_STARTUP';
 }
 
 export function loadFailure(error: unknown): LoadFailure {

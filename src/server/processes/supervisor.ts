@@ -90,7 +90,7 @@ class Supervisor implements Server {
   private looks: NodeJS.Timeout | undefined;
   private readonly stopping = new AbortController();
   private closed: Promise<void> | null = null;
-  private readonly changes = new Changes(() => this.closed !== null);
+  private readonly changes = new Changes();
 
   constructor(options: ServeOptions, resolved: ResolvedOptions, errorLog: ErrorLog, { identity, pidFile }: Standing) {
     this.options = options;
@@ -210,6 +210,7 @@ class Supervisor implements Server {
     const { timeoutDrain, timeoutGraceful, apps } = this.resolved;
     this.stage = timeoutDrain > 0 ? 'draining' : 'stopping';
     this.stopping.abort();
+    this.changes.stop();
     clearInterval(this.looks);
     const limit = timeoutDrain + timeoutGraceful + STOP_MARGIN + STOP_MARGIN_OF_MOUNT * apps.length;
     const running = this.processes.filter((child) => !child.hasEnded);
