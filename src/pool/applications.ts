@@ -1,12 +1,15 @@
 import { inOwnContext } from '../engine/context.ts';
 import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import type { Stage } from '../interface/hooks.ts';
+import { turn } from '../rules/event-loop.ts';
 import { isInstance } from '../rules/failures.ts';
 import { prefixText } from '../rules/prefix.ts';
+import { nothing } from '../rules/promises.ts';
 import { describeError } from '../rules/show.ts';
 import { importFirst } from './imports.ts';
 import { endLoading, type LoadedApplication, loadApplication } from './load.ts';
 import type { MetricsRegistry } from './own-metrics.ts';
+import { type Failure, hookStep, loadingStep, type StartStep } from './start-step.ts';
 import { endThread } from './this-thread.ts';
 import type { ThreadLoad } from './worker-data.ts';
 
@@ -26,9 +29,13 @@ export interface Wrapper {
 
 /** A lifespan hook has thrown: whose it is, as its message says, and what it has thrown, as the cause. */
 class HookError extends QuaichError {
-  constructor(stage: Stage, { module, prefix }: StartedApplication, cause: unknown) {
-    super('QUAICH_HOOK', `the ${stage} hook of ${module} at ${prefixText(prefix)}`, { cause });
+  constructor(stage: Stage, application: StartedApplication, cause: unknown) {
+    super('QUAICH_HOOK', hookName(stage, application), { cause });
   }
+}
+
+function hookName(stage: Stage, { module, prefix }: StartedApplication): string {
+  return `the ${stage} hook of ${module} at ${prefixText(prefix)}`;
 }
 
 /** The applications of one thread with their lifespan hooks. */
@@ -41,9 +48,21 @@ export class Applications {
   /**
    * Runs the modules that are to be imported first, loads all applications, then runs their startup hooks, one after
    * the other (L-02).
+   *
+   * @param at is told of each step before it is taken
    */
-  async start({ imports, mounts, directory, validate, wrapper }: ThreadLoad): Promise<void> {
-    await importFirst(imports, directory);
+  async start(
+    { imports, mounts, directory, validate, wrapper }: ThreadLoad,
+    at: (step: StartStep) => void = nothing,
+  ): Promise<void> {
+    const taken = async <T>(step: StartStep, take: () => Promise<T>): Promise<T> => {
+      at(step);
+      const result = await take();
+      // Promises that it left rejected become known in the next turn, while it is still known whose they are.
+      await turn();
+      return result;
+    };
+    for (const module of imports) await taken(loadingStep(module), () => importFirst([module], directory));
     const outermost: Wrapper | null = wrapper === undefined ? null : await import(wrapper);
     const alone = mounts.filter((mount) => mount !== null).length === 1;
     for (const mount of mounts) {
@@ -51,7 +70,8 @@ export class Applications {
         this.mounted.push(null);
         continue;
       }
-      const loaded = await loadApplication(mount.app, directory, { known: mount.known, alone });
+      const { app, known } = mount;
+      const loaded = await taken(loadingStep(app.module), () => loadApplication(app, directory, { known, alone }));
       const twin = this.mounted.find((other) => other !== null && identity(other) === identity(loaded));
       const checked = validate ? await validated(loaded) : loaded;
       const wrapped = outermost === null ? checked : outermost.wrap(checked, mount.app.module);
@@ -66,7 +86,8 @@ export class Applications {
         const { startup, shutdown, state } = application;
         if (startup !== undefined && !run.has(startup)) {
           run.add(startup);
-          await runHook('startup', application, () => startup(state));
+          const hook = () => runHook('startup', application, () => startup(state));
+          await taken(hookStep(hookName('startup', application)), hook);
         }
         if (!this.started.some((other) => other.shutdown === shutdown)) this.started.push(application);
       }
@@ -119,13 +140,6 @@ export async function validated(application: LoadedApplication): Promise<LoadedA
 /** What decides whether two mounts share one startup: the owner of their hooks, for which a hook stands (L-19). */
 function identity({ app, startup, shutdown }: LoadedApplication): unknown {
   return startup ?? shutdown ?? app;
-}
-
-/** An error in words, for the other side of a thread. */
-export interface Failure {
-  message: string;
-  /** The fault is the owner's, and the message says all. */
-  configuration: boolean;
 }
 
 /** The inverse of `describeFailure`, on the side of the server. */

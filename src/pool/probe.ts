@@ -3,7 +3,7 @@ import { type Original, originalOf } from '../interface/original.ts';
 import type { PythonOptions } from '../python/settings.ts';
 import { turn } from '../rules/event-loop.ts';
 import { nothing } from '../rules/promises.ts';
-import { describeFailure, type Failure } from './applications.ts';
+import { describeFailure } from './applications.ts';
 import { isPython, resolveModule } from './find-module.ts';
 import { likelyDeclaration } from './foreign.ts';
 import { importFirst } from './imports.ts';
@@ -16,9 +16,9 @@ import {
   loadApplication,
   unlessIdle,
 } from './load.ts';
-import { explain } from './module-error.ts';
 import { noteOpenFiles, type OpenFiles } from './open-files.ts';
 import { writeOutputDirectly } from './output.ts';
+import { type Failure, leftError, loadingStep, type StartStep } from './start-step.ts';
 
 export interface ProbeTask {
   apps: readonly AppOptions[];
@@ -50,8 +50,10 @@ export interface ProbedApplication extends KnownApplication {
 }
 
 export type ProbeMessage =
-  /** The module that is loaded from now on. */
-  { type: 'loading'; module: string } | { type: 'loaded'; found: ProbedApplication[] } | ({ type: 'failed' } & Failure);
+  /** What it is at from now on. */
+  | { type: 'loading'; step: StartStep }
+  | { type: 'loaded'; found: ProbedApplication[] }
+  | ({ type: 'failed' } & Failure);
 
 /**
  * Loads applications on a thread that serves nothing, to learn what they are and whether they load at all (B-01, L-18).
@@ -66,12 +68,12 @@ export async function probeApplications(
   noteOpenFiles(files);
   if (wrapper !== undefined) await import(wrapper);
   const watched = async <T>(module: string, load: (idle: Promise<void>) => Promise<T>): Promise<T> => {
+    const step = loadingStep(module);
     const uncaught = (error: unknown): void => {
-      const what = explain(error, resolveModule(module, directory));
-      post({ type: 'failed', message: `cannot load ${module}: nobody handles ${what}`, configuration: true });
+      post({ type: 'failed', ...leftError(step, error, directory) });
     };
     process.on('uncaughtException', uncaught);
-    post({ type: 'loading', module });
+    post({ type: 'loading', step });
     let isIdle = nothing;
     // Ends: when nothing is left to run; the server, which waits for the outcome, has a limit.
     const idle = new Promise<void>((resolve) => {

@@ -2,11 +2,11 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } f
 import { Piscina } from 'piscina';
 import type { Kind } from '../interface/types.ts';
 import { sharedFileLocks } from '../rings/index.ts';
-import { describeError } from '../rules/show.ts';
 import { releaseFileLocks } from './file-locks.ts';
 import { type LoadedThread, threadOptions } from './loaded-thread.ts';
 import { createOpenFiles, type OpenFiles } from './open-files.ts';
 import type { ToldMetrics } from './own-metrics.ts';
+import { brokeThread, endedThread, type Failure, STARTUP, type StartStep, tookTooLong } from './start-step.ts';
 import {
   DRAINING,
   ENDED,
@@ -28,10 +28,12 @@ import { Vitals } from './vitals.ts';
 
 /** What a worker reports of itself. Control only: requests never travel this way. */
 export type WorkerMessage =
+  /** What it is at from now on, until it is ready. */
+  | { type: 'step'; step: StartStep }
   /** The applications are loaded and started up; `measures`: it can be asked for their metrics. */
   | { type: 'ready'; measures?: boolean }
   /** It cannot go on. `configuration`: the fault is the owner's, and the message says all. */
-  | { type: 'failed'; message: string; configuration: boolean }
+  | ({ type: 'failed' } & Failure)
   /** An error outside of any request, which nobody caught (G-146). */
   | { type: 'uncaught'; message: string }
   /** A shutdown hook threw (L-10). */
@@ -69,7 +71,7 @@ export class StartupError extends Error {
   override name = 'StartupError';
   readonly configuration: boolean;
 
-  constructor(message: string, configuration: boolean) {
+  constructor({ message, configuration }: Failure) {
     super(message);
     this.configuration = configuration;
   }
@@ -170,6 +172,7 @@ export class WorkerThread {
   #state = STARTING;
   /** Its startup is over. */
   #hasStarted = false;
+  #step = STARTUP;
   /** The event that its end began with, and the state that it was in; -1 before. */
   #endedBy = -1;
   #endedIn = -1;
@@ -197,10 +200,7 @@ export class WorkerThread {
     this.held = held;
     this.files = loaded?.files ?? createOpenFiles();
     if (startupTimeout > 0) {
-      this.#timer = setTimeout(
-        () => this.#fail(`startup took longer than ${startupTimeout} ms`, false),
-        startupTimeout,
-      );
+      this.#timer = setTimeout(() => this.#fail(tookTooLong(this.#step, startupTimeout)), startupTimeout);
     }
     sharedFileLocks();
     const { port1, port2 } = new MessageChannel();
@@ -213,15 +213,15 @@ export class WorkerThread {
     this.#begun = loaded === null ? newThread(options, task, ports) : loadedThread(loaded, entry, task, ports);
     const { thread, over } = this.#begun;
     over.then(
-      () => this.#fail('its loop returned', false),
+      () => this.#fail({ message: 'its loop returned', configuration: false }),
       // Rejects with the end of the thread, which is told of by its own events, or where the entry itself threw.
-      (error: unknown) => this.#fail(describeError(error), false),
+      (error: unknown) => this.#fail(brokeThread(this.#step, error)),
     );
     // It is another one when the thread has ended.
     const { threadId } = thread;
     this.vitals = new Vitals(thread);
     thread.on('error', (error: unknown) => {
-      this.cause ||= describeError(error);
+      this.cause ||= brokeThread(this.#step, error).message;
     });
     // Ends: with the thread. One in native code ends only when that returns, so every wait for it has a limit.
     this.ended = new Promise<void>((resolve) => {
@@ -331,22 +331,23 @@ export class WorkerThread {
     this.#events.ending(this);
   }
 
-  #fail(message: string, configuration: boolean): void {
+  #fail(failure: Failure): void {
     if (this.#state === ENDED) return;
     if (this.#state === STARTING) {
-      this.failure = new StartupError(message, configuration);
+      this.failure = new StartupError(failure);
       // A thread that cannot be ended keeps nobody waiting.
       this.#rejectStarted(this.failure);
     }
-    if (this.#state !== ENDING) this.cause ||= message;
+    if (this.#state !== ENDING) this.cause ||= failure.message;
     this.#end(FAILED);
   }
 
   #exited(code: number): void {
-    if (this.#state !== ENDING) this.cause ||= `its thread exited with code ${code}`;
+    const { message, configuration } = endedThread(this.#step, code);
+    if (this.#state !== ENDING) this.cause ||= this.#hasStarted ? `its thread exited with code ${code}` : message;
     this.#end(EXITED);
     if (this.readySince === 0) {
-      this.failure ??= new StartupError(this.cause, false);
+      this.failure ??= new StartupError({ message: this.cause, configuration: configuration && !this.wasKilled });
       this.#rejectStarted(this.failure);
     }
     this.#events.ended(this);
@@ -354,7 +355,11 @@ export class WorkerThread {
 
   #receive(message: WorkerMessage): void {
     switch (message.type) {
+      case 'step':
+        this.#step = message.step;
+        return;
       case 'ready':
+        this.#step = STARTUP;
         this.metrics.isUsed = message.measures === true;
         if (this.#state === STARTING) {
           clearTimeout(this.#timer);
@@ -364,7 +369,7 @@ export class WorkerThread {
         if (this.#hasStarted) this.#resolveStarted();
         return;
       case 'failed':
-        this.#fail(message.message, message.configuration);
+        this.#fail(message);
         return;
       case 'uncaught':
         this.#events.uncaught(this, message.message);

@@ -9,7 +9,6 @@ import { type ConnectionInfo, type EnvironOf, type InputOf, SOFTWARE } from '../
 import type { Application, AsyncApplication } from '../interface/types.ts';
 import { FIELD_NAMES, METHODS } from '../protocols/http/wasm/tables.ts';
 import type { RingRequest } from '../rings/index.ts';
-import { turn } from '../rules/event-loop.ts';
 import { copyOf, Memo } from '../rules/memo.ts';
 import { nativeToText } from '../rules/native-strings.ts';
 import { nothing } from '../rules/promises.ts';
@@ -19,6 +18,7 @@ import { Applications, describeFailure } from './applications.ts';
 import { noteOpenFiles } from './open-files.ts';
 import { watchOwnMemory } from './own-memory.ts';
 import { tellMetrics } from './own-metrics.ts';
+import { leftError, STARTUP } from './start-step.ts';
 import type { WorkerMessage, WorkerOrder, WorkerTask } from './thread.ts';
 import { METRICS_WAIT } from './thread-metrics.ts';
 import { onUncaught } from './uncaught.ts';
@@ -132,6 +132,7 @@ export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): 
   const { port, files, held, data } = task;
   const post = (message: WorkerMessage): void => port.postMessage(message);
   const applications = new Applications();
+  let step = STARTUP;
   let started = false;
   let broken = false;
   if (files !== undefined) noteOpenFiles(files);
@@ -141,14 +142,15 @@ export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): 
     } else {
       // An error while modules are loaded counts as a failed load, also if nobody waits for what failed.
       broken = true;
-      post(failed(error));
+      post({ type: 'failed', ...leftError(step, error, data.directory) });
     }
   });
   try {
     const proxies = await loadProxies(data.proxies);
-    await applications.start(data);
-    // Rejections of the meantime are reported in this turn, before `ready`.
-    await turn();
+    await applications.start(data, (next) => {
+      step = next;
+      post({ type: 'step', step });
+    });
     if (!broken) {
       started = true;
       const { registries } = applications;
@@ -170,12 +172,8 @@ export async function live(task: WorkerTask<WorkerData>, serve: ServeRequests): 
       post({ type: 'left' });
     }
   } catch (error) {
-    post(failed(error));
+    post({ type: 'failed', ...describeFailure(error) });
   }
   // Ends: with the thread.
   return new Promise<never>(() => {});
-}
-
-function failed(error: unknown): WorkerMessage {
-  return { type: 'failed', ...describeFailure(error) };
 }

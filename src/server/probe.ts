@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
-import { ConfigurationError, QuaichError } from '../interface/errors.ts';
 import { failureError } from '../pool/applications.ts';
 import { LoadedThread, threadOptions } from '../pool/loaded-thread.ts';
 import { createOpenFiles } from '../pool/open-files.ts';
 import type { ProbedApplication, ProbedPython, ProbeMessage, ProbeTask } from '../pool/probe.ts';
 import { stackSize } from '../pool/python-stack.ts';
+import { brokeThread, endedThread, type Failure, STARTUP, tookTooLong } from '../pool/start-step.ts';
 import { sharedFileLocks } from '../rings/index.ts';
 import { builtModule } from '../rules/own-files.ts';
 import { nothing } from '../rules/promises.ts';
@@ -50,27 +50,24 @@ export async function loadOnThread(
     ...threadOptions(limitWorkerMemory, stackSize(apps)),
   });
   const loaded = new LoadedThread(worker, files);
-  let loading = '';
+  let step = STARTUP;
   let timer: NodeJS.Timeout | undefined;
   let cancel = nothing;
   try {
     signal?.throwIfAborted();
     // Ends: when the thread says so, or has ended, whatever ended it, by `signal`, and at the limit.
     const found = await new Promise<ProbedApplication[]>((resolve, reject) => {
+      const fail = (failure: Failure): void => reject(failureError(failure));
       worker.on('message', (message: ProbeMessage) => {
-        if (message.type === 'loading') loading = message.module;
+        if (message.type === 'loading') step = message.step;
         else if (message.type === 'loaded') resolve(message.found);
-        else reject(failureError(message));
+        else fail(message);
       });
-      const cannotLoad = (reason: string): void => reject(new ConfigurationError(`cannot load ${loading}: ${reason}`));
-      worker.on('error', (error: unknown) => cannotLoad(error instanceof Error ? error.message : String(error)));
-      worker.on('exit', (code) => cannotLoad(`it ended its thread as process.exit does, with exit code ${code}`));
+      worker.on('error', (error: unknown) => fail(brokeThread(step, error)));
+      worker.on('exit', (code) => fail(endedThread(step, code)));
       cancel = () => reject(signal?.reason);
       signal?.addEventListener('abort', cancel);
-      timer = setTimeout(
-        () => reject(new QuaichError('QUAICH_STARTUP', `loading ${loading} took longer than ${timeoutStartup} ms`)),
-        timeoutStartup,
-      );
+      timer = setTimeout(() => fail(tookTooLong(step, timeoutStartup)), timeoutStartup);
     });
     return { found, loaded };
   } catch (error) {

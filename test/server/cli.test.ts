@@ -50,6 +50,19 @@ const files: Record<string, string> = {
   'hangs.js': `setInterval(() => {}, 1000);\nawait new Promise(() => {});\nexport const app = () => [];`,
   'spins.js': `for (;;);`,
   'rejects.js': `Promise.reject(new RangeError('left'));\nexport const app = () => [];`,
+  // The first thread to load it is the only one that it does well on.
+  'later.js': `import { threadId } from 'node:worker_threads';
+    const faults = {
+      exits: () => process.exit(5),
+      rejects: () => void Promise.reject(new RangeError('left')),
+      never: () => new Promise(() => {}),
+      spins: () => { for (;;); },
+    };
+    const { STAGE, FAULT } = process.env;
+    const fail = (stage) => (stage === STAGE && threadId > 1 ? faults[FAULT]() : undefined);
+    await fail('load');
+    export const startup = () => fail('startup');
+    export const app = () => [];`,
   'starting.js': `export const app = () => [];\nexport const startup = () => {
     console.log('starting');
     return new Promise(() => setInterval(() => {}, 1000));
@@ -358,6 +371,38 @@ describe.each([['--check'], ['--bind', '127.0.0.1:0']])('L-18 quaich %s', (...ar
     const results = await Promise.all(modules.map((module) => loading(module, '4s')));
     const lines = modules.map((module) => `quaich: loading ${module} took longer than 4000 ms\n`);
     expect(results).toEqual(lines.map((stderr) => ({ code: 1, stdout: '', stderr })));
+  });
+});
+
+describe('a module that fails on another thread than the first', () => {
+  const loading = (stage: string, fault: string, timeout: string) =>
+    ended(
+      quaich(['./later.js', '--sync-workers', '2', '--timeout-startup', timeout, '-b', '127.0.0.1:0'], {
+        env: { STAGE: stage, FAULT: fault },
+      }),
+    );
+  const hook = 'the startup hook of \\./later\\.js at /';
+  const exits = 'it ended its thread as process\\.exit does, with exit code 5\n';
+  const rejects = 'nobody handles RangeError: left';
+
+  it.each([
+    ['load', 'exits', 2, `cannot load \\./later\\.js: ${exits}`],
+    ['load', 'rejects', 2, `cannot load \\./later\\.js: ${rejects} \\(at .*later\\.js:4:42\\)\n`],
+    ['startup', 'exits', 1, `${hook}: ${exits}`],
+    ['startup', 'rejects', 1, `${hook}: ${rejects}\n +at .*later\\.js:4:42[^]*`],
+  ])('L-18 is named: at its %s it %s', async (stage, fault, code, line) => {
+    const stderr = expect.stringMatching(new RegExp(`^quaich: ${line}$`));
+    expect(await loading(stage, fault, '30s')).toEqual({ code, stdout: '', stderr });
+  });
+
+  it.each([
+    ['load', 'never', 'loading ./later.js'],
+    ['load', 'spins', 'loading ./later.js'],
+    ['startup', 'never', 'the startup hook of ./later.js at /'],
+    ['startup', 'spins', 'the startup hook of ./later.js at /'],
+  ])('L-18 L-04 is named where its %s takes too long: %s', async (stage, fault, what) => {
+    const stderr = `quaich: ${what} took longer than 4000 ms\n`;
+    expect(await loading(stage, fault, '4s')).toEqual({ code: 1, stdout: '', stderr });
   });
 });
 

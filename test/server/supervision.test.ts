@@ -71,7 +71,7 @@ describe.each(kinds)('a %s worker that does not start again', (kind, name) => {
     ['its module does not load', 'load', 'RangeError: the module is broken'],
     ['its startup hook throws', 'startup', 'RangeError: the database is down'],
     ['a promise of its module is rejected', 'reject', 'RangeError: the module is broken'],
-    ['it exits', 'exit', 'its thread exited with code 5'],
+    ['it exits', 'exit', 'supervised\\.mjs: it ended its thread as process\\.exit does, with exit code 5'],
   ])('L-05 L-20 because %s, is tried again until it does; meanwhile requests get 503', async (_why, how, reason) => {
     const server = await start(name, { syncWorkers: 1, asyncWorkers: 1 });
     writeFileSync(join(folder, how), '');

@@ -105,7 +105,7 @@ describe('a thread that starts', () => {
   });
 
   it.each([
-    ['exits', 'exit', /^its thread exited with code 7$/],
+    ['exits', 'exit', /^it ended its thread as process\.exit does, with exit code 7$/],
     ['throws', 'throw', /^TypeError: late\n[\s\S]*life\.mjs:\d+:\d+[\s\S]*caused by: Error: the cause/],
   ])('L-05 and %s has failed, for a reason that is told', async (_what, step, reason) => {
     const { thread, told } = begin([step]);
