@@ -18,8 +18,10 @@ function isAsyncIterable(body: AnyBody): body is AsyncIterable<Uint8Array> {
 /** Calls `close` of the body, then `onClose`, whatever the first does. Waits where one of them is a promise. */
 function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): void | Promise<void> {
   let closing: void | Promise<void>;
+  let waits: boolean;
   try {
     closing = close?.call(body);
+    waits = isAwaitable(closing);
   } catch (error) {
     const after = onClose();
     if (!isPromise(after)) throw error;
@@ -27,7 +29,7 @@ function closeBoth(body: AnyBody, close: AnyBody['close'], onClose: Closed): voi
       throw error;
     });
   }
-  return isAwaitable(closing) ? Promise.resolve(closing).finally(onClose) : onClose();
+  return waits ? Promise.resolve(closing).finally(onClose) : onClose();
 }
 
 /**
