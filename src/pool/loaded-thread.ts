@@ -4,7 +4,7 @@
  * nowhere else (L-72). In all other cases it is ended.
  */
 import type { MessagePort, ResourceLimits, Worker } from 'node:worker_threads';
-import { nothing } from '../rules/promises.ts';
+import { disregard, nothing } from '../rules/promises.ts';
 import { within } from '../rules/within.ts';
 import { LAST_WAIT } from './delays.ts';
 import { releaseFileLocks } from './file-locks.ts';
@@ -73,8 +73,12 @@ export class LoadedThread {
     const terminated = this.thread.terminate();
     const released = terminated.then(() => this.#release());
     await within(terminated, LAST_WAIT, 'the end of a thread').catch(nothing);
-    if (this.#isAlive) stuckThreads.add(this.thread);
-    else await released;
+    if (this.#isAlive) {
+      stuckThreads.add(this.thread);
+      disregard(released); // nobody is left to hear of it
+    } else {
+      await released;
+    }
   }
 
   /** What it had, when it has ended. */
