@@ -25,6 +25,16 @@ describe('U-52 guardedBody of the sync convention', () => {
     expect(events).toEqual(['close', 'onClose']);
   });
 
+  test('calls onClose also where what close gives cannot be asked what it is', () => {
+    let closed = 0;
+    const hostile: unknown = new Proxy({}, { get: () => expect.fail('expected'), has: () => expect.fail('expected') });
+    const body = guardedBody({ *[Symbol.iterator]() {}, close: () => hostile as never }, () => {
+      closed++;
+    });
+    expect(() => body.close?.()).toThrow('expected');
+    expect(closed).toBe(1);
+  });
+
   test('works for a generator that was never started, and for bodies without close', () => {
     let closed = 0;
     const body = guardedBody(
